@@ -1,0 +1,58 @@
+// Comparisons of explicit self-attention (ours): where in the ring the last o tokens have stood before, and what followed.
+// c^(o) = Π_{i<o} ⟨x_i, x_{j+i}⟩ of one-hot rows is 1 exactly there, so a comparison is an equality of ids.
+import { ABSENT, ORDERS, RADIAL } from "./shape";
+
+/**
+ * Lists the earlier places of the ring whose last tokens equal the newest ones, newest place first.
+ *
+ * @param ring (R) u16 token ids, position p of the stream at p mod R; ABSENT where nothing stands yet
+ * @param newest index in the ring of the latest token
+ * @param outMatches (R) u32, order (1 to ORDERS, the longest that holds) << 16 | id of the token that followed
+ * @param outTotals (ORDERS) i32, number of matches of order at least o + 1
+ * @returns number of matches listed
+ */
+export function findMatches(ring: usize, newest: u32, outMatches: usize, outTotals: usize): i32 {
+  for (let o: usize = 0; o < <usize>ORDERS; ++o) store<i32>(outTotals + (o << 2), 0);
+  const pivot = <u32>load<u16>(ring + (newest << 1));
+  if (pivot == ABSENT) return 0;
+  let found = 0;
+  if (ASC_FEATURE_SIMD) {
+    const wanted = i16x8.splat(<i16>pivot);
+    const first = newest & ~7;
+    // blocks of eight, backwards from the newest's own, which is seen twice: its places before the newest, at the end those after
+    for (let n: u32 = 0; n <= <u32>RADIAL; n += 8) {
+      const base = (first - n) & (RADIAL - 1);
+      let mask = i16x8.bitmask(i16x8.eq(v128.load(ring + (base << 1)), wanted));
+      if (n == 0) mask &= (1 << (newest & 7)) - 1;
+      else if (n == RADIAL) mask &= ~((2 << (newest & 7)) - 1);
+      while (mask != 0) {
+        const lane = 31 - clz<i32>(mask);
+        mask ^= 1 << lane;
+        found = addMatch(ring, newest, base + lane, found, outMatches, outTotals);
+      }
+    }
+  } else {
+    for (let back: u32 = 1; back < <u32>RADIAL; ++back) {
+      const at = (newest - back) & (RADIAL - 1);
+      if (<u32>load<u16>(ring + (at << 1)) == pivot) found = addMatch(ring, newest, at, found, outMatches, outTotals);
+    }
+  }
+  return found;
+}
+
+function addMatch(ring: usize, newest: u32, at: u32, found: i32, outMatches: usize, outTotals: usize): i32 {
+  const reach = min<u32>(ORDERS, RADIAL - ((newest - at) & (RADIAL - 1))); // no further back than the ring's oldest token
+  let order: u32 = 1;
+  while (order < reach) {
+    const token = load<u16>(ring + (((newest - order) & (RADIAL - 1)) << 1));
+    if (<u32>token == ABSENT || token != load<u16>(ring + (((at - order) & (RADIAL - 1)) << 1))) break;
+    ++order;
+  }
+  for (let o: usize = 0; o < <usize>order; ++o) {
+    const total = outTotals + (o << 2);
+    store<i32>(total, load<i32>(total) + 1);
+  }
+  const follower = <u32>load<u16>(ring + (((at + 1) & (RADIAL - 1)) << 1));
+  store<u32>(outMatches + (<usize>found << 2), (order << 16) | follower);
+  return found + 1;
+}

@@ -1,0 +1,49 @@
+// The feed-forward step of a SAFFU layer on the device: x̄ U + u0 with int8 rows, as a gather of the rows that the block's tokens
+// name. The attention over positions is folded into the rows when they are solved, so a position costs a row and nothing else.
+import { cipherBit, cipherLength } from "./cipher";
+import { ABSENT, BITS, BLOCK, M } from "./shape";
+
+/**
+ * outHidden ← u0 + Σ_j Σ_bit scale[j, bit] / bits(x_j) · U[j, bit], one multiply and one add an element, in that order.
+ *
+ * @param context (r) u16 token ids, latest first; ABSENT adds nothing
+ * @param cipher (V, k) u16
+ * @param u (r·b, M) i8
+ * @param uScale (r·b) f32
+ * @param u0 (M) f32
+ * @param outHidden (M) f32 logits of the heads
+ */
+export function feedForward(context: usize, cipher: usize, u: usize, uScale: usize, u0: usize, outHidden: usize): void {
+  memory.copy(outHidden, u0, M << 2);
+  for (let j = 0; j < BLOCK; ++j) {
+    const token = <u32>load<u16>(context + (j << 1));
+    if (token == ABSENT) continue;
+    const bits = cipherLength(cipher, token);
+    for (let i = 0; i < bits; ++i) {
+      const row = <usize>j * BITS + cipherBit(cipher, token, i);
+      addRow(u + row * M, load<f32>(uScale + (row << 2)) / <f32>bits, outHidden);
+    }
+  }
+}
+
+/** out[0..M) += scale · row[0..M), row i8. */
+// @ts-ignore: decorator
+@inline
+function addRow(row: usize, scale: f32, out: usize): void {
+  if (ASC_FEATURE_SIMD) {
+    const by = f32x4.splat(scale);
+    for (let c: usize = 0; c < <usize>M; c += 8) {
+      const wide = v128.load8x8_s(row + c);
+      const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(wide));
+      const high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(wide));
+      const at = out + (c << 2);
+      v128.store(at, f32x4.add(v128.load(at), f32x4.mul(by, low)));
+      v128.store(at, f32x4.add(v128.load(at, 16), f32x4.mul(by, high)), 16);
+    }
+  } else {
+    for (let c: usize = 0; c < <usize>M; ++c) {
+      const at = out + (c << 2);
+      store<f32>(at, load<f32>(at) + scale * <f32>load<i8>(row + c));
+    }
+  }
+}

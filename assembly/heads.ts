@@ -1,0 +1,123 @@
+// Heads, each solved alone by the explicit solution under a mixture decoder (step 1 of the recipe). Hidden targets are the
+// responsibilities of the head's classes (EM; Neal & Hinton 1998), or the label cipher of the token that came (2311.11012).
+import { exp, log } from "./math";
+import { addToFeatures, hiddenLogits } from "./layer";
+import { mix, permuted } from "./random";
+import { BLOCK, BITS, CLASSES, FEATURES, M, V } from "./shape";
+import { softmax, sumInLanes } from "./softmax";
+import { addScaled, logOdds, scale } from "./vectors";
+
+/** x^power for x > 0, by the module's own exp and log. */
+export function power(x: f32, exponent: f32): f32 {
+  return exp(exponent * log(x));
+}
+
+/**
+ * One batch of stepwise EM for one head: targets from the present solution, sums averaged at rate (step + 2)^-decay, then the
+ * explicit solution of U (log-odds form) and P. The first step's targets are `first`, a fixed class distribution of each token.
+ * decay 0 and a batch of all tokens is a full pass.
+ *
+ * @param start first training place; @param n training places; @param batch places of a step; @param step counts from 0
+ * @param fixedTargets true: `first` (a label cipher) stays the target in every step
+ * @param mass α of both solves; @param positions (r) f32 weights of the block's positions
+ * @param first (V, M) f32; marginal (V) f32
+ * @param sumsU (r·b, M) f32, sumsO (V, M) f32: this head's columns
+ * @param scratch (2 m) f32
+ * @param outU (r·b, M), outU0 (M), outP (V, M) f32: this head's columns
+ */
+export function headStep(
+  head: i32,
+  tokens: usize,
+  start: i32,
+  n: i32,
+  batch: i32,
+  step: i32,
+  key: u32,
+  rate: f32,
+  fixedTargets: bool,
+  mass: f32,
+  positions: usize,
+  cipher: usize,
+  first: usize,
+  marginal: usize,
+  sumsU: usize,
+  sumsO: usize,
+  scratch: usize,
+  outU: usize,
+  outU0: usize,
+  outP: usize,
+): void {
+  const offset = <usize>(head * CLASSES);
+  const column = offset << 2;
+  const steps = (n + batch - 1) / batch; // a pass
+  const pass = step / steps;
+  const from = (step % steps) * batch;
+  const count = min<i32>(batch, n - from);
+  const eta: f32 = step == 0 ? 1 : power(<f32>(step + 2), -rate);
+  const weight: f32 = (eta * <f32>n) / <f32>count;
+  const keep: f32 = 1 - eta;
+  for (let row: usize = 0; row < <usize>FEATURES; ++row) scale(keep, CLASSES, sumsU + ((row * M) << 2) + column);
+  for (let v: usize = 0; v < <usize>V; ++v) scale(keep, CLASSES, sumsO + ((v * M) << 2) + column);
+
+  const order = mix(key + <u32>pass * 0x9e3779b9 + <u32>head * 0x85ebca6b);
+  for (let i = from; i < from + count; ++i) {
+    const at = start + <i32>permuted(i, n, order);
+    const label = <usize>load<u16>(tokens + (<usize>at << 1));
+    let target = first + ((label * M) << 2) + column;
+    if (step > 0 && !fixedTargets) {
+      hiddenLogits(tokens, at, cipher, outU, outU0, offset, CLASSES, scratch);
+      responsibilities(scratch, outP + ((label * M) << 2) + column);
+      target = scratch;
+    }
+    addToFeatures(tokens, at, cipher, target, weight, CLASSES, 0, FEATURES, sumsU + column);
+    addScaled(target, weight, CLASSES, sumsO + ((label * M) << 2) + column);
+  }
+  solveHead(sumsU + column, sumsO + column, mass, positions, marginal, scratch, outU + column, outU0 + column, outP + column);
+}
+
+/** hidden ← softmax(hidden) · likelihood, normalised: the posterior of each class given context and token. */
+function responsibilities(hidden: usize, likelihood: usize): void {
+  softmax(hidden, CLASSES);
+  for (let c: usize = 0; c < CLASSES << 2; c += 4) {
+    store<f32>(hidden + c, load<f32>(hidden + c) * load<f32>(likelihood + c));
+  }
+  const sum = sumInLanes(hidden, CLASSES);
+  // a likelihood of zero throughout says nothing: all classes alike
+  if (sum > 1e-30) scale(<f32>1 / sum, CLASSES, hidden);
+  else for (let c: usize = 0; c < CLASSES << 2; c += 4) store<f32>(hidden + c, <f32>1 / <f32>CLASSES);
+}
+
+/** The explicit solution of one head from its sums: u0 = log π, U in log-odds, P = smoothed p(y | class). */
+function solveHead(
+  sumsU: usize,
+  sumsO: usize,
+  mass: f32,
+  positions: usize,
+  marginal: usize,
+  prior: usize,
+  outU: usize,
+  outU0: usize,
+  outP: usize,
+): void {
+  const totals = prior + (CLASSES << 2);
+  for (let c: usize = 0; c < CLASSES << 2; c += 4) store<f32>(totals + c, 0);
+  for (let v: usize = 0; v < <usize>V; ++v) addScaled(sumsO + ((v * M) << 2), 1, CLASSES, totals);
+  memory.copy(prior, totals, CLASSES << 2);
+  for (let c: usize = 0; c < CLASSES << 2; c += 4) store<f32>(prior + c, load<f32>(prior + c) + 1e-3);
+  scale(<f32>1 / sumInLanes(prior, CLASSES), CLASSES, prior);
+  for (let c: usize = 0; c < CLASSES << 2; c += 4) store<f32>(outU0 + c, log(load<f32>(prior + c)));
+  for (let j: usize = 0; j < <usize>BLOCK; ++j) {
+    const position = load<f32>(positions + (j << 2));
+    for (let bit: usize = 0; bit < <usize>BITS; ++bit) {
+      const row = ((j * BITS + bit) * M) << 2;
+      logOdds(sumsU + row, prior, mass, sumInLanes(sumsU + row, CLASSES) + mass, position, CLASSES, outU + row);
+    }
+  }
+  for (let v: usize = 0; v < <usize>V; ++v) {
+    const row = (v * M) << 2;
+    const pseudo = mass * load<f32>(marginal + (v << 2));
+    for (let c: usize = 0; c < CLASSES << 2; c += 4) {
+      store<f32>(outP + row + c, (load<f32>(sumsO + row + c) + pseudo) / (load<f32>(totals + c) + mass));
+    }
+  }
+}

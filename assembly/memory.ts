@@ -1,0 +1,32 @@
+// Where each tensor of the device module stands: laid out by hand, back to back, each on a 16-byte boundary, so that the module
+// needs no allocator, no start function and no growth. host/compile/layout.ts computes the same total; a test compares them.
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, PARTS, RADIAL, V } from "./shape";
+
+/** First address: the page's first bytes stay unused, so that no tensor stands at the null address. */
+const BASE: usize = 16;
+
+// weights, written by the host
+export const CIPHER: usize = BASE; // (V, k) u16; absent where one-hot
+export const BLOCK_U: usize = (CIPHER + (BITS == V ? 0 : V * CIPHER_WIDTH * 2) + 15) & ~15; // (r·b, M) i8
+export const BLOCK_U_SCALE: usize = (BLOCK_U + FEATURES * M + 15) & ~15; // (r·b) f32
+export const BLOCK_U0: usize = (BLOCK_U_SCALE + FEATURES * 4 + 15) & ~15; // (M) f32
+export const DECODER_O: usize = (BLOCK_U0 + M * 4 + 15) & ~15; // (V, M) i8
+export const DECODER_O_SCALE: usize = (DECODER_O + V * M + 15) & ~15; // (V) f32
+export const DECODER_O0: usize = (DECODER_O_SCALE + V * 4 + 15) & ~15; // (V) f32
+export const GATE: usize = (DECODER_O0 + V * 4 + 15) & ~15; // (BUCKETS, PARTS) f32; absent without self-attention
+export const WEIGHTS_END: usize = (GATE + (RADIAL == 0 ? 0 : BUCKETS * PARTS * 4) + 15) & ~15;
+
+// state
+export const CONTEXT: usize = WEIGHTS_END; // (r) u16, latest first
+export const RING: usize = (CONTEXT + BLOCK * 2 + 15) & ~15; // (R) u16
+export const GENERATOR: usize = (RING + RADIAL * 2 + 15) & ~15; // (4) u32
+
+// scratch
+export const HIDDEN: usize = GENERATOR + 16; // (M) f32
+export const HIDDEN_FIXED: usize = HIDDEN + M * 4; // (M) i16
+export const TOTALS: usize = (HIDDEN_FIXED + M * 2 + 15) & ~15; // (ORDERS) i32
+export const ORDER_WEIGHTS: usize = (TOTALS + ORDERS * 4 + 15) & ~15; // (ORDERS) f32
+export const MATCHES: usize = (ORDER_WEIGHTS + ORDERS * 4 + 15) & ~15; // (R) u32
+export const WEIGHTS: usize = (MATCHES + RADIAL * 4 + 15) & ~15; // (V) f32, of sampling
+export const PROBABILITIES: usize = WEIGHTS + V * 4; // (V) f32
+export const END: usize = PROBABILITIES + V * 4;

@@ -1,0 +1,246 @@
+// The residual solve (ours): compare what was observed with what the model expected, and add the log of their ratio. In batches,
+// with decaying averages of both sums, decoder and hidden layers together (step 2 of the recipe).
+import { addToFeatures, hiddenState } from "./layer";
+import { product } from "./product";
+import { CLASSES, HEADS, M, V } from "./shape";
+import { sumInLanes } from "./softmax";
+import { exp4, exp } from "./math";
+import { TILE } from "./trainer-memory";
+import { addLogRatio, addScaled, expTimes, scale } from "./vectors";
+
+/**
+ * Hidden states and predictions of one tile.
+ *
+ * @param tokens (N) u16; @param places (TILE) u32; @param count places in use, the rest of the tile is zeroed
+ * @param o (V, M) f32, o0 (V) f32
+ * @param transposed (M, TILE) f32 scratch; @param lanes (2, TILE) f32 scratch
+ * @param outHidden (TILE, M) f32; outPredicted (V, TILE) f32
+ */
+export function forwardTile(
+  tokens: usize,
+  places: usize,
+  count: i32,
+  cipher: usize,
+  u: usize,
+  u0: usize,
+  o: usize,
+  o0: usize,
+  transposed: usize,
+  lanes: usize,
+  outHidden: usize,
+  outPredicted: usize,
+): void {
+  for (let t = 0; t < TILE; ++t) {
+    const row = outHidden + ((<usize>t * M) << 2);
+    if (t < count) hiddenState(tokens, load<i32>(places + (<usize>t << 2)), cipher, u, u0, row);
+    else memory.fill(row, 0, M << 2);
+    for (let c: usize = 0; c < <usize>M; ++c) {
+      store<f32>(transposed + ((c * TILE + t) << 2), load<f32>(row + (c << 2)));
+    }
+  }
+  product(o, M, 1, transposed, TILE, V, M, TILE, 0, outPredicted, TILE);
+  softmaxColumns(o0, lanes, count, outPredicted);
+}
+
+/** values[v, t] ← softmax over v of values[v, t] + o0[v]; columns from `count` on are zeroed. */
+function softmaxColumns(o0: usize, lanes: usize, count: i32, values: usize): void {
+  const row = TILE << 2;
+  const end = values + V * row;
+  const peaks = lanes;
+  const sums = lanes + row;
+  for (let t: usize = 0; t < <usize>row; t += 4) {
+    store<f32>(peaks + t, -Infinity);
+    store<f32>(sums + t, 0);
+  }
+  let bias = o0;
+  for (let at = values; at < end; at += row, bias += 4) {
+    const b = load<f32>(bias);
+    if (ASC_FEATURE_SIMD) {
+      const b4 = f32x4.splat(b);
+      for (let t: usize = 0; t < <usize>row; t += 16) {
+        const x = f32x4.add(v128.load(at + t), b4);
+        v128.store(at + t, x);
+        v128.store(peaks + t, f32x4.max(v128.load(peaks + t), x));
+      }
+    } else {
+      for (let t: usize = 0; t < <usize>row; t += 4) {
+        const x = load<f32>(at + t) + b;
+        store<f32>(at + t, x);
+        store<f32>(peaks + t, max<f32>(load<f32>(peaks + t), x));
+      }
+    }
+  }
+  for (let at = values; at < end; at += row) {
+    if (ASC_FEATURE_SIMD) {
+      for (let t: usize = 0; t < <usize>row; t += 16) {
+        const e = exp4(f32x4.sub(v128.load(at + t), v128.load(peaks + t)));
+        v128.store(at + t, e);
+        v128.store(sums + t, f32x4.add(v128.load(sums + t), e));
+      }
+    } else {
+      for (let t: usize = 0; t < <usize>row; t += 4) {
+        const e = exp(load<f32>(at + t) - load<f32>(peaks + t));
+        store<f32>(at + t, e);
+        store<f32>(sums + t, load<f32>(sums + t) + e);
+      }
+    }
+  }
+  for (let t = 0; t < TILE; ++t) {
+    const sum = sums + (t << 2);
+    store<f32>(sum, t < count ? <f32>1 / load<f32>(sum) : 0);
+  }
+  for (let at = values; at < end; at += row) {
+    if (ASC_FEATURE_SIMD) {
+      for (let t: usize = 0; t < <usize>row; t += 16) {
+        v128.store(at + t, f32x4.mul(v128.load(at + t), v128.load(sums + t)));
+      }
+    } else {
+      for (let t: usize = 0; t < <usize>row; t += 4) {
+        store<f32>(at + t, load<f32>(at + t) * load<f32>(sums + t));
+      }
+    }
+  }
+}
+
+/**
+ * Hidden targets of the residual solve: t ∝ h · exp(g − ⟨h, g⟩) per head, g_c = O[y, c] − Σ_v ŷ_v O[v, c], the exponent held to
+ * ±5. What each class would have gained decides how much of it was wanted.
+ *
+ * @param predicted (V, TILE) f32; @param hidden (TILE, M) f32
+ * @param outTargets (TILE, M) f32; rows from `count` on are zeroed
+ */
+export function targetsOfTile(
+  tokens: usize,
+  places: usize,
+  count: i32,
+  o: usize,
+  predicted: usize,
+  hidden: usize,
+  outTargets: usize,
+): void {
+  product(predicted, 1, TILE, o, M, TILE, V, M, 0, outTargets, M);
+  for (let t: usize = 0; t < <usize>TILE; ++t) {
+    const target = outTargets + ((t * M) << 2);
+    if (<i32>t >= count) {
+      memory.fill(target, 0, M << 2);
+      continue;
+    }
+    const label = <usize>load<u16>(tokens + (load<u32>(places + (t << 2)) << 1));
+    const wanted = o + ((label * M) << 2);
+    const h = hidden + ((t * M) << 2);
+    for (let head: usize = 0; head < <usize>HEADS; ++head) {
+      const offset = (head * CLASSES) << 2;
+      let mean: f32 = 0;
+      for (let c = offset; c < offset + (CLASSES << 2); c += 4) {
+        const gain = load<f32>(wanted + c) - load<f32>(target + c);
+        store<f32>(target + c, gain);
+        mean += load<f32>(h + c) * gain;
+      }
+      for (let c = offset; c < offset + (CLASSES << 2); c += 4) {
+        store<f32>(target + c, min<f32>(5, max<f32>(-5, load<f32>(target + c) - mean)));
+      }
+      expTimes(h + offset, CLASSES, target + offset);
+      scale(<f32>1 / sumInLanes(target + offset, CLASSES), CLASSES, target + offset);
+    }
+  }
+}
+
+/**
+ * Sums and solve of the decoder's rows [first, end): F ← keep·F + weight·Σ h ⊗ y, F̂ likewise with ŷ, then
+ * O += step · log[(F + α π) / (F̂ + α π)].
+ *
+ * @param tiles tiles in the batch, count places in use
+ * @param marginal (V) f32; @param row (M) f32 scratch
+ */
+export function solveDecoder(
+  tokens: usize,
+  places: usize,
+  count: i32,
+  tiles: i32,
+  hidden: usize,
+  predicted: usize,
+  first: usize,
+  end: usize,
+  keep: f32,
+  weight: f32,
+  mass: f32,
+  step: f32,
+  marginal: usize,
+  row: usize,
+  outObserved: usize,
+  outExpected: usize,
+  outO: usize,
+): void {
+  const base = (first * M) << 2;
+  const n = (end - first) * M;
+  scale(keep, n, outObserved + base);
+  scale(keep, n, outExpected + base);
+  for (let t: usize = 0; t < <usize>count; ++t) {
+    const label = <usize>load<u16>(tokens + (load<u32>(places + (t << 2)) << 1));
+    if (label < first || label >= end) continue;
+    addScaled(hidden + ((t * M) << 2), weight, M, outObserved + ((label * M) << 2));
+  }
+  for (let tile: usize = 0; tile < <usize>tiles; ++tile) {
+    product(
+      predicted + ((tile * V + first) * TILE) * 4,
+      TILE,
+      1,
+      hidden + ((tile * TILE * M) << 2),
+      M,
+      end - first,
+      TILE,
+      M,
+      weight,
+      outExpected + base,
+      M,
+    );
+  }
+  for (let v = first; v < end; ++v) {
+    const offset = (v * M) << 2;
+    const p = load<f32>(marginal + (v << 2));
+    for (let c: usize = 0; c < M << 2; c += 4) store<f32>(row + c, p);
+    addLogRatio(outObserved + offset, outExpected + offset, row, mass, step, M, outO + offset);
+  }
+}
+
+/**
+ * Sums and solve of the hidden layer's rows [first, end): G ← keep·G + weight·Σ x ⊗ t, Ĝ likewise with h, then
+ * U += step · log[(G + α c) / (Ĝ + α c)], c the mean hidden state of the batch.
+ *
+ * @param mean (M) f32 scratch
+ */
+export function solveFeatures(
+  tokens: usize,
+  places: usize,
+  count: i32,
+  cipher: usize,
+  hidden: usize,
+  targets: usize,
+  first: i32,
+  end: i32,
+  keep: f32,
+  weight: f32,
+  mass: f32,
+  step: f32,
+  mean: usize,
+  outObserved: usize,
+  outExpected: usize,
+  outU: usize,
+): void {
+  const base = (<usize>first * M) << 2;
+  const n = <usize>(end - first) * M;
+  scale(keep, n, outObserved + base);
+  scale(keep, n, outExpected + base);
+  memory.fill(mean, 0, M << 2);
+  for (let t = 0; t < count; ++t) {
+    const at = load<i32>(places + (t << 2));
+    const h = hidden + ((<usize>t * M) << 2);
+    addScaled(h, <f32>1 / <f32>count, M, mean);
+    addToFeatures(tokens, at, cipher, targets + ((<usize>t * M) << 2), weight, M, first, end, outObserved);
+    addToFeatures(tokens, at, cipher, h, weight, M, first, end, outExpected);
+  }
+  for (let row = <usize>first; row < <usize>end; ++row) {
+    const offset = (row * M) << 2;
+    addLogRatio(outObserved + offset, outExpected + offset, mean, mass, step, M, outU + offset);
+  }
+}

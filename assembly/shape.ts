@@ -1,0 +1,34 @@
+// Compile-time sizes of one model. The host passes them as `--use` constants (host/compile/), so that every loop bound and
+// every address below is a literal in the module. Symbols as in ARCHITECTURE.md.
+
+/** V: vocabulary size, a multiple of 8. */
+export const V: i32 = SHAPE_VOCABULARY;
+/** b: bits of the input cipher; b == V means one-hot inputs. */
+export const BITS: i32 = SHAPE_BITS;
+/** k: most bits that any token's cipher has (1 where one-hot). */
+export const CIPHER_WIDTH: i32 = SHAPE_CIPHER_WIDTH;
+/** r: tokens the block context sees; position 0 is the pivot, the latest token. */
+export const BLOCK: i32 = SHAPE_BLOCK;
+/** H: label heads. */
+export const HEADS: i32 = SHAPE_HEADS;
+/** m: classes (hidden units) a head, a multiple of 4. */
+export const CLASSES: i32 = SHAPE_CLASSES;
+/** R: tokens the radial context (self-attention) sees, a power of two of at least 16; 0 = none. */
+export const RADIAL: i32 = SHAPE_RADIAL;
+/** Highest order of the comparisons, 1 to 4; 0 = none. */
+export const ORDERS: i32 = SHAPE_ORDERS;
+/** 0: softmax(h O + o0), the paper's; 1: h P with P row-stochastic, ours. */
+export const DECODER: i32 = SHAPE_DECODER;
+
+/** M = H·m: width of the hidden state, a multiple of 8. */
+export const M: i32 = HEADS * CLASSES;
+/** r·b: rows of U, one a position and bit. */
+export const FEATURES: i32 = BLOCK * BITS;
+/** Mixture parts of the gate: the stack, then one an order. */
+export const PARTS: i32 = 1 + ORDERS;
+/** Gate buckets: longest order matched (0 to ORDERS) times number of matches (capped at 3). */
+export const BUCKETS: i32 = (ORDERS + 1) * 4;
+/** Fixed point of the quantised hidden state: 1.0 is 2^14. */
+export const HIDDEN_ONE: f32 = 16384;
+/** Token id of a position before the stream's start: it compares equal to nothing and adds nothing. */
+export const ABSENT: u32 = 0xffff;

@@ -1,0 +1,53 @@
+// Where each tensor of the trainer stands. The host gives the module a memory that ends after the last token (host/fit/).
+import { BITS, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, PARTS, RADIAL, V } from "./shape";
+
+/** Tokens of one residual step at the most. */
+export const BATCH: i32 = 2048;
+/** Tokens that one thread works on at a time; a tile of probabilities, (V, TILE) f32, stays in cache. */
+export const TILE: i32 = 64;
+/** Threads at the most: each has a scratch of its own. */
+export const THREADS: i32 = 16;
+/** Tokens that the gate is solved on at the most. */
+export const GATE_TOKENS: i32 = 65536;
+
+export const SYNC: usize = 64; // (2) i32: threads arrived, generation; a cache line of its own
+export const CIPHER: usize = 128; // (V, k) u16
+export const MARGINAL: usize = (CIPHER + (BITS == V ? 0 : V * CIPHER_WIDTH * 2) + 63) & ~63; // (V) f32, π
+export const U: usize = MARGINAL + V * 4; // (r·b, M) f32
+export const U0: usize = (U + FEATURES * M * 4 + 63) & ~63; // (M) f32
+export const O: usize = (U0 + M * 4 + 63) & ~63; // (V, M) f32, or P of the mixture decoder
+export const O0: usize = O + V * M * 4; // (V) f32
+
+// statistics: observed and expected sums of the decoder, then of the hidden layer
+export const F: usize = (O0 + V * 4 + 63) & ~63; // (V, M) f32
+export const F_EXPECTED: usize = F + V * M * 4; // (V, M) f32
+export const G: usize = F_EXPECTED + V * M * 4; // (r·b, M) f32
+export const G_EXPECTED: usize = G + FEATURES * M * 4; // (r·b, M) f32
+
+// one batch
+export const LABELS: usize = G_EXPECTED + FEATURES * M * 4; // (BATCH) u32, places in TOKENS
+export const HIDDEN: usize = LABELS + BATCH * 4; // (BATCH, M) f32
+export const TARGETS: usize = HIDDEN + BATCH * M * 4; // (BATCH, M) f32
+export const PREDICTED: usize = TARGETS + BATCH * M * 4; // (BATCH / TILE, V, TILE) f32
+export const LIKELIHOOD: usize = PREDICTED + BATCH * V * 4; // (BATCH) f32, of the token that came
+
+// scratch, one a thread
+export const SCRATCH_BYTES: usize = (M * TILE + TILE * 2 + M * 4) * 4;
+export const SCRATCH: usize = (LIKELIHOOD + BATCH * 4 + 63) & ~63; // (THREADS, ...)
+
+// the gate
+export const RING: usize = (SCRATCH + THREADS * SCRATCH_BYTES + 63) & ~63; // (R) u16
+export const MATCHES: usize = (RING + RADIAL * 2 + 63) & ~63; // (R) u32
+export const TOTALS: usize = MATCHES + RADIAL * 4; // (ORDERS) i32
+export const GATE: usize = TOTALS + 64; // (BUCKETS, PARTS) f32
+export const GATE_SUMS: usize = GATE + BUCKETS * PARTS * 4; // (BUCKETS, PARTS) f32
+export const GATE_BUCKETS: usize = GATE_SUMS + BUCKETS * PARTS * 4; // (GATE_TOKENS) u8
+export const GATE_LIKELIHOODS: usize = (GATE_BUCKETS + (RADIAL == 0 ? 0 : GATE_TOKENS) + 63) & ~63; // (GATE_TOKENS, PARTS) f32
+
+// int8 model
+export const U_INT8: usize = (GATE_LIKELIHOODS + (RADIAL == 0 ? 0 : GATE_TOKENS * PARTS * 4) + 63) & ~63; // (r·b, M) i8
+export const U_SCALE: usize = (U_INT8 + FEATURES * M + 63) & ~63; // (r·b) f32
+export const O_INT8: usize = (U_SCALE + FEATURES * 4 + 63) & ~63; // (V, M) i8
+export const O_SCALE: usize = (O_INT8 + V * M + 63) & ~63; // (V) f32
+
+export const TOKENS: usize = (O_SCALE + V * 4 + 63) & ~63; // (N) u16, to the memory's end

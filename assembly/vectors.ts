@@ -1,0 +1,100 @@
+// Element-wise operations on runs of f32, lengths multiples of 4: no sum crosses lanes, so both flavours agree by construction.
+import { exp, exp4, log, log4 } from "./math";
+
+/** out[i] += weight · values[i]. */
+// @ts-ignore: decorator
+@inline
+export function addScaled(values: usize, weight: f32, n: usize, out: usize): void {
+  const end = values + (n << 2);
+  if (ASC_FEATURE_SIMD) {
+    const by = f32x4.splat(weight);
+    for (; values < end; values += 16, out += 16) {
+      v128.store(out, f32x4.add(v128.load(out), f32x4.mul(by, v128.load(values))));
+    }
+  } else {
+    for (; values < end; values += 4, out += 4) store<f32>(out, load<f32>(out) + weight * load<f32>(values));
+  }
+}
+
+/** out[i] *= by. */
+// @ts-ignore: decorator
+@inline
+export function scale(by: f32, n: usize, out: usize): void {
+  const end = out + (n << 2);
+  if (ASC_FEATURE_SIMD) {
+    const lanes = f32x4.splat(by);
+    for (; out < end; out += 16) v128.store(out, f32x4.mul(v128.load(out), lanes));
+  } else {
+    for (; out < end; out += 4) store<f32>(out, load<f32>(out) * by);
+  }
+}
+
+/** out[i] = exp(out[i]) · by[i]. */
+// @ts-ignore: decorator
+@inline
+export function expTimes(by: usize, n: usize, out: usize): void {
+  const end = out + (n << 2);
+  if (ASC_FEATURE_SIMD) {
+    for (; out < end; out += 16, by += 16) v128.store(out, f32x4.mul(exp4(v128.load(out)), v128.load(by)));
+  } else {
+    for (; out < end; out += 4, by += 4) store<f32>(out, exp(load<f32>(out)) * load<f32>(by));
+  }
+}
+
+/**
+ * out[i] += step · log[(observed[i] + mass · prior[i]) / (expected[i] + mass · prior[i])], the residual solve of one row
+ * (generalized iterative scaling, Darroch & Ratcliff 1972, with a Dirichlet mass: ours).
+ */
+// @ts-ignore: decorator
+@inline
+export function addLogRatio(
+  observed: usize,
+  expected: usize,
+  prior: usize,
+  mass: f32,
+  step: f32,
+  n: usize,
+  out: usize,
+): void {
+  const end = out + (n << 2);
+  if (ASC_FEATURE_SIMD) {
+    const masses = f32x4.splat(mass);
+    const steps = f32x4.splat(step);
+    for (; out < end; out += 16, observed += 16, expected += 16, prior += 16) {
+      const pseudo = f32x4.mul(masses, v128.load(prior));
+      const ratio = f32x4.div(f32x4.add(v128.load(observed), pseudo), f32x4.add(v128.load(expected), pseudo));
+      v128.store(out, f32x4.add(v128.load(out), f32x4.mul(steps, log4(ratio))));
+    }
+  } else {
+    for (; out < end; out += 4, observed += 4, expected += 4, prior += 4) {
+      const pseudo = mass * load<f32>(prior);
+      const ratio = (load<f32>(observed) + pseudo) / (load<f32>(expected) + pseudo);
+      store<f32>(out, load<f32>(out) + step * log(ratio));
+    }
+  }
+}
+
+/**
+ * out[i] = weight · log[(sums[i] + mass · prior[i]) / (total · prior[i])]: one row of the explicit solution in log-odds form
+ * (2311.07498; smoothing ours), total = Σ sums + mass.
+ */
+// @ts-ignore: decorator
+@inline
+export function logOdds(sums: usize, prior: usize, mass: f32, total: f32, weight: f32, n: usize, out: usize): void {
+  const end = out + (n << 2);
+  if (ASC_FEATURE_SIMD) {
+    const masses = f32x4.splat(mass);
+    const totals = f32x4.splat(total);
+    const by = f32x4.splat(weight);
+    for (; out < end; out += 16, sums += 16, prior += 16) {
+      const p = v128.load(prior);
+      const ratio = f32x4.div(f32x4.add(v128.load(sums), f32x4.mul(masses, p)), f32x4.mul(totals, p));
+      v128.store(out, f32x4.mul(by, log4(ratio)));
+    }
+  } else {
+    for (; out < end; out += 4, sums += 4, prior += 4) {
+      const p = load<f32>(prior);
+      store<f32>(out, weight * log((load<f32>(sums) + mass * p) / (total * p)));
+    }
+  }
+}
