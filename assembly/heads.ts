@@ -3,7 +3,7 @@
 import { exp, log } from "./math";
 import { addToFeatures, hiddenLogits } from "./layer";
 import { mix, permuted } from "./random";
-import { BLOCK, BITS, CLASSES, FEATURES, M, V } from "./shape";
+import { BLOCK, BITS, CLASSES, FEATURES, HEAD_BYTES, M, V } from "./shape";
 import { softmax, sumInLanes } from "./softmax";
 import { addScaled, logOdds, scale } from "./vectors";
 
@@ -17,7 +17,7 @@ export function power(x: f32, exponent: f32): f32 {
  * explicit solution of U (log-odds form) and P. The first step's targets are `first`, a fixed class distribution of each token.
  * decay 0 and a batch of all tokens is a full pass.
  *
- * @param start first training place; @param n training places; @param batch places of a step; @param step counts from 0
+ * @param n training places; @param batch places of a step; @param step counts from 0
  * @param fixedTargets true: `first` (a label cipher) stays the target in every step
  * @param mass α of both solves; @param positions (r) f32 weights of the block's positions
  * @param first (V, M) f32; marginal (V) f32
@@ -28,7 +28,6 @@ export function power(x: f32, exponent: f32): f32 {
 export function headStep(
   head: i32,
   tokens: usize,
-  start: i32,
   n: i32,
   batch: i32,
   step: i32,
@@ -61,7 +60,7 @@ export function headStep(
 
   const order = mix(key + <u32>pass * 0x9e3779b9 + <u32>head * 0x85ebca6b);
   for (let i = from; i < from + count; ++i) {
-    const at = start + <i32>permuted(i, n, order);
+    const at = <i32>permuted(i, n, order);
     const label = <usize>load<u16>(tokens + (<usize>at << 1));
     let target = first + ((label * M) << 2) + column;
     if (step > 0 && !fixedTargets) {
@@ -72,25 +71,26 @@ export function headStep(
     addToFeatures(tokens, at, cipher, target, weight, CLASSES, 0, FEATURES, sumsU + column);
     addScaled(target, weight, CLASSES, sumsO + ((label * M) << 2) + column);
   }
-  solveHead(sumsU + column, sumsO + column, mass, positions, marginal, scratch, outU + column, outU0 + column, outP + column);
+  solveHead(sumsU, sumsO, offset, mass, positions, marginal, scratch, outU, outU0, outP);
 }
 
 /** hidden ← softmax(hidden) · likelihood, normalised: the posterior of each class given context and token. */
-function responsibilities(hidden: usize, likelihood: usize): void {
+export function responsibilities(hidden: usize, likelihood: usize): void {
   softmax(hidden, CLASSES);
-  for (let c: usize = 0; c < CLASSES << 2; c += 4) {
+  for (let c: usize = 0; c < HEAD_BYTES; c += 4) {
     store<f32>(hidden + c, load<f32>(hidden + c) * load<f32>(likelihood + c));
   }
   const sum = sumInLanes(hidden, CLASSES);
   // a likelihood of zero throughout says nothing: all classes alike
   if (sum > 1e-30) scale(<f32>1 / sum, CLASSES, hidden);
-  else for (let c: usize = 0; c < CLASSES << 2; c += 4) store<f32>(hidden + c, <f32>1 / <f32>CLASSES);
+  else for (let c: usize = 0; c < HEAD_BYTES; c += 4) store<f32>(hidden + c, <f32>1 / <f32>CLASSES);
 }
 
-/** The explicit solution of one head from its sums: u0 = log π, U in log-odds, P = smoothed p(y | class). */
-function solveHead(
+/** The explicit solution of the head at class `offset` from its sums: u0 = log π, U in log-odds, P = smoothed p(y | class). */
+export function solveHead(
   sumsU: usize,
   sumsO: usize,
+  offset: usize,
   mass: f32,
   positions: usize,
   marginal: usize,
@@ -99,13 +99,18 @@ function solveHead(
   outU0: usize,
   outP: usize,
 ): void {
+  sumsU += offset << 2;
+  sumsO += offset << 2;
+  outU += offset << 2;
+  outU0 += offset << 2;
+  outP += offset << 2;
   const totals = prior + (CLASSES << 2);
-  for (let c: usize = 0; c < CLASSES << 2; c += 4) store<f32>(totals + c, 0);
+  for (let c: usize = 0; c < HEAD_BYTES; c += 4) store<f32>(totals + c, 0);
   for (let v: usize = 0; v < <usize>V; ++v) addScaled(sumsO + ((v * M) << 2), 1, CLASSES, totals);
   memory.copy(prior, totals, CLASSES << 2);
-  for (let c: usize = 0; c < CLASSES << 2; c += 4) store<f32>(prior + c, load<f32>(prior + c) + 1e-3);
+  for (let c: usize = 0; c < HEAD_BYTES; c += 4) store<f32>(prior + c, load<f32>(prior + c) + 1e-3);
   scale(<f32>1 / sumInLanes(prior, CLASSES), CLASSES, prior);
-  for (let c: usize = 0; c < CLASSES << 2; c += 4) store<f32>(outU0 + c, log(load<f32>(prior + c)));
+  for (let c: usize = 0; c < HEAD_BYTES; c += 4) store<f32>(outU0 + c, log(load<f32>(prior + c)));
   for (let j: usize = 0; j < <usize>BLOCK; ++j) {
     const position = load<f32>(positions + (j << 2));
     for (let bit: usize = 0; bit < <usize>BITS; ++bit) {
@@ -116,7 +121,7 @@ function solveHead(
   for (let v: usize = 0; v < <usize>V; ++v) {
     const row = (v * M) << 2;
     const pseudo = mass * load<f32>(marginal + (v << 2));
-    for (let c: usize = 0; c < CLASSES << 2; c += 4) {
+    for (let c: usize = 0; c < HEAD_BYTES; c += 4) {
       store<f32>(outP + row + c, (load<f32>(sumsO + row + c) + pseudo) / (load<f32>(totals + c) + mass));
     }
   }

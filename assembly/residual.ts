@@ -2,7 +2,7 @@
 // with decaying averages of both sums, decoder and hidden layers together (step 2 of the recipe).
 import { addToFeatures, hiddenState } from "./layer";
 import { product } from "./product";
-import { CLASSES, HEADS, M, V } from "./shape";
+import { CLASSES, HEADS, M, ROW_BYTES, V } from "./shape";
 import { sumInLanes } from "./softmax";
 import { exp4, exp } from "./math";
 import { TILE } from "./trainer-memory";
@@ -198,7 +198,7 @@ export function solveDecoder(
   for (let v = first; v < end; ++v) {
     const offset = (v * M) << 2;
     const p = load<f32>(marginal + (v << 2));
-    for (let c: usize = 0; c < M << 2; c += 4) store<f32>(row + c, p);
+    for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(row + c, p);
     addLogRatio(outObserved + offset, outExpected + offset, row, mass, step, M, outO + offset);
   }
 }

@@ -32,3 +32,7 @@ export const BUCKETS: i32 = (ORDERS + 1) * 4;
 export const HIDDEN_ONE: f32 = 16384;
 /** Token id of a position before the stream's start: it compares equal to nothing and adds nothing. */
 export const ABSENT: u32 = 0xffff;
+/** Bytes of one head's f32 classes. */
+export const HEAD_BYTES: usize = CLASSES * 4;
+/** Bytes of one f32 hidden state. */
+export const ROW_BYTES: usize = M * 4;

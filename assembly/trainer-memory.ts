@@ -1,12 +1,12 @@
 // Where each tensor of the trainer stands. The host gives the module a memory that ends after the last token (host/fit/).
-import { BITS, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, PARTS, RADIAL, V } from "./shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, HEADS, M, PARTS, RADIAL, V } from "./shape";
 
 /** Tokens of one residual step at the most. */
 export const BATCH: i32 = 2048;
 /** Tokens that one thread works on at a time; a tile of probabilities, (V, TILE) f32, stays in cache. */
 export const TILE: i32 = 64;
 /** Threads at the most: each has a scratch of its own. */
-export const THREADS: i32 = 16;
+export const THREADS: usize = 16;
 /** Tokens that the gate is solved on at the most. */
 export const GATE_TOKENS: i32 = 65536;
 
@@ -15,7 +15,8 @@ export const CIPHER: usize = 128; // (V, k) u16
 export const MARGINAL: usize = (CIPHER + (BITS == V ? 0 : V * CIPHER_WIDTH * 2) + 63) & ~63; // (V) f32, π
 export const U: usize = MARGINAL + V * 4; // (r·b, M) f32
 export const U0: usize = (U + FEATURES * M * 4 + 63) & ~63; // (M) f32
-export const O: usize = (U0 + M * 4 + 63) & ~63; // (V, M) f32, or P of the mixture decoder
+export const POSITIONS: usize = U0 + M * 4; // (H, r) f32, weights of the block's positions, a head
+export const O: usize = (POSITIONS + HEADS * BLOCK * 4 + 63) & ~63; // (V, M) f32, or P of the mixture decoder
 export const O0: usize = O + V * M * 4; // (V) f32
 
 // statistics: observed and expected sums of the decoder, then of the hidden layer
@@ -32,7 +33,7 @@ export const PREDICTED: usize = TARGETS + BATCH * M * 4; // (BATCH / TILE, V, TI
 export const LIKELIHOOD: usize = PREDICTED + BATCH * V * 4; // (BATCH) f32, of the token that came
 
 // scratch, one a thread
-export const SCRATCH_BYTES: usize = (M * TILE + TILE * 2 + M * 4) * 4;
+export const SCRATCH_BYTES: usize = (M * TILE + TILE * 2 + M * 4 + 512) * 4;
 export const SCRATCH: usize = (LIKELIHOOD + BATCH * 4 + 63) & ~63; // (THREADS, ...)
 
 // the gate

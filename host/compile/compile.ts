@@ -1,0 +1,111 @@
+/**
+ * Compiles the AssemblyScript sources for one shape. The compiler is a dependency of fitting alone: it is loaded here, on first
+ * use, and nothing that runs a model imports this file.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SaffuError } from "../errors.ts";
+import { cipherWidth, type Shape } from "../model/shape.ts";
+import { bytesNeeded, PAGE } from "./layout.ts";
+
+/** `scalar` uses the WebAssembly MVP alone; `simd` adds 128-bit vectors. Both give the same bits. */
+export type Flavour = "scalar" | "simd";
+
+const MEMORY_PAGES_LIMIT = 65536;
+
+/**
+ * The device module of `shape`: no imports, no start function, and a memory of exactly the pages it needs.
+ *
+ * @throws SaffuError OUT_OF_MEMORY where the shape needs more than WebAssembly can address
+ */
+export async function compileDevice(shape: Shape, flavour: Flavour): Promise<Uint8Array> {
+  const pages = Math.ceil(bytesNeeded(shape) / PAGE);
+  if (pages > MEMORY_PAGES_LIMIT) {
+    throw new SaffuError(
+      "OUT_OF_MEMORY",
+      `the shape needs ${pages} pages of memory, at most ${MEMORY_PAGES_LIMIT} exist`,
+    );
+  }
+  return compile("device", shape, [
+    ...features(flavour),
+    "--optimizeLevel=3",
+    "--shrinkLevel=1",
+    "--converge",
+    `--initialMemory=${pages}`,
+    `--maximumMemory=${pages}`,
+  ]);
+}
+
+/** The trainer module of `shape`; it imports its memory as `env.memory`, shared where `threads`. */
+export async function compileTrainer(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
+  return compile("trainer", shape, [
+    ...features(flavour),
+    ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
+    "--optimizeLevel=3",
+    "--importMemory",
+    "--initialMemory=1",
+    `--maximumMemory=${MEMORY_PAGES_LIMIT}`,
+  ]);
+}
+
+/** What the MVP does not have is switched off by name; the compiler enables some of it by default. */
+function features(flavour: Flavour): string[] {
+  const off = "--disable=bulk-memory,sign-extension,nontrapping-f2i,mutable-globals";
+  return flavour === "simd" ? ["--enable=simd"] : [off];
+}
+
+async function compile(entry: string, shape: Shape, options: string[]): Promise<Uint8Array> {
+  const { main } = await import("assemblyscript/asc");
+  const sources = sourceDirectory();
+  const output: { bytes?: Uint8Array } = {};
+  const { error, stderr } = await main(
+    [
+      `${entry}.ts`,
+      "--outFile=module.wasm",
+      "--runtime=stub",
+      "--noAssert",
+      "--use=abort=",
+      ...shapeConstants(shape).flatMap((constant) => ["--use", constant]),
+      ...options,
+    ],
+    {
+      readFile: (name) => {
+        const path = join(sources, name);
+        return existsSync(path) ? readFileSync(path, "utf8") : null;
+      },
+      writeFile: (_name, contents) => {
+        output.bytes = contents as Uint8Array;
+      },
+      listFiles: () => [],
+    },
+  );
+  if (error || output.bytes === undefined) {
+    throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${stderr.toString()}`, { cause: error });
+  }
+  return output.bytes;
+}
+
+/** assembly/shape.ts names its sizes; each is set here as an integer constant. */
+export function shapeConstants(shape: Shape): string[] {
+  return Object.entries({
+    SHAPE_VOCABULARY: shape.vocabulary,
+    SHAPE_BITS: shape.bits,
+    SHAPE_CIPHER_WIDTH: cipherWidth(shape),
+    SHAPE_BLOCK: shape.block,
+    SHAPE_HEADS: shape.heads,
+    SHAPE_CLASSES: shape.classes,
+    SHAPE_RADIAL: shape.radial,
+    SHAPE_ORDERS: shape.orders,
+    SHAPE_DECODER: shape.decoder === "softmax" ? 0 : 1,
+  }).map(([name, value]) => `${name}=${value}`);
+}
+
+/** The package's assembly/ folder, seen from host/compile/ or from dist/. */
+function sourceDirectory(): string {
+  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
+    const candidate = join(at, "assembly");
+    if (existsSync(join(candidate, "shape.ts"))) return candidate;
+    if (dirname(at) === at) throw new SaffuError("UNSUPPORTED", "the assembly/ sources of saffu are not beside it");
+  }
+}

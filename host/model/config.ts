@@ -1,0 +1,158 @@
+/**
+ * config.json: what a model directory holds. It names the format's version, the shape, how the model was made, and the size and
+ * SHA-256 of every other file.
+ *
+ * ```ts
+ * const files = await withConfig(parts, shape, { passes: 2, seed: 1 }); // adds config.json
+ * const config = parseConfig(files.get("config.json")!);
+ * ```
+ */
+import { SaffuError } from "../errors.ts";
+import { isRecord, parseJson } from "./json.ts";
+import { type Shape, validateShape } from "./shape.ts";
+
+/** A model's files by name, in memory. */
+export type ModelFiles = ReadonlyMap<string, Uint8Array>;
+
+/** Size in bytes and SHA-256 in hexadecimal of one file. */
+export interface FileDigest {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The contents of config.json. */
+export interface ModelConfig {
+  readonly format: typeof FORMAT;
+  readonly version: typeof FORMAT_VERSION;
+  readonly shape: Shape;
+  /** How the model was made; any JSON, read by people and by tools, not by this program. */
+  readonly recipe: Readonly<Record<string, unknown>>;
+  /** Every file of the directory but config.json itself. */
+  readonly files: Readonly<Record<string, FileDigest>>;
+}
+
+export const FORMAT = "saffu";
+/** The one version that is written, and the only one that is read. */
+export const FORMAT_VERSION = 1;
+export const CONFIG = "config.json";
+/** Longest config.json that is read, in bytes. */
+export const MAX_CONFIG = 1 << 20;
+/** The files without which a model does not run. */
+export const REQUIRED_FILES = [
+  "kernel.scalar.wasm",
+  "kernel.simd.wasm",
+  "model.safetensors",
+  "tokenizer.json",
+] as const;
+
+/**
+ * Reads config.json.
+ *
+ * @throws SaffuError MODEL_CORRUPT, MODEL_VERSION (naming the version found and the one supported), INVALID_SHAPE
+ */
+export function parseConfig(bytes: Uint8Array): ModelConfig {
+  let json: unknown;
+  try {
+    json = parseJson(bytes);
+  } catch (cause) {
+    throw corrupt("not JSON: truncated or altered", cause);
+  }
+  if (!isRecord(json) || json.format !== FORMAT) throw corrupt(`"format" is not "${FORMAT}"`);
+  const { version, shape, recipe, files } = json;
+  if (version !== FORMAT_VERSION) {
+    const found = JSON.stringify(version);
+    throw new SaffuError("MODEL_VERSION", `${CONFIG}: version ${found} found, only ${FORMAT_VERSION} is supported`);
+  }
+  if (!isRecord(recipe)) throw corrupt(`"recipe" is not an object`);
+  if (!isRecord(files)) throw corrupt(`"files" is not an object`);
+  for (const [name, entry] of Object.entries(files)) {
+    if (!isFileName(name)) throw corrupt(`${JSON.stringify(name)} is not the name of a file in the directory`);
+    if (!isDigest(entry)) throw corrupt(`"files" does not give bytes and sha256 of ${name}`);
+  }
+  for (const name of REQUIRED_FILES) {
+    if (!Object.hasOwn(files, name)) throw corrupt(`"files" does not list ${name}`);
+  }
+  return {
+    format: FORMAT,
+    version: FORMAT_VERSION,
+    shape: validateShape(shape),
+    recipe,
+    files: files as Record<string, FileDigest>,
+  };
+}
+
+/** The bytes of config.json: keys sorted, so that equal models have equal bytes. */
+export function formatConfig(config: ModelConfig): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(sorted(config), null, 2)}\n`);
+}
+
+/** `files` with the config.json that describes them added (or replaced). Names come out sorted. */
+export async function withConfig(
+  files: ModelFiles,
+  shape: Shape,
+  recipe: Record<string, unknown>,
+): Promise<Map<string, Uint8Array>> {
+  const digests: Record<string, FileDigest> = {};
+  for (const [name, bytes] of files) {
+    if (name === CONFIG) continue;
+    if (!isFileName(name)) throw corrupt(`${JSON.stringify(name)} is not the name of a file in a directory`);
+    digests[name] = { bytes: bytes.length, sha256: await sha256(bytes) };
+  }
+  const config = formatConfig({ format: FORMAT, version: FORMAT_VERSION, shape, recipe, files: digests });
+  return new Map([...files, [CONFIG, config] as const].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * Checks a file against what config.json recorded.
+ *
+ * @throws SaffuError MODEL_DIGEST
+ */
+export async function verifyFile(name: string, bytes: Uint8Array, expected: FileDigest): Promise<void> {
+  if (bytes.length !== expected.bytes) throw wrongLength(name, bytes.length, expected.bytes);
+  const found = await sha256(bytes);
+  if (found !== expected.sha256) {
+    throw new SaffuError("MODEL_DIGEST", `${name}: sha256 is ${found}, ${CONFIG} records ${expected.sha256}`);
+  }
+}
+
+/** The error for a file whose length is not the recorded one; readers raise it before they read the whole. */
+export function wrongLength(name: string, found: number, expected: number): SaffuError {
+  const what = found < expected ? "truncated" : "too long";
+  return new SaffuError("MODEL_DIGEST", `${name}: ${what}, ${found} bytes where ${CONFIG} records ${expected}`);
+}
+
+/** SHA-256 in hexadecimal. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  // browsers offer it on pages served over https or from localhost only
+  if (!globalThis.crypto?.subtle)
+    throw new SaffuError("UNSUPPORTED", "this runtime (or insecure page) has no WebCrypto");
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key])]),
+  );
+}
+
+/** A plain name, so that a config.json cannot reach outside its directory. */
+function isFileName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name) && name !== CONFIG;
+}
+
+function isDigest(entry: unknown): entry is FileDigest {
+  if (!isRecord(entry)) return false;
+  const { bytes, sha256 } = entry;
+  return (
+    Number.isSafeInteger(bytes) && (bytes as number) >= 0 && typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256)
+  );
+}
+
+function corrupt(what: string, cause?: unknown): SaffuError {
+  return new SaffuError("MODEL_CORRUPT", `${CONFIG}: ${what}`, { cause });
+}

@@ -1,0 +1,48 @@
+/** A model directory behind a URL: the reader of browsers, and of Node for http(s) addresses. */
+import { SaffuError, throwIfAborted } from "../errors.ts";
+import { MAX_CONFIG } from "./config.ts";
+import { checkLength, type ReadFile } from "./read.ts";
+
+/**
+ * Reads files below `directory`, with or without a slash at its end. A body is read no further than the recorded length.
+ *
+ * @throws SaffuError MODEL_MISSING_FILE where a file cannot be fetched, naming the address and the status
+ */
+export function webReader(directory: URL): ReadFile {
+  const base = new URL(directory);
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return async (name, expected, signal) => {
+    const url = new URL(name, base);
+    url.search = base.search;
+    const most = expected ?? MAX_CONFIG;
+    try {
+      const response = await fetch(url, signal ? { signal } : {});
+      if (!response.ok || !response.body) {
+        throw new SaffuError("MODEL_MISSING_FILE", `${url} cannot be fetched: status ${response.status}`);
+      }
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      const reader = response.body.getReader();
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        length += part.value.length;
+        chunks.push(part.value);
+        if (length > most) {
+          await reader.cancel();
+          break; // the length is wrong already
+        }
+      }
+      checkLength(name, length, expected);
+      const bytes = new Uint8Array(length);
+      let at = 0;
+      for (const chunk of chunks) {
+        bytes.set(chunk, at);
+        at += chunk.length;
+      }
+      return bytes;
+    } catch (cause) {
+      throwIfAborted(signal);
+      if (cause instanceof SaffuError) throw cause;
+      throw new SaffuError("MODEL_MISSING_FILE", `${url} cannot be fetched: ${(cause as Error).message}`, { cause });
+    }
+  };
+}

@@ -1,0 +1,87 @@
+/**
+ * Reading a model's files, wherever they are, and refusing by name what is not whole. The places are directory-node.ts and
+ * directory-web.ts.
+ */
+import { SaffuError, throwIfAborted } from "../errors.ts";
+import {
+  CONFIG,
+  MAX_CONFIG,
+  type ModelConfig,
+  type ModelFiles,
+  parseConfig,
+  REQUIRED_FILES,
+  verifyFile,
+  wrongLength,
+} from "./config.ts";
+
+/** How far a load has come, in bytes of the files it reads. */
+export interface LoadProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What every load takes. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** Files that are whole, with the config.json that says so. */
+export interface VerifiedFiles {
+  readonly config: ModelConfig;
+  readonly files: Map<string, Uint8Array>;
+}
+
+/**
+ * Reads one file of a model. `expected` is the length config.json records; a file of another length is refused before it is read
+ * whole. Without it the file is config.json, of at most MAX_CONFIG bytes.
+ */
+export type ReadFile = (
+  name: string,
+  expected: number | undefined,
+  signal: AbortSignal | undefined,
+) => Promise<Uint8Array>;
+
+/**
+ * Reads and verifies a model: `all` its files (to be saved again), or those that running it takes.
+ *
+ * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, INVALID_SHAPE, ABORTED
+ */
+export async function readVerified(readFile: ReadFile, all: boolean, options: ReadOptions): Promise<VerifiedFiles> {
+  const { signal, onProgress } = options;
+  throwIfAborted(signal);
+  const configBytes = await readFile(CONFIG, undefined, signal);
+  const config = parseConfig(configBytes);
+  const names = all ? Object.keys(config.files) : [...REQUIRED_FILES];
+  const total = names.reduce((sum, name) => sum + config.files[name]!.bytes, configBytes.length);
+  let done = configBytes.length;
+  onProgress?.({ done, total });
+  const read = async (name: string): Promise<[string, Uint8Array]> => {
+    const expected = config.files[name]!;
+    const bytes = await readFile(name, expected.bytes, signal);
+    await verifyFile(name, bytes, expected);
+    throwIfAborted(signal);
+    done += bytes.length;
+    onProgress?.({ done, total });
+    return [name, bytes];
+  };
+  return { config, files: new Map([[CONFIG, configBytes], ...(await Promise.all(names.map(read)))]) };
+}
+
+/** Reads from files that are in memory already. */
+export function memoryReader(files: ModelFiles): ReadFile {
+  return async (name, expected) => {
+    const bytes = files.get(name);
+    if (bytes === undefined) throw new SaffuError("MODEL_MISSING_FILE", `${name} is missing`);
+    checkLength(name, bytes.length, expected);
+    return bytes;
+  };
+}
+
+/** What a ReadFile does with a length before it reads the bytes. */
+export function checkLength(name: string, found: number, expected: number | undefined): void {
+  if (expected !== undefined && found !== expected) throw wrongLength(name, found, expected);
+  if (expected === undefined && found > MAX_CONFIG) {
+    throw new SaffuError("MODEL_CORRUPT", `${name}: ${found} bytes, at most ${MAX_CONFIG} are read`);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The sizes of a model, and the tensors that follow from them. A module is compiled for exactly one shape.
+ *
+ * ```ts
+ * const shape = validateShape({ vocabulary: 1024, bits: 1024, block: 3, heads: 8, classes: 8, radial: 1024, orders: 4, decoder: "softmax" });
+ * parameters(shape); // 263332
+ * ```
+ */
+import { SaffuError } from "../errors.ts";
+import type { Dtype } from "./safetensors.ts";
+
+/** Symbols as in ARCHITECTURE.md. */
+export interface Shape {
+  /** V: vocabulary size, a multiple of 8. */
+  readonly vocabulary: number;
+  /** b: bits of the input cipher; b equal to V means one-hot inputs. */
+  readonly bits: number;
+  /** r: tokens the block context sees, the pivot included. */
+  readonly block: number;
+  /** H: label heads. */
+  readonly heads: number;
+  /** m: classes (hidden units) a head, a multiple of 4; H·m is a multiple of 8. */
+  readonly classes: number;
+  /** R: tokens the radial context (self-attention) sees, a power of two; 0 for none. */
+  readonly radial: number;
+  /** Highest order of the comparisons, 1 to 4; 0 exactly where radial is 0. */
+  readonly orders: number;
+  /** `softmax(h O + o0)`, the paper's, or `h P` with P row-stochastic, ours. */
+  readonly decoder: "softmax" | "mixture";
+}
+
+/** One tensor of model.safetensors. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** The exported global of the device module that holds the tensor's address. */
+  readonly address: string;
+}
+
+/** Ids are 16 bits wide and 0xffff marks the absence of a token; a multiple of 8 below that. */
+export const MAX_VOCABULARY = 65528;
+const MAX_HIDDEN = 4096;
+/** Weights beyond this cannot stand in a module's memory beside its state (addresses have 31 bits). */
+const MAX_WEIGHT_BYTES = 2 ** 30;
+
+const NUMBERS = ["vocabulary", "bits", "block", "heads", "classes", "radial", "orders"] as const;
+
+/**
+ * The shape in `value` (parsed JSON, or options of a caller), checked field by field and then as a whole.
+ *
+ * @throws SaffuError INVALID_SHAPE, naming the field and the bound
+ */
+export function validateShape(value: unknown): Shape {
+  if (typeof value !== "object" || value === null) throw invalid("a shape is an object");
+  const given = value as Record<string, unknown>;
+  for (const field of NUMBERS) {
+    if (!Number.isInteger(given[field])) throw invalid(`${field} must be an integer, got ${String(given[field])}`);
+  }
+  const { vocabulary, bits, block, heads, classes, radial, orders, decoder } = given as unknown as Shape;
+  within("vocabulary", vocabulary, 8, MAX_VOCABULARY);
+  if (vocabulary % 8 !== 0) throw invalid(`vocabulary must be a multiple of 8, got ${vocabulary}`);
+  within("bits", bits, 1, vocabulary);
+  if (bits < 17 && 2 ** bits - 1 < vocabulary) throw unnameable(vocabulary, bits);
+  within("block", block, 1, 16);
+  within("heads", heads, 1, MAX_HIDDEN);
+  within("classes", classes, 4, MAX_HIDDEN);
+  if (classes % 4 !== 0) throw invalid(`classes must be a multiple of 4, got ${classes}`);
+  const hidden = heads * classes;
+  if (hidden % 8 !== 0) throw invalid(`heads × classes must be a multiple of 8, got ${heads} × ${classes} = ${hidden}`);
+  if (hidden > MAX_HIDDEN) throw invalid(`heads × classes must be at most ${MAX_HIDDEN}, got ${hidden}`);
+  if (radial !== 0 && (radial < 16 || radial > 65536 || !Number.isInteger(Math.log2(radial)))) {
+    throw invalid(`radial must be 0 or a power of two in 16..65536, got ${radial}`);
+  }
+  if (radial === 0 && orders !== 0) throw invalid(`orders must be 0 where radial is 0, got ${orders}`);
+  if (radial !== 0) within("orders", orders, 1, 4);
+  if (decoder !== "softmax" && decoder !== "mixture") {
+    throw invalid(`decoder must be "softmax" or "mixture", got ${JSON.stringify(decoder)}`);
+  }
+  const weightBytes = (block * bits + vocabulary) * hidden;
+  if (weightBytes > MAX_WEIGHT_BYTES) {
+    throw invalid(
+      `(block × bits + vocabulary) × heads × classes must be at most ${MAX_WEIGHT_BYTES}, got ${weightBytes}`,
+    );
+  }
+  return { vocabulary, bits, block, heads, classes, radial, orders, decoder };
+}
+
+/** k: the most bits any token's cipher has. The b likeliest tokens get one bit, the next b·(b−1)/2 two, and so on (2311.11012). */
+export function cipherWidth(shape: Pick<Shape, "vocabulary" | "bits">): number {
+  let subsets = 1;
+  let named = 0;
+  for (let width = 1; width <= shape.bits; ++width) {
+    subsets = (subsets * (shape.bits - width + 1)) / width;
+    named += subsets;
+    if (named >= shape.vocabulary) return width;
+  }
+  throw unnameable(shape.vocabulary, shape.bits);
+}
+
+/** M = H·m: width of the hidden state. */
+export function hiddenWidth(shape: Shape): number {
+  return shape.heads * shape.classes;
+}
+
+/** Rows of the gate: longest order matched (0 to orders) times the number of matches, capped at 3. 0 without self-attention. */
+export function gateBuckets(shape: Shape): number {
+  return shape.radial === 0 ? 0 : (shape.orders + 1) * 4;
+}
+
+/** The tensors of model.safetensors, in the order in which the device module lays them out. */
+export function tensorSpecs(shape: Shape): TensorSpec[] {
+  const { vocabulary, bits, block, orders } = shape;
+  const hidden = hiddenWidth(shape);
+  const specs: TensorSpec[] = [
+    { name: "block.U", dtype: "I8", shape: [block * bits, hidden], address: "BLOCK_U" },
+    { name: "block.U.scale", dtype: "F32", shape: [block * bits], address: "BLOCK_U_SCALE" },
+    { name: "block.u0", dtype: "F32", shape: [hidden], address: "BLOCK_U0" },
+    { name: "decoder.O", dtype: "I8", shape: [vocabulary, hidden], address: "DECODER_O" },
+    { name: "decoder.O.scale", dtype: "F32", shape: [vocabulary], address: "DECODER_O_SCALE" },
+    { name: "decoder.o0", dtype: "F32", shape: [vocabulary], address: "DECODER_O0" },
+  ];
+  if (bits < vocabulary) {
+    specs.unshift({ name: "cipher", dtype: "U16", shape: [vocabulary, cipherWidth(shape)], address: "CIPHER" });
+  }
+  if (shape.radial > 0) {
+    specs.push({ name: "attention.gate", dtype: "F32", shape: [gateBuckets(shape), 1 + orders], address: "GATE" });
+  }
+  return specs;
+}
+
+/**
+ * Number of parameters: U, u0, O, o0 (which the mixture decoder does not read) and the gate. The cipher is a mask and row
+ * scales belong to the quantisation, so neither counts.
+ */
+export function parameters(shape: Shape): number {
+  const { vocabulary, bits, block, orders, decoder } = shape;
+  const hidden = hiddenWidth(shape);
+  const bias = decoder === "softmax" ? vocabulary : 0;
+  return block * bits * hidden + hidden + vocabulary * hidden + bias + gateBuckets(shape) * (1 + orders);
+}
+
+/** Tokens are named by the non-empty subsets of the bits. */
+function unnameable(vocabulary: number, bits: number): SaffuError {
+  return invalid(`vocabulary ${vocabulary} is larger than ${bits} bits can name (${2 ** bits - 1} tokens)`);
+}
+
+function within(field: string, value: number, least: number, most: number): void {
+  if (value < least || value > most) throw invalid(`${field} must be in ${least}..${most}, got ${value}`);
+}
+
+function invalid(message: string): SaffuError {
+  return new SaffuError("INVALID_SHAPE", message);
+}
