@@ -1,0 +1,42 @@
+/** README.md of a fitted model: what it is, what it was fitted on, and what it is not good for. No dates, no machine: same fit, same bytes. */
+import { hiddenWidth, parameters, type Shape } from "../model/shape.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** Facts of one fit, counted while it ran. */
+export interface FitFacts {
+  readonly trainTokens: number;
+  readonly trainBytes: number;
+  readonly weightBytes: number;
+}
+
+/** The card's text; `sections` are put before the closing one (data and licence, figures), as Markdown. */
+export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts, sections = ""): string {
+  const attention = shape.radial === 0 ? "none" : `orders 1 to ${shape.orders} over the last ${shape.radial} tokens`;
+  return `---
+library_name: saffu
+pipeline_tag: text-generation
+---
+# A SAFFU language model
+
+Fitted in closed form by [saffu](https://www.npmjs.com/package/saffu), without back-propagation: co-occurrence sums, then logarithms.
+
+| | |
+| --- | --- |
+| vocabulary | ${shape.vocabulary} (byte-level BPE) |
+| block | ${shape.block} tokens, ${shape.bits === shape.vocabulary ? "one-hot" : `${shape.bits}-bit cipher`} |
+| hidden state | ${shape.heads} heads of ${shape.classes} classes (${hiddenWidth(shape)}) |
+| decoder | ${shape.decoder} |
+| self-attention | ${attention} |
+| parameters | ${parameters(shape)} |
+| weights | ${facts.weightBytes} bytes, int8 with a scale a row |
+| fitted on | ${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text |
+| hidden targets | ${recipe.targets} |
+| passes | ${recipe.heads.passes} over the heads, ${recipe.residual.passes} residual |
+| seed | ${recipe.seed} |
+${sections === "" ? "" : `\n${sections.trim()}\n`}
+## What it is not good for
+
+It knows what its text says and no more: no facts, no instructions, no dialogue. It writes locally plausible text and drifts within
+a sentence. Use it where few bytes matter: surprisal of a stream, compression, completion of short strings, filtering.
+`;
+}

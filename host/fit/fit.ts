@@ -1,0 +1,292 @@
+/**
+ * Fitting a model, end to end: text → tokenizer → tokens → heads → residual solve → gate → int8 files.
+ *
+ * ```ts
+ * const { files, report } = await fit(() => chunksOf("book.txt"), { profile: "potato", signal });
+ * await writeDirectory("models/book", files);
+ * ```
+ */
+import { compileDevice, compileTrainer } from "../compile/compile.ts";
+import { SaffuError, throwIfAborted } from "../errors.ts";
+import { type ModelFiles, withConfig } from "../model/config.ts";
+import { type Tensor, writeTensors } from "../model/safetensors.ts";
+import { type Shape, tensorSpecs } from "../model/shape.ts";
+import { byteTokenizer, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
+import { trainTokenizer } from "../tokenizer/train.ts";
+import { modelCard } from "./card.ts";
+import { type Recipe, type RecipeOptions, recipeOf, shapeOf } from "./recipe.ts";
+import { Trainer } from "./trainer.ts";
+
+/** How far a fit has come. `total` is 0 where it is not known. */
+export interface FitProgress {
+  readonly phase: "tokenizer" | "tokens" | "heads" | "residual" | "gate" | "files";
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface FitOptions extends RecipeOptions {
+  /** Worker threads; 0 fits in the calling thread. Default 2 under Node. The result does not depend on it. */
+  readonly threads?: number | undefined;
+  /** `scalar` fits where SIMD is missing; the result is the same. */
+  readonly flavour?: "simd" | "scalar" | undefined;
+  /** Uses this tokenizer in place of training one. */
+  readonly tokenizer?: Tokenizer | undefined;
+  /** Markdown for the model card: data, licence, figures. */
+  readonly card?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: FitProgress) => void) | undefined;
+}
+
+/** Tokens a second of the passes, for reports; nothing of it is in the files. */
+export interface FitReport {
+  readonly shape: Shape;
+  readonly recipe: Recipe;
+  readonly trainTokens: number;
+  readonly trainBytes: number;
+  readonly seconds: { tokenizer: number; tokens: number; heads: number; residual: number; gate: number; files: number };
+}
+
+export interface FitResult {
+  readonly files: ModelFiles;
+  readonly report: FitReport;
+  readonly tokenizer: Tokenizer;
+}
+
+/** Fewest tokens that a model is fitted to: below it there is nothing to count. */
+export const LEAST_TOKENS = 16;
+/** Steps run between two looks at the signal: a fraction of a second of work. */
+const STEPS_A_CALL = 16;
+
+/**
+ * Fits a model.
+ *
+ * @param text called twice, to train the tokenizer and to encode; each time it gives the whole text in order, as bytes
+ * @throws SaffuError INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY, ABORTED
+ */
+export async function fit(
+  text: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: FitOptions = {},
+): Promise<FitResult> {
+  const { signal, onProgress, flavour = "simd" } = options;
+  const threads = threadsOf(options.threads);
+  const wanted = shapeOf(options);
+  recipeOf(options, LEAST_TOKENS); // refuses bad options before any work
+  throwIfAborted(signal);
+  const clock = stopwatch();
+
+  const tokenizer = options.tokenizer ?? (await tokenizerFor(text, wanted.vocabulary, { signal, onProgress }));
+  const shape = shapeOf({
+    ...options,
+    vocabulary: tokenizer.vocabularySize,
+    bits: wanted.bits === wanted.vocabulary ? tokenizer.vocabularySize : wanted.bits,
+  });
+  const tokenizerSeconds = clock();
+  const { tokens, bytes } = await encodeAll(text(), tokenizer, { signal, onProgress });
+  if (tokens.length < LEAST_TOKENS) {
+    throw new SaffuError("INVALID_TEXT", `the text has ${tokens.length} tokens, a fit needs at least ${LEAST_TOKENS}`);
+  }
+  const recipe = recipeOf(options, tokens.length);
+  const tokensSeconds = clock();
+
+  const trainer = await Trainer.start(await compileTrainer(shape, flavour, threads > 0), tokens.length, threads);
+  try {
+    const kernels = compileKernels(shape);
+    kernels.catch(() => {}); // awaited below; an abort before that must not leave it unhandled
+    trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+    const trained = tokens.length - (shape.radial === 0 ? 0 : recipe.gate.tokens);
+    await fitHeads(trainer, shape, recipe, trained, options);
+    const headsSeconds = clock();
+    await fitResidual(trainer, shape, recipe, trained, options);
+    const residualSeconds = clock();
+    await fitGate(trainer, shape, recipe, trained, tokens.length, options);
+    const gateSeconds = clock();
+    onProgress?.({ phase: "files", done: 0, total: 1 });
+    await trainer.once("quantise");
+    const weights = writeTensors(weightsOf(trainer, shape));
+    const { scalar, simd } = await kernels;
+    throwIfAborted(signal);
+    const facts = { trainTokens: tokens.length, trainBytes: bytes, weightBytes: weights.length };
+    const encoder = new TextEncoder();
+    const files = await withConfig(
+      new Map([
+        ["model.safetensors", weights],
+        ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
+        ["README.md", encoder.encode(modelCard(shape, recipe, facts, options.card))],
+        ["kernel.scalar.wasm", scalar],
+        ["kernel.simd.wasm", simd],
+      ]),
+      shape,
+      { ...recipe, trainTokens: tokens.length, trainBytes: bytes },
+    );
+    onProgress?.({ phase: "files", done: 1, total: 1 });
+    const seconds = {
+      tokenizer: tokenizerSeconds,
+      tokens: tokensSeconds,
+      heads: headsSeconds,
+      residual: residualSeconds,
+      gate: gateSeconds,
+      files: clock(),
+    };
+    return { files, tokenizer, report: { shape, recipe, trainTokens: tokens.length, trainBytes: bytes, seconds } };
+  } finally {
+    trainer.stop();
+  }
+}
+
+function threadsOf(threads: number | undefined): number {
+  if (threads === undefined) return typeof process === "undefined" ? 0 : 2;
+  if (!Number.isInteger(threads) || threads < 0 || threads > 16) {
+    throw new SaffuError("INVALID_OPTION", `threads must be an integer in 0..16, got ${String(threads)}`);
+  }
+  return threads;
+}
+
+type Hooks = Pick<FitOptions, "signal" | "onProgress">;
+
+async function tokenizerFor(text: Parameters<typeof fit>[0], vocabulary: number, hooks: Hooks): Promise<Tokenizer> {
+  if (vocabulary === 256) return byteTokenizer();
+  return trainTokenizer(text(), {
+    vocabulary,
+    ...(hooks.signal && { signal: hooks.signal }),
+    onProgress: ({ done, total }) => hooks.onProgress?.({ phase: "tokenizer", done, total }),
+  });
+}
+
+async function encodeAll(
+  text: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  tokenizer: Tokenizer,
+  { signal, onProgress }: Hooks,
+): Promise<{ tokens: Uint16Array; bytes: number }> {
+  let bytes = 0;
+  async function* counted() {
+    for await (const chunk of text) {
+      throwIfAborted(signal);
+      bytes += chunk.length;
+      onProgress?.({ phase: "tokens", done: bytes, total: 0 });
+      yield chunk;
+    }
+  }
+  let tokens = new Uint16Array(1 << 16);
+  let length = 0;
+  for await (const piece of encodeStream(tokenizer, counted())) {
+    while (length + piece.length > tokens.length) {
+      const grown = new Uint16Array(tokens.length * 2);
+      grown.set(tokens);
+      tokens = grown;
+    }
+    tokens.set(piece, length);
+    length += piece.length;
+  }
+  return { tokens: tokens.subarray(0, length), bytes };
+}
+
+/** Runs steps [0, total) of an exported function in calls of bounded work. */
+async function runSteps(
+  trainer: Trainer,
+  name: string,
+  phase: FitProgress["phase"],
+  total: number,
+  { signal, onProgress }: Hooks,
+): Promise<void> {
+  for (let from = 0; from < total; from += STEPS_A_CALL) {
+    throwIfAborted(signal);
+    const to = Math.min(total, from + STEPS_A_CALL);
+    await trainer.all(name, "thread", "threads", from, to);
+    onProgress?.({ phase, done: to, total });
+  }
+}
+
+async function fitHeads(trainer: Trainer, shape: Shape, recipe: Recipe, tokens: number, hooks: Hooks): Promise<void> {
+  const { passes, rate, mass, decay } = recipe.heads;
+  const batch = Math.min(recipe.heads.batch, tokens);
+  await trainer.all("count", "thread", tokens);
+  const positions = trainer.view(Float32Array, "POSITIONS", shape.heads * shape.block);
+  for (let i = 0; i < positions.length; ++i) positions[i] = decay ** (i % shape.block);
+  await trainer.all("configureHeads", recipe.seed, batch, rate, mass, recipe.targets === "cipher" ? 1 : 0);
+  await trainer.once("initialiseHeads");
+  const steps = Math.ceil(tokens / batch) * passes;
+  await runSteps(trainer, "headSteps", "heads", steps, hooks);
+  if (recipe.positions === "newton") {
+    const slice = Math.min(20_000, Math.ceil(tokens / 10));
+    await trainer.all("solvePositions", "thread", "threads", tokens - slice, tokens, 4);
+  }
+}
+
+async function fitResidual(trainer: Trainer, shape: Shape, recipe: Recipe, tokens: number, hooks: Hooks): Promise<void> {
+  if (shape.decoder === "mixture") return; // the heads' own solution is the model
+  const { passes, batch, rate, lead, decoderMass, hiddenMass, decoderStep, hiddenStep } = recipe.residual;
+  if (passes === 0) {
+    const chunk = 16384;
+    for (let from = 0; from < tokens; from += chunk) {
+      throwIfAborted(hooks.signal);
+      const to = Math.min(tokens, from + chunk);
+      await trainer.once("explicitSteps", from, to, recipe.heads.mass, to === tokens ? 1 : 0);
+      hooks.onProgress?.({ phase: "residual", done: to, total: tokens });
+    }
+    return;
+  }
+  await trainer.once("initialiseResidual", 0);
+  const masses = [decoderMass, hiddenMass, decoderStep, hiddenStep] as const;
+  await trainer.all("configureResidual", recipe.seed, batch, lead, rate, ...masses);
+  await runSteps(trainer, "residualSteps", "residual", Math.ceil(tokens / batch) * passes, hooks);
+}
+
+/** The gate is solved on the text's tail, which the stack has not seen. */
+async function fitGate(
+  trainer: Trainer,
+  shape: Shape,
+  recipe: Recipe,
+  from: number,
+  to: number,
+  { signal, onProgress }: Hooks,
+): Promise<void> {
+  if (shape.radial === 0) return;
+  const chunk = trainer.constant("BATCH");
+  for (let at = from; at < to; at += chunk) {
+    throwIfAborted(signal);
+    const places = Math.min(chunk, to - at);
+    await trainer.once("evaluate", at, places);
+    await trainer.once("gatePlaces", at, places, at - from);
+    onProgress?.({ phase: "gate", done: at + places - from, total: to - from });
+  }
+  await trainer.once("gateSolve", to - from, recipe.gate.sweeps);
+}
+
+/** Both device modules. The trainer's threads are at work meanwhile. */
+async function compileKernels(shape: Shape): Promise<{ scalar: Uint8Array; simd: Uint8Array }> {
+  return { scalar: await compileDevice(shape, "scalar"), simd: await compileDevice(shape, "simd") };
+}
+
+/** The tensors of model.safetensors, copied out of the trainer. */
+function weightsOf(trainer: Trainer, shape: Shape): Map<string, Tensor> {
+  const addresses: Record<string, string> = {
+    cipher: "CIPHER",
+    "block.U": "U_INT8",
+    "block.U.scale": "U_SCALE",
+    "block.u0": "U0",
+    "decoder.O": "O_INT8",
+    "decoder.O.scale": "O_SCALE",
+    "decoder.o0": "O0",
+    "attention.gate": "GATE",
+  };
+  const arrays = { I8: Int8Array, U16: Uint16Array, F32: Float32Array };
+  return new Map(
+    tensorSpecs(shape).map(({ name, dtype, shape: dimensions }) => {
+      const type = arrays[dtype as keyof typeof arrays];
+      const length = dimensions.reduce((product, size) => product * size, 1);
+      const view = trainer.view<Int8Array | Uint16Array | Float32Array>(type, addresses[name]!, length);
+      return [name, { dtype, shape: dimensions, data: view.slice() } as Tensor];
+    }),
+  );
+}
+
+/** Seconds since the last call. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}

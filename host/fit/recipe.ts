@@ -1,0 +1,144 @@
+/**
+ * How a model is fitted: its shape by profile, and the settings of each step. Everything here is recorded in config.json, and the
+ * same recipe over the same tokens gives the same bytes.
+ */
+import { SaffuError } from "../errors.ts";
+import { type Shape, validateShape } from "../model/shape.ts";
+
+/** The shipped shapes. */
+export type Profile = "nano" | "potato" | "base";
+
+/** What a caller may choose; the rest follows from the profile and from the amount of data. */
+export interface RecipeOptions {
+  /** Shape to start from. Default "potato". */
+  readonly profile?: Profile | undefined;
+  /** V, a multiple of 8 in 256..65528; 256 means bytes. */
+  readonly vocabulary?: number | undefined;
+  /** b; default V (one-hot). */
+  readonly bits?: number | undefined;
+  /** r. */
+  readonly block?: number | undefined;
+  /** H. */
+  readonly heads?: number | undefined;
+  /** m. */
+  readonly classes?: number | undefined;
+  /** R; 0 leaves self-attention out. */
+  readonly radial?: number | undefined;
+  /** Highest order of self-attention. */
+  readonly orders?: number | undefined;
+  readonly decoder?: Shape["decoder"] | undefined;
+  /** Residual passes over the text; 0 leaves them out. Default 2. */
+  readonly passes?: number | undefined;
+  /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
+  readonly targets?: "responsibility" | "cipher" | undefined;
+  /** How the block's positions are weighted: a fixed decay, or solved by Newton steps. */
+  readonly positions?: "decay" | "newton" | undefined;
+  /** Whole number in 0..2^32−1. Default 1. */
+  readonly seed?: number | undefined;
+}
+
+/** Settings of the solvers. α is a Dirichlet mass in places (the field's pseudo-count), not a rate to be searched. */
+export interface Recipe {
+  readonly targets: "responsibility" | "cipher";
+  readonly positions: "decay" | "newton";
+  readonly seed: number;
+  readonly heads: { readonly passes: number; readonly batch: number; readonly rate: number; readonly mass: number; readonly decay: number };
+  readonly residual: {
+    readonly passes: number;
+    readonly batch: number;
+    readonly rate: number;
+    readonly lead: number;
+    readonly decoderMass: number;
+    readonly hiddenMass: number;
+    readonly decoderStep: number;
+    readonly hiddenStep: number;
+  };
+  readonly gate: { readonly tokens: number; readonly sweeps: number };
+}
+
+const PROFILES: Record<Profile, Shape> = {
+  nano: { vocabulary: 256, bits: 256, block: 4, heads: 2, classes: 8, radial: 512, orders: 4, decoder: "softmax" },
+  potato: { vocabulary: 1024, bits: 1024, block: 3, heads: 8, classes: 8, radial: 1024, orders: 4, decoder: "softmax" },
+  base: { vocabulary: 4096, bits: 4096, block: 3, heads: 12, classes: 8, radial: 4096, orders: 4, decoder: "softmax" },
+};
+
+/**
+ * The shape that `options` ask for.
+ *
+ * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
+ */
+export function shapeOf(options: RecipeOptions): Shape {
+  const { profile = "potato" } = options;
+  if (!Object.hasOwn(PROFILES, profile)) {
+    throw new SaffuError("INVALID_OPTION", `profile must be one of ${Object.keys(PROFILES).join(", ")}, got ${profile}`);
+  }
+  const base = PROFILES[profile];
+  const vocabulary = options.vocabulary ?? base.vocabulary;
+  // a label cipher has to name every token with one head's classes, so the plain form has one wide head
+  const wide = options.targets === "cipher" && options.heads === undefined && options.classes === undefined;
+  const radial = options.radial ?? base.radial;
+  const shape = validateShape({
+    vocabulary,
+    bits: options.bits ?? vocabulary,
+    block: options.block ?? base.block,
+    heads: options.heads ?? (wide ? 1 : base.heads),
+    classes: options.classes ?? (wide ? base.heads * base.classes : base.classes),
+    radial,
+    orders: options.orders ?? (radial === 0 ? 0 : base.orders),
+    decoder: options.decoder ?? base.decoder,
+  });
+  if (options.targets === "cipher" && 2 ** shape.classes - 1 < vocabulary) {
+    throw new SaffuError(
+      "INVALID_SHAPE",
+      `vocabulary ${vocabulary} is larger than a label cipher of ${shape.classes} classes can name (${2 ** shape.classes - 1} tokens)`,
+    );
+  }
+  return shape;
+}
+
+/**
+ * The recipe for `tokens` tokens of training text.
+ *
+ * Smoothing and steps follow one rule (ours): with q = log10(tokens / 20,000) / 2 held to 0..1, masses fall and steps grow from
+ * those that held up best on 20,000 tokens (q = 0) to those for 2 million (q = 1), evenly on a logarithmic scale.
+ *
+ * @throws SaffuError INVALID_OPTION
+ */
+export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
+  const { targets = "responsibility", positions = "decay", seed = 1, passes = 2 } = options;
+  if (!["responsibility", "cipher"].includes(targets)) throw invalid("targets", `"responsibility" or "cipher"`, targets);
+  if (!["decay", "newton"].includes(positions)) throw invalid("positions", `"decay" or "newton"`, positions);
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw invalid("seed", "an integer in 0..4294967295", seed);
+  if (!Number.isInteger(passes) || passes < 0 || passes > 100) throw invalid("passes", "an integer in 0..100", passes);
+  const q = Math.min(1, Math.max(0, Math.log10(tokens / 20000) / 2));
+  const between = (few: number, many: number) => Number((few * (many / few) ** q).toPrecision(3));
+  const few = tokens < 200_000;
+  const cipher = targets === "cipher";
+  return {
+    targets,
+    positions,
+    seed,
+    heads: {
+      passes: few && !cipher ? 3 : 1,
+      batch: cipher ? tokens : few ? 4096 : 16384,
+      rate: 0.7,
+      mass: 5,
+      decay: 0.6,
+    },
+    residual: {
+      passes,
+      batch: 2048,
+      rate: 0.5,
+      lead: 20,
+      decoderMass: between(100, 20),
+      hiddenMass: between(20, 5),
+      decoderStep: between(1, 2),
+      hiddenStep: between(0.3, 1),
+    },
+    gate: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
+  };
+}
+
+function invalid(name: string, bound: string, found: unknown): SaffuError {
+  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${String(found)}`);
+}

@@ -1,0 +1,139 @@
+/**
+ * The trainer module, run by one thread or several. Work is divided inside the module so that results do not depend on the
+ * number of threads; here it is only started, awaited and stopped.
+ */
+import { SaffuError } from "../errors.ts";
+
+/** What the trainer module exports: addresses of tensors, and functions that take and return numbers. */
+type Exports = Record<string, WebAssembly.ExportValue>;
+
+/** A number for all threads alike, or the thread's own number or the number of threads. */
+export type Argument = number | "thread" | "threads";
+
+const PAGE = 65536;
+const MOST_PAGES = 65536;
+
+/** Runs an exported function on one thread. */
+interface Runner {
+  run(name: string, values: number[]): Promise<void>;
+  stop(): void;
+}
+
+/** A trainer with its memory. Use `await using`-style: call `stop()` when done, whatever happened. */
+export class Trainer {
+  private constructor(
+    private readonly addresses: Exports,
+    private readonly memory: WebAssembly.Memory,
+    private readonly runners: Runner[],
+  ) {}
+
+  /**
+   * @param wasm the trainer module, compiled with shared memory exactly where `threads` > 0
+   * @param tokens most tokens that the memory has to hold
+   * @param threads worker threads (Node); 0 runs in the calling thread, as browsers do
+   * @throws SaffuError OUT_OF_MEMORY, naming the bytes
+   */
+  static async start(wasm: Uint8Array, tokens: number, threads: number): Promise<Trainer> {
+    const module = await WebAssembly.compile(wasm as BufferSource);
+    const shared = threads > 0;
+    const smallest = new WebAssembly.Memory({ initial: 1, maximum: 1, shared });
+    const { exports } = await WebAssembly.instantiate(module, { env: { memory: smallest } });
+    const bytes = numberOf(exports, "TOKENS") + 2 * tokens;
+    const pages = Math.ceil(bytes / PAGE);
+    if (pages > MOST_PAGES) {
+      throw new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, at most ${MOST_PAGES * PAGE} can be`);
+    }
+    let memory: WebAssembly.Memory;
+    try {
+      memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+    } catch (cause) {
+      throw new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, which the runtime refuses`, { cause });
+    }
+    const runners = shared
+      ? await Promise.all(Array.from({ length: threads }, () => startWorker(module, memory)))
+      : [await startInline(module, memory)];
+    return new Trainer(exports, memory, runners);
+  }
+
+  /** An exported constant. */
+  constant(name: string): number {
+    return numberOf(this.addresses, name);
+  }
+
+  /** `length` elements at an exported address, in the trainer's own memory. */
+  view<T>(type: new (buffer: ArrayBuffer, offset: number, length: number) => T, address: string, length: number): T {
+    return new type(this.memory.buffer as ArrayBuffer, this.constant(address), length);
+  }
+
+  /** Runs a function on every thread, and waits for all. */
+  async all(name: string, ...values: Argument[]): Promise<void> {
+    const threads = this.runners.length;
+    await Promise.all(
+      this.runners.map((runner, thread) =>
+        runner.run(
+          name,
+          values.map((value) => (value === "thread" ? thread : value === "threads" ? threads : value)),
+        ),
+      ),
+    );
+  }
+
+  /** Runs a function on the first thread. */
+  async once(name: string, ...values: number[]): Promise<void> {
+    await this.runners[0]!.run(name, values);
+  }
+
+  stop(): void {
+    for (const runner of this.runners) runner.stop();
+  }
+}
+
+function numberOf(exports: Exports, name: string): number {
+  return (exports[name] as WebAssembly.Global).value as number;
+}
+
+/** In the calling thread; gives way to other work after each call. */
+async function startInline(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Runner> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  return {
+    async run(name, values) {
+      (exports[name] as (...values: number[]) => void)(...values);
+      await new Promise((resolve) => setTimeout(resolve));
+    },
+    stop() {},
+  };
+}
+
+/** The worker's whole program: a string, so that it runs the same from sources and from any bundle. */
+const WORKER_PROGRAM = `
+const { parentPort, workerData } = require("node:worker_threads");
+const { exports } = new WebAssembly.Instance(workerData.module, { env: { memory: workerData.memory } });
+parentPort.on("message", ({ name, values }) => {
+  exports[name](...values);
+  parentPort.postMessage(null);
+});
+parentPort.postMessage(null);
+`;
+
+async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Runner> {
+  const { Worker } = await import("node:worker_threads");
+  const worker = new Worker(WORKER_PROGRAM, { eval: true, workerData: { module, memory } });
+  let settle: { resolve: () => void; reject: (cause: unknown) => void } | undefined;
+  const answer = () =>
+    new Promise<void>((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+  worker.on("message", () => settle?.resolve());
+  worker.on("error", (cause) => settle?.reject(cause));
+  await answer();
+  return {
+    run(name, values) {
+      const done = answer();
+      worker.postMessage({ name, values });
+      return done;
+    },
+    stop() {
+      void worker.terminate();
+    },
+  };
+}
