@@ -3,6 +3,7 @@
 // thread makes the same calls with its own number.
 import { gateBucket, partLikelihoods, solveGate } from "./attention";
 import { findMatches } from "./comparisons";
+import { assignCipher, labelCiphers, rankTokens } from "./cipher";
 import { explicitDecoder } from "./explicit";
 import { headStep, power, solveHead } from "./heads";
 import { hiddenState } from "./layer";
@@ -11,7 +12,7 @@ import { quantiseRow } from "./quantise";
 import { newtonPositions } from "./positions";
 import { mix, nextUniform, permuted, seedGenerator } from "./random";
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "./residual";
-import { ABSENT, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, PARTS, RADIAL, ROW_BYTES, V } from "./shape";
+import { ABSENT, BITS, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, PARTS, RADIAL, ROW_BYTES, V } from "./shape";
 import { softmax } from "./softmax";
 import { barrier, shareStart } from "./threads";
 import {
@@ -89,10 +90,13 @@ function scratchOf(thread: i32): usize {
   return SCRATCH + <usize>thread * SCRATCH_BYTES;
 }
 
-/** Token marginal π = (count + 1) / (n + V) of the first `places` tokens; every thread calls it, thread 0 with write = true. */
-export function count(places: i32, write: bool): void {
+/**
+ * Token marginal π = (count + 1) / (n + V) of the first `places` tokens, o0 = log π, and the input cipher. Every thread calls it
+ * to learn `places`; the first one does the work.
+ */
+export function count(thread: i32, places: i32): void {
   n = places;
-  if (!write) return;
+  if (thread != 0) return;
   for (let v: usize = 0; v < <usize>V; ++v) store<f32>(MARGINAL + (v << 2), 1);
   for (let i: usize = 0; i < <usize>places; ++i) {
     const at = MARGINAL + (<usize>load<u16>(TOKENS + (i << 1)) << 2);
@@ -100,13 +104,15 @@ export function count(places: i32, write: bool): void {
   }
   scale(<f32>1 / <f32>(places + V), V, MARGINAL);
   for (let v: usize = 0; v < <usize>V << 2; v += 4) store<f32>(O0 + v, log(load<f32>(MARGINAL + v)));
+  rankTokens(MARGINAL, PREDICTED);
+  if (BITS < V) assignCipher(PREDICTED, scratchOf(0), CIPHER);
 }
 
 /**
  * Settings of the head passes.
  *
  * @param places of one step; @param decay of the averaging rate (step + 2)^-decay; @param mass α
- * @param ciphered targets are the label ciphers that the host wrote at O, not responsibilities
+ * @param ciphered targets are label ciphers, not responsibilities
  */
 export function configureHeads(seed: u32, places: i32, decay: f32, mass: f32, ciphered: bool): void {
   key = seed;
@@ -118,13 +124,13 @@ export function configureHeads(seed: u32, places: i32, decay: f32, mass: f32, ci
 
 /**
  * First targets of the heads, (V, M) f32 in F_EXPECTED: softmax of twice a normal deviate a class, by the sum of four uniforms
- * (variance 1/3, so the factor is 2·√3); or the label ciphers that stand at O.
+ * (variance 1/3, so the factor is 2·√3); or label ciphers, by the ranks that `count` has left. Thread 0 alone.
  */
 export function initialiseHeads(): void {
   memory.fill(G, 0, FEATURES * M * 4);
   memory.fill(F, 0, V * M * 4);
   if (cipherTargets) {
-    memory.copy(F_EXPECTED, O, V * M * 4);
+    labelCiphers(PREDICTED, key, scratchOf(0), F_EXPECTED);
     return;
   }
   const generator = scratchOf(0);

@@ -6,11 +6,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SaffuError } from "../errors.ts";
+import type { Flavour } from "../model/kernel.ts";
 import { cipherWidth, type Shape } from "../model/shape.ts";
 import { bytesNeeded, PAGE } from "./layout.ts";
-
-/** `scalar` uses the WebAssembly MVP alone; `simd` adds 128-bit vectors. Both give the same bits. */
-export type Flavour = "scalar" | "simd";
 
 const MEMORY_PAGES_LIMIT = 65536;
 

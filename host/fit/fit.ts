@@ -37,13 +37,13 @@ export interface FitOptions extends RecipeOptions {
   readonly onProgress?: ((progress: FitProgress) => void) | undefined;
 }
 
-/** Tokens a second of the passes, for reports; nothing of it is in the files. */
+/** What was fitted and how long each phase took; the times are in no file. */
 export interface FitReport {
   readonly shape: Shape;
   readonly recipe: Recipe;
   readonly trainTokens: number;
   readonly trainBytes: number;
-  readonly seconds: { tokenizer: number; tokens: number; heads: number; residual: number; gate: number; files: number };
+  readonly seconds: { tokenizer: number; tokens: number; compile: number; heads: number; residual: number; gate: number; files: number };
 }
 
 export interface FitResult {
@@ -88,10 +88,10 @@ export async function fit(
   const recipe = recipeOf(options, tokens.length);
   const tokensSeconds = clock();
 
+  const kernels = { scalar: await compileDevice(shape, "scalar"), simd: await compileDevice(shape, "simd") };
   const trainer = await Trainer.start(await compileTrainer(shape, flavour, threads > 0), tokens.length, threads);
+  const compileSeconds = clock();
   try {
-    const kernels = compileKernels(shape);
-    kernels.catch(() => {}); // awaited below; an abort before that must not leave it unhandled
     trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
     const trained = tokens.length - (shape.radial === 0 ? 0 : recipe.gate.tokens);
     await fitHeads(trainer, shape, recipe, trained, options);
@@ -103,7 +103,6 @@ export async function fit(
     onProgress?.({ phase: "files", done: 0, total: 1 });
     await trainer.once("quantise");
     const weights = writeTensors(weightsOf(trainer, shape));
-    const { scalar, simd } = await kernels;
     throwIfAborted(signal);
     const facts = { trainTokens: tokens.length, trainBytes: bytes, weightBytes: weights.length };
     const encoder = new TextEncoder();
@@ -112,8 +111,8 @@ export async function fit(
         ["model.safetensors", weights],
         ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
         ["README.md", encoder.encode(modelCard(shape, recipe, facts, options.card))],
-        ["kernel.scalar.wasm", scalar],
-        ["kernel.simd.wasm", simd],
+        ["kernel.scalar.wasm", kernels.scalar],
+        ["kernel.simd.wasm", kernels.simd],
       ]),
       shape,
       { ...recipe, trainTokens: tokens.length, trainBytes: bytes },
@@ -122,6 +121,7 @@ export async function fit(
     const seconds = {
       tokenizer: tokenizerSeconds,
       tokens: tokensSeconds,
+      compile: compileSeconds,
       heads: headsSeconds,
       residual: residualSeconds,
       gate: gateSeconds,
@@ -250,11 +250,6 @@ async function fitGate(
     onProgress?.({ phase: "gate", done: at + places - from, total: to - from });
   }
   await trainer.once("gateSolve", to - from, recipe.gate.sweeps);
-}
-
-/** Both device modules. The trainer's threads are at work meanwhile. */
-async function compileKernels(shape: Shape): Promise<{ scalar: Uint8Array; simd: Uint8Array }> {
-  return { scalar: await compileDevice(shape, "scalar"), simd: await compileDevice(shape, "simd") };
 }
 
 /** The tensors of model.safetensors, copied out of the trainer. */

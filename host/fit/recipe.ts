@@ -27,7 +27,7 @@ export interface RecipeOptions {
   /** Highest order of self-attention. */
   readonly orders?: number | undefined;
   readonly decoder?: Shape["decoder"] | undefined;
-  /** Residual passes over the text; 0 leaves them out. Default 2. */
+  /** Residual passes over the text; 0 leaves them out. Default 2, on fewer than 200,000 tokens 3. */
   readonly passes?: number | undefined;
   /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
@@ -105,14 +105,14 @@ export function shapeOf(options: RecipeOptions): Shape {
  * @throws SaffuError INVALID_OPTION
  */
 export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
-  const { targets = "responsibility", positions = "decay", seed = 1, passes = 2 } = options;
+  const few = tokens < 200_000;
+  const { targets = "responsibility", positions = "decay", seed = 1, passes = few ? 3 : 2 } = options;
   if (!["responsibility", "cipher"].includes(targets)) throw invalid("targets", `"responsibility" or "cipher"`, targets);
   if (!["decay", "newton"].includes(positions)) throw invalid("positions", `"decay" or "newton"`, positions);
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw invalid("seed", "an integer in 0..4294967295", seed);
   if (!Number.isInteger(passes) || passes < 0 || passes > 100) throw invalid("passes", "an integer in 0..100", passes);
   const q = Math.min(1, Math.max(0, Math.log10(tokens / 20000) / 2));
-  const between = (few: number, many: number) => Number((few * (many / few) ** q).toPrecision(3));
-  const few = tokens < 200_000;
+  const between = (small: number, large: number) => Number((small * (large / small) ** q).toPrecision(3));
   const cipher = targets === "cipher";
   return {
     targets,
@@ -127,13 +127,13 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
     },
     residual: {
       passes,
-      batch: 2048,
+      batch: few ? 512 : 2048,
       rate: 0.5,
       lead: 20,
       decoderMass: between(100, 20),
       hiddenMass: between(20, 5),
       decoderStep: between(1, 2),
-      hiddenStep: between(0.3, 1),
+      hiddenStep: between(0.6, 1),
     },
     gate: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
   };

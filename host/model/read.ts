@@ -9,7 +9,6 @@ import {
   type ModelConfig,
   type ModelFiles,
   parseConfig,
-  REQUIRED_FILES,
   verifyFile,
   wrongLength,
 } from "./config.ts";
@@ -43,16 +42,16 @@ export type ReadFile = (
 ) => Promise<Uint8Array>;
 
 /**
- * Reads and verifies a model: `all` its files (to be saved again), or those that running it takes.
+ * Reads and verifies all files of a model.
  *
  * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, INVALID_SHAPE, ABORTED
  */
-export async function readVerified(readFile: ReadFile, all: boolean, options: ReadOptions): Promise<VerifiedFiles> {
+export async function readVerified(readFile: ReadFile, options: ReadOptions): Promise<VerifiedFiles> {
   const { signal, onProgress } = options;
   throwIfAborted(signal);
   const configBytes = await readFile(CONFIG, undefined, signal);
   const config = parseConfig(configBytes);
-  const names = all ? Object.keys(config.files) : [...REQUIRED_FILES];
+  const names = Object.keys(config.files);
   const total = names.reduce((sum, name) => sum + config.files[name]!.bytes, configBytes.length);
   let done = configBytes.length;
   onProgress?.({ done, total });

@@ -59,9 +59,7 @@ export function readTensors(bytes: Uint8Array, file: string): TensorFile {
   }
   let header: unknown;
   try {
-    header = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(whole.subarray(8, 8 + length)),
-    );
+    header = parseJson(whole.subarray(8, 8 + length));
   } catch (cause) {
     throw corrupt("the header is not JSON", cause);
   }

@@ -1,0 +1,25 @@
+/** saffu in a browser: everything that runs a model, nothing of Node. Fitting and saving are Node's (index.ts). */
+import type { ModelFiles } from "./model/config.ts";
+import { webReader } from "./model/directory-web.ts";
+import { type LoadOptions, Model } from "./model/model.ts";
+import { memoryReader } from "./model/read.ts";
+
+export { type ErrorCode, SaffuError } from "./errors.ts";
+export type { ModelConfig, ModelFiles } from "./model/config.ts";
+export type { Flavour } from "./model/kernel.ts";
+export type { LoadOptions, Model, ModelInfo, Score } from "./model/model.ts";
+export type { GenerateOptions } from "./model/sampling.ts";
+export type { Shape } from "./model/shape.ts";
+export { chunksOf, textStream } from "./stream/web.ts";
+export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
+
+/**
+ * Loads a model.
+ *
+ * @param source address of a model directory (relative to the page), or its files in memory
+ * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, UNSUPPORTED, ABORTED
+ */
+export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
+  if (source instanceof Map) return Model.read(memoryReader(source), options);
+  return Model.read(webReader(new URL(source as string | URL, globalThis.location?.href)), options);
+}

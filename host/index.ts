@@ -1,0 +1,43 @@
+/**
+ * saffu under Node: load, generate, score, fit, save.
+ *
+ * ```ts
+ * import { fit, load, save } from "saffu";
+ * const { files } = await fit(() => [await readFile("book.txt")], { profile: "potato" });
+ * await save("models/book", files);
+ * const model = await load("models/book");
+ * ```
+ */
+import { fileURLToPath } from "node:url";
+import type { ModelFiles } from "./model/config.ts";
+import { directoryReader } from "./model/directory-node.ts";
+import { webReader } from "./model/directory-web.ts";
+import { type LoadOptions, Model } from "./model/model.ts";
+import { memoryReader } from "./model/read.ts";
+
+export { bytesNeeded } from "./compile/layout.ts";
+export { type ErrorCode, SaffuError } from "./errors.ts";
+export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
+export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
+export type { ModelConfig, ModelFiles } from "./model/config.ts";
+export { writeDirectory as save } from "./model/directory-node.ts";
+export type { Flavour } from "./model/kernel.ts";
+export type { LoadOptions, Model, ModelInfo, Score } from "./model/model.ts";
+export type { GenerateOptions } from "./model/sampling.ts";
+export { parameters, type Shape, validateShape } from "./model/shape.ts";
+export { chunksOf, textStream } from "./stream/web.ts";
+export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
+export { trainTokenizer } from "./tokenizer/train.ts";
+
+/**
+ * Loads a model.
+ *
+ * @param source a directory, an http(s) or file URL of one, or its files in memory (of `fit`)
+ * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, UNSUPPORTED, ABORTED
+ */
+export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
+  if (source instanceof Map) return Model.read(memoryReader(source), options);
+  const text = String(source);
+  if (/^https?:/.test(text)) return Model.read(webReader(new URL(text)), options);
+  return Model.read(directoryReader(text.startsWith("file:") ? fileURLToPath(text) : text), options);
+}
