@@ -1,0 +1,54 @@
+/** saffu fit */
+import { fit } from "../fit/fit.ts";
+import type { RecipeOptions } from "../fit/recipe.ts";
+import { assertWritable, writeDirectory } from "../model/directory-node.ts";
+import { parameters } from "../model/shape.ts";
+import { repeatable } from "./input.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { Progress } from "./progress.ts";
+
+interface Options extends Omit<RecipeOptions, "vocabulary"> {
+  readonly out: string;
+  readonly vocab?: number;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+export async function run(texts: string[], options: Options): Promise<void> {
+  const { out, vocab, json, ...recipe } = options;
+  const signal = interruptSignal();
+  await assertWritable(out); // before the work, not after it
+  const progress = new Progress();
+  const start = performance.now();
+  try {
+    const { files, report } = await fit(repeatable(texts), {
+      ...recipe,
+      vocabulary: vocab,
+      signal,
+      onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
+    });
+    await writeDirectory(out, files, { signal });
+    progress.stop();
+    const bytes = [...files.values()].reduce((sum, file) => sum + file.length, 0);
+    const facts = {
+      directory: out,
+      tokens: report.trainTokens,
+      textBytes: report.trainBytes,
+      parameters: parameters(report.shape),
+      bytes,
+      weightBytes: files.get("model.safetensors")!.length,
+      seconds: (performance.now() - start) / 1000,
+      phases: report.seconds,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      shape: report.shape,
+    };
+    if (json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+    else {
+      process.stdout.write(
+        `${out}: ${facts.parameters} parameters in ${facts.weightBytes} bytes, fitted on ${facts.tokens} tokens in ${facts.seconds.toFixed(1)} s\n`,
+      );
+    }
+  } finally {
+    progress.stop();
+  }
+}
