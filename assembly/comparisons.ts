@@ -53,6 +53,6 @@ function addMatch(ring: usize, newest: u32, at: u32, found: i32, outMatches: usi
     store<i32>(total, load<i32>(total) + 1);
   }
   const follower = <u32>load<u16>(ring + (((at + 1) & (RADIAL - 1)) << 1));
-  store<u32>(outMatches + (<usize>found << 2), (order << 16) | follower);
+  store<u32>(outMatches + ((<usize>found) << 2), (order << 16) | follower);
   return found + 1;
 }

@@ -7,13 +7,13 @@ import { feedForward } from "./feedforward";
 import { log } from "./math";
 import {
   BLOCK_U,
-  BLOCK_U0,
   BLOCK_U_SCALE,
+  BLOCK_U0,
   CIPHER,
   CONTEXT,
   DECODER_O,
-  DECODER_O0,
   DECODER_O_SCALE,
+  DECODER_O0,
   GATE,
   GENERATOR,
   HIDDEN,

@@ -1,9 +1,10 @@
 // Heads, each solved alone by the explicit solution under a mixture decoder (step 1 of the recipe). Hidden targets are the
 // responsibilities of the head's classes (EM; Neal & Hinton 1998), or the label cipher of the token that came (2311.11012).
-import { exp, log } from "./math";
+
 import { addToFeatures, hiddenLogits } from "./layer";
+import { exp, log } from "./math";
 import { mix, permuted } from "./random";
-import { BLOCK, BITS, CLASSES, FEATURES, HEAD_BYTES, M, V } from "./shape";
+import { BITS, BLOCK, CLASSES, FEATURES, HEAD_BYTES, M, V } from "./shape";
 import { softmax, sumInLanes } from "./softmax";
 import { addScaled, logOdds, scale } from "./vectors";
 
@@ -61,7 +62,7 @@ export function headStep(
   const order = mix(key + <u32>pass * 0x9e3779b9 + <u32>head * 0x85ebca6b);
   for (let i = from; i < from + count; ++i) {
     const at = <i32>permuted(i, n, order);
-    const label = <usize>load<u16>(tokens + (<usize>at << 1));
+    const label = <usize>load<u16>(tokens + ((<usize>at) << 1));
     let target = first + ((label * M) << 2) + column;
     if (step > 0 && !fixedTargets) {
       hiddenLogits(tokens, at, cipher, outU, outU0, offset, CLASSES, scratch);

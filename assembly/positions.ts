@@ -53,7 +53,7 @@ export function newtonPositions(
       }
       memory.copy(target, hidden, CLASSES * 4);
       softmax(hidden, CLASSES);
-      const label = <usize>load<u16>(tokens + (<usize>at << 1));
+      const label = <usize>load<u16>(tokens + ((<usize>at) << 1));
       responsibilities(target, p + ((label * M + offset) << 2));
       accumulate(votes, hidden, target, gradient, curvature);
     }

@@ -40,7 +40,7 @@ export function nextUniform(state: usize /* (4) u32 */): f32 {
  * Place `index` of a permutation of [0, n) that `key` names. 1 ≤ n ≤ 2^30.
  */
 export function permuted(index: u32, n: u32, key: u32): u32 {
-  const half = (33 - clz<u32>(n - 1 | 3)) >> 1; // the domain is 4^half ≥ n, less than 4 n (16 at the least)
+  const half = (33 - clz<u32>((n - 1) | 3)) >> 1; // the domain is 4^half ≥ n, less than 4 n (16 at the least)
   const low: u32 = (1 << half) - 1;
   do {
     let left = index >> half;

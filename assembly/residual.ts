@@ -1,10 +1,10 @@
 // The residual solve (ours): compare what was observed with what the model expected, and add the log of their ratio. In batches,
 // with decaying averages of both sums, decoder and hidden layers together (step 2 of the recipe).
 import { addToFeatures, hiddenState } from "./layer";
+import { exp, exp4 } from "./math";
 import { product } from "./product";
 import { CLASSES, HEADS, M, ROW_BYTES, V } from "./shape";
 import { sumInLanes } from "./softmax";
-import { exp4, exp } from "./math";
 import { TILE } from "./trainer-memory";
 import { addLogRatio, addScaled, expTimes, scale } from "./vectors";
 
@@ -32,7 +32,7 @@ export function forwardTile(
 ): void {
   for (let t = 0; t < TILE; ++t) {
     const row = outHidden + ((<usize>t * M) << 2);
-    if (t < count) hiddenState(tokens, load<i32>(places + (<usize>t << 2)), cipher, u, u0, row);
+    if (t < count) hiddenState(tokens, load<i32>(places + ((<usize>t) << 2)), cipher, u, u0, row);
     else memory.fill(row, 0, M << 2);
     for (let c: usize = 0; c < <usize>M; ++c) {
       store<f32>(transposed + ((c * TILE + t) << 2), load<f32>(row + (c << 2)));
@@ -182,7 +182,7 @@ export function solveDecoder(
   }
   for (let tile: usize = 0; tile < <usize>tiles; ++tile) {
     product(
-      predicted + ((tile * V + first) * TILE) * 4,
+      predicted + (tile * V + first) * TILE * 4,
       TILE,
       1,
       hidden + ((tile * TILE * M) << 2),

@@ -36,7 +36,7 @@ export function draw(
   const best = likeliest(probabilities);
   if (temperature == 0) return best;
   const peak = log(load<f32>(probabilities + (best << 2)));
-  for (let v: usize = 0; v < <usize>V << 2; v += 4) {
+  for (let v: usize = 0; v < (<usize>V) << 2; v += 4) {
     const p = load<f32>(probabilities + v);
     // a probability below the least normal number cannot be drawn
     store<f32>(outWeights + v, p < 1.1754944e-38 ? 0 : exp((log(p) - peak) / temperature));
@@ -67,7 +67,7 @@ function cut(weights: usize, wanted: f32, byMass: bool): void {
   }
   const threshold = reinterpret<f32>(low);
   let room = wanted - (byMass ? massFrom(weights, high, false) : massFrom(weights, high, true));
-  for (let v: usize = 0; v < <usize>V << 2; v += 4) {
+  for (let v: usize = 0; v < (<usize>V) << 2; v += 4) {
     const weight = load<f32>(weights + v);
     if (weight > threshold) continue;
     if (weight == threshold && room > 0) room -= byMass ? weight : 1;
@@ -82,7 +82,7 @@ function reaches(weights: usize, threshold: u32, wanted: f32, byMass: bool): boo
 /** Mass (or number) of the weights that are at least `threshold`, given as a bit pattern. */
 function massFrom(weights: usize, threshold: u32, count: bool): f32 {
   let sum: f32 = 0;
-  for (let v: usize = 0; v < <usize>V << 2; v += 4) {
+  for (let v: usize = 0; v < (<usize>V) << 2; v += 4) {
     const weight = load<f32>(weights + v);
     if (reinterpret<u32>(weight) >= threshold) sum += count ? 1 : weight;
   }

@@ -2,14 +2,14 @@
 // then runs heads, residual steps, the gate and the quantisation, each in calls of bounded work. With shared memory, every
 // thread makes the same calls with its own number.
 import { gateBucket, partLikelihoods, solveGate } from "./attention";
-import { findMatches } from "./comparisons";
 import { assignCipher, labelCiphers, rankTokens } from "./cipher";
+import { findMatches } from "./comparisons";
 import { explicitDecoder } from "./explicit";
 import { headStep, power, solveHead } from "./heads";
 import { hiddenState } from "./layer";
 import { log } from "./math";
-import { quantiseRow } from "./quantise";
 import { newtonPositions } from "./positions";
+import { quantiseRow } from "./quantise";
 import { mix, nextUniform, permuted, seedGenerator } from "./random";
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "./residual";
 import { ABSENT, BITS, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, PARTS, RADIAL, ROW_BYTES, V } from "./shape";
@@ -32,9 +32,9 @@ import {
   MARGINAL,
   MATCHES,
   O,
-  O0,
   O_INT8,
   O_SCALE,
+  O0,
   POSITIONS,
   PREDICTED,
   RING,
@@ -45,9 +45,9 @@ import {
   TOKENS,
   TOTALS,
   U,
-  U0,
   U_INT8,
   U_SCALE,
+  U0,
 } from "./trainer-memory";
 import { addScaled, scale } from "./vectors";
 
@@ -58,16 +58,16 @@ export {
   GATE_TOKENS,
   LIKELIHOOD,
   O,
-  O0,
   O_INT8,
   O_SCALE,
+  O0,
   POSITIONS,
   THREADS,
   TOKENS,
   U,
-  U0,
   U_INT8,
   U_SCALE,
+  U0,
 } from "./trainer-memory";
 
 let n: i32 = 0; // training places: labels TOKENS[0..n)

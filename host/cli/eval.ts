@@ -23,9 +23,7 @@ export async function run(
     const { tokens, bytes, bits, bitsPerByte, perplexity } = score;
     const tokensPerSecond = tokens / ((performance.now() - start) / 1000);
     if (options.json) {
-      process.stdout.write(
-        `${JSON.stringify({ tokens, bytes, bits, bitsPerByte, perplexity, tokensPerSecond })}\n`,
-      );
+      process.stdout.write(`${JSON.stringify({ tokens, bytes, bits, bitsPerByte, perplexity, tokensPerSecond })}\n`);
     } else {
       process.stdout.write(
         `${bitsPerByte.toFixed(4)} bits per byte, perplexity ${perplexity.toFixed(2)} (${tokens} tokens, ${bytes} bytes, ${tokensPerSecond.toFixed(0)} tokens/s)\n`,

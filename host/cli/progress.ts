@@ -5,7 +5,12 @@ const SILENT_FOR = 1000;
 
 export class Progress {
   private readonly bar = new cliProgress.SingleBar(
-    { format: "{phase} {bar} {percentage}%  {eta_formatted}", stream: process.stderr, clearOnComplete: true, hideCursor: true },
+    {
+      format: "{phase} {bar} {percentage}%  {eta_formatted}",
+      stream: process.stderr,
+      clearOnComplete: true,
+      hideCursor: true,
+    },
     cliProgress.Presets.shades_classic,
   );
   private readonly start = Date.now();

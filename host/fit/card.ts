@@ -9,8 +9,8 @@ export interface FitFacts {
   readonly weightBytes: number;
 }
 
-/** The card's text; `sections` are put before the closing one (data and licence, figures), as Markdown. */
-export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts, sections = ""): string {
+/** The card's text. */
+export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts): string {
   const attention = shape.radial === 0 ? "none" : `orders 1 to ${shape.orders} over the last ${shape.radial} tokens`;
   return `---
 library_name: saffu
@@ -33,10 +33,15 @@ Fitted in closed form by [saffu](https://www.npmjs.com/package/saffu), without b
 | hidden targets | ${recipe.targets} |
 | passes | ${recipe.heads.passes} over the heads, ${recipe.residual.passes} residual |
 | seed | ${recipe.seed} |
-${sections === "" ? "" : `\n${sections.trim()}\n`}
+
 ## What it is not good for
 
 It knows what its text says and no more: no facts, no instructions, no dialogue. It writes locally plausible text and drifts within
 a sentence. Use it where few bytes matter: surprisal of a stream, compression, completion of short strings, filtering.
 `;
+}
+
+/** The card with more sections (data and licence, figures) before its last. */
+export function withSections(card: string, sections: string): string {
+  return card.replace(/\n(?=## What it is not good for)/, `\n${sections.trim()}\n\n`);
 }

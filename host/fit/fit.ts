@@ -29,10 +29,10 @@ export interface FitOptions extends RecipeOptions {
   readonly threads?: number | undefined;
   /** `scalar` fits where SIMD is missing; the result is the same. */
   readonly flavour?: "simd" | "scalar" | undefined;
+  /** Texts to score with the stack in f32, before it is quantised: `report.heldOutBits`. What int8 costs can be told from it. */
+  readonly heldOut?: readonly Uint8Array[] | undefined;
   /** Uses this tokenizer in place of training one. */
   readonly tokenizer?: Tokenizer | undefined;
-  /** Markdown for the model card: data, licence, figures. */
-  readonly card?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: FitProgress) => void) | undefined;
 }
@@ -43,7 +43,17 @@ export interface FitReport {
   readonly recipe: Recipe;
   readonly trainTokens: number;
   readonly trainBytes: number;
-  readonly seconds: { tokenizer: number; tokens: number; compile: number; heads: number; residual: number; gate: number; files: number };
+  /** Σ −log2 p over `heldOut` under the f32 stack, without self-attention. */
+  readonly heldOutBits: number;
+  readonly seconds: {
+    tokenizer: number;
+    tokens: number;
+    compile: number;
+    heads: number;
+    residual: number;
+    gate: number;
+    files: number;
+  };
 }
 
 export interface FitResult {
@@ -89,10 +99,14 @@ export async function fit(
   const tokensSeconds = clock();
 
   const kernels = { scalar: await compileDevice(shape, "scalar"), simd: await compileDevice(shape, "simd") };
-  const trainer = await Trainer.start(await compileTrainer(shape, flavour, threads > 0), tokens.length, threads);
+  const heldOut = separated(options.heldOut ?? [], tokenizer, shape.block);
+  const wasm = await compileTrainer(shape, flavour, threads > 0);
+  const trainer = await Trainer.start(wasm, tokens.length + heldOut.length, threads);
   const compileSeconds = clock();
   try {
-    trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+    const places = trainer.view(Uint16Array, "TOKENS", tokens.length + heldOut.length);
+    places.set(tokens);
+    places.set(heldOut, tokens.length);
     const trained = tokens.length - (shape.radial === 0 ? 0 : recipe.gate.tokens);
     await fitHeads(trainer, shape, recipe, trained, options);
     const headsSeconds = clock();
@@ -100,6 +114,7 @@ export async function fit(
     const residualSeconds = clock();
     await fitGate(trainer, shape, recipe, trained, tokens.length, options);
     const gateSeconds = clock();
+    const heldOutBits = await bitsOf(trainer, heldOut, tokens.length, options);
     onProgress?.({ phase: "files", done: 0, total: 1 });
     await trainer.once("quantise");
     const weights = writeTensors(weightsOf(trainer, shape));
@@ -110,7 +125,7 @@ export async function fit(
       new Map([
         ["model.safetensors", weights],
         ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
-        ["README.md", encoder.encode(modelCard(shape, recipe, facts, options.card))],
+        ["README.md", encoder.encode(modelCard(shape, recipe, facts))],
         ["kernel.scalar.wasm", kernels.scalar],
         ["kernel.simd.wasm", kernels.simd],
       ]),
@@ -127,7 +142,8 @@ export async function fit(
       gate: gateSeconds,
       files: clock(),
     };
-    return { files, tokenizer, report: { shape, recipe, trainTokens: tokens.length, trainBytes: bytes, seconds } };
+    const report = { shape, recipe, trainTokens: tokens.length, trainBytes: bytes, heldOutBits, seconds };
+    return { files, tokenizer, report };
   } finally {
     trainer.stop();
   }
@@ -212,7 +228,13 @@ async function fitHeads(trainer: Trainer, shape: Shape, recipe: Recipe, tokens: 
   }
 }
 
-async function fitResidual(trainer: Trainer, shape: Shape, recipe: Recipe, tokens: number, hooks: Hooks): Promise<void> {
+async function fitResidual(
+  trainer: Trainer,
+  shape: Shape,
+  recipe: Recipe,
+  tokens: number,
+  hooks: Hooks,
+): Promise<void> {
   if (shape.decoder === "mixture") return; // the heads' own solution is the model
   const { passes, batch, rate, lead, decoderMass, hiddenMass, decoderStep, hiddenStep } = recipe.residual;
   if (passes === 0) {
@@ -250,6 +272,36 @@ async function fitGate(
     onProgress?.({ phase: "gate", done: at + places - from, total: to - from });
   }
   await trainer.once("gateSolve", to - from, recipe.gate.sweeps);
+}
+
+/** Marks a place before a text's start: no token. */
+const ABSENT = 0xffff;
+
+/** Tokens of some texts, each after as many absent tokens as the block sees, so that no context reaches from one into the next. */
+function separated(texts: readonly Uint8Array[], tokenizer: Tokenizer, block: number): Uint16Array {
+  const parts = texts.flatMap((text) => [new Uint16Array(block).fill(ABSENT), tokenizer.encode(text)]);
+  const all = new Uint16Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Σ −log2 p of `tokens`, which stand at `from` in the trainer, under the f32 stack. Absent tokens are context alone. */
+async function bitsOf(trainer: Trainer, tokens: Uint16Array, from: number, { signal }: Hooks): Promise<number> {
+  const chunk = trainer.constant("BATCH");
+  let bits = 0;
+  for (let start = 0, end = 0; end < tokens.length; start = end) {
+    throwIfAborted(signal);
+    while (tokens[start] === ABSENT) ++start;
+    end = start;
+    while (end < tokens.length && tokens[end] !== ABSENT && end - start < chunk) ++end;
+    await trainer.once("evaluate", from + start, end - start);
+    for (const p of trainer.view(Float32Array, "LIKELIHOOD", end - start)) bits -= Math.log2(p);
+  }
+  return bits;
 }
 
 /** The tensors of model.safetensors, copied out of the trainer. */

@@ -42,7 +42,13 @@ export interface Recipe {
   readonly targets: "responsibility" | "cipher";
   readonly positions: "decay" | "newton";
   readonly seed: number;
-  readonly heads: { readonly passes: number; readonly batch: number; readonly rate: number; readonly mass: number; readonly decay: number };
+  readonly heads: {
+    readonly passes: number;
+    readonly batch: number;
+    readonly rate: number;
+    readonly mass: number;
+    readonly decay: number;
+  };
   readonly residual: {
     readonly passes: number;
     readonly batch: number;
@@ -57,7 +63,7 @@ export interface Recipe {
 }
 
 const PROFILES: Record<Profile, Shape> = {
-  nano: { vocabulary: 256, bits: 256, block: 4, heads: 2, classes: 8, radial: 512, orders: 4, decoder: "softmax" },
+  nano: { vocabulary: 256, bits: 256, block: 3, heads: 2, classes: 8, radial: 256, orders: 4, decoder: "softmax" },
   potato: { vocabulary: 1024, bits: 1024, block: 3, heads: 8, classes: 8, radial: 1024, orders: 4, decoder: "softmax" },
   base: { vocabulary: 4096, bits: 4096, block: 3, heads: 12, classes: 8, radial: 4096, orders: 4, decoder: "softmax" },
 };
@@ -70,7 +76,10 @@ const PROFILES: Record<Profile, Shape> = {
 export function shapeOf(options: RecipeOptions): Shape {
   const { profile = "potato" } = options;
   if (!Object.hasOwn(PROFILES, profile)) {
-    throw new SaffuError("INVALID_OPTION", `profile must be one of ${Object.keys(PROFILES).join(", ")}, got ${profile}`);
+    throw new SaffuError(
+      "INVALID_OPTION",
+      `profile must be one of ${Object.keys(PROFILES).join(", ")}, got ${profile}`,
+    );
   }
   const base = PROFILES[profile];
   const vocabulary = options.vocabulary ?? base.vocabulary;
@@ -107,9 +116,11 @@ export function shapeOf(options: RecipeOptions): Shape {
 export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
   const few = tokens < 200_000;
   const { targets = "responsibility", positions = "decay", seed = 1, passes = few ? 3 : 2 } = options;
-  if (!["responsibility", "cipher"].includes(targets)) throw invalid("targets", `"responsibility" or "cipher"`, targets);
+  if (!["responsibility", "cipher"].includes(targets))
+    throw invalid("targets", `"responsibility" or "cipher"`, targets);
   if (!["decay", "newton"].includes(positions)) throw invalid("positions", `"decay" or "newton"`, positions);
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw invalid("seed", "an integer in 0..4294967295", seed);
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
+    throw invalid("seed", "an integer in 0..4294967295", seed);
   if (!Number.isInteger(passes) || passes < 0 || passes > 100) throw invalid("passes", "an integer in 0..100", passes);
   const q = Math.min(1, Math.max(0, Math.log10(tokens / 20000) / 2));
   const between = (small: number, large: number) => Number((small * (large / small) ** q).toPrecision(3));

@@ -41,13 +41,18 @@ export class Trainer {
     const bytes = numberOf(exports, "TOKENS") + 2 * tokens;
     const pages = Math.ceil(bytes / PAGE);
     if (pages > MOST_PAGES) {
-      throw new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, at most ${MOST_PAGES * PAGE} can be`);
+      throw new SaffuError(
+        "OUT_OF_MEMORY",
+        `fitting needs ${bytes} bytes of memory, at most ${MOST_PAGES * PAGE} can be`,
+      );
     }
     let memory: WebAssembly.Memory;
     try {
       memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     } catch (cause) {
-      throw new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, which the runtime refuses`, { cause });
+      throw new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, which the runtime refuses`, {
+        cause,
+      });
     }
     const runners = shared
       ? await Promise.all(Array.from({ length: threads }, () => startWorker(module, memory)))

@@ -38,7 +38,8 @@ export async function startKernel(
   flavour?: Flavour | undefined,
 ): Promise<Kernel> {
   const runnable = WebAssembly.validate(files.get("kernel.simd.wasm")! as BufferSource);
-  if (flavour === "simd" && !runnable) throw new SaffuError("UNSUPPORTED", "this runtime does not run kernel.simd.wasm");
+  if (flavour === "simd" && !runnable)
+    throw new SaffuError("UNSUPPORTED", "this runtime does not run kernel.simd.wasm");
   const used = flavour ?? (runnable ? "simd" : "scalar");
   const name = `kernel.${used}.wasm`;
   let exports: WebAssembly.Exports;
@@ -66,7 +67,10 @@ export async function startKernel(
     const expected = `${dtype} (${wanted.join(", ")})`;
     const found = tensor ? `${tensor.dtype} (${tensor.shape.join(", ")})` : "missing";
     if (tensor === undefined || found !== expected) {
-      throw new SaffuError("MODEL_CORRUPT", `model.safetensors: ${tensorName} is ${found}, the shape wants ${expected}`);
+      throw new SaffuError(
+        "MODEL_CORRUPT",
+        `model.safetensors: ${tensorName} is ${found}, the shape wants ${expected}`,
+      );
     }
     const { data } = tensor;
     if (data instanceof Float32Array && !data.every(Number.isFinite)) {

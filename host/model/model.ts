@@ -145,7 +145,10 @@ export class Model {
    */
   async scoreStream(
     chunks: Chunks,
-    options: { signal?: AbortSignal | undefined; onProgress?: ((done: { bytes: number; tokens: number }) => void) | undefined } = {},
+    options: {
+      signal?: AbortSignal | undefined;
+      onProgress?: ((done: { bytes: number; tokens: number }) => void) | undefined;
+    } = {},
   ): Promise<Score> {
     const { signal, onProgress } = options;
     this.begin();

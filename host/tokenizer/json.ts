@@ -1,7 +1,7 @@
 /** Reading tokenizer.json: byte-level BPE in the Hugging Face format, or a refusal that names what is not supported. */
 import { SaffuError } from "../errors.ts";
-import { unspell } from "./bytes.ts";
 import { pairKey } from "./bpe.ts";
+import { unspell } from "./bytes.ts";
 import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 type Json = Record<string, unknown>;
@@ -72,7 +72,8 @@ function readMerges(merges: unknown, ids: Json): [number, number, number][] {
     }
     const [left, right] = pair as [string, string];
     const found = [left, right, left + right].map((entry) => {
-      if (!Object.hasOwn(ids, entry)) throw invalid(`merge ${rank} names ${JSON.stringify(entry.slice(0, 40))}, not in the vocabulary`);
+      if (!Object.hasOwn(ids, entry))
+        throw invalid(`merge ${rank} names ${JSON.stringify(entry.slice(0, 40))}, not in the vocabulary`);
       return ids[entry] as number;
     }) as [number, number, number];
     const key = pairKey(found[0], found[1]);

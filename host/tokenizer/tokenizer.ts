@@ -7,8 +7,8 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { bytesOfText, spell, textOf } from "./bytes.ts";
 import { type Merges, mergePiece, pairKey } from "./bpe.ts";
+import { bytesOfText, spell, textOf } from "./bytes.ts";
 import { pieces } from "./pretokenize.ts";
 
 export interface Tokenizer {

@@ -3,8 +3,8 @@
  * vocabulary is full. Ties go to the lower left id, then the lower right id, so the result depends on the text alone.
  */
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { bytesOfText, textOf } from "./bytes.ts";
 import { pairKey } from "./bpe.ts";
+import { bytesOfText, textOf } from "./bytes.ts";
 import { pieces } from "./pretokenize.ts";
 import { type Chunks, settledText } from "./stream.ts";
 import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -28,7 +28,8 @@ export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Pro
     throw new SaffuError("INVALID_OPTION", `vocabulary must be a multiple of 8 in 256..65528, got ${vocabulary}`);
   }
   const words = await countPieces(chunks, signal);
-  if (words.length === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to train a tokenizer on");
+  if (words.length === 0)
+    throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to train a tokenizer on");
   const pairs = new Pairs(words);
   const bytes = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
   const merges: [number, number, number][] = [];

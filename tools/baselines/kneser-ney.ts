@@ -1,146 +1,102 @@
 /**
  * Interpolated modified Kneser-Ney (Chen & Goodman 1999), orders 1 to 5: raw counts at the highest order, continuation counts
- * below, three discounts an order, and a uniform distribution at the bottom. Every token of a sequence is scored; near its start
- * the context is as long as it can be, with the continuation counts of the lower orders.
+ * below, three discounts an order, and the uniform distribution at the bottom. Every token of a sequence is scored: near its start
+ * the context is as long as there are tokens, and the order that fits it predicts by its continuation counts.
  *
  * ```ts
- * const model = fitKneserNey([tokens], { order: 3, vocabulary: 1024 });
+ * const model = fitKneserNey(tokens, { order: 3, vocabulary: 1024 });
  * model.score(heldOut); // Float64Array of log2 p
  * ```
  */
-import { Counts, NodeTable } from "./trie.ts";
+import { checkedToken, checkOrder, type Level, NgramCounts, type Sequences } from "./counts.ts";
 
-export interface KneserNey {
-  readonly order: number;
+/** Anything that predicts the next token of a sequence. */
+export interface LanguageModel {
+  /** V. */
   readonly vocabulary: number;
-  /** n-grams with a count, by order, 1 first. */
-  readonly ngrams: readonly number[];
-  /** Bytes of the plainest table that can score: for each n-gram a 16-bit token, a 32-bit context, a 16-bit probability, a 16-bit back-off. */
-  readonly bytes: number;
-  /** p(token | context), the context's last tokens being the nearest. */
+  /** p(token | context), the context's last token being the nearest. @throws SaffuError TOKEN_OUT_OF_RANGE */
   probability(context: ArrayLike<number>, token: number): number;
-  /** log2 p of each token given those before it. */
+  /** log2 p of each token given those before it in the sequence. @throws SaffuError TOKEN_OUT_OF_RANGE */
   score(sequence: ArrayLike<number>): Float64Array;
 }
 
-/** One order: its n-grams, their counts, and for each context what discounting leaves for the order below. */
-interface Level {
-  readonly table: NodeTable;
-  readonly counts: Counts;
-  readonly totals: Counts;
-  readonly left: Counts;
-  readonly discounts: readonly number[];
+export interface KneserNey extends LanguageModel {
+  readonly order: number;
+  /** Distinct n-grams, order 1 first. */
+  readonly ngrams: readonly number[];
+  /**
+   * Bytes of a compact table that can score, which is less than what this process holds: a sorted trie with 16-bit probabilities
+   * and back-offs. 4 an n-gram of the highest order (token, probability), 10 below it (and back-off, and 32-bit first child).
+   */
+  readonly bytes: number;
 }
 
-/**
- * Fits a model.
- *
- * @param sequences token ids; contexts do not reach from one into the next
- * @param options.order 1 to 5
- */
-export function fitKneserNey(
-  sequences: readonly ArrayLike<number>[],
-  { order, vocabulary }: { order: number; vocabulary: number },
-): KneserNey {
-  if (!Number.isInteger(order) || order < 1 || order > 5) throw new RangeError(`order must be in 1..5, got ${order}`);
-  const tables = Array.from({ length: order }, () => new NodeTable());
-  const counts = Array.from({ length: order }, () => new Counts());
-  // n-grams in their own order, and continuation counts: an n-gram of order k + 1 seen first adds one to its last k tokens
-  for (const sequence of sequences) {
-    for (let at = 0; at < sequence.length; ++at) {
-      let isNew = true; // whether the n-gram one longer is new
-      for (let n = Math.min(order, at + 1); n >= 1; --n) {
-        const highest = n === order;
-        if (!highest && !isNew && n < Math.min(order, at + 1)) break;
-        let node = 0;
-        for (let i = at - n + 1; i < at; ++i) node = tables[i - (at - n + 1)]!.findOrAdd(node, sequence[i]!);
-        node = tables[n - 1]!.findOrAdd(node, sequence[at]!);
-        const before = counts[n - 1]!.add(node, 1);
-        isNew = before === 0;
-      }
-    }
-  }
-  const levels = tables.map((table, i) => level(table, counts[i]!));
-  return new Model(levels, vocabulary, counts);
+/** Fits one order. @param sequences contexts do not reach from one into the next. @throws SaffuError INVALID_OPTION, TOKEN_OUT_OF_RANGE */
+export function fitKneserNey(sequences: Sequences, options: { order: number; vocabulary: number }): KneserNey {
+  return kneserNeyOf(new NgramCounts(sequences, options.order, options.vocabulary), options.order);
 }
 
-function level(table: NodeTable, counts: Counts): Level {
-  const ofCount = [0, 0, 0, 0, 0];
-  for (let node = 1; node <= table.size; ++node) {
-    const count = counts.get(node);
-    if (count >= 1 && count <= 4) ++ofCount[count]!;
-  }
-  return { table, counts, totals: new Counts(), left: new Counts(), discounts: discountsOf(ofCount) };
-}
-
-/** D1, D2, D3+ at 0, 1, 2 from counts of counts; where one of those is zero, absolute discounting by 0.5. */
-function discountsOf(n: readonly number[]): number[] {
-  const y = n[1]! / (n[1]! + 2 * n[2]!);
-  return [1, 2, 3].map((k) => {
-    const discount = k - ((k + 1) * y * n[k + 1]!) / n[k]!;
-    return Number.isFinite(discount) && discount > 0 && discount < k ? discount : 0.5;
-  });
+/** The model of an order from counts up to that order or a higher one. @throws SaffuError INVALID_OPTION */
+export function kneserNeyOf(counts: NgramCounts, order: number): KneserNey {
+  checkOrder(order, counts.order);
+  const levels = Array.from({ length: order }, (_, i) => counts.level(i + 1, i + 1 === order ? "raw" : "continuation"));
+  return new Model(levels, counts.vocabulary);
 }
 
 class Model implements KneserNey {
   readonly order: number;
-  readonly ngrams: number[];
+  readonly ngrams: readonly number[];
   readonly bytes: number;
 
   constructor(
     private readonly levels: readonly Level[],
     readonly vocabulary: number,
-    counts: readonly Counts[],
   ) {
     this.order = levels.length;
-    this.ngrams = levels.map(({ table }, i) => {
-      let n = 0;
-      for (let node = 1; node <= table.size; ++node) if (counts[i]!.get(node) > 0) ++n;
-      return n;
-    });
-    this.bytes = this.ngrams.reduce((sum, n) => sum + 10 * n, 0);
-    for (let i = 0; i < levels.length; ++i) this.sumContexts(i);
-  }
-
-  /** Totals and discounted mass of each context of one order: the tables are keyed by context, so one walk sums them. */
-  private sumContexts(i: number): void {
-    const { table, counts, totals, left, discounts } = this.levels[i]!;
-    table.forEach((context, node) => {
-      const count = counts.get(node);
-      if (count === 0) return;
-      totals.add(context, count);
-      left.add(context, discounts[Math.min(count, 3) - 1]!);
-    });
+    this.ngrams = levels.map(({ table }) => table.size);
+    this.bytes = this.ngrams.reduce((sum, n, i) => sum + n * (i + 1 === this.order ? 4 : 10), 0);
   }
 
   probability(context: ArrayLike<number>, token: number): number {
-    let p = 1 / this.vocabulary;
-    for (let n = 1; n <= Math.min(this.order, context.length + 1); ++n) {
-      let node = 0;
-      let known = true;
-      for (let i = 0; i < n - 1 && known; ++i) {
-        node = this.levels[i]!.table.find(node, context[context.length - n + 1 + i]!);
-        known = node !== 0;
-      }
-      if (!known) break;
-      const { table, counts, totals, left, discounts } = this.levels[n - 1]!;
-      const total = totals.get(node);
-      if (total === 0) break; // nothing followed this context, and nothing longer can have been followed either
-      const count = counts.get(table.find(node, token));
-      const kept = count === 0 ? 0 : count - discounts[Math.min(count, 3) - 1]!;
-      p = (kept + left.get(node) * p) / total;
-    }
-    return p;
+    const nodes = new Uint32Array(this.order + 1);
+    const first = Math.max(0, context.length - this.order + 1);
+    for (let at = first; at < context.length; ++at) this.step(nodes, context[at]!, at - first);
+    return this.step(nodes, token, context.length - first);
   }
 
   score(sequence: ArrayLike<number>): Float64Array {
     const out = new Float64Array(sequence.length);
-    const context: number[] = [];
-    for (let at = 0; at < sequence.length; ++at) {
-      out[at] = Math.log2(this.probability(context, sequence[at]!));
-      context.push(sequence[at]!);
-      if (context.length >= this.order) context.shift();
-    }
+    const nodes = new Uint32Array(this.order + 1);
+    for (let at = 0; at < sequence.length; ++at) out[at] = Math.log2(this.step(nodes, sequence[at]!, at));
     return out;
+  }
+
+  /**
+   * p(token) after what `nodes` stands for, which then takes the token in.
+   *
+   * @param nodes (order + 1) [n] the node of the last n tokens, 0 if there is none; [0] the empty context
+   * @param seen tokens so far
+   */
+  private step(nodes: Uint32Array, token: number, seen: number): number {
+    checkedToken(token, this.vocabulary);
+    let p = 1 / this.vocabulary;
+    let context = 0; // the n − 1 tokens before
+    for (let n = 1; n <= Math.min(this.order, seen + 1); ++n) {
+      const { table, counts, totals, left, discounts } = this.levels[n - 1]!;
+      let node = 0;
+      if (n === 1 || context !== 0) {
+        node = table.find(context, token);
+        const total = totals[context]!;
+        // a context that nothing followed leaves all to the order below
+        if (total > 0) {
+          const count = counts.get(node);
+          const kept = count === 0 ? 0 : count - discounts[Math.min(count, 3) - 1]!;
+          p = (kept + left[context]! * p) / total;
+        }
+      }
+      context = nodes[n]!;
+      nodes[n] = node;
+    }
+    return p;
   }
 }

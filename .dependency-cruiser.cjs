@@ -1,0 +1,50 @@
+// Data flows one way (ARCHITECTURE.md): errors ← tokenizer ← model ← stream, compile, fit ← cli and tools. An import against that
+// direction is in the wrong place.
+const npm = { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown"] };
+const below = (name, from, to) => ({ name, severity: "error", from: { path: from }, to: { path: to } });
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true, dependencyTypesNot: ["type-only"] } },
+    {
+      name: "no-orphans",
+      severity: "error",
+      from: { orphan: true, pathNot: "\\.d\\.ts$|^tools/[^/]+\\.(ts|mjs)$" },
+      to: {},
+    },
+    below("errors-know-nothing", "^host/errors", "^host/(?!errors)"),
+    below("tokenizer-knows-errors", "^host/tokenizer", "^host/(?!errors|tokenizer)"),
+    below("model-knows-tokenizer", "^host/model", "^host/(?!errors|tokenizer|model)"),
+    below("compile-knows-model", "^host/compile", "^host/(?!errors|model|compile)"),
+    below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
+    below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),
+    below("assembly-stands-alone", "^assembly", "^(host|tools|test)"),
+    {
+      name: "inference-has-no-dependency",
+      comment: "What runs a model imports no package: the command line, the compiler and the tools may.",
+      severity: "error",
+      from: { path: "^host/(errors|tokenizer|model|stream|fit|browser|index)" },
+      to: npm,
+    },
+    {
+      name: "browser-needs-no-node",
+      severity: "error",
+      from: { path: "^host/browser" },
+      to: { reachable: true, path: "-node\\.ts$|^host/(cli|fit|compile)" },
+    },
+    {
+      name: "node-builtins-where-named",
+      comment:
+        "Builtins of Node stand in *-node.ts, the command line, the compiler, the fit's threads and Node's entry.",
+      severity: "error",
+      from: { path: "^host", pathNot: "^host/(cli|compile|index\\.ts|fit/trainer\\.ts)|-node\\.ts$" },
+      to: { dependencyTypes: ["core"] },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^(dist|build)/|__tests__" },
+  },
+};
