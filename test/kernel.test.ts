@@ -1,0 +1,248 @@
+/** The device module: the same bits from scalar, simd and the oracle; its contract with any host; memory as computed. */
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
+import { bytesNeeded, PAGE } from "../host/compile/layout.ts";
+import type { Tensor } from "../host/model/safetensors.ts";
+import { type Shape, tensorSpecs, validateShape } from "../host/model/shape.ts";
+import { exp, log, Oracle } from "./oracle.ts";
+
+const SHAPES: Record<string, Shape> = {
+  "one-hot with attention": shapeOf({}),
+  ciphered: shapeOf({ bits: 16, block: 2 }),
+  "ciphered, four bits wide": shapeOf({ bits: 7, block: 3, classes: 4, heads: 4 }),
+  "mixture decoder": shapeOf({ decoder: "mixture" }),
+  "no attention": shapeOf({ radial: 0, orders: 0 }),
+  "one head, short ring": shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }),
+};
+
+function shapeOf(changes: Partial<Shape>): Shape {
+  const base = { vocabulary: 64, bits: 64, block: 3, heads: 2, classes: 8, radial: 64, orders: 4, decoder: "softmax" };
+  return validateShape({ ...base, ...changes });
+}
+
+type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
+
+/** Random weights of the right ranges; a fixed generator, so that a failure can be seen again. */
+function randomTensors(shape: Shape, seed: number): Map<string, Tensor> {
+  let state = seed;
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) / 2 ** 24;
+  };
+  const tensors = new Map<string, Tensor>();
+  for (const { name, dtype, shape: dimensions } of tensorSpecs(shape)) {
+    const length = dimensions.reduce((product, size) => product * size, 1);
+    const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
+    let data: Tensor["data"];
+    if (dtype === "I8") {
+      const least = shape.decoder === "mixture" && name === "decoder.O" ? 0 : -127;
+      data = Int8Array.from(fill(() => least + Math.floor(uniform() * (128 - least))));
+    } else if (name === "cipher") {
+      const width = dimensions[1]!;
+      data = Uint16Array.from(
+        fill((i) => (i % width === 0 || uniform() < 0.5 ? Math.floor(uniform() * shape.bits) : 0xffff)),
+      );
+      // absent bits stand last
+      for (let row = 0; row < length; row += width) data.subarray(row, row + width).sort();
+    } else if (name === "attention.gate") {
+      const parts = dimensions[1]!;
+      const rows = fill(() => uniform() + 0.01);
+      data = Float32Array.from(rows, (value, i) => {
+        const first = i - (i % parts);
+        return value / rows.slice(first, first + parts).reduce((sum, part) => sum + part, 0);
+      });
+    } else if (name.endsWith("scale")) data = Float32Array.from(fill(() => uniform() * 0.05 + 1e-4));
+    else data = Float32Array.from(fill(() => uniform() * 4 - 4));
+    tensors.set(name, { dtype, shape: dimensions, data } as Tensor);
+  }
+  return tensors;
+}
+
+async function start(wasm: Uint8Array, shape: Shape, tensors: ReadonlyMap<string, Tensor>): Promise<Exports> {
+  const { instance } = await WebAssembly.instantiate(wasm as BufferSource);
+  const exports = instance.exports as unknown as Exports;
+  for (const { name, address } of tensorSpecs(shape)) {
+    const { data } = tensors.get(name)!;
+    const at = (exports[address] as unknown as WebAssembly.Global).value as number;
+    new Uint8Array(exports.memory.buffer, at).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  exports.reset!();
+  return exports;
+}
+
+/** A stream that repeats itself, so that attention has something to find. */
+function stream(shape: Shape, length: number, seed: number): number[] {
+  const tokens: number[] = [];
+  let state = seed;
+  for (let i = 0; i < length; ++i) {
+    state = (Math.imul(state, 22695477) + 1) | 0;
+    const back = (state >>> 16) % 23;
+    const copies = i > 30 && (state >>> 8) % 3 !== 0;
+    tokens.push(copies ? tokens[i - 1 - back]! : (state >>> 12) % shape.vocabulary);
+  }
+  return tokens;
+}
+
+describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
+  let scalar: Uint8Array;
+  let simd: Uint8Array;
+  beforeAll(async () => {
+    scalar = await compileDevice(shape, "scalar");
+    simd = await compileDevice(shape, "simd");
+  }, 60_000);
+
+  test("scalar, simd and oracle agree to the bit on a stream longer than the ring", async () => {
+    const tensors = randomTensors(shape, 1);
+    const kernels = [await start(scalar, shape, tensors), await start(simd, shape, tensors)];
+    const oracle = new Oracle(shape, tensors);
+    for (const [i, token] of stream(shape, 300, 5).entries()) {
+      const wanted = oracle.predict();
+      for (const kernel of kernels) {
+        kernel.predict!();
+        const at = (kernel.PROBABILITIES as unknown as WebAssembly.Global).value as number;
+        const found = new Float32Array(kernel.memory.buffer, at, shape.vocabulary);
+        expect(Array.from(found), `place ${i}`).toEqual(Array.from(wanted));
+        expect(kernel.feed!(token)).toBe(surprisal(wanted[token]!));
+      }
+      oracle.append(token);
+    }
+  });
+
+  test("probabilities sum to one", async () => {
+    const kernel = await start(simd, shape, randomTensors(shape, 2));
+    for (const token of stream(shape, 100, 6)) {
+      kernel.predict!();
+      const at = (kernel.PROBABILITIES as unknown as WebAssembly.Global).value as number;
+      const sum = new Float32Array(kernel.memory.buffer, at, shape.vocabulary).reduce((all, p) => all + p, 0);
+      // f32 rounding of 64 terms
+      expect(Math.abs(sum - 1)).toBeLessThan(1e-5);
+      kernel.append!(token);
+    }
+  });
+
+  test("sampling draws what the oracle draws", async () => {
+    const tensors = randomTensors(shape, 3);
+    const kernels = [await start(scalar, shape, tensors), await start(simd, shape, tensors)];
+    const settings: [number, number, number][] = [
+      [1, 0, 1],
+      [0.7, 5, 1],
+      [1.3, 0, 0.9],
+      [0.5, 12, 0.5],
+      [0, 0, 1],
+      [2, 1, 1],
+    ];
+    for (const [temperature, topK, topP] of settings) {
+      const oracle = new Oracle(shape, tensors);
+      oracle.seed(9);
+      for (const kernel of kernels) {
+        kernel.reset!();
+        kernel.seed!(9);
+      }
+      for (let i = 0; i < 60; ++i) {
+        const wanted = oracle.sample(temperature, topK, topP);
+        for (const kernel of kernels) {
+          expect(kernel.sample!(temperature, topK, topP), `${temperature} ${topK} ${topP}, draw ${i}`).toBe(wanted);
+          kernel.append!(wanted);
+        }
+        oracle.append(wanted);
+      }
+    }
+  });
+
+  test("reset forgets the context and nothing else", async () => {
+    const kernel = await start(simd, shape, randomTensors(shape, 4));
+    const tokens = stream(shape, 90, 7);
+    const first = tokens.map((token) => kernel.feed!(token));
+    kernel.reset!();
+    expect(tokens.map((token) => kernel.feed!(token))).toEqual(first);
+  });
+
+  test("tokens and options out of range are refused, and change nothing", async () => {
+    const kernel = await start(simd, shape, randomTensors(shape, 4));
+    const twin = await start(simd, shape, randomTensors(shape, 4));
+    for (const token of stream(shape, 40, 8)) {
+      expect(kernel.feed!(shape.vocabulary)).toBe(-1);
+      expect(kernel.append!(-1)).toBe(-1);
+      expect(kernel.append!(0xffff)).toBe(-1);
+      for (const [t, p] of [[Number.NaN, 1], [-1, 1], [Number.POSITIVE_INFINITY, 1], [1, 0], [1, 1.5], [1, Number.NaN]]) {
+        expect(kernel.sample!(t!, 0, p!)).toBe(-1);
+      }
+      expect(kernel.feed!(token)).toBe(twin.feed!(token));
+    }
+  });
+
+  test("the module has no imports, no start, exactly the memory computed, and the exports of its contract", async () => {
+    for (const wasm of [scalar, simd]) {
+      const module = new WebAssembly.Module(wasm as BufferSource);
+      expect(WebAssembly.Module.imports(module)).toEqual([]);
+      expect(sections(wasm)).not.toContain(8); // start
+      expect(sections(wasm)).not.toContain(11); // data
+      const names = WebAssembly.Module.exports(module).map(({ name }) => name);
+      expect(names.sort()).toMatchSnapshot();
+      const exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+      expect((exports.END as unknown as WebAssembly.Global).value).toBe(bytesNeeded(shape));
+      expect(exports.memory.buffer.byteLength).toBe(Math.ceil(bytesNeeded(shape) / PAGE) * PAGE);
+      expect(() => exports.memory.grow(1)).toThrow();
+    }
+    expect(scalar.length).toBeLessThanOrEqual(12 * 1024);
+  });
+});
+
+test("bytesNeeded is what the module lays out, for any shape", async () => {
+  const shapes = fc.record({
+    vocabulary: fc.integer({ min: 1, max: 40 }).map((n) => n * 8),
+    bits: fc.integer({ min: 9, max: 40 }),
+    block: fc.integer({ min: 1, max: 6 }),
+    heads: fc.integer({ min: 1, max: 5 }).map((n) => n * 2),
+    classes: fc.constantFrom(4, 8, 12),
+    radial: fc.constantFrom(0, 16, 128),
+    orders: fc.integer({ min: 1, max: 4 }),
+    decoder: fc.constantFrom("softmax", "mixture"),
+  });
+  await fc.assert(
+    fc.asyncProperty(shapes, async (given) => {
+      const bits = Math.min(given.bits, given.vocabulary);
+      const shape = validateShape({ ...given, bits, orders: given.radial === 0 ? 0 : given.orders });
+      const wasm = await compileDevice(shape, "scalar");
+      const { instance } = await WebAssembly.instantiate(wasm as BufferSource);
+      expect((instance.exports.END as WebAssembly.Global).value).toBe(bytesNeeded(shape));
+    }),
+    { numRuns: 12 },
+  );
+}, 120_000);
+
+test("exp and log are within 2 units in the last place of the true value", () => {
+  const unit = 2 ** -23;
+  for (let x = -86; x <= 20; x += 0.0137) {
+    const at = Math.fround(x);
+    expect(Math.abs(exp(at) / Math.exp(at) - 1)).toBeLessThan(2 * unit);
+  }
+  for (let x = 1e-30; x < 1e30; x *= 1.37) {
+    const at = Math.fround(x);
+    const error = Math.abs(log(at) - Math.log(at));
+    expect(error).toBeLessThan(2 * unit * Math.max(1, Math.abs(Math.log(at))));
+  }
+});
+
+/** −log2 p, as the module gives it. */
+function surprisal(p: number): number {
+  return Math.max(0, Math.fround(-log(Math.max(Math.fround(1.1754944e-38), p)) * Math.fround(Math.LOG2E)));
+}
+
+/** Ids of the sections of a module. */
+function sections(wasm: Uint8Array): number[] {
+  const ids: number[] = [];
+  let at = 8;
+  while (at < wasm.length) {
+    ids.push(wasm[at++]!);
+    let size = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = wasm[at++]!;
+      size |= (byte & 0x7f) << shift;
+      if (byte < 128) break;
+    }
+    at += size;
+  }
+  return ids;
+}

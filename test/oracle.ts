@@ -1,0 +1,247 @@
+/**
+ * The device module again, in TypeScript, written from the model's definition and not from the kernels: every product and sum is
+ * rounded to f32 at the place where the definition pins it, so results must agree to the bit.
+ */
+import type { Tensor } from "../host/model/safetensors.ts";
+import type { Shape } from "../host/model/shape.ts";
+
+const f = Math.fround;
+const bitsView = new DataView(new ArrayBuffer(4));
+
+function floatOfBits(bits: number): number {
+  bitsView.setInt32(0, bits);
+  return bitsView.getFloat32(0);
+}
+
+function bitsOfFloat(x: number): number {
+  bitsView.setFloat32(0, x);
+  return bitsView.getInt32(0);
+}
+
+/** Nearest integer, ties to even, as WebAssembly's f32.nearest. */
+function nearest(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
+  return below % 2 === 0 ? below : below + 1;
+}
+
+const EXP = [1.987569150e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1].map(f);
+const LOG = [
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
+  -2.4999993993e-1, 3.3333331174e-1,
+].map(f);
+const LN2_HIGH = f(0.693359375);
+const LN2_LOW = f(-2.1219444e-4);
+const LOG2E = f(Math.LOG2E);
+
+/** e^x in f32: Cephes expf, Horner's rule, rounded after each operation. */
+export function exp(x: number): number {
+  const at = Math.max(x, -87);
+  const n = nearest(f(at * LOG2E));
+  const r = f(f(at - f(n * LN2_HIGH)) - f(n * LN2_LOW));
+  let p = EXP[0]!;
+  for (const coefficient of EXP.slice(1)) p = f(f(p * r) + coefficient);
+  p = f(f(f(f(p * r) * r) + r) + 1);
+  return f(p * floatOfBits((n + 127) << 23));
+}
+
+/** ln x in f32: Cephes logf. */
+export function log(x: number): number {
+  const bits = bitsOfFloat(x);
+  let m = floatOfBits((bits & 0x007fffff) | 0x3f000000);
+  const below = m < f(Math.SQRT1_2);
+  const e = ((bits >> 23) & 0xff) - 126 - (below ? 1 : 0);
+  m = f(f(m - 1) + (below ? m : 0));
+  const z = f(m * m);
+  let p = LOG[0]!;
+  for (const coefficient of LOG.slice(1)) p = f(f(p * m) + coefficient);
+  const tail = f(f(f(f(p * m) * z) + f(e * LN2_LOW)) - f(0.5 * z));
+  return f(f(m + tail) + f(e * LN2_HIGH));
+}
+
+/** Σ in four interleaved lanes, then (0 + 1) + (2 + 3). */
+function laneSum(values: Float32Array): number {
+  const lanes = [0, 0, 0, 0];
+  for (let i = 0; i < values.length; ++i) lanes[i % 4] = f(lanes[i % 4]! + values[i]!);
+  return f(f(lanes[0]! + lanes[1]!) + f(lanes[2]! + lanes[3]!));
+}
+
+function softmax(values: Float32Array): void {
+  const peak = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+  for (let i = 0; i < values.length; ++i) values[i] = exp(f(values[i]! - peak));
+  const scale = f(1 / laneSum(values));
+  for (let i = 0; i < values.length; ++i) values[i] = f(values[i]! * scale);
+}
+
+/** A model's forward pass over a stream of tokens. */
+export class Oracle {
+  private readonly stream: number[] = [];
+  private state = [0, 0, 0, 0];
+
+  constructor(
+    private readonly shape: Shape,
+    private readonly tensors: ReadonlyMap<string, Tensor>,
+  ) {}
+
+  append(token: number): void {
+    this.stream.push(token);
+  }
+
+  /** Surprisal of `token` in bits, then appends it. */
+  feed(token: number): number {
+    const p = this.predict()[token]!;
+    this.append(token);
+    return Math.max(0, f(-log(Math.max(f(1.1754944e-38), p)) * LOG2E));
+  }
+
+  predict(): Float32Array {
+    const { shape } = this;
+    const probabilities = this.decode(this.hidden());
+    if (shape.radial > 0) this.attend(probabilities);
+    return probabilities;
+  }
+
+  private numbers(name: string): ArrayLike<number> {
+    return this.tensors.get(name)!.data as unknown as ArrayLike<number>;
+  }
+
+  /** The bits of a token's cipher. */
+  private cipherOf(token: number): number[] {
+    const { bits, vocabulary } = this.shape;
+    if (bits === vocabulary) return [token];
+    const { data, shape } = this.tensors.get("cipher")!;
+    const width = shape[1]!;
+    return Array.from((data as Uint16Array).subarray(token * width, (token + 1) * width)).filter((bit) => bit < bits);
+  }
+
+  private hidden(): Float32Array {
+    const { block, bits, heads, classes } = this.shape;
+    const width = heads * classes;
+    const hidden = Float32Array.from(this.numbers("block.u0"));
+    for (let j = 0; j < block; ++j) {
+      const token = this.stream.at(-1 - j);
+      if (token === undefined) continue;
+      const set = this.cipherOf(token);
+      for (const bit of set) {
+        const row = j * bits + bit;
+        const scale = f(this.numbers("block.U.scale")[row]! / set.length);
+        for (let c = 0; c < width; ++c) hidden[c] = f(hidden[c]! + f(scale * this.numbers("block.U")[row * width + c]!));
+      }
+    }
+    for (let head = 0; head < heads; ++head) softmax(hidden.subarray(head * classes, (head + 1) * classes));
+    return hidden;
+  }
+
+  private decode(hidden: Float32Array): Float32Array {
+    const { vocabulary, decoder } = this.shape;
+    const width = hidden.length;
+    const fixed = Array.from(hidden, (h) => nearest(f(h * 16384)));
+    const rows = this.numbers("decoder.O");
+    const out = new Float32Array(vocabulary);
+    for (let v = 0; v < vocabulary; ++v) {
+      let sum = 0;
+      for (let c = 0; c < width; ++c) sum += fixed[c]! * rows[v * width + c]!;
+      const scaled = f(f(this.numbers("decoder.O.scale")[v]! * f(1 / 16384)) * f(sum));
+      out[v] = decoder === "softmax" ? f(this.numbers("decoder.o0")[v]! + scaled) : scaled;
+    }
+    if (decoder === "softmax") softmax(out);
+    else {
+      const scale = f(1 / laneSum(out));
+      for (let v = 0; v < vocabulary; ++v) out[v] = f(out[v]! * scale);
+    }
+    return out;
+  }
+
+  private attend(probabilities: Float32Array): void {
+    const { radial, orders } = this.shape;
+    const seen = this.stream.slice(-radial);
+    const newest = seen.length - 1;
+    const matches: { order: number; follower: number }[] = [];
+    const totals = new Array<number>(orders).fill(0);
+    for (let at = newest - 1; at >= 0; --at) {
+      let order = 0;
+      while (order < orders && at - order >= 0 && seen[at - order] === seen[newest - order]) ++order;
+      for (let o = 0; o < order; ++o) totals[o]! += 1;
+      if (order > 0) matches.push({ order, follower: seen[at + 1]! });
+    }
+    if (matches.length === 0) return;
+    const longest = totals.filter((total) => total > 0).length;
+    const bucket = longest * 4 + Math.min(3, totals[longest - 1]!);
+    const gate = Array.from({ length: orders + 1 }, (_, i) => this.numbers("attention.gate")[bucket * (orders + 1) + i]!);
+    let rest = gate[0]!;
+    let weight = 0;
+    const weights = totals.map((total, o) => {
+      if (total === 0) rest = f(rest + gate[o + 1]!);
+      else weight = f(weight + f(gate[o + 1]! / total));
+      return weight;
+    });
+    for (let v = 0; v < probabilities.length; ++v) probabilities[v] = f(probabilities[v]! * rest);
+    for (const { order, follower } of matches) {
+      probabilities[follower] = f(probabilities[follower]! + weights[order - 1]!);
+    }
+  }
+
+  /** splitmix32 into xoshiro128**. */
+  seed(value: number): void {
+    let seed = value;
+    this.state = this.state.map(() => {
+      seed = (seed + 0x9e3779b9) | 0;
+      let x = seed ^ (seed >>> 16);
+      x = Math.imul(x, 0x21f0aaad);
+      x ^= x >>> 15;
+      x = Math.imul(x, 0x735a2d97);
+      return (x ^ (x >>> 15)) >>> 0;
+    });
+  }
+
+  private uniform(): number {
+    const [s0, s1, s2, s3] = this.state as [number, number, number, number];
+    const rotate = (x: number, by: number) => (x << by) | (x >>> (32 - by));
+    const result = Math.imul(rotate(Math.imul(s1, 5), 7), 9) >>> 0;
+    const a = s2 ^ s0;
+    const b = s3 ^ s1;
+    this.state = [s0 ^ b, s1 ^ a, a ^ (s1 << 9), rotate(b, 11)];
+    return (result >>> 8) / 2 ** 24;
+  }
+
+  /** Draws a token by sorting, where the kernel bisects. */
+  sample(temperature: number, topK: number, topP: number): number {
+    const p = this.predict();
+    const byLikelihood = Array.from(p.keys()).sort((a, b) => p[b]! - p[a]! || a - b);
+    const best = byLikelihood[0]!;
+    if (temperature === 0) return best;
+    const peak = log(p[best]!);
+    const weights = Float32Array.from(p, (value) =>
+      value < f(1.1754944e-38) ? 0 : exp(f(f(log(value) - peak) / f(temperature))),
+    );
+    const ranked = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
+    if (topK > 0) for (const v of ranked.slice(topK)) weights[v] = 0;
+    if (topP < 1) this.cutByMass(weights, f(topP));
+    const total = weights.reduce((sum, weight) => f(sum + weight), 0);
+    let left = f(this.uniform() * total);
+    let drawn = best;
+    for (const [v, weight] of weights.entries()) {
+      if (weight === 0) continue;
+      drawn = v;
+      left = f(left - weight);
+      if (left < 0) break;
+    }
+    return drawn;
+  }
+
+  /** Keeps whole levels of equal weight from the top until their mass, summed in order of id, reaches the share; then in part. */
+  private cutByMass(weights: Float32Array, share: number): void {
+    const massFrom = (least: number) => weights.reduce((sum, w) => (w >= least ? f(sum + w) : sum), 0);
+    const wanted = f(share * massFrom(0));
+    const levels = [...new Set(weights)].sort((a, b) => b - a);
+    const level = levels.findIndex((least) => massFrom(least) >= wanted);
+    const threshold = levels[level]!;
+    let room = f(wanted - (level === 0 ? 0 : massFrom(levels[level - 1]!)));
+    for (const [v, weight] of weights.entries()) {
+      if (weight > threshold) continue;
+      if (weight === threshold && room > 0) room = f(room - weight);
+      else weights[v] = 0;
+    }
+  }
+}
