@@ -15,6 +15,7 @@ module.exports = {
     below("errors-know-nothing", "^host/errors", "^host/(?!errors)"),
     below("tokenizer-knows-errors", "^host/tokenizer", "^host/(?!errors|tokenizer)"),
     below("model-knows-tokenizer", "^host/model", "^host/(?!errors|tokenizer|model)"),
+    below("stream-knows-model", "^host/stream", "^host/(?!errors|tokenizer|model|stream)"),
     below("compile-knows-model", "^host/compile", "^host/(?!errors|model|compile)"),
     below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
     below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),
@@ -30,7 +31,7 @@ module.exports = {
       name: "browser-needs-no-node",
       severity: "error",
       from: { path: "^host/browser" },
-      to: { reachable: true, path: "-node\\.ts$|^host/(cli|fit|compile)" },
+      to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile)" },
     },
     {
       name: "node-builtins-where-named",

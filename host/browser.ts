@@ -5,12 +5,12 @@ import { type LoadOptions, Model } from "./model/model.ts";
 import { memoryReader } from "./model/read.ts";
 
 export { type ErrorCode, SaffuError } from "./errors.ts";
-export type { ModelConfig, ModelFiles } from "./model/config.ts";
+export type { FileDigest, ModelConfig, ModelFiles } from "./model/config.ts";
 export type { Flavour } from "./model/kernel.ts";
-export type { LoadOptions, Model, ModelInfo, Score } from "./model/model.ts";
+export type { LoadOptions, Model, ModelInfo, Score, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export type { Shape } from "./model/shape.ts";
-export { chunksOf, textStream } from "./stream/web.ts";
+export { chunksOf, surprisalStream, textStream } from "./stream/web.ts";
 export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
 
 /**

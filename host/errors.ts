@@ -51,3 +51,10 @@ export class SaffuError extends Error {
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new SaffuError("ABORTED", "aborted by the caller's signal", { cause: signal.reason });
 }
+
+/** A value of unknown type as messages show it. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  const simple = value === null || (typeof value !== "object" && typeof value !== "function");
+  return simple ? String(value) : `of type ${typeof value}`;
+}

@@ -10,7 +10,7 @@
  */
 import { fileURLToPath } from "node:url";
 import type { ModelFiles } from "./model/config.ts";
-import { directoryReader } from "./model/directory-node.ts";
+import { directoryReader, writeDirectory } from "./model/directory-node.ts";
 import { webReader } from "./model/directory-web.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
 import { memoryReader } from "./model/read.ts";
@@ -19,13 +19,13 @@ export { bytesNeeded } from "./compile/layout.ts";
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
-export type { ModelConfig, ModelFiles } from "./model/config.ts";
+export type { FileDigest, ModelConfig, ModelFiles } from "./model/config.ts";
 export { writeDirectory as save } from "./model/directory-node.ts";
 export type { Flavour } from "./model/kernel.ts";
-export type { LoadOptions, Model, ModelInfo, Score } from "./model/model.ts";
+export type { LoadOptions, Model, ModelInfo, Score, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export { parameters, type Shape, validateShape } from "./model/shape.ts";
-export { chunksOf, textStream } from "./stream/web.ts";
+export { chunksOf, surprisalStream, textStream } from "./stream/web.ts";
 export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
 export { trainTokenizer } from "./tokenizer/train.ts";
 
@@ -36,8 +36,12 @@ export { trainTokenizer } from "./tokenizer/train.ts";
  * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
-  if (source instanceof Map) return Model.read(memoryReader(source), options);
   const text = String(source);
-  if (/^https?:/.test(text)) return Model.read(webReader(new URL(text)), options);
-  return Model.read(directoryReader(text.startsWith("file:") ? fileURLToPath(text) : text), options);
+  const readFile =
+    source instanceof Map
+      ? memoryReader(source)
+      : /^https?:/.test(text)
+        ? webReader(new URL(text))
+        : directoryReader(text.startsWith("file:") ? fileURLToPath(text) : text);
+  return Model.read(readFile, options, writeDirectory);
 }

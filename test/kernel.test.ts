@@ -165,7 +165,14 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
       expect(kernel.feed!(shape.vocabulary)).toBe(-1);
       expect(kernel.append!(-1)).toBe(-1);
       expect(kernel.append!(0xffff)).toBe(-1);
-      for (const [t, p] of [[Number.NaN, 1], [-1, 1], [Number.POSITIVE_INFINITY, 1], [1, 0], [1, 1.5], [1, Number.NaN]]) {
+      for (const [t, p] of [
+        [Number.NaN, 1],
+        [-1, 1],
+        [Number.POSITIVE_INFINITY, 1],
+        [1, 0],
+        [1, 1.5],
+        [1, Number.NaN],
+      ]) {
         expect(kernel.sample!(t!, 0, p!)).toBe(-1);
       }
       expect(kernel.feed!(token)).toBe(twin.feed!(token));

@@ -26,10 +26,10 @@ function nearest(x: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
-const EXP = [1.987569150e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1].map(f);
+const EXP = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1].map(f);
 const LOG = [
-  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
-  -2.4999993993e-1, 3.3333331174e-1,
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+  2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ].map(f);
 const LN2_HIGH = f(0.693359375);
 const LN2_LOW = f(-2.1219444e-4);
@@ -126,7 +126,8 @@ export class Oracle {
       for (const bit of set) {
         const row = j * bits + bit;
         const scale = f(this.numbers("block.U.scale")[row]! / set.length);
-        for (let c = 0; c < width; ++c) hidden[c] = f(hidden[c]! + f(scale * this.numbers("block.U")[row * width + c]!));
+        for (let c = 0; c < width; ++c)
+          hidden[c] = f(hidden[c]! + f(scale * this.numbers("block.U")[row * width + c]!));
       }
     }
     for (let head = 0; head < heads; ++head) softmax(hidden.subarray(head * classes, (head + 1) * classes));
@@ -168,7 +169,10 @@ export class Oracle {
     if (matches.length === 0) return;
     const longest = totals.filter((total) => total > 0).length;
     const bucket = longest * 4 + Math.min(3, totals[longest - 1]!);
-    const gate = Array.from({ length: orders + 1 }, (_, i) => this.numbers("attention.gate")[bucket * (orders + 1) + i]!);
+    const gate = Array.from(
+      { length: orders + 1 },
+      (_, i) => this.numbers("attention.gate")[bucket * (orders + 1) + i]!,
+    );
     let rest = gate[0]!;
     let weight = 0;
     const weights = totals.map((total, o) => {

@@ -11,7 +11,9 @@ const PART = 10_000; // words read before the rest is scored
 const potato = await load("models/potato-en");
 const { parameters, files } = potato.info();
 const weights = files["model.safetensors"]!.bytes;
-process.stdout.write(`potato-en: ${parameters} parameters in ${weights} bytes, fitted without a gradient, writes:\n\n  It was`);
+process.stdout.write(
+  `potato-en: ${parameters} parameters in ${weights} bytes, fitted without a gradient, writes:\n\n  It was`,
+);
 for await (const piece of potato.generate("It was", { maxTokens: 60, temperature: 0.7, seed: 7 })) {
   process.stdout.write(piece.replace(/\r?\n/g, " "));
 }

@@ -1,28 +1,44 @@
 /** How an error leaves the command: one line on standard error, and an exit code. */
 import { type ErrorCode, SaffuError } from "../errors.ts";
+import { interruptedBy } from "./interrupt.ts";
 
 const EXIT_CODES: Record<ErrorCode, number> = {
-  INVALID_SHAPE: 2,
   INVALID_OPTION: 2,
+  INVALID_SHAPE: 2,
+  OUT_OF_MEMORY: 2,
   MODEL_MISSING_FILE: 3,
   MODEL_CORRUPT: 3,
   MODEL_VERSION: 3,
   MODEL_DIGEST: 3,
   TOKENIZER_INVALID: 3,
+  TOKEN_OUT_OF_RANGE: 3,
   INVALID_TEXT: 4,
-  TOKEN_OUT_OF_RANGE: 4,
   UNWRITABLE: 5,
-  OUT_OF_MEMORY: 2,
-  UNSUPPORTED: 1,
+  UNSUPPORTED: 6,
   ABORTED: 130,
 };
+const TERMINATED = 143;
 
-export function exitCodeOf(error: unknown): number {
-  return error instanceof SaffuError ? EXIT_CODES[error.code] : 1;
-}
+/** The part of every --help that says how a command ends. */
+export const EXIT_HELP = `
+Exit codes:
+  0 done            3 bad model files   6 not supported here
+  1 unexpected      4 bad input text    130 interrupted (Ctrl-C)
+  2 bad option,     5 cannot write      143 terminated
+    shape or size
+An error is one line on standard error, "saffu: CODE: message"; with --json it is {"error":{"code","message"}}.`;
 
-export function report(error: unknown, json: boolean): void {
-  const code = error instanceof SaffuError ? error.code : "UNEXPECTED";
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(json ? `${JSON.stringify({ error: { code, message } })}\n` : `saffu: ${code}: ${message}\n`);
+/** Prints the line of an error and returns the exit code. */
+export function report(error: unknown, json: boolean): number {
+  const signal = interruptedBy();
+  // what breaks because of an interrupt is the interrupt
+  const known = signal !== undefined ? new SaffuError("ABORTED", `interrupted by ${signal}`) : error;
+  const code = known instanceof SaffuError ? known.code : "UNEXPECTED";
+  const message = known instanceof Error ? known.message : String(known);
+  const line = json
+    ? JSON.stringify({ error: { code, message } })
+    : `saffu: ${code}: ${message.replace(/\s*\n\s*/g, " ")}`;
+  process.stderr.write(`${line}\n`);
+  if (signal === "SIGTERM") return TERMINATED;
+  return known instanceof SaffuError ? EXIT_CODES[known.code] : 1;
 }

@@ -3,7 +3,7 @@ import { fit } from "../fit/fit.ts";
 import type { RecipeOptions } from "../fit/recipe.ts";
 import { assertWritable, writeDirectory } from "../model/directory-node.ts";
 import { parameters } from "../model/shape.ts";
-import { repeatable } from "./input.ts";
+import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { Progress } from "./progress.ts";
 
@@ -17,15 +17,16 @@ interface Options extends Omit<RecipeOptions, "vocabulary"> {
 export async function run(texts: string[], options: Options): Promise<void> {
   const { out, vocab, json, ...recipe } = options;
   const signal = interruptSignal();
+  const input = await openTexts(texts, signal);
   await assertWritable(out); // before the work, not after it
-  const progress = new Progress();
+  const progress = await Progress.start();
   const start = performance.now();
   try {
-    const { files, report } = await fit(repeatable(texts), {
+    const { files, report } = await fit(() => input.chunks(true), {
       ...recipe,
       vocabulary: vocab,
       signal,
-      onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
+      onProgress: ({ phase, done, total }) => progress.update(phase, done, phase === "tokens" ? input.bytes : total),
     });
     await writeDirectory(out, files, { signal });
     progress.stop();

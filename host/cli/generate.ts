@@ -1,15 +1,10 @@
 /** saffu generate */
+import type { GenerateOptions } from "../model/sampling.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
 
-interface Options {
+interface Options extends Omit<GenerateOptions, "signal" | "onToken"> {
   readonly prompt: string;
-  readonly maxTokens?: number;
-  readonly temperature?: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly seed?: number;
-  readonly stop?: string[];
   readonly flavour?: string;
   readonly json?: boolean;
 }
@@ -19,20 +14,27 @@ export async function run(directory: string, options: Options): Promise<void> {
   const signal = interruptSignal();
   const start = performance.now();
   const model = await loadModel(directory, flavour, signal);
+  const loaded = performance.now();
   let text = "";
-  let firstAt = 0;
-  for await (const piece of model.generate(prompt, { ...sampling, signal })) {
-    if (firstAt === 0) firstAt = performance.now();
-    text += piece;
-    if (!json) process.stdout.write(piece);
+  let tokens = 0;
+  let first = loaded;
+  const onToken = () => {
+    if (++tokens === 1) first = performance.now();
+  };
+  for await (const piece of model.generate(prompt, { ...sampling, signal, onToken })) {
+    if (json) text += piece;
+    else process.stdout.write(piece);
   }
   if (!json) {
     process.stdout.write("\n");
     return;
   }
-  const tokens = model.tokenizer.encode(text).length;
-  const end = performance.now();
-  process.stdout.write(
-    `${JSON.stringify({ text, tokens, tokensPerSecond: tokens / ((end - firstAt) / 1000), firstTokenMs: firstAt - start })}\n`,
-  );
+  const facts = {
+    text,
+    tokens,
+    tokensPerSecond: tokens / ((performance.now() - loaded) / 1000),
+    loadMs: loaded - start,
+    firstTokenMs: first - start,
+  };
+  process.stdout.write(`${JSON.stringify(facts)}\n`);
 }

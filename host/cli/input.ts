@@ -1,49 +1,71 @@
 /** The TEXT arguments: files in order, `-` for standard input, as one text. */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { SaffuError } from "../errors.ts";
+import { addAbortSignal } from "node:stream";
+import { SaffuError, throwIfAborted } from "../errors.ts";
 
 const STANDARD_INPUT = "-";
+const CHUNK = 1 << 18;
 
-/** Chunks of the texts, in order. @throws SaffuError INVALID_TEXT, naming a file that cannot be read */
-export async function* readTexts(texts: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const text of texts) {
-    if (text === STANDARD_INPUT) yield* process.stdin;
-    else {
-      try {
-        yield* createReadStream(text, { highWaterMark: 1 << 18 });
-      } catch (cause) {
-        throw new SaffuError("INVALID_TEXT", `${text} cannot be read: ${(cause as Error).message}`, { cause });
-      }
-    }
-  }
+/** TEXT arguments that were looked at before any work. */
+export interface Input {
+  /** Bytes of the texts together; 0 where that cannot be told. */
+  readonly bytes: number;
+  /** Chunks of the texts, in order. What can be read but once (standard input, a pipe) is kept, if `again`, for the next call. */
+  chunks(again: boolean): AsyncGenerator<Uint8Array>;
 }
 
-/** The same texts as often as asked for. Standard input comes once, so it is kept in memory. */
-export function repeatable(texts: readonly string[]): () => AsyncGenerator<Uint8Array> {
-  let kept: Uint8Array[] | undefined;
-  return async function* () {
-    for (const text of texts) {
-      if (text !== STANDARD_INPUT) {
-        yield* readTexts([text]);
-        continue;
+/**
+ * Looks at the texts: that they are there, and how large.
+ *
+ * @throws SaffuError INVALID_TEXT, naming a text that cannot be read; the chunks throw it too, and ABORTED
+ */
+export async function openTexts(texts: readonly string[], signal: AbortSignal): Promise<Input> {
+  if (texts.filter((text) => text === STANDARD_INPUT).length > 1) {
+    throw new SaffuError("INVALID_TEXT", "standard input (-) can be read once, it is named twice");
+  }
+  const sizes = await Promise.all(texts.map(sizeOf));
+  const kept = new Map<string, Uint8Array[]>();
+  return {
+    bytes: sizes.includes(undefined) ? 0 : sizes.reduce<number>((sum, size) => sum + size!, 0),
+    async *chunks(again) {
+      for (const [i, text] of texts.entries()) {
+        const before = kept.get(text);
+        if (before !== undefined) yield* before;
+        else if (!again || sizes[i] !== undefined) yield* read(text, signal);
+        else {
+          const chunks: Uint8Array[] = [];
+          for await (const chunk of read(text, signal)) chunks.push(chunk);
+          kept.set(text, chunks);
+          yield* chunks;
+        }
       }
-      if (kept === undefined) {
-        kept = [];
-        for await (const chunk of readTexts([text])) kept.push(chunk);
-      }
-      yield* kept;
-    }
+    },
   };
 }
 
-/** Bytes of the texts together; 0 where one is standard input or cannot be told. */
-export async function totalBytes(texts: readonly string[]): Promise<number> {
-  let total = 0;
-  for (const text of texts) {
-    const size = text === STANDARD_INPUT ? 0 : ((await stat(text).catch(() => undefined))?.size ?? 0);
-    if (size === 0) return 0;
-    total += size;
+/** Bytes of a file; undefined for what is none. */
+async function sizeOf(text: string): Promise<number | undefined> {
+  if (text === STANDARD_INPUT) return undefined;
+  const found = await stat(text).catch((cause: Error) => {
+    throw unreadable(text, cause);
+  });
+  if (found.isDirectory()) throw unreadable(text, new Error("EISDIR: it is a directory"));
+  return found.isFile() ? found.size : undefined;
+}
+
+async function* read(text: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  throwIfAborted(signal);
+  const stream = text === STANDARD_INPUT ? process.stdin : createReadStream(text, { highWaterMark: CHUNK });
+  addAbortSignal(signal, stream); // ends a wait for input that does not come
+  try {
+    yield* stream;
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw unreadable(text === STANDARD_INPUT ? "standard input" : text, cause as Error);
   }
-  return total;
+}
+
+function unreadable(text: string, cause: Error): SaffuError {
+  return new SaffuError("INVALID_TEXT", `${text} cannot be read: ${cause.message}`, { cause });
 }

@@ -1,12 +1,9 @@
 /** Loading the model a command names. */
-import { SaffuError } from "../errors.ts";
 import { directoryReader } from "../model/directory-node.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { Model } from "../model/model.ts";
 
-export async function loadModel(directory: string, flavour?: string, signal?: AbortSignal): Promise<Model> {
-  if (flavour !== undefined && flavour !== "scalar" && flavour !== "simd") {
-    throw new SaffuError("INVALID_OPTION", `flavour must be scalar or simd, got ${flavour}`);
-  }
+/** @throws SaffuError as load does, and INVALID_OPTION where `flavour` is none */
+export function loadModel(directory: string, flavour?: string, signal?: AbortSignal): Promise<Model> {
   return Model.read(directoryReader(directory), { flavour: flavour as Flavour | undefined, signal });
 }

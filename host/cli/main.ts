@@ -1,20 +1,21 @@
 #!/usr/bin/env node
 /** The `saffu` command. Each subcommand is a file of its own, loaded when it is called. */
 import { Command, CommanderError } from "commander";
-import { exitCodeOf, report } from "./exit.ts";
+import { SaffuError } from "../errors.ts";
+import { EXIT_HELP, report } from "./exit.ts";
 import * as parse from "./options.ts";
+
+/** Set by the build, from package.json. */
+declare const SAFFU_VERSION: string | undefined;
+
+const json = process.argv.includes("--json");
 
 const program = new Command("saffu")
   .description("Language models fitted in closed form, without back-propagation.")
-  .version(process.env.npm_package_version ?? "0.1.0")
-  .showHelpAfterError("(saffu --help, saffu COMMAND --help)")
+  .version(typeof SAFFU_VERSION === "string" ? SAFFU_VERSION : "unbuilt")
   .exitOverride()
-  .addHelpText(
-    "after",
-    `
-Exit codes: 0 done, 1 unexpected, 2 bad option or shape, 3 bad model files, 4 bad input text, 5 cannot write, 130 interrupted.
-Errors are one line on standard error, "saffu: CODE: message"; with --json a line {"error":{"code","message"}}.`,
-  );
+  .configureOutput({ outputError: () => {} }) // errors are printed below
+  .addHelpText("afterAll", EXIT_HELP);
 
 program
   .command("fit")
@@ -33,7 +34,7 @@ program
   .option("--passes <n>", "residual passes; 0 leaves the plain explicit decoder", parse.integer)
   .option("--targets <name>", "hidden targets: responsibility or cipher")
   .option("--positions <name>", "weights of the block's positions: decay or newton")
-  .option("--seed <n>", "seed", parse.integer)
+  .option("--seed <n>", "same seed and text, same files (default: 1)", parse.integer)
   .option("--threads <n>", "worker threads; the result does not depend on it", parse.integer)
   .option("--json", "print the report as JSON")
   .addHelpText("after", "\nExample:\n  saffu fit book.txt --out models/book --profile potato")
@@ -54,14 +55,14 @@ program
   .description("continue a prompt, streaming")
   .argument("<dir>", "model directory")
   .option("--prompt <text>", "text to continue", "")
-  .option("--max-tokens <n>", "most tokens to generate", parse.integer)
-  .option("--temperature <t>", "0 takes the likeliest token", parse.number)
-  .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all", parse.integer)
-  .option("--top-p <p>", "keep the likeliest tokens that reach this probability", parse.number)
-  .option("--seed <n>", "seed", parse.integer)
+  .option("--max-tokens <n>", "most tokens to generate (default: 256)", parse.integer)
+  .option("--temperature <t>", "0 takes the likeliest token (default: 0.8)", parse.number)
+  .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all (default: 0)", parse.integer)
+  .option("--top-p <p>", "keep the likeliest tokens that reach this probability (default: 1)", parse.number)
+  .option("--seed <n>", "same seed, same text (default: 1)", parse.integer)
   .option("--stop <text>", "end before this text; may be given again", parse.collect)
   .option("--flavour <name>", "kernel to run: scalar or simd")
-  .option("--json", "print {text, tokens, tokensPerSecond} at the end in place of streaming")
+  .option("--json", "print {text, tokens, tokensPerSecond, loadMs, firstTokenMs} at the end in place of streaming")
   .addHelpText("after", '\nExample:\n  saffu generate models/potato-en --prompt "It was" --max-tokens 60 --seed 7')
   .action(async (directory, options) => (await import("./generate.ts")).run(directory, options));
 
@@ -74,14 +75,20 @@ program
   .action(async (directory, options) => (await import("./info.ts")).run(directory, options));
 
 // a reader that has seen enough (head, less) is not an error
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
+  if (cause.code === "EPIPE") process.exit(0);
+  process.exit(report(new SaffuError("UNWRITABLE", `standard output cannot be written: ${cause.message}`), json));
+});
 
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    report(error, process.argv.includes("--json"));
-    process.exitCode = exitCodeOf(error);
-  }
+  if (!(error instanceof CommanderError)) process.exitCode = report(error, json);
+  else if (error.exitCode !== 0) process.exitCode = report(usageError(error), json);
+}
+
+/** Commander's complaint in the form of every other error. `saffu` alone has printed its help already. */
+function usageError({ code, message }: CommanderError): SaffuError {
+  const what = code === "commander.help" ? "no command given" : message.replace(/^error: /, "").replace(/\.$/, "");
+  return new SaffuError("INVALID_OPTION", `${what} (see saffu --help)`);
 }

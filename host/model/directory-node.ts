@@ -7,6 +7,7 @@
  * is its place empty, with the old model in a temporary directory beside it.
  */
 import { randomBytes } from "node:crypto";
+import { renameSync } from "node:fs";
 import { mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { SaffuError, throwIfAborted } from "../errors.ts";
@@ -24,7 +25,8 @@ export function directoryReader(directory: string): ReadFile {
     const path = join(directory, name);
     try {
       checkLength(name, (await stat(path)).size, expected);
-      return await readFile(path, { signal });
+      const { buffer, byteOffset, length } = await readFile(path, { signal });
+      return new Uint8Array(buffer, byteOffset, length); // not a Buffer, whose slices are views
     } catch (cause) {
       throwIfAborted(signal);
       if (cause instanceof SaffuError) throw cause;
@@ -100,14 +102,15 @@ async function moveIntoPlace(temporary: string, target: string): Promise<void> {
   }
   await assertReplaceable(target);
   const aside = temporaryBeside(target);
-  await rename(target, aside);
+  // synchronous, so that nothing comes between the two and the place is empty for microseconds
+  renameSync(target, aside);
   try {
-    await rename(temporary, target);
+    renameSync(temporary, target);
   } catch (cause) {
-    await rename(aside, target);
+    renameSync(aside, target);
     throw cause;
   }
-  await rm(aside, { recursive: true, force: true });
+  await rm(aside, { recursive: true, force: true }).catch(() => {}); // the new model stands: what is left over is only litter
 }
 
 /** Throws unless nothing, an empty directory, or a model directory stands at `target`. */

@@ -2,18 +2,15 @@
  * A device module with a model's weights in its memory: the one place where the host touches WebAssembly to run a model.
  * Everything numerical happens inside.
  */
-import { SaffuError } from "../errors.ts";
-import { readTensors } from "./safetensors.ts";
-import { type Shape, tensorSpecs } from "./shape.ts";
+import { SaffuError, shown } from "../errors.ts";
+import { readTensors, type Tensor } from "./safetensors.ts";
+import { type Shape, type TensorSpec, tensorSpecs } from "./shape.ts";
 
 /** `scalar` is the WebAssembly MVP alone, `simd` has 128-bit vectors; both give the same bits. */
 export type Flavour = "scalar" | "simd";
 
-/** The functions of assembly/device.ts. */
+/** The functions of assembly/device.ts, over one instance's own context. */
 export interface Kernel {
-  readonly flavour: Flavour;
-  /** Bytes of linear memory. */
-  readonly memoryBytes: number;
   reset(): void;
   feed(token: number): number;
   append(token: number): number;
@@ -25,72 +22,146 @@ export interface Kernel {
 }
 
 const FUNCTIONS = ["reset", "feed", "append", "predict", "seed", "sample"] as const;
+/** Instances kept for later calls; more than so many at once are rare. */
+const MOST_IDLE = 4;
+const WEIGHTS = "model.safetensors";
 
 /**
- * Instantiates a model's kernel: `simd` where the runtime has it, unless `flavour` asks for one.
- *
- * @param files of a verified model
- * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; UNSUPPORTED where `flavour` cannot run here
+ * A model's kernel, compiled once and instantiated as often as calls overlap: each call borrows an instance of its own, so that a
+ * generation that is paused, or never finished, stands in nobody's way.
  */
-export async function startKernel(
-  files: ReadonlyMap<string, Uint8Array>,
-  shape: Shape,
-  flavour?: Flavour | undefined,
-): Promise<Kernel> {
-  const runnable = WebAssembly.validate(files.get("kernel.simd.wasm")! as BufferSource);
-  if (flavour === "simd" && !runnable)
-    throw new SaffuError("UNSUPPORTED", "this runtime does not run kernel.simd.wasm");
-  const used = flavour ?? (runnable ? "simd" : "scalar");
-  const name = `kernel.${used}.wasm`;
-  let exports: WebAssembly.Exports;
-  try {
-    exports = (await WebAssembly.instantiate(files.get(name)! as BufferSource)).instance.exports;
-  } catch (cause) {
-    throw new SaffuError("MODEL_CORRUPT", `${name}: ${(cause as Error).message}`, { cause });
+export class Kernels {
+  private readonly idle: Kernel[] = [];
+  private size = 0;
+
+  private constructor(
+    readonly flavour: Flavour,
+    private readonly module: WebAssembly.Module,
+    private readonly weights: readonly (readonly [TensorSpec, Tensor])[],
+    private readonly vocabulary: number,
+  ) {}
+
+  /**
+   * Compiles the kernel, `simd` where the runtime has it unless `flavour` asks for one, and starts a first instance.
+   *
+   * @param files of a verified model
+   * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where `flavour` cannot run here
+   */
+  static async start(
+    files: ReadonlyMap<string, Uint8Array>,
+    shape: Shape,
+    flavour?: Flavour | undefined,
+  ): Promise<Kernels> {
+    if (flavour !== undefined && flavour !== "scalar" && flavour !== "simd") {
+      throw new SaffuError("INVALID_OPTION", `flavour must be "scalar" or "simd", got ${shown(flavour)}`);
+    }
+    const runnable = flavour !== "scalar" && WebAssembly.validate(files.get("kernel.simd.wasm")! as BufferSource);
+    if (flavour === "simd" && !runnable) {
+      throw new SaffuError("UNSUPPORTED", "this runtime does not run kernel.simd.wasm");
+    }
+    const used = runnable ? "simd" : "scalar";
+    const weights = readWeights(files.get(WEIGHTS)!, shape);
+    try {
+      const module = await WebAssembly.compile(files.get(fileOf(used))! as BufferSource);
+      const kernels = new Kernels(used, module, weights, shape.vocabulary);
+      kernels.give(kernels.fill(await WebAssembly.instantiate(module)));
+      return kernels;
+    } catch (cause) {
+      throw startError(used, cause);
+    }
   }
-  const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${name}: ${what}`);
-  const memory = exports.memory;
-  if (!(memory instanceof WebAssembly.Memory)) throw corrupt("exports no memory");
-  for (const function_ of FUNCTIONS) {
-    if (typeof exports[function_] !== "function") throw corrupt(`exports no function ${function_}`);
+
+  /** Bytes of linear memory of one instance. */
+  get memoryBytes(): number {
+    return this.size;
   }
-  const { buffer } = memory;
-  const addressOf = (global: string, bytes: number): number => {
-    const exported = exports[global];
-    const address = exported instanceof WebAssembly.Global ? (exported.value as number) : -1;
-    if (address < 0 || address + bytes > buffer.byteLength) throw corrupt(`has no room for ${global}`);
-    return address;
-  };
-  const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");
-  for (const { name: tensorName, dtype, shape: wanted, address } of tensorSpecs(shape)) {
-    const tensor = tensors.get(tensorName);
-    const expected = `${dtype} (${wanted.join(", ")})`;
+
+  /** An instance with an empty context, for one call. @throws SaffuError OUT_OF_MEMORY */
+  take(): Kernel {
+    let kernel = this.idle.pop();
+    if (kernel === undefined) {
+      try {
+        kernel = this.fill(new WebAssembly.Instance(this.module));
+      } catch (cause) {
+        throw startError(this.flavour, cause);
+      }
+    }
+    kernel.reset();
+    return kernel;
+  }
+
+  /** Gives an instance back once its call is over. */
+  give(kernel: Kernel): void {
+    if (this.idle.length < MOST_IDLE) this.idle.push(kernel);
+  }
+
+  /** Writes the weights where the instance wants them. */
+  private fill({ exports }: WebAssembly.Instance): Kernel {
+    const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${fileOf(this.flavour)}: ${what}`);
+    const { memory } = exports;
+    if (!(memory instanceof WebAssembly.Memory)) throw corrupt("exports no memory");
+    for (const name of FUNCTIONS) {
+      if (typeof exports[name] !== "function") throw corrupt(`exports no function ${name}`);
+    }
+    const { buffer } = memory;
+    const addressOf = (name: string, bytes: number): number => {
+      const exported = exports[name];
+      const address = exported instanceof WebAssembly.Global ? (exported.value as number) : -1;
+      if (address < 0 || address + bytes > buffer.byteLength) throw corrupt(`has no room for ${name}`);
+      return address;
+    };
+    for (const [{ address }, { data }] of this.weights) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      new Uint8Array(buffer, addressOf(address, bytes.length)).set(bytes);
+    }
+    this.size = buffer.byteLength;
+    const { reset, feed, append, predict, seed, sample } = exports as unknown as Kernel;
+    const probabilities = new Float32Array(buffer, addressOf("PROBABILITIES", this.vocabulary * 4), this.vocabulary);
+    return { reset, feed, append, predict, seed, sample, probabilities };
+  }
+}
+
+/** The tensors that the shape wants, checked for what could lead the kernel astray. */
+function readWeights(bytes: Uint8Array, shape: Shape): (readonly [TensorSpec, Tensor])[] {
+  const { tensors } = readTensors(bytes, WEIGHTS);
+  return tensorSpecs(shape).map((spec) => {
+    const { name } = spec;
+    const tensor = tensors.get(name);
+    const expected = `${spec.dtype} (${spec.shape.join(", ")})`;
     const found = tensor ? `${tensor.dtype} (${tensor.shape.join(", ")})` : "missing";
     if (tensor === undefined || found !== expected) {
-      throw new SaffuError(
-        "MODEL_CORRUPT",
-        `model.safetensors: ${tensorName} is ${found}, the shape wants ${expected}`,
-      );
+      throw new SaffuError("MODEL_CORRUPT", `${WEIGHTS}: ${name} is ${found}, the shape wants ${expected}`);
     }
     const { data } = tensor;
     if (data instanceof Float32Array && !data.every(Number.isFinite)) {
-      throw new SaffuError("MODEL_CORRUPT", `model.safetensors: ${tensorName} holds a value that is not finite`);
+      throw new SaffuError("MODEL_CORRUPT", `${WEIGHTS}: ${name} holds a value that is not finite`);
     }
-    const to = addressOf(address, data.byteLength);
-    new Uint8Array(buffer, to).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    if (name === "cipher") checkCipher(data as Uint16Array, spec.shape[1]!, shape.bits);
+    return [spec, tensor] as const;
+  });
+}
+
+/** Every row names bits below `bits`, at least one, before its padding of 0xffff. */
+function checkCipher(cipher: Uint16Array, width: number, bits: number): void {
+  for (let at = 0; at < cipher.length; ++at) {
+    const padding = at % width > 0 && cipher[at] === 0xffff;
+    const afterPadding = at % width > 0 && cipher[at - 1] === 0xffff;
+    if (!padding && (cipher[at]! >= bits || afterPadding)) {
+      throw new SaffuError(
+        "MODEL_CORRUPT",
+        `${WEIGHTS}: cipher names no set of ${bits} bits for token ${Math.floor(at / width)}`,
+      );
+    }
   }
-  const probabilities = new Float32Array(buffer, addressOf("PROBABILITIES", shape.vocabulary * 4), shape.vocabulary);
-  const kernel = exports as unknown as Omit<Kernel, "flavour" | "memoryBytes" | "probabilities">;
-  kernel.reset();
-  return {
-    flavour: used,
-    memoryBytes: buffer.byteLength,
-    probabilities,
-    reset: kernel.reset,
-    feed: kernel.feed,
-    append: kernel.append,
-    predict: kernel.predict,
-    seed: kernel.seed,
-    sample: kernel.sample,
-  };
+}
+
+function startError(flavour: Flavour, cause: unknown): SaffuError {
+  if (cause instanceof SaffuError) return cause;
+  // engines refuse memory with a RangeError, and bytes that are no module with errors of WebAssembly's own
+  const code = cause instanceof RangeError ? "OUT_OF_MEMORY" : "MODEL_CORRUPT";
+  return new SaffuError(code, `${fileOf(flavour)}: ${(cause as Error).message}`, { cause });
+}
+
+function fileOf(flavour: Flavour): string {
+  return `kernel.${flavour}.wasm`;
 }

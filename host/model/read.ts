@@ -5,10 +5,12 @@
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import {
   CONFIG,
+  type FileDigest,
   MAX_CONFIG,
   type ModelConfig,
   type ModelFiles,
   parseConfig,
+  sha256,
   verifyFile,
   wrongLength,
 } from "./config.ts";
@@ -28,6 +30,8 @@ export interface ReadOptions {
 /** Files that are whole, with the config.json that says so. */
 export interface VerifiedFiles {
   readonly config: ModelConfig;
+  /** Of every file, config.json included. */
+  readonly digests: Readonly<Record<string, FileDigest>>;
   readonly files: Map<string, Uint8Array>;
 }
 
@@ -64,7 +68,9 @@ export async function readVerified(readFile: ReadFile, options: ReadOptions): Pr
     onProgress?.({ done, total });
     return [name, bytes];
   };
-  return { config, files: new Map([[CONFIG, configBytes], ...(await Promise.all(names.map(read)))]) };
+  const files = new Map([[CONFIG, configBytes], ...(await Promise.all(names.map(read)))]);
+  const digests = { [CONFIG]: { bytes: configBytes.length, sha256: await sha256(configBytes) }, ...config.files };
+  return { config, digests, files };
 }
 
 /** Reads from files that are in memory already. */

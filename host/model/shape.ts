@@ -6,7 +6,7 @@
  * parameters(shape); // 263332
  * ```
  */
-import { SaffuError } from "../errors.ts";
+import { SaffuError, shown } from "../errors.ts";
 import type { Dtype } from "./safetensors.ts";
 
 /** Symbols as in ARCHITECTURE.md. */
@@ -55,7 +55,7 @@ export function validateShape(value: unknown): Shape {
   if (typeof value !== "object" || value === null) throw invalid("a shape is an object");
   const given = value as Record<string, unknown>;
   for (const field of NUMBERS) {
-    if (!Number.isInteger(given[field])) throw invalid(`${field} must be an integer, got ${String(given[field])}`);
+    if (!Number.isInteger(given[field])) throw invalid(`${field} must be an integer, got ${shown(given[field])}`);
   }
   const { vocabulary, bits, block, heads, classes, radial, orders, decoder } = given as unknown as Shape;
   within("vocabulary", vocabulary, 8, MAX_VOCABULARY);
@@ -75,7 +75,7 @@ export function validateShape(value: unknown): Shape {
   if (radial === 0 && orders !== 0) throw invalid(`orders must be 0 where radial is 0, got ${orders}`);
   if (radial !== 0) within("orders", orders, 1, 4);
   if (decoder !== "softmax" && decoder !== "mixture") {
-    throw invalid(`decoder must be "softmax" or "mixture", got ${JSON.stringify(decoder)}`);
+    throw invalid(`decoder must be "softmax" or "mixture", got ${shown(decoder)}`);
   }
   const weightBytes = (block * bits + vocabulary) * hidden;
   if (weightBytes > MAX_WEIGHT_BYTES) {

@@ -5,21 +5,27 @@
  * return new Response(textStream(model.generate(prompt)));
  * ```
  */
+import type { Model } from "../model/model.ts";
 
 /** A byte stream of the UTF-8 of some pieces of text. Cancelling it ends the generation. */
 export function textStream(pieces: AsyncIterable<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  const iterator = pieces[Symbol.asyncIterator]();
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await iterator.next();
-      if (done) controller.close();
-      else controller.enqueue(encoder.encode(value));
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
+  return streamOf(pieces, (piece) => encoder.encode(piece));
+}
+
+/**
+ * A transform from the bytes of a text to the surprisal of its tokens, in bits, in batches.
+ *
+ * ```ts
+ * for await (const bits of response.body.pipeThrough(surprisalStream(model))) …
+ * ```
+ */
+export function surprisalStream(
+  model: Pick<Model, "surprisals">,
+  options: { signal?: AbortSignal | undefined } = {},
+): ReadableWritablePair<Float32Array, Uint8Array> {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  return { readable: streamOf(model.surprisals(chunksOf(readable), options), (batch) => batch), writable };
 }
 
 /** The chunks of a byte stream, for scoring or fitting. Leaving the loop cancels the stream. */
@@ -30,4 +36,18 @@ export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenera
   } finally {
     await reader.cancel();
   }
+}
+
+function streamOf<From, To>(items: AsyncIterable<From>, convert: (item: From) => To): ReadableStream<To> {
+  const iterator = items[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await iterator.next();
+      if (done) controller.close();
+      else controller.enqueue(convert(value));
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
 }

@@ -1,97 +1,91 @@
-/** Byte-pair encoding of one piece: merge the adjacent pair of lowest rank, the leftmost first, until none is left. */
+/**
+ * Byte-pair encoding of one piece (Sennrich, Haddow & Birch 2016): the adjacent pair of lowest rank is merged, the leftmost of
+ * equals first, until no pair is left that has a rank.
+ */
+import { Heap } from "./heap.ts";
+import { PairTable } from "./pair-table.ts";
 
-/** Rank and result of each merge, by left · 65536 + right. */
-export type Merges = ReadonlyMap<number, { readonly rank: number; readonly token: number }>;
+/** Two tokens and what they are merged into. */
+export type Merge = readonly [left: number, right: number, token: number];
 
-/** Key of a pair of tokens. */
-export function pairKey(left: number, right: number): number {
-  return left * 65536 + right;
-}
+/** Longest piece, in bytes, for which looking at every pair again is faster than a heap. */
+const SHORT = 48;
+const NO_RANK = 0x7fffffff;
 
-const LONG = 64;
+export class Merges {
+  private readonly table = new PairTable(); // pair → rank
+  private readonly tokens: Uint16Array; // (merges) token that each rank makes
+  private readonly ranks = new Int32Array(SHORT);
 
-/** Tokens of a piece, from the tokens of its bytes. */
-export function mergePiece(tokens: number[], merges: Merges): number[] {
-  return tokens.length <= LONG ? mergeShort(tokens, merges) : mergeLong(tokens, merges);
-}
+  /** @param merges in order of rank, no pair twice; at most 2^22, so that rank · length of a piece stays below 2^53 */
+  constructor(merges: readonly Merge[]) {
+    this.tokens = Uint16Array.from(merges, ([, , token]) => token);
+    for (const [rank, [left, right]] of merges.entries()) this.table.add(left, right, rank);
+  }
 
-function mergeShort(tokens: number[], merges: Merges): number[] {
-  while (tokens.length > 1) {
-    let best: { rank: number; token: number } | undefined;
-    let at = -1;
-    for (let i = 0; i + 1 < tokens.length; ++i) {
-      const merge = merges.get(pairKey(tokens[i]!, tokens[i + 1]!));
-      if (merge !== undefined && (best === undefined || merge.rank < best.rank)) {
-        best = merge;
-        at = i;
+  /** Merges piece[0..length), the tokens of single bytes, in place. Returns how many tokens are left. */
+  apply(piece: Uint16Array, length: number): number {
+    return length <= SHORT ? this.applyShort(piece, length) : this.applyLong(piece, length);
+  }
+
+  private rankAt(left: number, right: number): number {
+    const rank = this.table.get(left, right);
+    return rank < 0 ? NO_RANK : rank;
+  }
+
+  private applyShort(piece: Uint16Array, length: number): number {
+    const { ranks } = this; // ranks[i] is that of the pair (i, i + 1)
+    for (let i = 0; i + 1 < length; ++i) ranks[i] = this.rankAt(piece[i]!, piece[i + 1]!);
+    for (;;) {
+      let best = NO_RANK;
+      let at = 0;
+      for (let i = 0; i + 1 < length; ++i) {
+        if (ranks[i]! < best) {
+          best = ranks[i]!;
+          at = i;
+        }
       }
+      if (best === NO_RANK) return length;
+      piece[at] = this.tokens[best]!;
+      --length;
+      for (let i = at + 1; i < length; ++i) {
+        piece[i] = piece[i + 1]!;
+        ranks[i] = ranks[i + 1]!;
+      }
+      if (at > 0) ranks[at - 1] = this.rankAt(piece[at - 1]!, piece[at]!);
+      if (at + 1 < length) ranks[at] = this.rankAt(piece[at]!, piece[at + 1]!);
     }
-    if (best === undefined) break;
-    tokens[at] = best.token;
-    tokens.splice(at + 1, 1);
-  }
-  return tokens;
-}
-
-/** The same by a heap of candidates and a linked list: n log n, for pieces without end. */
-function mergeLong(tokens: number[], merges: Merges): number[] {
-  const n = tokens.length;
-  const next = Int32Array.from({ length: n }, (_, i) => (i + 1 < n ? i + 1 : -1));
-  const previous = Int32Array.from({ length: n }, (_, i) => i - 1);
-  // rank · n + place orders by rank, then leftmost; both stay below 2^53
-  const heap = new Heap();
-  const push = (at: number) => {
-    const after = next[at]!;
-    const merge = after < 0 ? undefined : merges.get(pairKey(tokens[at]!, tokens[after]!));
-    if (merge !== undefined) heap.push(merge.rank * n + at);
-  };
-  for (let i = 0; i < n; ++i) push(i);
-  for (let key = heap.pop(); key !== undefined; key = heap.pop()) {
-    const at = key % n;
-    const rank = (key - at) / n;
-    const after = next[at]!;
-    if (tokens[at]! < 0 || after < 0) continue;
-    const merge = merges.get(pairKey(tokens[at]!, tokens[after]!));
-    if (merge?.rank !== rank) continue; // the pair has changed since
-    tokens[at] = merge.token;
-    tokens[after] = -1;
-    next[at] = next[after]!;
-    if (next[at]! >= 0) previous[next[at]!] = at;
-    push(at);
-    if (previous[at]! >= 0) push(previous[at]!);
-  }
-  return tokens.filter((token) => token >= 0);
-}
-
-/** A binary heap of numbers, least first. */
-class Heap {
-  private readonly keys: number[] = [];
-
-  push(key: number): void {
-    const { keys } = this;
-    let at = keys.length;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (keys[parent]! <= key) break;
-      keys[at] = keys[parent]!;
-      at = parent;
-    }
-    keys[at] = key;
   }
 
-  pop(): number | undefined {
-    const { keys } = this;
-    const top = keys[0];
-    const last = keys.pop();
-    if (last === undefined || keys.length === 0) return top;
-    let at = 0;
-    for (let child = 1; child < keys.length; child = 2 * at + 1) {
-      if (child + 1 < keys.length && keys[child + 1]! < keys[child]!) ++child;
-      if (keys[child]! >= last) break;
-      keys[at] = keys[child]!;
-      at = child;
+  /** n log n in the length of the piece: a linked list of tokens and a heap of candidates, some of them out of date. */
+  private applyLong(piece: Uint16Array, length: number): number {
+    const next = Int32Array.from({ length }, (_, i) => i + 1); // `length` ends the list
+    const previous = Int32Array.from({ length }, (_, i) => i - 1);
+    // a candidate is rank · length + place: in order of rank, then leftmost
+    const candidates = new Heap<number>((a, b) => a < b);
+    const consider = (at: number) => {
+      if (at < 0 || next[at]! >= length) return;
+      const rank = this.table.get(piece[at]!, piece[next[at]!]!);
+      if (rank >= 0) candidates.push(rank * length + at);
+    };
+    for (let i = 0; i < length; ++i) consider(i);
+    for (let key = candidates.pop(); key !== undefined; key = candidates.pop()) {
+      const at = key % length;
+      const right = next[at]!;
+      // the pair may have changed since, or its left token may be part of another
+      if (right < 0 || right >= length) continue;
+      const rank = (key - at) / length;
+      if (this.table.get(piece[at]!, piece[right]!) !== rank) continue;
+      piece[at] = this.tokens[rank]!;
+      const after = next[right]!;
+      next[at] = after;
+      next[right] = -1;
+      if (after < length) previous[after] = at;
+      consider(at);
+      consider(previous[at]!);
     }
-    keys[at] = last;
-    return top;
+    let left = 0;
+    for (let at = 0; at < length; at = next[at]!) piece[left++] = piece[at]!;
+    return left;
   }
 }

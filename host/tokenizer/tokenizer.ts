@@ -2,131 +2,149 @@
  * The tokenizer: bytes to token ids and back.
  *
  * ```ts
- * const tokenizer = byteTokenizer();
- * tokenizer.encode("hi"); // Uint16Array [104, 105]
+ * const tokenizer = tokenizerFromJSON(JSON.parse(file));
+ * const tokens = tokenizer.encode("any text, or any bytes");
+ * new TextDecoder().decode(tokenizer.decode(tokens)); // "any text, or any bytes"
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { type Merges, mergePiece, pairKey } from "./bpe.ts";
-import { bytesOfText, spell, textOf } from "./bytes.ts";
-import { pieces } from "./pretokenize.ts";
+import { type Merge, Merges } from "./bpe.ts";
+import { bytesOfText } from "./bytes.ts";
+import { writeJSON } from "./json-write.ts";
+import { PieceTable } from "./piece-table.ts";
+import { pieceEnd } from "./pretokenize.ts";
 
 export interface Tokenizer {
   /** V: ids are 0 to V − 1. */
   readonly vocabularySize: number;
-  /** Token ids of a text; bytes that are not UTF-8 are data like any other. */
+  /** Token ids of a text; bytes that are not UTF-8 are data like any other. @throws SaffuError INVALID_TEXT where it is no text */
   encode(text: string | Uint8Array): Uint16Array;
   /** The bytes that tokens spell. @throws SaffuError TOKEN_OUT_OF_RANGE */
   decode(tokens: ArrayLike<number>): Uint8Array;
-  /** The bytes of one token. @throws SaffuError TOKEN_OUT_OF_RANGE */
+  /** The bytes of one token, a copy. @throws SaffuError TOKEN_OUT_OF_RANGE */
   bytesOf(token: number): Uint8Array;
   /** tokenizer.json, in the Hugging Face format. */
   toJSON(): object;
 }
 
-/** Pieces whose tokens are remembered, at most; natural text repeats its words. */
+/** Pieces whose tokens are remembered, at most, and their longest, in bytes: natural text repeats its words. */
 const REMEMBERED = 16384;
 const LONGEST_REMEMBERED = 32;
 
-/** A byte-level BPE tokenizer from the bytes of each token and the merges in order of rank. */
+/** A byte-level BPE tokenizer. */
 export class BytePairTokenizer implements Tokenizer {
   readonly vocabularySize: number;
-  private readonly merges: Merges;
-  private readonly ofByte: readonly number[];
-  private readonly seen = new Map<string, readonly number[]>();
+  private readonly spellings: Uint8Array; // bytes of all tokens, end to end
+  private readonly ends: Uint32Array; // (V + 1) where each token begins, and the last ends
+  private readonly ofByte = new Uint16Array(256); // token of each single byte
+  private readonly byRank: Merges;
+  private readonly remembered = new PieceTable();
+  private tokensOf = new Uint16Array(1 << 10); // of remembered pieces, where their bytes begin in the table
+  private readonly countOf = new Uint8Array(REMEMBERED); // how many each piece has
 
   /**
-   * @param bytes of each token, by id; all 256 single bytes are among them
-   * @param pairs merges, [left, right, result]
+   * @param bytes of each token, by id, no two alike; all 256 single bytes are among them
+   * @param merges in order of rank; each makes a token that spells what its two parts spell
    */
   constructor(
-    private readonly bytes: readonly Uint8Array[],
-    private readonly pairs: readonly (readonly [left: number, right: number, token: number])[],
+    bytes: readonly Uint8Array[],
+    private readonly merges: readonly Merge[],
   ) {
     this.vocabularySize = bytes.length;
-    this.merges = new Map(pairs.map(([left, right, token], rank) => [pairKey(left, right), { rank, token }]));
-    const ofByte = new Array<number>(256).fill(-1);
-    for (const [token, spelled] of bytes.entries()) if (spelled.length === 1) ofByte[spelled[0]!] = token;
-    this.ofByte = ofByte;
+    this.ends = new Uint32Array(bytes.length + 1);
+    this.spellings = new Uint8Array(bytes.reduce((sum, { length }) => sum + length, 0));
+    for (const [token, spelled] of bytes.entries()) {
+      this.spellings.set(spelled, this.ends[token]);
+      this.ends[token + 1] = this.ends[token]! + spelled.length;
+      if (spelled.length === 1) this.ofByte[spelled[0]!] = token;
+    }
+    this.byRank = new Merges(merges);
   }
 
   encode(text: string | Uint8Array): Uint16Array {
-    let tokens = new Uint16Array(Math.max(16, text.length));
+    const bytes = bytesOfText(text);
+    let tokens = new Uint16Array((bytes.length >> 1) + 16);
     let length = 0;
-    // a string's own lone surrogates are U+FFFD, as in every encoder; only bytes have escapes
-    for (const piece of pieces(typeof text === "string" ? text.toWellFormed() : textOf(text))) {
-      const found = this.encodePiece(piece);
-      if (length + found.length > tokens.length) {
-        const grown = new Uint16Array(2 * tokens.length + found.length);
-        grown.set(tokens);
-        tokens = grown;
+    for (let start = 0, end = 0; start < bytes.length; start = end) {
+      end = pieceEnd(bytes, start, bytes.length, true);
+      // a piece has at most as many tokens as bytes
+      const most = length + end - start;
+      if (most > tokens.length) {
+        const wider = new Uint16Array(Math.max(most, Math.min(2 * tokens.length, length + bytes.length - start)));
+        wider.set(tokens);
+        tokens = wider;
       }
-      tokens.set(found, length);
-      length += found.length;
+      length = this.encodePiece(bytes, start, end, tokens, length);
     }
     return tokens.slice(0, length);
   }
 
-  private encodePiece(piece: string): readonly number[] {
-    const known = this.seen.get(piece);
-    if (known !== undefined) return known;
-    const tokens = mergePiece(
-      Array.from(bytesOfText(piece), (byte) => this.ofByte[byte]!),
-      this.merges,
-    );
-    if (piece.length <= LONGEST_REMEMBERED) {
-      if (this.seen.size >= REMEMBERED) this.seen.clear();
-      this.seen.set(piece, tokens);
+  /** Writes the tokens of the piece bytes[start..end) to outTokens from `length` on; returns where they end. */
+  private encodePiece(bytes: Uint8Array, start: number, end: number, outTokens: Uint16Array, length: number): number {
+    if (end - start === 1) {
+      outTokens[length] = this.ofByte[bytes[start]!]!;
+      return length + 1;
     }
-    return tokens;
+    if (end - start > LONGEST_REMEMBERED) return this.mergePiece(bytes, start, end, outTokens, length);
+    const { remembered } = this;
+    let size = remembered.size;
+    if (size === REMEMBERED) {
+      remembered.clear();
+      size = 0;
+    }
+    const index = remembered.indexOf(bytes, start, end);
+    const at = remembered.start(index);
+    if (index < size) {
+      const count = this.countOf[index]!;
+      for (let i = 0; i < count; ++i) outTokens[length + i] = this.tokensOf[at + i]!;
+      return length + count;
+    }
+    const merged = this.mergePiece(bytes, start, end, outTokens, length);
+    if (remembered.length > this.tokensOf.length) {
+      const wider = new Uint16Array(2 * remembered.length);
+      wider.set(this.tokensOf);
+      this.tokensOf = wider;
+    }
+    this.tokensOf.set(outTokens.subarray(length, merged), at);
+    this.countOf[index] = merged - length;
+    return merged;
+  }
+
+  private mergePiece(bytes: Uint8Array, start: number, end: number, outTokens: Uint16Array, length: number): number {
+    const piece = outTokens.subarray(length, length + end - start);
+    for (let i = start; i < end; ++i) piece[i - start] = this.ofByte[bytes[i]!]!;
+    return length + this.byRank.apply(piece, end - start);
   }
 
   decode(tokens: ArrayLike<number>): Uint8Array {
+    const { ends, spellings } = this;
     let length = 0;
-    for (let i = 0; i < tokens.length; ++i) length += this.bytesOf(tokens[i]!).length;
-    const out = new Uint8Array(length);
-    let at = 0;
     for (let i = 0; i < tokens.length; ++i) {
-      const bytes = this.bytes[tokens[i]!]!;
-      out.set(bytes, at);
-      at += bytes.length;
+      const token = this.checked(tokens[i]!);
+      length += ends[token + 1]! - ends[token]!;
     }
-    return out;
-  }
-
-  bytesOf(token: number): Uint8Array {
-    const bytes = this.bytes[token];
-    if (bytes === undefined) {
-      throw new SaffuError("TOKEN_OUT_OF_RANGE", `token ${token} is not in 0..${this.vocabularySize - 1}`);
+    const bytes = new Uint8Array(length);
+    for (let i = 0, at = 0; i < tokens.length; ++i) {
+      const token = tokens[i]!;
+      for (let j = ends[token]!; j < ends[token + 1]!; ++j) bytes[at++] = spellings[j]!;
     }
     return bytes;
   }
 
+  bytesOf(token: number): Uint8Array {
+    return this.spellings.slice(this.ends[this.checked(token)], this.ends[token + 1]);
+  }
+
   toJSON(): object {
-    const spelled = this.bytes.map(spell);
-    const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
-    return {
-      version: "1.0",
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: byteLevel,
-      post_processor: null,
-      decoder: byteLevel,
-      model: {
-        type: "BPE",
-        dropout: null,
-        unk_token: null,
-        continuing_subword_prefix: null,
-        end_of_word_suffix: null,
-        fuse_unk: false,
-        byte_fallback: false,
-        ignore_merges: false,
-        vocab: Object.fromEntries(spelled.map((entry, token) => [entry, token])),
-        merges: this.pairs.map(([left, right]) => [spelled[left], spelled[right]]),
-      },
-    };
+    return writeJSON(
+      Array.from({ length: this.vocabularySize }, (_, token) => this.bytesOf(token)),
+      this.merges,
+    );
+  }
+
+  private checked(token: number): number {
+    if (Number.isInteger(token) && token >= 0 && token < this.vocabularySize) return token;
+    throw new SaffuError("TOKEN_OUT_OF_RANGE", `token ${String(token)} is not in 0..${this.vocabularySize - 1}`);
   }
 }
 

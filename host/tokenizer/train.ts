@@ -1,121 +1,111 @@
 /**
- * Training a byte-level BPE (Sennrich et al. 2016): count the pieces, then merge the most frequent adjacent pair until the
- * vocabulary is full. Ties go to the lower left id, then the lower right id, so the result depends on the text alone.
+ * Training a byte-level BPE (Sennrich, Haddow & Birch 2016): count the pieces, then merge the most frequent adjacent pair until
+ * the vocabulary is full. Ties go to the lower left id, then the lower right id, so that the result depends on the text alone.
+ *
+ * No two merges spell the same token: nothing has crossed the borders of a token while it grew, so its bytes can have been
+ * merged in one order only.
  */
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { pairKey } from "./bpe.ts";
-import { bytesOfText, textOf } from "./bytes.ts";
-import { pieces } from "./pretokenize.ts";
+import type { Merge } from "./bpe.ts";
+import { PairCounts } from "./pair-counts.ts";
+import { PieceTable } from "./piece-table.ts";
+import { pieceEnd } from "./pretokenize.ts";
 import { type Chunks, settledText } from "./stream.ts";
 import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 export interface TrainOptions {
   /** V, a multiple of 8 in 256..65528. */
   readonly vocabulary: number;
+  /** Looked at between chunks of the text and at every turn of the event loop. */
   readonly signal?: AbortSignal | undefined;
+  /** `done` of `total` merges; at the end the two are equal. */
   readonly onProgress?: ((progress: { phase: "tokenizer"; done: number; total: number }) => void) | undefined;
 }
 
+/** Bytes in distinct pieces that can be trained on; each takes about 30 bytes of memory. */
+const MOST_DISTINCT = 1 << 27;
+/** Milliseconds of work between turns of the event loop. */
+const TURN = 30;
+
 /**
- * A tokenizer of at most `vocabulary` tokens: fewer, rounded down to a multiple of 8, where the text has no more pairs that
- * occur twice.
+ * A tokenizer of `vocabulary` tokens: the 256 bytes, whose ids are their values, then merges in order. It has fewer, rounded
+ * down to a multiple of 8, where the text has no more pairs that occur twice.
  *
- * @throws SaffuError INVALID_OPTION, INVALID_TEXT (empty), ABORTED
+ * @throws SaffuError INVALID_OPTION; INVALID_TEXT where the text is empty; OUT_OF_MEMORY; ABORTED
  */
 export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Promise<Tokenizer> {
-  const { vocabulary, signal, onProgress } = options;
+  const { vocabulary } = options;
   if (!Number.isInteger(vocabulary) || vocabulary % 8 !== 0 || vocabulary < 256 || vocabulary > 65528) {
-    throw new SaffuError("INVALID_OPTION", `vocabulary must be a multiple of 8 in 256..65528, got ${vocabulary}`);
+    throw new SaffuError(
+      "INVALID_OPTION",
+      `vocabulary must be a multiple of 8 in 256..65528, got ${String(vocabulary)}`,
+    );
   }
-  const words = await countPieces(chunks, signal);
-  if (words.length === 0)
-    throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to train a tokenizer on");
-  const pairs = new Pairs(words);
-  const bytes = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
-  const merges: [number, number, number][] = [];
-  while (bytes.length < vocabulary) {
-    if (merges.length % 64 === 0) {
-      throwIfAborted(signal);
-      onProgress?.({ phase: "tokenizer", done: merges.length, total: vocabulary - 256 });
-      await new Promise((resolve) => setTimeout(resolve));
-    }
+  let done = 0;
+  let total = vocabulary - 256;
+  const report = () => options.onProgress?.({ phase: "tokenizer", done, total });
+  const turn = turns(options.signal, report);
+  throwIfAborted(options.signal);
+  report();
+  const pairs = await countPairs(chunks, turn);
+
+  const bytes: Uint8Array[] = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+  const merges: Merge[] = [];
+  for (; done < total; ++done) {
+    await turn();
     const best = pairs.mostFrequent();
     if (best === undefined) break;
     const [left, right] = best;
     merges.push([left, right, bytes.length]);
     pairs.merge(left, right, bytes.length);
-    bytes.push(Uint8Array.of(...bytes[left]!, ...bytes[right]!));
+    bytes.push(joined(bytes[left]!, bytes[right]!));
   }
-  onProgress?.({ phase: "tokenizer", done: vocabulary - 256, total: vocabulary - 256 });
   const size = bytes.length - (bytes.length % 8);
+  total = done;
+  report();
   return new BytePairTokenizer(bytes.slice(0, size), merges.slice(0, size - 256));
 }
 
-interface Word {
-  readonly tokens: number[];
-  readonly count: number;
-}
-
-/** Distinct pieces of the text with their counts, in order of first appearance. */
-async function countPieces(chunks: Chunks, signal: AbortSignal | undefined): Promise<Word[]> {
-  const counts = new Map<string, number>();
+async function countPairs(chunks: Chunks, turn: () => Promise<void>): Promise<PairCounts> {
+  const words = new PieceTable();
+  const counts: number[] = [];
   for await (const bytes of settledText(chunks)) {
-    throwIfAborted(signal);
-    for (const piece of pieces(textOf(bytes))) counts.set(piece, (counts.get(piece) ?? 0) + 1);
+    for (let start = 0, end = 0; start < bytes.length; start = end) {
+      end = pieceEnd(bytes, start, bytes.length, true);
+      const word = words.indexOf(bytes, start, end);
+      counts[word] = (counts[word] ?? 0) + 1;
+    }
+    if (words.length > MOST_DISTINCT) {
+      throw new SaffuError("OUT_OF_MEMORY", `the text has more than ${MOST_DISTINCT} bytes in distinct pieces`);
+    }
+    await turn();
   }
-  return Array.from(counts, ([piece, count]) => ({ tokens: Array.from(bytesOfText(piece)), count }));
+  if (words.size === 0)
+    throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to train a tokenizer on");
+  const pairs = new PairCounts(words.length);
+  for (const [word, count] of counts.entries()) {
+    pairs.addWord(words.get(word), count);
+    if (word % 1024 === 0) await turn();
+  }
+  return pairs;
 }
 
-/** Counts of adjacent pairs, where each occurs, and which is the most frequent. */
-class Pairs {
-  private readonly counts = new Map<number, number>();
-  private readonly where = new Map<number, Set<number>>();
+/** A function to call between steps of work: it gives way to the event loop now and then. @throws SaffuError ABORTED */
+function turns(signal: AbortSignal | undefined, report: () => void): () => Promise<void> {
+  let last = Date.now();
+  return async () => {
+    throwIfAborted(signal);
+    if (Date.now() - last < TURN) return;
+    report();
+    await new Promise((resolve) => setTimeout(resolve));
+    last = Date.now();
+    throwIfAborted(signal);
+  };
+}
 
-  constructor(private readonly words: Word[]) {
-    for (const [at, { tokens, count }] of words.entries()) {
-      for (let i = 0; i + 1 < tokens.length; ++i) this.add(pairKey(tokens[i]!, tokens[i + 1]!), count, at);
-    }
-  }
-
-  /** The most frequent pair that occurs at least twice; of equals, the lowest key: left id, then right id. */
-  mostFrequent(): [number, number] | undefined {
-    let best = -1;
-    let most = 1;
-    for (const [key, count] of this.counts) {
-      if (count > most || (count === most && key < best)) {
-        best = key;
-        most = count;
-      }
-    }
-    return best < 0 ? undefined : [Math.floor(best / 65536), best % 65536];
-  }
-
-  /** Replaces the pair by `token` in every word that holds it. */
-  merge(left: number, right: number, token: number): void {
-    const key = pairKey(left, right);
-    for (const at of this.where.get(key) ?? []) {
-      const { tokens, count } = this.words[at]!;
-      for (let i = 0; i + 1 < tokens.length; ++i) this.add(pairKey(tokens[i]!, tokens[i + 1]!), -count, at);
-      let length = 0;
-      for (let i = 0; i < tokens.length; ++i) {
-        const merged = tokens[i] === left && i + 1 < tokens.length && tokens[i + 1] === right;
-        tokens[length++] = merged ? token : tokens[i]!;
-        if (merged) ++i;
-      }
-      tokens.length = length;
-      for (let i = 0; i + 1 < tokens.length; ++i) this.add(pairKey(tokens[i]!, tokens[i + 1]!), count, at);
-    }
-    this.counts.delete(key);
-    this.where.delete(key);
-  }
-
-  private add(key: number, count: number, at: number): void {
-    const sum = (this.counts.get(key) ?? 0) + count;
-    if (sum > 0) this.counts.set(key, sum);
-    else this.counts.delete(key);
-    if (count < 0) return;
-    const places = this.where.get(key);
-    if (places === undefined) this.where.set(key, new Set([at]));
-    else places.add(at);
-  }
+function joined(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(left.length + right.length);
+  bytes.set(left);
+  bytes.set(right, left.length);
+  return bytes;
 }

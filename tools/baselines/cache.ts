@@ -1,114 +1,172 @@
 /**
  * A recency cache for an n-gram model, so that a model with self-attention is not compared with one that has no memory at all:
- * p = λ_0 · p_model + λ_1 · unigram cache + λ_2 · tokens that followed the last token + λ_3 · tokens that followed the last two,
- * all over the last `length` tokens of the same sequence. The weights λ are those of the longest match (and of how often it
- * occurred, up to 3), found by EM on text that the model has not seen. A part that is empty leaves its weight to the model.
+ *
+ *   p = λ0 · p_model + λ1 · (tokens in the window) + λ2 · (tokens that followed the last one there) + λ3 · (… the last two) + …
+ *
+ * over the last `length` tokens of the same sequence (Kuhn & De Mori 1990; Jelinek et al. 1991 for the longer contexts). The weights
+ * λ are those of the longest match and of how often it occurs, up to 3 times, and are found by EM on text the model has not seen.
+ *
+ * ```ts
+ * const cache = fitCache(fitKneserNey(head, options), tail, { length: 1024 });
+ * scoreWithCache(fitKneserNey(all, options), cache, heldOut); // Float64Array of log2 p
+ * ```
  */
-import type { KneserNey } from "./kneser-ney.ts";
+import { SaffuError } from "../../host/errors.ts";
+import type { Sequences } from "./counts.ts";
+import type { LanguageModel } from "./kneser-ney.ts";
+import { RecencyWindow } from "./window.ts";
 
-const PARTS = 4;
-const BUCKETS = 3 * 4;
-const SWEEPS = 40;
-
-/** Weights of a cache, (buckets, parts). */
-export interface CacheWeights {
+export interface CacheOptions {
+  /** R ≥ 1, tokens. */
   readonly length: number;
+  /** Highest order of the window's n-grams, 1 to 5: matches are of up to order − 1 tokens. 3 if left out. */
+  readonly order?: number;
+}
+
+export interface Cache extends Required<CacheOptions> {
+  /** (buckets, 1 + order) λ; rows sum to 1, and give nothing to orders that a bucket's window has no match for. */
   readonly weights: Float64Array;
 }
 
-/** Weights by EM on `sequences`, which `model` must not have been fitted on. */
-export function fitCache(model: KneserNey, sequences: readonly ArrayLike<number>[], length: number): CacheWeights {
-  const rows: { bucket: number; likelihoods: number[] }[] = [];
-  for (const sequence of sequences) {
-    const scores = model.score(sequence);
-    eachPlace(sequence, length, model.vocabulary, (at, bucket, parts) => {
-      rows.push({ bucket, likelihoods: parts.map((p) => p ?? 0).with(0, 2 ** scores[at]!) });
-      for (let part = 1; part < PARTS; ++part) {
-        if (parts[part] === undefined) rows.at(-1)!.likelihoods[part] = 2 ** scores[at]!;
-      }
+/** Times that the longest match occurs: 1, 2, 3 or more. */
+const TIMES = 3;
+const MOST_SWEEPS = 200;
+/** EM stops when a sweep gains less, in bits a token. */
+const GAIN = 1e-7;
+
+/**
+ * Weights by EM.
+ *
+ * @param sequences text that `model` was not fitted on, or the model is trusted too much
+ * @throws SaffuError INVALID_OPTION, TOKEN_OUT_OF_RANGE
+ */
+export function fitCache(model: LanguageModel, sequences: Sequences, { length, order = 3 }: CacheOptions): Cache {
+  checkOptions(length, order);
+  const texts = sequences instanceof Uint16Array ? [sequences] : sequences;
+  const places = texts.reduce((sum, text) => sum + text.length, 0);
+  const parts = 1 + order;
+  const buckets = new Uint8Array(places);
+  const likelihoods = new Float64Array(places * parts); // (places, parts)
+  let row = 0;
+  for (const text of texts) {
+    const scores = model.score(text);
+    eachPlace(text, length, order, (at, bucket, window) => {
+      buckets[row] = bucket;
+      likelihoods.set(window, row * parts);
+      likelihoods[row * parts] = 2 ** scores[at]!;
+      ++row;
     });
   }
-  let weights = new Float64Array(BUCKETS * PARTS).fill(1 / PARTS);
-  for (let sweep = 0; sweep < SWEEPS; ++sweep) {
-    const sums = new Float64Array(BUCKETS * PARTS).fill(1);
-    for (const { bucket, likelihoods } of rows) {
-      const shares = likelihoods.map((p, part) => p * weights[bucket * PARTS + part]!);
-      const total = shares.reduce((sum, share) => sum + share, 0);
-      for (let part = 0; part < PARTS; ++part) sums[bucket * PARTS + part]! += shares[part]! / total;
-    }
-    weights = sums.map((sum, i) => {
-      const bucket = Math.floor(i / PARTS) * PARTS;
-      return sum / sums.subarray(bucket, bucket + PARTS).reduce((total, share) => total + share, 0);
-    });
-  }
-  return { length, weights };
+  return { length, order, weights: byEM(buckets, likelihoods, order) };
 }
 
-/** log2 p of each token of `sequence` under model and cache; the cache starts empty. */
-export function scoreWithCache(model: KneserNey, cache: CacheWeights, sequence: ArrayLike<number>): Float64Array {
+/** log2 p of each token of `sequence` under model and cache; the cache starts empty. @throws SaffuError TOKEN_OUT_OF_RANGE */
+export function scoreWithCache(model: LanguageModel, cache: Cache, sequence: ArrayLike<number>): Float64Array {
   const scores = model.score(sequence);
-  eachPlace(sequence, cache.length, model.vocabulary, (at, bucket, parts) => {
-    scores[at] = Math.log2(mixed(cache, bucket, parts, 2 ** scores[at]!));
+  eachPlace(sequence, cache.length, cache.order, (at, bucket, window) => {
+    window[0] = 2 ** scores[at]!;
+    scores[at] = Math.log2(mixed(cache, bucket, window));
   });
   return scores;
 }
 
-/** p(token) after `context` under model and cache. */
+/** p(token) after `context` under model and cache. For many tokens of a text, `scoreWithCache`. @throws SaffuError TOKEN_OUT_OF_RANGE */
 export function probabilityWithCache(
-  model: KneserNey,
-  cache: CacheWeights,
-  context: readonly number[],
+  model: LanguageModel,
+  cache: Cache,
+  context: ArrayLike<number>,
   token: number,
 ): number {
-  let p = 0;
-  eachPlace([...context, token], cache.length, model.vocabulary, (at, bucket, parts) => {
-    if (at === context.length) p = mixed(cache, bucket, parts, model.probability(context, token));
+  let p = model.probability(context, token);
+  eachPlace([...Array.from(context), token], cache.length, cache.order, (at, bucket, window) => {
+    if (at !== context.length) return;
+    window[0] = p;
+    p = mixed(cache, bucket, window);
   });
   return p;
 }
 
-function mixed(cache: CacheWeights, bucket: number, parts: readonly (number | undefined)[], ofModel: number): number {
+function mixed({ order, weights }: Cache, bucket: number, likelihoods: Float64Array): number {
   let p = 0;
-  for (let part = 0; part < PARTS; ++part) {
-    p += cache.weights[bucket * PARTS + part]! * (part === 0 ? ofModel : (parts[part] ?? ofModel));
-  }
+  for (let part = 0; part <= order; ++part) p += weights[bucket * (1 + order) + part]! * likelihoods[part]!;
   return p;
 }
 
-/** Calls `visit` at each place with its bucket and the likelihood of its token under each part of the cache (undefined: empty). */
+/**
+ * Calls `visit` at each place with its bucket and the likelihoods of its token (1 + order): [n] under the window's n-grams, 0 if the
+ * last n − 1 tokens have no match there, and [0] left for the model.
+ */
 function eachPlace(
   sequence: ArrayLike<number>,
   length: number,
-  vocabulary: number,
-  visit: (at: number, bucket: number, parts: (number | undefined)[]) => void,
+  order: number,
+  visit: (at: number, bucket: number, likelihoods: Float64Array) => void,
 ): void {
-  const unigrams = new Uint32Array(vocabulary);
+  const window = new RecencyWindow(length, order);
+  const likelihoods = new Float64Array(1 + order);
   for (let at = 0; at < sequence.length; ++at) {
     const token = sequence[at]!;
-    const size = Math.min(at, length);
-    const first = at - size;
-    const totals = [0, 0];
-    const hits = [0, 0];
-    const last = sequence[at - 1];
-    for (let place = at - 2; place >= first; --place) {
-      if (sequence[place] !== last) continue;
-      const hit = sequence[place + 1] === token ? 1 : 0;
-      totals[0]! += 1;
-      hits[0]! += hit;
-      if (place > first && sequence[place - 1] === sequence[at - 2]) {
-        totals[1]! += 1;
-        hits[1]! += hit;
+    let bucket = 0;
+    likelihoods.fill(0);
+    for (let n = 1; n <= order; ++n) {
+      const total = window.total(n);
+      if (total === 0) break; // nor has a longer context a match
+      bucket = bucketOf(n, total);
+      likelihoods[n] = window.count(n, token) / total;
+    }
+    visit(at, bucket, likelihoods);
+    window.push(token);
+  }
+}
+
+/** 0: the window is empty. */
+function bucketOf(longest: number, times: number): number {
+  return longest === 0 ? 0 : 1 + (longest - 1) * TIMES + Math.min(TIMES, times) - 1;
+}
+
+/** The orders that match in a bucket. */
+function longestOf(bucket: number): number {
+  return Math.ceil(bucket / TIMES);
+}
+
+/** Weights (buckets, 1 + order) of likelihoods (places, 1 + order), by the bucket of each place. */
+function byEM(buckets: Uint8Array, likelihoods: Float64Array, order: number): Float64Array {
+  const parts = 1 + order;
+  const weights = new Float64Array((1 + order * TIMES) * parts);
+  // one place for each part beside those seen: no weight comes to 0, and a bucket without text trusts its parts alike
+  const prior = weights.map((_, i) => (i % parts <= longestOf(Math.floor(i / parts)) ? 1 : 0));
+  const normalize = (sums: Float64Array) => {
+    for (let from = 0; from < sums.length; from += parts) {
+      const total = sums.subarray(from, from + parts).reduce((sum, value) => sum + value, 0);
+      for (let part = 0; part < parts; ++part) weights[from + part] = sums[from + part]! / total;
+    }
+  };
+  normalize(prior);
+  let before = Number.NEGATIVE_INFINITY;
+  for (let sweep = 0; sweep < MOST_SWEEPS; ++sweep) {
+    const sums = prior.slice();
+    let fit = weights.reduce((sum, weight, i) => sum + (prior[i]! > 0 ? prior[i]! * Math.log2(weight) : 0), 0);
+    for (let row = 0; row < buckets.length; ++row) {
+      const from = buckets[row]! * parts;
+      let p = 0;
+      for (let part = 0; part < parts; ++part) p += weights[from + part]! * likelihoods[row * parts + part]!;
+      fit += Math.log2(p);
+      for (let part = 0; part < parts; ++part) {
+        sums[from + part]! += (weights[from + part]! * likelihoods[row * parts + part]!) / p;
       }
     }
-    const longest = totals[1]! > 0 ? 2 : totals[0]! > 0 ? 1 : 0;
-    const bucket = longest * 4 + (longest === 0 ? 0 : Math.min(3, totals[longest - 1]!));
-    visit(at, bucket, [
-      undefined,
-      size > 0 ? unigrams[token]! / size : undefined,
-      totals[0]! > 0 ? hits[0]! / totals[0]! : undefined,
-      totals[1]! > 0 ? hits[1]! / totals[1]! : undefined,
-    ]);
-    ++unigrams[token]!;
-    if (at >= length) --unigrams[sequence[at - length]!]!;
+    normalize(sums);
+    if (fit - before < GAIN * buckets.length) break;
+    before = fit;
+  }
+  return weights;
+}
+
+function checkOptions(length: number, order: number): void {
+  if (!Number.isInteger(length) || length < 1) {
+    throw new SaffuError("INVALID_OPTION", `cache length must be a whole number of tokens from 1, got ${length}`);
+  }
+  if (!Number.isInteger(order) || order < 1 || order > 5) {
+    throw new SaffuError("INVALID_OPTION", `cache order must be in 1..5, got ${order}`);
   }
 }

@@ -99,7 +99,7 @@ export function checkOrder(order: number, most: number): void {
 
 /** @throws SaffuError TOKEN_OUT_OF_RANGE */
 export function checkedToken(token: number, vocabulary: number): number {
-  if (token >= 0 && token < vocabulary) return token;
+  if (Number.isInteger(token) && token >= 0 && token < vocabulary) return token;
   throw new SaffuError("TOKEN_OUT_OF_RANGE", `token ${token} is not in 0..${vocabulary - 1}`);
 }
 

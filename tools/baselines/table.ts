@@ -1,42 +1,68 @@
 /** Kneser-Ney of some orders, without and with a cache, over the same tokens as a model: the rows of every comparison. */
-import { fitCache, scoreWithCache } from "./cache.ts";
-import { fitKneserNey } from "./kneser-ney.ts";
+import { type Cache, fitCache, scoreWithCache } from "./cache.ts";
+import { NgramCounts } from "./counts.ts";
+import { kneserNeyOf } from "./kneser-ney.ts";
 
 export interface BaselineRow {
   readonly order: number;
+  /** Distinct n-grams of all orders. */
   readonly ngrams: number;
+  /** As `KneserNey.bytes`. The cache adds 2 a token of its window. */
   readonly bytes: number;
   /** Σ −log2 p of each group of sequences. */
   readonly bits: readonly number[];
   readonly bitsWithCache: readonly number[];
 }
 
+export interface TableOptions {
+  readonly orders: readonly number[];
+  readonly vocabulary: number;
+  /** R, tokens. */
+  readonly cacheLength: number;
+  /** As `CacheOptions.order`. */
+  readonly cacheOrder?: number;
+}
+
 /** Share of the training tokens on which cache weights are found, and the most of them. */
-const TAIL_SHARE = 0.05;
+const TAIL_SHARE = 0.03;
 const TAIL_MOST = 65536;
 
 /**
- * @param groups held-out texts: bits are summed over each group's sequences, each scored from an empty context
+ * @param groups held-out texts: bits are summed over each group's sequences, each scored from an empty context and an empty cache
+ * @throws SaffuError INVALID_OPTION, TOKEN_OUT_OF_RANGE
  */
 export function kneserNeyTable(
   train: Uint16Array,
   groups: readonly (readonly Uint16Array[])[],
-  { orders, cacheLength, vocabulary }: { orders: readonly number[]; cacheLength: number; vocabulary: number },
+  options: TableOptions,
 ): BaselineRow[] {
-  const tail = train.length - Math.min(TAIL_MOST, Math.floor(train.length * TAIL_SHARE));
-  return orders.map((order) => {
-    // weights found on text that the model was fitted on would trust it too much
-    const withoutTail = fitKneserNey([train.subarray(0, tail)], { order, vocabulary });
-    const cache = fitCache(withoutTail, [train.subarray(tail)], cacheLength);
-    const model = fitKneserNey([train], { order, vocabulary });
-    const total = (scores: Float64Array) => -scores.reduce((sum, score) => sum + score, 0);
-    const sum = (values: number[]) => values.reduce((all, value) => all + value, 0);
+  const { orders, vocabulary } = options;
+  const caches = cachesOf(train, options);
+  const counts = new NgramCounts(train, Math.max(...orders), vocabulary);
+  return orders.map((order, i) => {
+    const model = kneserNeyOf(counts, order);
+    const bits = (score: (sequence: Uint16Array) => Float64Array) =>
+      groups.map((group) => sum(group.map((sequence) => -sum(score(sequence)))));
     return {
       order,
-      ngrams: sum([...model.ngrams]),
+      ngrams: sum(model.ngrams),
       bytes: model.bytes,
-      bits: groups.map((group) => sum(group.map((sequence) => total(model.score(sequence))))),
-      bitsWithCache: groups.map((group) => sum(group.map((sequence) => total(scoreWithCache(model, cache, sequence))))),
+      bits: bits((sequence) => model.score(sequence)),
+      bitsWithCache: bits((sequence) => scoreWithCache(model, caches[i]!, sequence)),
     };
   });
+}
+
+/** Weights found on the tail of `train`, by models of what is before: one that has seen the tail would be trusted too much. */
+function cachesOf(train: Uint16Array, { orders, vocabulary, cacheLength, cacheOrder = 3 }: TableOptions): Cache[] {
+  const cut = train.length - Math.min(TAIL_MOST, Math.floor(train.length * TAIL_SHARE));
+  const counts = new NgramCounts(train.subarray(0, cut), Math.max(...orders), vocabulary);
+  const options = { length: cacheLength, order: cacheOrder };
+  return orders.map((order) => fitCache(kneserNeyOf(counts, order), train.subarray(cut), options));
+}
+
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; ++i) total += values[i]!;
+  return total;
 }

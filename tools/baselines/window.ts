@@ -8,7 +8,7 @@ import { Counts, NodeTable } from "./trie.ts";
  * window.push(token);
  * ```
  *
- * n-grams count only if they lie in the window whole.
+ * n-grams count only if they lie in the window whole. Memory grows with the distinct n-grams that have passed, not with R alone.
  */
 export class RecencyWindow {
   private readonly tables: readonly NodeTable[];
@@ -48,9 +48,9 @@ export class RecencyWindow {
     const { length, order, seen } = this;
     // n-grams that begin with the token that leaves; the longer ones of them end nearer to now
     if (seen >= length) for (let n = 1; n <= Math.min(order, length); ++n) this.add(n, seen - length + n - 1, -1);
-    const contexts = Array.from({ length: order }, (_, i) => (i <= seen ? this.latest(i) : 0));
-    for (let n = 1; n <= Math.min(order, seen + 1); ++n) {
-      this.ring[(seen % length) * order + n - 1] = this.tables[n - 1]!.findOrAdd(contexts[n - 1]!, token);
+    // from the longest down: where R is 1, a shorter one overwrites what the longer one's context is read from
+    for (let n = Math.min(order, seen + 1); n >= 1; --n) {
+      this.ring[(seen % length) * order + n - 1] = this.tables[n - 1]!.findOrAdd(this.latest(n - 1), token);
     }
     this.seen = seen + 1;
     for (let n = 1; n <= Math.min(order, length, this.seen); ++n) this.add(n, seen, 1);

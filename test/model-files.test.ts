@@ -1,0 +1,287 @@
+/** A model's files: nothing that is missing, cut, altered or too new is loaded, wherever the files are. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { load } from "../host/browser.ts";
+import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../host/model/config.ts";
+import { readTensors, writeTensors } from "../host/model/safetensors.ts";
+import { byteTokenizer } from "../host/tokenizer/index.ts";
+import { exchanged, randomModel, randomTensors, refusal, SHAPE } from "./model-fixture.ts";
+
+let files: ModelFiles;
+const FILES = ["README.md", "kernel.scalar.wasm", "kernel.simd.wasm", "model.safetensors", "tokenizer.json"];
+const encoder = new TextEncoder();
+
+beforeAll(async () => {
+  files = await randomModel();
+});
+
+function changed(name: string, bytes: Uint8Array): ModelFiles {
+  return new Map([...files, [name, bytes]]);
+}
+
+/** config.json with some of its fields exchanged. */
+function reconfigured(change: object): ModelFiles {
+  const config = JSON.parse(new TextDecoder().decode(files.get("config.json")));
+  return changed("config.json", encoder.encode(JSON.stringify({ ...config, ...change })));
+}
+
+describe("config.json", () => {
+  test("lists every other file, keys sorted, and comes out the same again", () => {
+    const bytes = files.get("config.json")!;
+    const config = parseConfig(bytes);
+    expect(Object.keys(config.files)).toEqual(FILES);
+    expect(formatConfig(config)).toEqual(bytes);
+    expect(new TextDecoder().decode(bytes)).toMatch(/^\{\n {2}"files": [\s\S]*\}\n$/);
+  });
+
+  test("does not depend on the order in which files or recipe are given", async () => {
+    const turned = new Map([...files].reverse());
+    const again = await withConfig(turned, SHAPE, { b: { d: 1, c: [{ f: 2, e: 3 }] }, a: 0 });
+    const once = await withConfig(files, SHAPE, { a: 0, b: { c: [{ e: 3, f: 2 }], d: 1 } });
+    expect(again).toEqual(once);
+    expect([...again.keys()]).toEqual(["README.md", "config.json", ...FILES.slice(1)]);
+  });
+
+  test.each<[string, object, string, string[]]>([
+    ["a newer version", { version: 2 }, "MODEL_VERSION", ["version 2 found", "only 1 is supported"]],
+    ["an older version", { version: 0 }, "MODEL_VERSION", ["version 0 found"]],
+    ["no version", { version: undefined }, "MODEL_VERSION", ["undefined found"]],
+    ["a version as text", { version: "1" }, "MODEL_VERSION", [`"1" found`]],
+    ["another format", { format: "gguf" }, "MODEL_CORRUPT", ["config.json", "saffu"]],
+    ["no shape", { shape: undefined }, "INVALID_SHAPE", []],
+    ["a shape out of bounds", { shape: { ...SHAPE, block: 99 } }, "INVALID_SHAPE", ["block", "1..16"]],
+    ["no recipe", { recipe: undefined }, "MODEL_CORRUPT", ["recipe"]],
+    ["no files", { files: [] }, "MODEL_CORRUPT", ["files"]],
+    ["no kernel", { files: {} }, "MODEL_CORRUPT", ["kernel.scalar.wasm"]],
+    [
+      "a file outside the directory",
+      { files: { "../passwd": { bytes: 1, sha256: "0".repeat(64) } } },
+      "MODEL_CORRUPT",
+      ["../passwd"],
+    ],
+    ["a file without digest", { files: { "a.txt": { bytes: 1 } } }, "MODEL_CORRUPT", ["a.txt"]],
+  ])("%s is refused", async (_what, change, code, named) => {
+    await expect(load(reconfigured(change))).rejects.toThrow(refusal(code, ...named));
+  });
+
+  test("over 1 MiB is refused", async () => {
+    const padded = encoder.encode(" ".repeat((1 << 20) + 1));
+    await expect(load(changed("config.json", padded))).rejects.toThrow(refusal("MODEL_CORRUPT", "1048576"));
+  });
+
+  test("any bytes and any JSON are either read or refused with a typed error", () => {
+    const config = parseConfig(files.get("config.json")!);
+    const fields = fc.record(
+      {
+        format: fc.anything(),
+        version: fc.anything(),
+        shape: fc.anything(),
+        recipe: fc.anything(),
+        files: fc.anything(),
+      },
+      { requiredKeys: [] },
+    );
+    const text = fc.oneof(
+      fc.json(),
+      fields.map((change) => stringify({ ...config, ...change })),
+    );
+    const bytes = fc.oneof(
+      fc.uint8Array(),
+      text.map((json) => encoder.encode(json)),
+    );
+    fc.assert(
+      fc.property(bytes, (given) => {
+        try {
+          expect(parseConfig(given).version).toBe(1);
+        } catch (error) {
+          expect(["MODEL_CORRUPT", "MODEL_VERSION", "INVALID_SHAPE"]).toContain((error as { code: string }).code);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("no flipped bit goes unnoticed, the free text of the recipe aside", async () => {
+    const bytes = files.get("config.json")!;
+    const recipe = new TextDecoder().decode(bytes).match(/"recipe": \{[^}]*\}/)!;
+    for (let at = 0; at < bytes.length; ++at) {
+      if (at > recipe.index! + '"recipe"'.length && at < recipe.index! + recipe[0].length) continue;
+      const flipped = bytes.slice();
+      flipped[at]! ^= 1 << (at % 8);
+      const loading = load(changed("config.json", flipped));
+      await expect(loading, `bit ${at % 8} of byte ${at}`).rejects.toThrow(
+        refusalOf("MODEL_CORRUPT", "MODEL_VERSION", "INVALID_SHAPE", "MODEL_DIGEST", "MODEL_MISSING_FILE"),
+      );
+    }
+  });
+});
+
+describe.each(FILES)("%s", (name) => {
+  test("missing", async () => {
+    const without = new Map(files);
+    without.delete(name);
+    await expect(load(without)).rejects.toThrow(refusal("MODEL_MISSING_FILE", name));
+  });
+
+  test("truncated", async () => {
+    const bytes = files.get(name)!;
+    const wanted = `records ${bytes.length}`;
+    for (const length of [0, 1, bytes.length - 1]) {
+      const cut = changed(name, bytes.subarray(0, length));
+      await expect(load(cut)).rejects.toThrow(refusal("MODEL_DIGEST", name, "truncated", wanted));
+    }
+  });
+
+  test("too long", async () => {
+    const longer = changed(name, new Uint8Array([...files.get(name)!, 0]));
+    await expect(load(longer)).rejects.toThrow(refusal("MODEL_DIGEST", name, "too long"));
+  });
+
+  test("one bit flipped, anywhere", async () => {
+    const { length } = files.get(name)!;
+    await fc.assert(
+      fc.asyncProperty(fc.nat(length - 1), fc.nat(7), async (at, bit) => {
+        const flipped = files.get(name)!.slice();
+        flipped[at]! ^= 1 << bit;
+        await expect(load(changed(name, flipped))).rejects.toThrow(refusal("MODEL_DIGEST", name, "sha256"));
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe("files that agree with config.json and not with one another are refused", () => {
+  test("tensors of another shape", async () => {
+    const wide = writeTensors(randomTensors({ ...SHAPE, classes: 8 }));
+    const loading = load(await exchanged(files, "model.safetensors", wide));
+    await expect(loading).rejects.toThrow(refusal("MODEL_CORRUPT", "block.U", "I8 (64, 16)", "wants I8 (64, 8)"));
+  });
+
+  test("a tensor that is not there", async () => {
+    const tensors = randomTensors(SHAPE);
+    tensors.delete("decoder.O");
+    const loading = load(await exchanged(files, "model.safetensors", writeTensors(tensors)));
+    await expect(loading).rejects.toThrow(refusal("MODEL_CORRUPT", "decoder.O is missing"));
+  });
+
+  test("weights that are not finite", async () => {
+    const { tensors } = readTensors(files.get("model.safetensors")!.slice(), "f");
+    tensors.get("decoder.o0")!.data[3] = Number.NaN;
+    const loading = load(await exchanged(files, "model.safetensors", writeTensors(tensors)));
+    await expect(loading).rejects.toThrow(refusal("MODEL_CORRUPT", "decoder.o0", "not finite"));
+  });
+
+  test.each([
+    ["beyond the bits", [SHAPE.bits, 0xffff]],
+    ["absent altogether", [0xffff, 0xffff]],
+    ["after the padding", [0xffff, 1]],
+  ])("a cipher with a bit %s", async (_what, row) => {
+    const tensors = randomTensors(SHAPE);
+    const cipher = tensors.get("cipher")!.data as Uint16Array; // (V, 2): with 32 bits, 256 tokens need pairs
+    cipher.set(row, 2 * 5);
+    const loading = load(await exchanged(files, "model.safetensors", writeTensors(tensors)));
+    await expect(loading).rejects.toThrow(refusal("MODEL_CORRUPT", "cipher", "32 bits", "token 5"));
+  });
+
+  test("a tokenizer of another size, or that is not JSON", async () => {
+    const tokenizer = JSON.stringify(byteTokenizer().toJSON()).replace(`"Ā":`, `"ĀĀ":256,"Ā":`);
+    const larger = load(await exchanged(files, "tokenizer.json", encoder.encode(tokenizer)));
+    await expect(larger).rejects.toThrow(refusal("TOKENIZER_INVALID", "257 tokens", "wants 256"));
+    const broken = load(await exchanged(files, "tokenizer.json", encoder.encode("{")));
+    await expect(broken).rejects.toThrow(refusal("TOKENIZER_INVALID", "tokenizer.json"));
+  });
+
+  test("a kernel that is no module, or of another kind", async () => {
+    const empty = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0); // a module without anything
+    const none = exchanged(files, "kernel.scalar.wasm", new Uint8Array(8));
+    await expect(load(await none, { flavour: "scalar" })).rejects.toThrow(
+      refusal("MODEL_CORRUPT", "kernel.scalar.wasm"),
+    );
+    const bare = exchanged(files, "kernel.simd.wasm", empty);
+    await expect(load(await bare)).rejects.toThrow(refusal("MODEL_CORRUPT", "kernel.simd.wasm", "no memory"));
+  });
+
+  test("where kernel.simd.wasm does not run, kernel.scalar.wasm does", async () => {
+    // as on a runtime without SIMD: its bytes do not validate
+    const without = await exchanged(files, "kernel.simd.wasm", encoder.encode("not for here"));
+    expect((await load(without)).info().flavour).toBe("scalar");
+    await expect(load(without, { flavour: "simd" })).rejects.toThrow(refusal("UNSUPPORTED", "kernel.simd.wasm"));
+    expect((await load(files)).info().flavour).toBe("simd");
+    await expect(load(files, { flavour: "gpu" as "simd" })).rejects.toThrow(
+      refusal("INVALID_OPTION", "flavour", "gpu"),
+    );
+  });
+});
+
+describe("over http", () => {
+  let server: Server;
+  let address: string;
+  const requested: string[] = [];
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const path = request.url!.split("?")[0]!;
+      requested.push(path);
+      const bytes = files.get(path.split("/").pop()!);
+      if (path.startsWith("/silent/")) return; // never answers
+      if (path.startsWith("/long/") && path.endsWith(".safetensors")) {
+        response.write(bytes);
+        response.end("more");
+      } else if (path.startsWith("/cut/") && path.endsWith(".safetensors")) {
+        response.end(bytes!.subarray(0, 100));
+      } else if (bytes === undefined || path.startsWith("/nothing/")) {
+        response.statusCode = 404;
+        response.end();
+      } else response.end(bytes);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test("a directory is loaded, with or without a slash at its end, and progress is told in bytes", async () => {
+    const steps: number[] = [];
+    const model = await load(`${address}/models/tiny`, {
+      onProgress: ({ done, total }) => {
+        expect(total).toBe([...files.values()].reduce((sum, { length }) => sum + length, 0));
+        steps.push(done / total);
+      },
+    });
+    expect(model.files).toEqual(files);
+    expect(steps).toEqual([...steps].sort((a, b) => a - b));
+    expect(steps.at(-1)).toBe(1);
+    requested.length = 0;
+    await load(new URL(`${address}/models/tiny/`));
+    expect(requested.sort()).toEqual([...files.keys()].map((name) => `/models/tiny/${name}`).sort());
+  });
+
+  test("what is missing, cut or too long is refused", async () => {
+    await expect(load(`${address}/nothing`)).rejects.toThrow(refusal("MODEL_MISSING_FILE", "config.json", "404"));
+    await expect(load(`${address}/cut`)).rejects.toThrow(refusal("MODEL_DIGEST", "model.safetensors", "100 bytes"));
+    await expect(load(`${address}/long`)).rejects.toThrow(refusal("MODEL_DIGEST", "model.safetensors", "too long"));
+    const nobody = "http://127.0.0.1:1/model"; // a port on which nothing listens
+    await expect(load(nobody)).rejects.toThrow(refusal("MODEL_MISSING_FILE", nobody));
+  });
+
+  test("a load can be aborted while it waits", async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    await expect(load(`${address}/silent`, { signal: controller.signal })).rejects.toThrow(refusal("ABORTED"));
+    await expect(load(files, { signal: AbortSignal.abort() })).rejects.toThrow(refusal("ABORTED"));
+  });
+});
+
+/** As refusal, of any of some codes. */
+function refusalOf(...codes: string[]): object {
+  return { asymmetricMatch: (error: unknown) => codes.includes((error as { code: string }).code) };
+}
+
+function stringify(value: unknown): string {
+  return JSON.stringify(value, (_key, part) => (typeof part === "bigint" ? Number(part) : part));
+}

@@ -1,0 +1,80 @@
+/** A small model with random weights over bytes and the real kernels: random text that is rarely whole UTF-8. */
+import { compileDevice } from "../host/compile/compile.ts";
+import { type ModelFiles, withConfig } from "../host/model/config.ts";
+import { type Tensor, writeTensors } from "../host/model/safetensors.ts";
+import { type Shape, tensorSpecs, validateShape } from "../host/model/shape.ts";
+import { byteTokenizer } from "../host/tokenizer/index.ts";
+
+export const SHAPE: Shape = validateShape({
+  vocabulary: 256,
+  bits: 32,
+  block: 2,
+  heads: 2,
+  classes: 4,
+  radial: 16,
+  orders: 2,
+  decoder: "softmax",
+});
+
+/** Random weights of the right ranges; a fixed generator, so that a failure can be seen again. */
+export function randomTensors(shape: Shape): Map<string, Tensor> {
+  let state = 1;
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) / 2 ** 24;
+  };
+  const tensors = new Map<string, Tensor>();
+  for (const { name, dtype, shape: sizes } of tensorSpecs(shape)) {
+    const length = sizes.reduce((product, size) => product * size, 1);
+    const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
+    let data: Tensor["data"];
+    if (dtype === "I8") data = Int8Array.from(fill(() => Math.floor(uniform() * 255) - 127));
+    else if (name === "cipher") {
+      // one bit each for as many tokens as there are bits, then pairs of them
+      const width = sizes[1]!;
+      data = Uint16Array.from(
+        fill((i) => {
+          const [token, bit] = [Math.floor(i / width), i % width];
+          return bit === 0 ? token % shape.bits : bit === 1 && token >= shape.bits ? (token + 7) % shape.bits : 0xffff;
+        }),
+      );
+    } else if (name === "attention.gate") data = Float32Array.from(fill(() => 1 / sizes[1]!));
+    else data = Float32Array.from(fill(() => uniform() * (name.endsWith("scale") ? 0.05 : 1)));
+    tensors.set(name, { dtype, shape: sizes, data } as Tensor);
+  }
+  return tensors;
+}
+
+/** The files of a model of `shape`, which must have V = 256. */
+export async function randomModel(shape: Shape = SHAPE): Promise<ModelFiles> {
+  const encoder = new TextEncoder();
+  return withConfig(
+    new Map([
+      ["model.safetensors", writeTensors(randomTensors(shape))],
+      ["tokenizer.json", encoder.encode(JSON.stringify(byteTokenizer().toJSON()))],
+      ["README.md", encoder.encode("# A model of the tests\n")],
+      ["kernel.scalar.wasm", await compileDevice(shape, "scalar")],
+      ["kernel.simd.wasm", await compileDevice(shape, "simd")],
+    ]),
+    shape,
+    { made: "at random" },
+  );
+}
+
+/** `files` with one of them exchanged, and a config.json that agrees. */
+export async function exchanged(files: ModelFiles, name: string, bytes: Uint8Array): Promise<ModelFiles> {
+  return withConfig(new Map([...files, [name, bytes]]), SHAPE, {});
+}
+
+/** What an error must be: a SaffuError of this code whose message names these things. */
+export function refusal(code: string, ...named: string[]): object {
+  return {
+    asymmetricMatch: (error: unknown) =>
+      error instanceof Error &&
+      error.name === "SaffuError" &&
+      (error as Error & { code: string }).code === code &&
+      named.every((name) => error.message.includes(name)),
+    toString: () => "refusal",
+    toAsymmetricMatcher: () => `SaffuError ${code} naming ${named.join(", ")}`,
+  };
+}

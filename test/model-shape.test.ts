@@ -1,0 +1,94 @@
+/** Shapes: what is refused, and the tensors that follow. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { cipherWidth, parameters, tensorSpecs, validateShape } from "../host/model/shape.ts";
+import { refusal } from "./model-fixture.ts";
+
+const POTATO = {
+  vocabulary: 1024,
+  bits: 1024,
+  block: 3,
+  heads: 8,
+  classes: 8,
+  radial: 1024,
+  orders: 4,
+  decoder: "softmax",
+};
+
+describe("a shape is refused by the name of the field and its bound", () => {
+  test.each([
+    [{ vocabulary: 1020 }, "vocabulary must be a multiple of 8"],
+    [{ vocabulary: 0 }, "vocabulary must be in 8..65528"],
+    [{ vocabulary: 65536 }, "vocabulary must be in 8..65528"],
+    [{ vocabulary: Number.NaN }, "vocabulary must be an integer, got NaN"],
+    [{ bits: 1025 }, "bits must be in 1..1024"],
+    [{ bits: 0 }, "bits must be in 1..1024"],
+    [{ bits: 9 }, "vocabulary 1024 is larger than 9 bits can name (511 tokens)"],
+    [{ bits: 10 }, "vocabulary 1024 is larger than 10 bits can name (1023 tokens)"],
+    [{ block: 0 }, "block must be in 1..16"],
+    [{ block: 17 }, "block must be in 1..16"],
+    [{ block: 2.5 }, "block must be an integer, got 2.5"],
+    [{ heads: 0 }, "heads must be in 1..4096"],
+    [{ classes: 6 }, "classes must be a multiple of 4"],
+    [{ heads: 1, classes: 4 }, "heads × classes must be a multiple of 8"],
+    [{ heads: 64, classes: 128 }, "heads × classes must be at most 4096"],
+    [{ radial: 8 }, "radial must be 0 or a power of two in 16..65536"],
+    [{ radial: 1000 }, "radial must be 0 or a power of two in 16..65536"],
+    [{ radial: 131072 }, "radial must be 0 or a power of two in 16..65536"],
+    [{ radial: -16 }, "radial must be 0 or a power of two in 16..65536"],
+    [{ orders: 0 }, "orders must be in 1..4"],
+    [{ orders: 5 }, "orders must be in 1..4"],
+    [{ radial: 0 }, "orders must be 0 where radial is 0"],
+    [{ decoder: "relu" }, `decoder must be "softmax" or "mixture", got "relu"`],
+    [{ vocabulary: 65528, bits: 65528, block: 4, heads: 512 }, "must be at most 1073741824"],
+    [{ heads: "8" }, `heads must be an integer, got "8"`],
+  ])("%o", (change, message) => {
+    expect(() => validateShape({ ...POTATO, ...change })).toThrow(refusal("INVALID_SHAPE", message));
+  });
+
+  test.each([undefined, null, 7, "potato", []])("what is no shape at all: %o", (value) => {
+    expect(() => validateShape(value)).toThrow(refusal("INVALID_SHAPE"));
+  });
+});
+
+test("any value is either a shape or refused with a typed error", () => {
+  const field = fc.oneof(fc.integer({ min: -1, max: 70000 }), fc.double(), fc.anything());
+  const keys = Object.fromEntries(Object.keys(POTATO).map((key) => [key, field]));
+  const near = fc.record(keys, { requiredKeys: [] }).map((changes) => ({ ...POTATO, ...changes }));
+  fc.assert(
+    fc.property(fc.oneof(fc.anything(), near), (value) => {
+      try {
+        expect(tensorSpecs(validateShape(value)).length).toBeGreaterThanOrEqual(6);
+      } catch (error) {
+        expect(error).toEqual(refusal("INVALID_SHAPE"));
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("a checked shape has nothing but its fields", () => {
+  expect(validateShape({ ...POTATO, note: "dropped" })).toEqual(POTATO);
+});
+
+test("k is the size of the largest set of bits that any token needs", () => {
+  expect(cipherWidth({ vocabulary: 1024, bits: 1024 })).toBe(1);
+  expect(cipherWidth({ vocabulary: 256, bits: 22 })).toBe(3); // 22 + 231 = 253 of one and two bits
+  expect(cipherWidth({ vocabulary: 248, bits: 22 })).toBe(2);
+  expect(cipherWidth({ vocabulary: 1016, bits: 10 })).toBe(9); // all but the set of ten, and there are seven to spare
+  expect(() => cipherWidth({ vocabulary: 256, bits: 8 })).toThrow(refusal("INVALID_SHAPE", "8 bits"));
+});
+
+test("parameters are counted by hand: U, u0, O, o0 and gate", () => {
+  const shape = validateShape(POTATO);
+  expect(parameters(shape)).toBe(3 * 1024 * 64 + 64 + 1024 * 64 + 1024 + 5 * 4 * 5);
+  expect(parameters({ ...shape, decoder: "mixture", radial: 0, orders: 0 })).toBe(3 * 1024 * 64 + 64 + 1024 * 64);
+});
+
+test("tensors: the cipher where inputs are not one-hot, the gate where there is self-attention", () => {
+  const names = (change: object) => tensorSpecs(validateShape({ ...POTATO, ...change })).map(({ name }) => name);
+  expect(names({})).not.toContain("cipher");
+  expect(names({ bits: 64 })).toContain("cipher");
+  expect(names({})).toContain("attention.gate");
+  expect(names({ radial: 0, orders: 0 })).not.toContain("attention.gate");
+});
