@@ -18,7 +18,7 @@ pipeline_tag: text-generation
 ---
 # A SAFFU language model
 
-Fitted in closed form by [saffu](https://www.npmjs.com/package/saffu), without back-propagation: co-occurrence sums, then logarithms.
+Fitted in closed form by saffu, without back-propagation: co-occurrence sums, then logarithms.
 
 | | |
 | --- | --- |
