@@ -54,7 +54,7 @@ function features(flavour: Flavour): string[] {
 }
 
 async function compile(entry: string, shape: Shape, options: string[]): Promise<Uint8Array> {
-  const { main } = await import("assemblyscript/asc");
+  const { main } = await compiler();
   const sources = sourceDirectory();
   const output: { bytes?: Uint8Array } = {};
   const { error, stderr } = await main(
@@ -82,6 +82,20 @@ async function compile(entry: string, shape: Shape, options: string[]): Promise<
     throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${stderr.toString()}`, { cause: error });
   }
   return output.bytes;
+}
+
+/**
+ * The compiler, without the listener that its code generator leaves on the process: with it, whatever is thrown uncaught anywhere
+ * in the program is printed with the generator's source, megabytes on one line.
+ */
+async function compiler(): Promise<typeof import("assemblyscript/asc")> {
+  const before = process.listeners("uncaughtException");
+  const loaded = await import("assemblyscript/asc");
+  for (const listener of process.listeners("uncaughtException")) {
+    // Emscripten's: it asks for its own way of leaving the stack; others may have come meanwhile
+    if (!before.includes(listener) && String(listener).includes("unwind")) process.off("uncaughtException", listener);
+  }
+  return loaded;
 }
 
 /** assembly/shape.ts names its sizes; each is set here as an integer constant. */

@@ -7,15 +7,17 @@
  * ```
  */
 import { compileDevice, compileTrainer } from "../compile/compile.ts";
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
+import { SaffuError, shown, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../model/config.ts";
+import { Pace } from "../model/pace.ts";
 import { type Tensor, writeTensors } from "../model/safetensors.ts";
 import { type Shape, tensorSpecs } from "../model/shape.ts";
 import { byteTokenizer, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { type Recipe, type RecipeOptions, recipeOf, shapeOf } from "./recipe.ts";
-import { Trainer } from "./trainer.ts";
+import { outOfMemory, Trainer } from "./trainer.ts";
 
 /** How far a fit has come. `total` is 0 where it is not known. */
 export interface FitProgress {
@@ -31,7 +33,7 @@ export interface FitOptions extends RecipeOptions {
   readonly flavour?: "simd" | "scalar" | undefined;
   /** Texts to score with the stack in f32, before it is quantised: `report.heldOutBits`. What int8 costs can be told from it. */
   readonly heldOut?: readonly Uint8Array[] | undefined;
-  /** Uses this tokenizer in place of training one. */
+  /** Uses this tokenizer in place of training one; V is its size, whatever `vocabulary` says. */
   readonly tokenizer?: Tokenizer | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: FitProgress) => void) | undefined;
@@ -78,18 +80,21 @@ export async function fit(
   options: FitOptions = {},
 ): Promise<FitResult> {
   const { signal, onProgress, flavour = "simd" } = options;
+  // bad options are refused before any work
+  if (flavour !== "simd" && flavour !== "scalar") {
+    throw new SaffuError("INVALID_OPTION", `flavour must be "simd" or "scalar", got ${shown(flavour)}`);
+  }
   const threads = threadsOf(options.threads);
-  const wanted = shapeOf(options);
-  recipeOf(options, LEAST_TOKENS); // refuses bad options before any work
+  const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
+  recipeOf(options, LEAST_TOKENS);
+  const bytesNeeded = trainerBytesNeeded(wanted) + 2 * LEAST_TOKENS;
+  if (bytesNeeded > MOST_BYTES) throw outOfMemory(bytesNeeded);
   throwIfAborted(signal);
   const clock = stopwatch();
 
   const tokenizer = options.tokenizer ?? (await tokenizerFor(text, wanted.vocabulary, { signal, onProgress }));
-  const shape = shapeOf({
-    ...options,
-    vocabulary: tokenizer.vocabularySize,
-    bits: wanted.bits === wanted.vocabulary ? tokenizer.vocabularySize : wanted.bits,
-  });
+  const vocabulary = tokenizer.vocabularySize; // a short text has fewer pairs to merge than were wanted
+  const shape = shapeOf({ ...options, vocabulary, bits: Math.min(wanted.bits, vocabulary) });
   const tokenizerSeconds = clock();
   const { tokens, bytes } = await encodeAll(text(), tokenizer, { signal, onProgress });
   if (tokens.length < LEAST_TOKENS) {
@@ -98,9 +103,14 @@ export async function fit(
   const recipe = recipeOf(options, tokens.length);
   const tokensSeconds = clock();
 
-  const kernels = { scalar: await compileDevice(shape, "scalar"), simd: await compileDevice(shape, "simd") };
   const heldOut = separated(options.heldOut ?? [], tokenizer, shape.block);
+  await turn(signal);
+  const scalar = await compileDevice(shape, "scalar");
+  await turn(signal);
+  const simd = await compileDevice(shape, "simd");
+  await turn(signal);
   const wasm = await compileTrainer(shape, flavour, threads > 0);
+  await turn(signal);
   const trainer = await Trainer.start(wasm, tokens.length + heldOut.length, threads);
   const compileSeconds = clock();
   try {
@@ -115,6 +125,7 @@ export async function fit(
     await fitGate(trainer, shape, recipe, trained, tokens.length, options);
     const gateSeconds = clock();
     const heldOutBits = await bitsOf(trainer, heldOut, tokens.length, options);
+    throwIfAborted(signal);
     onProgress?.({ phase: "files", done: 0, total: 1 });
     await trainer.once("quantise");
     const weights = writeTensors(weightsOf(trainer, shape));
@@ -126,8 +137,8 @@ export async function fit(
         ["model.safetensors", weights],
         ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
         ["README.md", encoder.encode(modelCard(shape, recipe, facts))],
-        ["kernel.scalar.wasm", kernels.scalar],
-        ["kernel.simd.wasm", kernels.simd],
+        ["kernel.scalar.wasm", scalar],
+        ["kernel.simd.wasm", simd],
       ]),
       shape,
       { ...recipe, trainTokens: tokens.length, trainBytes: bytes },
@@ -145,14 +156,14 @@ export async function fit(
     const report = { shape, recipe, trainTokens: tokens.length, trainBytes: bytes, heldOutBits, seconds };
     return { files, tokenizer, report };
   } finally {
-    trainer.stop();
+    await trainer.stop();
   }
 }
 
 function threadsOf(threads: number | undefined): number {
   if (threads === undefined) return typeof process === "undefined" ? 0 : 2;
   if (!Number.isInteger(threads) || threads < 0 || threads > 16) {
-    throw new SaffuError("INVALID_OPTION", `threads must be an integer in 0..16, got ${String(threads)}`);
+    throw new SaffuError("INVALID_OPTION", `threads must be an integer in 0..16, got ${shown(threads)}`);
   }
   return threads;
 }
@@ -184,6 +195,7 @@ async function encodeAll(
   }
   let tokens = new Uint16Array(1 << 16);
   let length = 0;
+  const pace = new Pace();
   for await (const piece of encodeStream(tokenizer, counted())) {
     while (length + piece.length > tokens.length) {
       const grown = new Uint16Array(tokens.length * 2);
@@ -192,8 +204,16 @@ async function encodeAll(
     }
     tokens.set(piece, length);
     length += piece.length;
+    if (pace.due()) await pace.rest(); // a chunk may be a whole library
+    throwIfAborted(signal);
   }
   return { tokens: tokens.subarray(0, length), bytes };
+}
+
+/** Lets timers, signals and input be served between two long pieces of work. @throws SaffuError ABORTED */
+async function turn(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  throwIfAborted(signal);
 }
 
 /** Runs steps [0, total) of an exported function in calls of bounded work. */
@@ -217,7 +237,10 @@ async function fitHeads(trainer: Trainer, shape: Shape, recipe: Recipe, tokens: 
   const batch = Math.min(recipe.heads.batch, tokens);
   await trainer.all("count", "thread", tokens);
   const positions = trainer.view(Float32Array, "POSITIONS", shape.heads * shape.block);
-  for (let i = 0; i < positions.length; ++i) positions[i] = decay ** (i % shape.block);
+  for (let i = 0, weight = 1; i < positions.length; ++i) {
+    weight = i % shape.block === 0 ? 1 : weight * decay; // not a power, whose last bits differ between engines
+    positions[i] = weight;
+  }
   await trainer.all("configureHeads", recipe.seed, batch, rate, mass, recipe.targets === "cipher" ? 1 : 0);
   await trainer.once("initialiseHeads");
   const steps = Math.ceil(tokens / batch) * passes;

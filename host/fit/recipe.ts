@@ -2,8 +2,8 @@
  * How a model is fitted: its shape by profile, and the settings of each step. Everything here is recorded in config.json, and the
  * same recipe over the same tokens gives the same bytes.
  */
-import { SaffuError } from "../errors.ts";
-import { type Shape, validateShape } from "../model/shape.ts";
+import { SaffuError, shown } from "../errors.ts";
+import { MAX_VOCABULARY, type Shape, validateShape } from "../model/shape.ts";
 
 /** The shipped shapes. */
 export type Profile = "nano" | "potato" | "base";
@@ -75,27 +75,26 @@ const PROFILES: Record<Profile, Shape> = {
  */
 export function shapeOf(options: RecipeOptions): Shape {
   const { profile = "potato" } = options;
-  if (!Object.hasOwn(PROFILES, profile)) {
-    throw new SaffuError(
-      "INVALID_OPTION",
-      `profile must be one of ${Object.keys(PROFILES).join(", ")}, got ${profile}`,
-    );
-  }
+  const profiles = Object.keys(PROFILES);
+  if (!profiles.includes(profile)) throw invalid("profile", `one of ${profiles.join(", ")}`, profile);
   const base = PROFILES[profile];
-  const vocabulary = options.vocabulary ?? base.vocabulary;
   // a label cipher has to name every token with one head's classes, so the plain form has one wide head
   const wide = options.targets === "cipher" && options.heads === undefined && options.classes === undefined;
-  const radial = options.radial ?? base.radial;
-  const shape = validateShape({
-    vocabulary,
-    bits: options.bits ?? vocabulary,
-    block: options.block ?? base.block,
-    heads: options.heads ?? (wide ? 1 : base.heads),
-    classes: options.classes ?? (wide ? base.heads * base.classes : base.classes),
-    radial,
-    orders: options.orders ?? (radial === 0 ? 0 : base.orders),
-    decoder: options.decoder ?? base.decoder,
-  });
+  const {
+    vocabulary = base.vocabulary,
+    bits = vocabulary,
+    block = base.block,
+    heads = wide ? 1 : base.heads,
+    classes = wide ? base.heads * base.classes : base.classes,
+    radial = base.radial,
+    orders = radial === 0 ? 0 : base.orders,
+    decoder = base.decoder,
+  } = options;
+  // the bytes are tokens of every tokenizer
+  if (Number.isInteger(vocabulary) && (vocabulary < 256 || vocabulary > MAX_VOCABULARY)) {
+    throw new SaffuError("INVALID_SHAPE", `vocabulary must be in 256..${MAX_VOCABULARY}, got ${vocabulary}`);
+  }
+  const shape = validateShape({ vocabulary, bits, block, heads, classes, radial, orders, decoder });
   if (options.targets === "cipher" && 2 ** shape.classes - 1 < vocabulary) {
     throw new SaffuError(
       "INVALID_SHAPE",
@@ -151,5 +150,5 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
 }
 
 function invalid(name: string, bound: string, found: unknown): SaffuError {
-  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${String(found)}`);
+  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
 }

@@ -2,6 +2,7 @@
  * The trainer module, run by one thread or several. Work is divided inside the module so that results do not depend on the
  * number of threads; here it is only started, awaited and stopped.
  */
+import { MOST_BYTES, PAGE } from "../compile/layout.ts";
 import { SaffuError } from "../errors.ts";
 
 /** What the trainer module exports: addresses of tensors, and functions that take and return numbers. */
@@ -10,13 +11,11 @@ type Exports = Record<string, WebAssembly.ExportValue>;
 /** A number for all threads alike, or the thread's own number or the number of threads. */
 export type Argument = number | "thread" | "threads";
 
-const PAGE = 65536;
-const MOST_PAGES = 65536;
-
 /** Runs an exported function on one thread. */
 interface Runner {
   run(name: string, values: number[]): Promise<void>;
-  stop(): void;
+  /** Resolves when the thread is gone, whatever it was at. */
+  stop(): Promise<void>;
 }
 
 /** A trainer with its memory. Use `await using`-style: call `stop()` when done, whatever happened. */
@@ -39,13 +38,8 @@ export class Trainer {
     const smallest = new WebAssembly.Memory({ initial: 1, maximum: 1, shared });
     const { exports } = await WebAssembly.instantiate(module, { env: { memory: smallest } });
     const bytes = numberOf(exports, "TOKENS") + 2 * tokens;
+    if (bytes > MOST_BYTES) throw outOfMemory(bytes);
     const pages = Math.ceil(bytes / PAGE);
-    if (pages > MOST_PAGES) {
-      throw new SaffuError(
-        "OUT_OF_MEMORY",
-        `fitting needs ${bytes} bytes of memory, at most ${MOST_PAGES * PAGE} can be`,
-      );
-    }
     let memory: WebAssembly.Memory;
     try {
       memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
@@ -54,10 +48,14 @@ export class Trainer {
         cause,
       });
     }
-    const runners = shared
-      ? await Promise.all(Array.from({ length: threads }, () => startWorker(module, memory)))
-      : [await startInline(module, memory)];
-    return new Trainer(exports, memory, runners);
+    if (!shared) return new Trainer(exports, memory, [await startInline(module, memory)]);
+    const starts = await Promise.allSettled(Array.from({ length: threads }, () => startWorker(module, memory)));
+    const runners = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+    const trainer = new Trainer(exports, memory, runners);
+    const failed = starts.find((start) => start.status === "rejected");
+    if (failed === undefined) return trainer;
+    await trainer.stop();
+    throw failed.reason;
   }
 
   /** An exported constant. */
@@ -88,13 +86,20 @@ export class Trainer {
     await this.runners[0]!.run(name, values);
   }
 
-  stop(): void {
-    for (const runner of this.runners) runner.stop();
+  /** Ends the threads, whatever they are at, and resolves when they are gone. */
+  async stop(): Promise<void> {
+    await Promise.all(this.runners.map((runner) => runner.stop()));
   }
 }
 
+/** What `bytes` of memory, more than addresses reach, are refused with. */
+export function outOfMemory(bytes: number): SaffuError {
+  return new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, at most ${MOST_BYTES} can be`);
+}
+
+/** An exported constant: addresses from 2^31 on come out of the module as negative numbers. */
 function numberOf(exports: Exports, name: string): number {
-  return (exports[name] as WebAssembly.Global).value as number;
+  return ((exports[name] as WebAssembly.Global).value as number) >>> 0;
 }
 
 /** In the calling thread; gives way to other work after each call. */
@@ -105,7 +110,7 @@ async function startInline(module: WebAssembly.Module, memory: WebAssembly.Memor
       (exports[name] as (...values: number[]) => void)(...values);
       await new Promise((resolve) => setTimeout(resolve));
     },
-    stop() {},
+    async stop() {},
   };
 }
 
@@ -122,7 +127,8 @@ parentPort.postMessage(null);
 
 async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Runner> {
   const { Worker } = await import("node:worker_threads");
-  const worker = new Worker(WORKER_PROGRAM, { eval: true, workerData: { module, memory } });
+  // without the flags of this process: `node --input-type=module -e` would have the worker's program be a module, too
+  const worker = new Worker(WORKER_PROGRAM, { eval: true, execArgv: [], workerData: { module, memory } });
   let settle: { resolve: () => void; reject: (cause: unknown) => void } | undefined;
   const answer = () =>
     new Promise<void>((resolve, reject) => {
@@ -137,8 +143,8 @@ async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memor
       worker.postMessage({ name, values });
       return done;
     },
-    stop() {
-      void worker.terminate();
+    async stop() {
+      await worker.terminate();
     },
   };
 }

@@ -1,0 +1,84 @@
+import {
+  BLOCK_U,
+  BLOCK_U_SCALE,
+  BLOCK_U0,
+  CIPHER,
+  CONTEXT,
+  DECODER_O,
+  DECODER_O_SCALE,
+  DECODER_O0,
+  END,
+  GATE,
+  GENERATOR,
+  HIDDEN,
+  HIDDEN_FIXED,
+  MATCHES,
+  ORDER_WEIGHTS,
+  PROBABILITIES,
+  RING,
+  TOTALS,
+  WEIGHTS,
+  WEIGHTS_END,
+} from "../memory";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, PARTS, RADIAL, V } from "../shape";
+
+let end: usize = 0;
+let misaligned = 0;
+let overlapping = 0;
+let wasted = 0;
+
+/** The next tensor of the layout: n elements of a size, in order of address. */
+function follows(at: usize, n: i32, size: i32): void {
+  if (at % 16 != 0) ++misaligned;
+  if (at < end) ++overlapping;
+  if (at >= end + 16) ++wasted;
+  end = at + <usize>(n * size);
+}
+
+/** Walks the tensors that the host writes, then those that the module keeps. */
+function walk(): void {
+  end = 16;
+  misaligned = 0;
+  overlapping = 0;
+  wasted = 0;
+  follows(CIPHER, BITS == V ? 0 : V * CIPHER_WIDTH, 2);
+  follows(BLOCK_U, FEATURES * M, 1);
+  follows(BLOCK_U_SCALE, FEATURES, 4);
+  follows(BLOCK_U0, M, 4);
+  follows(DECODER_O, V * M, 1);
+  follows(DECODER_O_SCALE, V, 4);
+  follows(DECODER_O0, V, 4);
+  follows(GATE, BUCKETS * PARTS, 4);
+  follows(WEIGHTS_END, 0, 1);
+  follows(CONTEXT, BLOCK, 2);
+  follows(RING, RADIAL, 2);
+  follows(GENERATOR, 4, 4);
+  follows(HIDDEN, M, 4);
+  follows(HIDDEN_FIXED, M, 2);
+  follows(TOTALS, ORDERS, 4);
+  follows(ORDER_WEIGHTS, ORDERS, 4);
+  follows(MATCHES, RADIAL, 4);
+  follows(WEIGHTS, V, 4);
+  follows(PROBABILITIES, V, 4);
+}
+
+describe("the device module's memory", () => {
+  beforeEach(walk);
+
+  test("leaves the null address free", () => {
+    expect(CIPHER).toBe(16);
+  });
+
+  test("has no tensor that reaches into the next", () => {
+    expect(overlapping).toBe(0);
+  });
+
+  test("has every tensor on a 16-byte boundary", () => {
+    expect(misaligned).toBe(0);
+  });
+
+  test("has tensors back to back, and ends with the last", () => {
+    expect(wasted).toBe(0);
+    expect(END).toBe(end);
+  });
+});

@@ -1,0 +1,256 @@
+/** What `fit` refuses before any work, and the recipe that follows from the amount of data. */
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { compileTrainer } from "../host/compile/compile.ts";
+import { trainerBytesNeeded } from "../host/compile/layout.ts";
+import { type FitOptions, fit, LEAST_TOKENS } from "../host/fit/fit.ts";
+import { type RecipeOptions, recipeOf, shapeOf } from "../host/fit/recipe.ts";
+import { Trainer } from "../host/fit/trainer.ts";
+import type { ErrorCode, SaffuError } from "../host/index.ts";
+import { type Shape, validateShape } from "../host/model/shape.ts";
+import { byteTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
+import { bytesOf } from "./fit-fixture.ts";
+import { refusal } from "./model-fixture.ts";
+
+/** Fits, and expects a refusal that comes before the text is asked for. */
+async function refused(options: unknown, code: ErrorCode, ...named: string[]): Promise<void> {
+  const text = vi.fn(() => [bytesOf("some text, never read. ".repeat(50))]);
+  const onProgress = vi.fn();
+  await expect(fit(text, { ...(options as FitOptions), onProgress })).rejects.toEqual(refusal(code, ...named));
+  expect(text).not.toHaveBeenCalled();
+  expect(onProgress).not.toHaveBeenCalled();
+}
+
+describe("an option is refused by its name and bound, before the text is asked for", () => {
+  const profiles = "nano, potato, base";
+  const REFUSED: [object, ErrorCode, string][] = [
+    [{ profile: "huge" }, "INVALID_OPTION", `profile must be one of ${profiles}, got "huge"`],
+    [{ profile: "toString" }, "INVALID_OPTION", `profile must be one of ${profiles}, got "toString"`],
+    [{ profile: ["nano"] }, "INVALID_OPTION", `profile must be one of ${profiles}, got of type object`],
+    [{ vocabulary: 248 }, "INVALID_SHAPE", "vocabulary must be in 256..65528, got 248"],
+    [{ vocabulary: -8 }, "INVALID_SHAPE", "vocabulary must be in 256..65528, got -8"],
+    [{ vocabulary: 65536 }, "INVALID_SHAPE", "vocabulary must be in 256..65528, got 65536"],
+    [{ vocabulary: 1020 }, "INVALID_SHAPE", "vocabulary must be a multiple of 8, got 1020"],
+    [{ vocabulary: Number.NaN }, "INVALID_SHAPE", "vocabulary must be an integer, got NaN"],
+    [{ vocabulary: "512" }, "INVALID_SHAPE", `vocabulary must be an integer, got "512"`],
+    [{ vocabulary: null }, "INVALID_SHAPE", "vocabulary must be an integer, got null"],
+    [{ bits: 0 }, "INVALID_SHAPE", "bits must be in 1..256, got 0"],
+    [{ bits: 257 }, "INVALID_SHAPE", "bits must be in 1..256, got 257"],
+    [{ bits: 8 }, "INVALID_SHAPE", "vocabulary 256 is larger than 8 bits can name (255 tokens)"],
+    [{ bits: 9, vocabulary: 512 }, "INVALID_SHAPE", "vocabulary 512 is larger than 9 bits can name (511 tokens)"],
+    [{ block: 0 }, "INVALID_SHAPE", "block must be in 1..16, got 0"],
+    [{ block: 17 }, "INVALID_SHAPE", "block must be in 1..16, got 17"],
+    [{ heads: 0 }, "INVALID_SHAPE", "heads must be in 1..4096, got 0"],
+    [{ heads: 1, classes: 4 }, "INVALID_SHAPE", "heads × classes must be a multiple of 8, got 1 × 4 = 4"],
+    [{ heads: 4096 }, "INVALID_SHAPE", "heads × classes must be at most 4096, got 32768"],
+    [{ classes: 6 }, "INVALID_SHAPE", "classes must be a multiple of 4, got 6"],
+    [{ radial: 100 }, "INVALID_SHAPE", "radial must be 0 or a power of two in 16..65536, got 100"],
+    [{ radial: Number.POSITIVE_INFINITY }, "INVALID_SHAPE", "radial must be an integer, got Infinity"],
+    [{ orders: 5 }, "INVALID_SHAPE", "orders must be in 1..4, got 5"],
+    [{ radial: 0, orders: 2 }, "INVALID_SHAPE", "orders must be 0 where radial is 0, got 2"],
+    [{ decoder: "linear" }, "INVALID_SHAPE", `decoder must be "softmax" or "mixture", got "linear"`],
+    [{ passes: -1 }, "INVALID_OPTION", "passes must be an integer in 0..100, got -1"],
+    [{ passes: 101 }, "INVALID_OPTION", "passes must be an integer in 0..100, got 101"],
+    [{ passes: 1.5 }, "INVALID_OPTION", "passes must be an integer in 0..100, got 1.5"],
+    [{ targets: "words" }, "INVALID_OPTION", `targets must be "responsibility" or "cipher", got "words"`],
+    [{ positions: "learned" }, "INVALID_OPTION", `positions must be "decay" or "newton", got "learned"`],
+    [{ seed: -1 }, "INVALID_OPTION", "seed must be an integer in 0..4294967295, got -1"],
+    [{ seed: 2 ** 32 }, "INVALID_OPTION", "seed must be an integer in 0..4294967295, got 4294967296"],
+    [{ threads: 17 }, "INVALID_OPTION", "threads must be an integer in 0..16, got 17"],
+    [{ threads: Number.NaN }, "INVALID_OPTION", "threads must be an integer in 0..16, got NaN"],
+    [{ flavour: "avx" }, "INVALID_OPTION", `flavour must be "simd" or "scalar", got "avx"`],
+    [
+      { targets: "cipher", heads: 2, classes: 8 },
+      "INVALID_SHAPE",
+      "vocabulary 256 is larger than a label cipher of 8 classes can name (255 tokens)",
+    ],
+  ];
+  test.each(REFUSED.map(([options, code, message]) => [message, code, options] as const))(
+    "%s",
+    async (message, code, options) => {
+      await refused({ profile: "nano", ...options }, code, message);
+    },
+  );
+
+  /** What each option of the nano profile may be, written down once more. */
+  const within = (least: number, most: number) => (value: unknown) =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+  const oneOf =
+    (...values: unknown[]) =>
+    (value: unknown) =>
+      values.includes(value);
+  const VALID: Record<string, (value: unknown) => boolean> = {
+    profile: oneOf("nano", "potato", "base"),
+    vocabulary: (value) => within(256, 65528)(value) && (value as number) % 8 === 0,
+    bits: within(9, 256), // 8 bits name 255 tokens
+    block: within(1, 16),
+    heads: within(1, 512), // of 8 classes, 4096 together
+    classes: (value) => within(4, 2048)(value) && (value as number) % 4 === 0, // of 2 heads
+    radial: oneOf(...Array.from({ length: 13 }, (_, i) => 2 ** (4 + i))), // 0 takes the orders away, too
+    orders: within(1, 4),
+    decoder: oneOf("softmax", "mixture"),
+    passes: within(0, 100),
+    targets: oneOf("responsibility", "cipher"),
+    positions: oneOf("decay", "newton"),
+    seed: within(0, 2 ** 32 - 1),
+    threads: within(0, 16),
+    flavour: oneOf("simd", "scalar"),
+  };
+
+  test("whatever stands in its place", async () => {
+    const near = [0, 1, 4, 8, 9, 16, 17, 100, 256, 512, 2048, 4096, 65528, 65536, 2 ** 32];
+    const value = fc.oneof(
+      fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true, withMap: true }),
+      fc.integer({ min: -2, max: 70_000 }),
+      fc.constantFrom(...near.flatMap((n) => [n, n - 1, n + 1, -n, n + 0.5, String(n), [n], BigInt(n)])),
+      fc.constantFrom<unknown>(null, Number.NaN, Symbol("saffu"), "nano", "cipher", "newton", "scalar", () => 1),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...Object.keys(VALID)), value, async (name, value) => {
+        const options = { profile: "nano", orders: 4, [name]: value };
+        if (value === undefined) return; // the default
+        if (VALID[name]!(value)) {
+          expect(() => recipeOf(options as RecipeOptions, 1000)).not.toThrow();
+          expect(() => shapeOf(options as RecipeOptions)).not.toThrow();
+        } else {
+          const code = /profile|passes|targets|positions|seed|threads|flavour/.test(name);
+          await refused(options, code ? "INVALID_OPTION" : "INVALID_SHAPE", name);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("undefined is the default", () => {
+    const undefinedOptions = Object.fromEntries(Object.keys(VALID).map((name) => [name, undefined]));
+    expect(shapeOf(undefinedOptions)).toEqual(shapeOf({ profile: "potato" }));
+    expect(recipeOf(undefinedOptions, 1000)).toEqual(recipeOf({ passes: 3, seed: 1 }, 1000));
+  });
+
+  test("a tokenizer whose size no shape can have is refused, too; another's size is what bits may be", async () => {
+    const of = (vocabularySize: number): Tokenizer =>
+      Object.assign(Object.create(byteTokenizer()), { vocabularySize, encode: () => new Uint16Array(15) });
+    await refused({ tokenizer: of(50257) }, "INVALID_SHAPE", "vocabulary must be a multiple of 8, got 50257");
+    await refused({ tokenizer: of(256), bits: 300 }, "INVALID_SHAPE", "bits must be in 1..256, got 300");
+    // 1,500 bits are more than the profile's vocabulary, but not than this tokenizer's
+    const wide = fit(() => [bytesOf("a")], { profile: "potato", tokenizer: of(2048), bits: 1500 });
+    await expect(wide).rejects.toEqual(refusal("INVALID_TEXT", "15 tokens"));
+  });
+});
+
+describe("a shape that does not fit the memory", () => {
+  // weights of at most 2^30 bytes in int8, so the shape itself stands; its sums in f32 are beyond 32-bit addresses
+  const WIDE = { vocabulary: 10240, heads: 512, classes: 8, block: 16, radial: 0, orders: 0 } as const;
+  const manyTokens: Tokenizer = Object.assign(Object.create(byteTokenizer()), { vocabularySize: WIDE.vocabulary });
+
+  test("is refused by the bytes it needs and the bytes there can be, before the text is asked for", async () => {
+    const bytes = trainerBytesNeeded(shapeOf(WIDE)) + 2 * LEAST_TOKENS;
+    // a sum that, cut to 32 bits, is a small and harmless number
+    expect(bytes).toBeGreaterThan(2 ** 32);
+    expect(bytes % 2 ** 32).toBeLessThan(2 ** 31);
+    for (const options of [WIDE, { ...WIDE, tokenizer: manyTokens }]) {
+      await refused(options, "OUT_OF_MEMORY", `${bytes} bytes`, "4294967296");
+    }
+    await refused({ ...WIDE, vocabulary: 65528 }, "INVALID_SHAPE", "at most 1073741824");
+  });
+
+  const SHAPES: [string, Partial<Shape>][] = [
+    ["one-hot with self-attention", { radial: 64, orders: 3 }],
+    ["ciphered inputs", { bits: 20, block: 3, heads: 3, classes: 8 }],
+    ["odd sizes", { vocabulary: 264, bits: 264, heads: 5, classes: 8, radial: 16, orders: 1 }],
+  ];
+  test.each(SHAPES)("the bytes are those of the module: %s", async (_what, changes) => {
+    const shape = validateShape({
+      ...{ vocabulary: 256, bits: 256, block: 2, heads: 2, classes: 4, radial: 0, orders: 0, decoder: "softmax" },
+      ...changes,
+    });
+    const trainer = await Trainer.start(await compileTrainer(shape, "scalar", false), 100, 0);
+    expect(trainerBytesNeeded(shape)).toBe(trainer.constant("TOKENS"));
+  });
+
+  /** A module that exports the constant TOKENS = 2^31, an address that reads as a negative number. */
+  const HIGH = Uint8Array.of(
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // magic, version
+    ...[6, 10, 1, 0x7f, 0, 0x41, 0x80, 0x80, 0x80, 0x80, 0x78, 0x0b], // global: i32.const −2^31
+    ...[7, 10, 1, 6, ...bytesOf("TOKENS"), 3, 0], // export
+  );
+
+  test("addresses above 2^31 are addresses", async () => {
+    const trainer = await Trainer.start(HIGH, 10, 0);
+    expect(trainer.constant("TOKENS")).toBe(2 ** 31);
+    trainer.view(Uint16Array, "TOKENS", 10).set([1, 2, 3]);
+    expect(trainer.view(Uint16Array, "TOKENS", 2)).toEqual(Uint16Array.of(1, 2));
+  });
+
+  test("tokens that do not fit behind the tensors are refused", async () => {
+    await expect(Trainer.start(HIGH, 2 ** 30 + 1, 0)).rejects.toEqual(
+      refusal("OUT_OF_MEMORY", `${2 ** 32 + 2} bytes`, "4294967296"),
+    );
+  });
+
+  test("memory that the runtime refuses is a typed error with the runtime's as its cause", async () => {
+    const refuses = new RangeError("could not allocate memory");
+    const { Memory } = WebAssembly;
+    class Refusing extends Memory {
+      constructor(descriptor: WebAssembly.MemoryDescriptor) {
+        if (descriptor.initial > 1) throw refuses;
+        super(descriptor);
+      }
+    }
+    const spy = vi.spyOn(WebAssembly, "Memory").mockImplementation(Refusing as never);
+    const error = await Trainer.start(HIGH, 10, 0).catch((cause: unknown) => cause);
+    spy.mockRestore();
+    expect(error).toEqual(refusal("OUT_OF_MEMORY", `${2 ** 31 + 20} bytes`));
+    expect((error as SaffuError).cause).toBe(refuses);
+  });
+});
+
+describe("the recipe's rule", () => {
+  const settings = (tokens: number) => {
+    const { decoderMass, hiddenMass, decoderStep, hiddenStep } = recipeOf({}, tokens).residual;
+    return { masses: [decoderMass, hiddenMass], steps: [decoderStep, hiddenStep] };
+  };
+
+  test("masses fall and steps grow with the tokens, all the way from 20,000 to 2 million", () => {
+    const tokens = fc.oneof(fc.integer({ min: LEAST_TOKENS, max: 4_000_000 }), fc.integer({ min: 1000, max: 300_000 }));
+    fc.assert(
+      fc.property(tokens, fc.double({ min: 1, max: 8, noNaN: true }), (fewer, times) => {
+        const more = Math.ceil(fewer * times);
+        const [small, large] = [settings(fewer), settings(more)];
+        // three digits are kept: over a tenth more tokens, something shows
+        const shows = fewer >= 20_000 && more <= 2_000_000 && times >= 1.1;
+        for (const i of [0, 1]) {
+          expect(large.masses[i]!).toBeLessThanOrEqual(small.masses[i]!);
+          expect(large.steps[i]!).toBeGreaterThanOrEqual(small.steps[i]!);
+          if (shows) expect(large.masses[i]!).toBeLessThan(small.masses[i]!);
+          if (shows) expect(large.steps[i]!).toBeGreaterThan(small.steps[i]!);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("is even on a logarithmic scale, and flat outside", () => {
+    const few = { masses: [100, 20], steps: [1, 0.6] };
+    const many = { masses: [20, 5], steps: [2, 1] };
+    for (const tokens of [LEAST_TOKENS, 1000, 20_000]) expect(settings(tokens)).toEqual(few);
+    for (const tokens of [2_000_000, 2_000_001, 1e9]) expect(settings(tokens)).toEqual(many);
+    // half-way: the geometric means
+    expect(settings(200_000)).toEqual({ masses: [44.7, 10], steps: [1.41, 0.775] });
+  });
+
+  test("batches, passes and the gate's tokens stay within what the trainer holds", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: LEAST_TOKENS, max: 20_000_000 }), (tokens) => {
+        const { residual, gate, heads } = recipeOf({}, tokens);
+        expect(residual.batch).toBeLessThanOrEqual(2048); // BATCH of assembly/trainer-memory.ts
+        expect(gate.tokens).toBeLessThanOrEqual(Math.min(65536, tokens / 20)); // GATE_TOKENS there
+        expect(gate.tokens).toBeGreaterThan(Math.min(65536, tokens / 20) - 1);
+        expect([residual.passes, heads.passes]).toEqual(tokens < 200_000 ? [3, 3] : [2, 1]);
+        // cipher targets are fixed: one full pass solves them
+        const cipher = recipeOf({ targets: "cipher", passes: 0 }, tokens);
+        expect([cipher.heads.passes, cipher.heads.batch, cipher.residual.passes]).toEqual([1, tokens, 0]);
+      }),
+    );
+  });
+});
