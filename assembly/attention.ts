@@ -17,8 +17,9 @@ export function gateBucket(totals: usize /* (ORDERS) i32 */): i32 {
  * @param gate (BUCKETS, PARTS) f32, rows of unit sum
  * @param scratch (ORDERS) f32
  * @param probabilities (V) f32, the stack's in, the mixture out
+ * @returns what the stack's own probabilities were multiplied by
  */
-export function attend(matches: usize, n: i32, totals: usize, gate: usize, scratch: usize, probabilities: usize): void {
+export function attend(matches: usize, n: i32, totals: usize, gate: usize, scratch: usize, probabilities: usize): f32 {
   const row = gate + ((gateBucket(totals) * PARTS) << 2);
   let rest = load<f32>(row);
   let weight: f32 = 0; // of a match of order o: it counts for every order up to its own
@@ -35,6 +36,7 @@ export function attend(matches: usize, n: i32, totals: usize, gate: usize, scrat
     const at = probabilities + ((match & 0xffff) << 2);
     store<f32>(at, load<f32>(at) + load<f32>(scratch + (((match >> 16) - 1) << 2)));
   }
+  return rest;
 }
 
 /**
@@ -69,7 +71,7 @@ export function partLikelihoods(
 
 /**
  * Solves the gate: the explicit solution with K = 1, each bucket's mean responsibility with one pseudo-count a part, repeated
- * (each sweep is an EM step, so the likelihood of the slice never falls).
+ * (each sweep is an EM step: the likelihood of the slice, times that of the pseudo-counts, never falls).
  *
  * @param likelihoods (n, PARTS) f32
  * @param buckets (n) u8

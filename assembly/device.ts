@@ -1,7 +1,8 @@
 // The device module: one model of one shape. The host writes weights at the exported addresses, calls reset, then feeds tokens.
 // No imports, no start function, no growth; every call is bounded by the shape.
 import { attend } from "./attention";
-import { findMatches } from "./comparisons";
+import { findMatches, recallMatches } from "./comparisons";
+import { correctRow } from "./correction";
 import { decode, quantiseHidden } from "./decoder";
 import { feedForward } from "./feedforward";
 import { log } from "./math";
@@ -11,66 +12,103 @@ import {
   BLOCK_U0,
   CIPHER,
   CONTEXT,
+  CORRECTED_O,
+  CORRECTED_O_SCALE,
   DECODER_O,
   DECODER_O_SCALE,
   DECODER_O0,
+  EXPECTED,
   GATE,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
   MATCHES,
+  OBSERVED,
+  OBSERVED_TOKENS,
   ORDER_WEIGHTS,
   PROBABILITIES,
+  RECALLED,
+  RECALLED_LENGTH,
   RING,
+  SAMPLE_ROWS,
+  SAMPLE_WEIGHTS,
   TOTALS,
   WEIGHTS,
 } from "./memory";
 import { seedGenerator } from "./random";
 import { draw } from "./sampling";
-import { BLOCK, CLASSES, HEADS, RADIAL, V } from "./shape";
+import { BLOCK, CLASSES, DECODER, HEADS, LEARNING, M, RADIAL, RECALL, V } from "./shape";
 import { softmax } from "./softmax";
+import { addToken, mergeSums, sampleRows, weigh } from "./statistics";
 
 export {
   BLOCK_U,
   BLOCK_U_SCALE,
   BLOCK_U0,
   CIPHER,
+  CORRECTED_O,
+  CORRECTED_O_SCALE,
   DECODER_O,
   DECODER_O_SCALE,
   DECODER_O0,
   END,
+  EXPECTED,
   GATE,
+  OBSERVED,
+  OBSERVED_TOKENS,
   PROBABILITIES,
+  RECALLED,
+  RECALLED_LENGTH,
   RING,
 } from "./memory";
+export { RECALL } from "./shape";
 
 const LOG2E: f32 = 1.44269504088896341;
 /** Surprisal is capped where a probability is no longer a normal number, at about 126 bits. */
 const LEAST: f32 = 1.1754944e-38;
 
 let newest: u32 = 0; // place in the ring of the latest token
+let place: u32 = 0; // tokens since the context was empty
 let predicted: bool = false; // whether PROBABILITIES belongs to the present context
+let corrected: bool = false; // whether predictions are made with the correction's rows
 
-/** Forgets the context: block and ring are empty afterwards. The generator keeps its place. */
+/** Empties the context: block and ring. The generator keeps its place, statistics and correction stay. */
 export function reset(): void {
-  memory.fill(CONTEXT, 0xff, BLOCK * 2);
   if (RADIAL > 0) memory.fill(RING, 0xff, RADIAL * 2);
   newest = RADIAL - 1;
+  memory.fill(CONTEXT, 0xff, BLOCK * 2);
+  place = 0;
   predicted = false;
 }
+
 
 /** Fills PROBABILITIES, (V) f32 of unit sum, for the token that comes next. */
 export function predict(): void {
   if (predicted) return;
+  predictStack(corrected);
+  attendTo(true);
+  predicted = true;
+}
+
+/** PROBABILITIES ← the stack alone, of the base or with its correction. */
+function predictStack(withCorrection: bool): void {
   feedForward(CONTEXT, CIPHER, BLOCK_U, BLOCK_U_SCALE, BLOCK_U0, HIDDEN);
   for (let head: usize = 0; head < <usize>HEADS; ++head) softmax(HIDDEN + ((head * CLASSES) << 2), CLASSES);
   quantiseHidden(HIDDEN, HIDDEN_FIXED);
-  decode(HIDDEN_FIXED, DECODER_O, DECODER_O_SCALE, DECODER_O0, PROBABILITIES);
-  if (RADIAL > 0) {
-    const found = findMatches(RING, newest, MATCHES, TOTALS);
-    if (found > 0) attend(MATCHES, found, TOTALS, GATE, ORDER_WEIGHTS, PROBABILITIES);
+  const o = LEARNING > 0 && withCorrection ? CORRECTED_O : DECODER_O;
+  const scale = LEARNING > 0 && withCorrection ? CORRECTED_O_SCALE : DECODER_O_SCALE;
+  decode(HIDDEN_FIXED, o, scale, DECODER_O0, PROBABILITIES);
+}
+
+/** PROBABILITIES ← their mixture with what followed earlier; returns the weight that the stack keeps. */
+function attendTo(recall: bool): f32 {
+  if (RADIAL == 0) return 1;
+  let found = findMatches(RING, newest, MATCHES, TOTALS);
+  if (RECALL > 0 && recall) {
+    const length = min<i32>(RECALL, load<i32>(RECALLED_LENGTH));
+    found = recallMatches(RECALLED, length, RING, newest, found, MATCHES, TOTALS);
   }
-  predicted = true;
+  return found > 0 ? attend(MATCHES, found, TOTALS, GATE, ORDER_WEIGHTS, PROBABILITIES) : 1;
 }
 
 /** Appends a token to the context without predicting it. 0, or -1 and no change where token ≥ V. */
@@ -82,6 +120,7 @@ export function append(token: u32): i32 {
     newest = (newest + 1) & (RADIAL - 1);
     store<u16>(RING + (newest << 1), <u16>token);
   }
+  ++place;
   predicted = false;
   return 0;
 }
@@ -90,9 +129,13 @@ export function append(token: u32): i32 {
 export function feed(token: u32): f32 {
   if (token >= <u32>V) return -1;
   predict();
-  const surprisal = -log(max<f32>(LEAST, load<f32>(PROBABILITIES + (token << 2)))) * LOG2E;
+  const surprisal = surprisalOf(load<f32>(PROBABILITIES + (token << 2)));
   append(token);
-  return max<f32>(0, surprisal);
+  return surprisal;
+}
+
+function surprisalOf(p: f32): f32 {
+  return max<f32>(0, -log(max<f32>(LEAST, p)) * LOG2E);
 }
 
 /** Seeds the generator of `sample`. */
@@ -104,4 +147,89 @@ export function seed(value: u32): void {
 export function sample(temperature: f32, topK: u32, topP: f32): i32 {
   predict();
   return draw(PROBABILITIES, GENERATOR, temperature, topK, topP, WEIGHTS);
+}
+
+/**
+ * Adds `token`, after what came since `reset`, to the statistics, and appends it. A piece of text is what stands between a reset
+ * and the next: its sums depend on nothing else.
+ *
+ * @returns surprisal in bits under the base; -1 where token ≥ V, -2 where a sum would pass 2^32 − 1, -4 in a module that does not
+ * learn: then nothing has changed
+ */
+export function observe(token: u32): f32 {
+  return learn(token, 1);
+}
+
+/**
+ * Takes away what `observe` added: the same piece from the same reset, token by token.
+ *
+ * @returns as observe; -3 where a sum would fall below 0, as the piece was never observed: then this call has changed nothing
+ */
+export function forget(token: u32): f32 {
+  return learn(token, -1);
+}
+
+function learn(token: u32, add: i32): f32 {
+  if (LEARNING == 0) return -4;
+  if (token >= <u32>V) return -1;
+  predictStack(false);
+  predicted = false; // with a correction, PROBABILITIES are not those of predict
+  const rows = sampleRows(PROBABILITIES, place, SAMPLE_ROWS);
+  const at = PROBABILITIES + (token << 2);
+  const stack = load<f32>(at);
+  const rest = attendTo(false); // a piece is closed: what was observed before it has no say
+  const p = load<f32>(at);
+  weigh(HIDDEN, p > 0 ? min<f32>(1, (rest * stack) / p) : 0, SAMPLE_WEIGHTS);
+  const tokens = load<u32>(OBSERVED_TOKENS);
+  const bound: u32 = add > 0 ? 0xffffffff : 0;
+  if (tokens == bound || !addToken(token, SAMPLE_WEIGHTS, SAMPLE_ROWS, rows, add, OBSERVED, EXPECTED)) {
+    return add > 0 ? -2 : -3;
+  }
+  store<u32>(OBSERVED_TOKENS, tokens + add);
+  append(token);
+  return surprisalOf(p);
+}
+
+/**
+ * Adds V sums of another device, staged as u32 in PROBABILITIES, to row `row` of the statistics seen as (2·M, V): one row after
+ * the other is OBSERVED, then EXPECTED. The count of tokens is added by the host. Call it for all rows without `commit` first.
+ *
+ * @returns 0; -1 where row ≥ 2·M, -2 where a sum would pass 2^32 − 1, -4 in a module that does not learn: nothing has changed
+ */
+export function merge(row: u32, commit: i32): i32 {
+  if (LEARNING == 0) return -4;
+  if (row >= 2 * M) return -1;
+  predicted = false;
+  return mergeSums(PROBABILITIES, V, OBSERVED + ((row * V) << 2), commit != 0) ? 0 : -2;
+}
+
+/**
+ * Solves rows [from, to) of the correction from the statistics as they stand. With no token observed they are the base's.
+ *
+ * @param mass α > 0; @param step s ≥ 0
+ * @returns 0; -1 where the rows are not within 0..V or an option is out of range, -4 in a module that does not learn, or whose
+ * decoder is the mixture, which has no residual solve
+ */
+export function refit(from: u32, to: u32, mass: f32, step: f32): i32 {
+  if (LEARNING == 0 || DECODER != 0) return -4;
+  if (from > to || to > <u32>V || !(mass > 0 && mass < Infinity) || !(step >= 0 && step < Infinity)) return -1;
+  const tokens = max<u32>(1, load<u32>(OBSERVED_TOKENS));
+  for (let v = from; v < to; ++v) {
+    const row = v * M;
+    const scale = load<f32>(DECODER_O_SCALE + (v << 2));
+    const sums = row << 2;
+    const out = CORRECTED_O + row;
+    const outScale = correctRow(OBSERVED + sums, EXPECTED + sums, tokens, mass, step, DECODER_O + row, scale, HIDDEN, out);
+    store<f32>(CORRECTED_O_SCALE + (v << 2), outScale);
+  }
+  predicted = false;
+  return 0;
+}
+
+/** Predicts with the correction's rows from now on, or (0) with the base's, which are as they were. 0, or -4. */
+export function correct(on: i32): i32 {
+  if (LEARNING == 0) return -4;
+  corrected = on != 0;
+  predicted = false;
+  return 0;
 }

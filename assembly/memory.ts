@@ -1,6 +1,7 @@
 // Where each tensor of the device module stands: laid out by hand, back to back, each on a 16-byte boundary, so that the module
 // needs no allocator, no start function and no growth. host/compile/layout.ts computes the same total; a test compares them.
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, PARTS, RADIAL, V } from "./shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, LEARNING, M, ORDERS, PARTS, RADIAL, RECALL, V } from "./shape";
+import { SAMPLES } from "./statistics";
 
 /** First address: the page's first bytes stay unused, so that no tensor stands at the null address. */
 const BASE: usize = 16;
@@ -29,4 +30,19 @@ export const ORDER_WEIGHTS: usize = (TOTALS + ORDERS * 4 + 15) & ~15; // (ORDERS
 export const MATCHES: usize = (ORDER_WEIGHTS + ORDERS * 4 + 15) & ~15; // (R) u32
 export const WEIGHTS: usize = (MATCHES + RADIAL * 4 + 15) & ~15; // (V) f32, of sampling
 export const PROBABILITIES: usize = WEIGHTS + V * 4; // (V) f32
-export const END: usize = PROBABILITIES + V * 4;
+export const SAMPLE_WEIGHTS: usize = PROBABILITIES + V * 4; // (M) u32; from here on absent without learning
+export const SAMPLE_ROWS: usize = (SAMPLE_WEIGHTS + LEARNING * M * 4 + 15) & ~15; // (SAMPLES) u32
+
+// statistics, contiguous: what a host stores and loads as one piece
+export const OBSERVED: usize = SAMPLE_ROWS + LEARNING * SAMPLES * 4; // (V, M) u32
+export const EXPECTED: usize = OBSERVED + LEARNING * V * M * 4; // (V, M) u32
+export const OBSERVED_TOKENS: usize = EXPECTED + LEARNING * V * M * 4; // u32, tokens in the sums
+
+// what was observed last: written by the host, or by the firmware
+export const RECALLED: usize = OBSERVED_TOKENS + LEARNING * 16; // (RECALL) u16, oldest first; ABSENT between texts
+export const RECALLED_LENGTH: usize = RECALLED + RECALL * 2; // u32, tokens in it
+
+// correction
+export const CORRECTED_O: usize = RECALLED_LENGTH + (RECALL > 0 ? 16 : 0); // (V, M) i8
+export const CORRECTED_O_SCALE: usize = CORRECTED_O + LEARNING * V * M; // (V) f32
+export const END: usize = CORRECTED_O_SCALE + LEARNING * V * 4;

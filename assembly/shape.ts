@@ -19,6 +19,10 @@ export const RADIAL: i32 = SHAPE_RADIAL;
 export const ORDERS: i32 = SHAPE_ORDERS;
 /** 0: softmax(h O + o0), the paper's; 1: h P with P row-stochastic, ours. */
 export const DECODER: i32 = SHAPE_DECODER;
+/** 1: the module learns (statistics, correction); 0: it has neither the code nor the memory. */
+export const LEARNING: i32 = SHAPE_LEARNING;
+/** Tokens of other texts that self-attention sees beside the ring, a multiple of 8; 0 = none. */
+export const RECALL: i32 = SHAPE_RECALL;
 
 /** M = H·m: width of the hidden state, a multiple of 8. */
 export const M: i32 = HEADS * CLASSES;

@@ -2,12 +2,13 @@
 import type { ModelFiles } from "./model/config.ts";
 import { webReader } from "./model/directory-web.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
-import { memoryReader } from "./model/read.ts";
+import { memorySource } from "./model/read.ts";
 
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./model/config.ts";
 export type { Flavour } from "./model/kernel.ts";
-export type { LoadOptions, Model, ModelInfo, Score, StreamOptions, Totals } from "./model/model.ts";
+export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./model/learner.ts";
+export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export type { Shape } from "./model/shape.ts";
 export { chunksOf, surprisalStream, textStream } from "./stream/web.ts";
@@ -20,6 +21,6 @@ export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "
  * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
-  if (source instanceof Map) return Model.read(memoryReader(source), options);
-  return Model.read(webReader(new URL(source as string | URL, globalThis.location?.href)), options);
+  if (source instanceof Map) return Model.read(memorySource(source), options);
+  return Model.read({ readFile: webReader(new URL(source as string | URL, globalThis.location?.href)) }, options);
 }

@@ -27,6 +27,12 @@ export type ErrorCode =
   | "TOKENIZER_INVALID"
   /** A token id at or above the vocabulary size. */
   | "TOKEN_OUT_OF_RANGE"
+  /** Statistics that were gathered under another base model. */
+  | "STATISTICS_MISMATCH"
+  /** A sum of the statistics is at its capacity: nothing has been added. */
+  | "STATISTICS_FULL"
+  /** A text to forget that was never observed: nothing has been taken away. */
+  | "NOT_OBSERVED"
   /** A directory or file that cannot be written. */
   | "UNWRITABLE"
   /** A shape or input that needs more memory than there is. */

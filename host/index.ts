@@ -1,5 +1,5 @@
 /**
- * saffu under Node: load, generate, score, fit, save.
+ * saffu under Node: load, generate, score, fit, observe, forget, merge, refit, save.
  *
  * ```ts
  * import { fit, load, save } from "saffu";
@@ -10,10 +10,10 @@
  */
 import { fileURLToPath } from "node:url";
 import type { ModelFiles } from "./model/config.ts";
-import { directoryReader, writeDirectory } from "./model/directory-node.ts";
 import { webReader } from "./model/directory-web.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
-import { memoryReader } from "./model/read.ts";
+import { memorySource } from "./model/read.ts";
+import { directorySource, NODE } from "./refit/platform.ts";
 
 export { bytesNeeded } from "./compile/layout.ts";
 export { type ErrorCode, SaffuError } from "./errors.ts";
@@ -22,7 +22,8 @@ export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./model/config.ts";
 export { writeDirectory as save } from "./model/directory-node.ts";
 export type { Flavour } from "./model/kernel.ts";
-export type { LoadOptions, Model, ModelInfo, Score, StreamOptions, Totals } from "./model/model.ts";
+export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./model/learner.ts";
+export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export { parameters, type Shape, validateShape } from "./model/shape.ts";
 export { chunksOf, surprisalStream, textStream } from "./stream/web.ts";
@@ -36,12 +37,8 @@ export { trainTokenizer } from "./tokenizer/train.ts";
  * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
+  if (source instanceof Map) return Model.read(memorySource(source), options, NODE);
   const text = String(source);
-  const readFile =
-    source instanceof Map
-      ? memoryReader(source)
-      : /^https?:/.test(text)
-        ? webReader(new URL(text))
-        : directoryReader(text.startsWith("file:") ? fileURLToPath(text) : text);
-  return Model.read(readFile, options, writeDirectory);
+  if (/^https?:/.test(text)) return Model.read({ readFile: webReader(new URL(text)) }, options, NODE);
+  return Model.read(directorySource(text.startsWith("file:") ? fileURLToPath(text) : text), options, NODE);
 }

@@ -16,9 +16,21 @@ const STAGES = [
   { name: "formatting, lint", command: bin("@biomejs/biome/bin/biome", "check", ".") },
   {
     name: "import directions",
-    command: bin("dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.cjs", "host", "tools"),
+    command: bin(
+      "dependency-cruiser/bin/dependency-cruise.mjs",
+      "--config",
+      ".dependency-cruiser.cjs",
+      "host",
+      "tools",
+    ),
   },
-  { name: "kernels (as-pect)", command: bin("@as-pect/cli/bin/asp.js", "--summary"), count: countAspect },
+  ...["as-pect.asconfig.json", "assembly/__tests__/simd.asconfig.json", "assembly/__tests__/one-hot.asconfig.json"].map(
+    (config) => ({
+      name: `kernels, ${config}`,
+      command: bin("@as-pect/cli/bin/asp.js", "--summary", "--as-config", config),
+      count: countAspect,
+    }),
+  ),
   {
     name: "host (vitest)",
     command: bin("vitest/vitest.mjs", "run", "--reporter=default", "--reporter=json", `--outputFile=${vitestReport}`),

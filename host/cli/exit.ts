@@ -15,6 +15,9 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   INVALID_TEXT: 4,
   UNWRITABLE: 5,
   UNSUPPORTED: 6,
+  STATISTICS_MISMATCH: 7,
+  STATISTICS_FULL: 7,
+  NOT_OBSERVED: 7,
   ABORTED: 130,
 };
 const TERMINATED = 143;
@@ -22,10 +25,11 @@ const TERMINATED = 143;
 /** The part of every --help that says how a command ends. */
 export const EXIT_HELP = `
 Exit codes:
-  0 done            3 bad model files   6 not supported here
-  1 unexpected      4 bad input text    130 interrupted (Ctrl-C)
-  2 bad option,     5 cannot write      143 terminated
-    shape or size
+  0 done            4 bad input text       130 interrupted (Ctrl-C)
+  1 unexpected      5 cannot write         143 terminated
+  2 bad option,     6 not supported here
+    shape or size   7 statistics refused: another base, full,
+  3 bad model files   or a text that was never observed
 An error is one line on standard error, "saffu: CODE: message"; with --json it is {"error":{"code","message"}}.`;
 
 /** Prints the line of an error and returns the exit code. */

@@ -74,6 +74,58 @@ program
   .addHelpText("after", "\nExample:\n  saffu info models/potato-en --json")
   .action(async (directory, options) => (await import("./info.ts")).run(directory, options));
 
+const pieces = "files, each a piece of its own; - is standard input";
+
+program
+  .command("observe")
+  .description("learn TEXT: add it to the statistics of DIR, which changes in place")
+  .argument("<dir>", "model directory")
+  .argument("<text...>", pieces)
+  .option("--json", "print what was added as JSON")
+  .addHelpText("after", "\nPredictions change with the next refit.\n\nExample:\n  saffu observe models/mine notes.txt")
+  .action(async (directory, texts, options) => (await import("./learn.ts")).run("observe", directory, texts, options));
+
+program
+  .command("forget")
+  .description("take TEXT, observed before, out of the statistics of DIR again, to the last bit")
+  .argument("<dir>", "model directory")
+  .argument("<text...>", pieces)
+  .option("--json", "print what was taken away as JSON")
+  .addHelpText("after", "\nExample:\n  saffu forget models/mine notes.txt")
+  .action(async (directory, texts, options) => (await import("./learn.ts")).run("forget", directory, texts, options));
+
+program
+  .command("merge")
+  .description("add the statistics of other devices to those of DIR")
+  .argument("<dir>", "model directory")
+  .argument("<statistics...>", "statistics files, or model directories that hold one, over the same base")
+  .requiredOption("--out <dir>", "directory to write; may be DIR")
+  .option("--json", "print the sums' count and digest as JSON")
+  .addHelpText("after", "\nExample:\n  saffu merge models/mine kitchen.safetensors cellar.safetensors --out models/all")
+  .action(async (directory, files, options) => (await import("./merge.ts")).run(directory, files, options));
+
+program
+  .command("refit")
+  .description("solve a correction of DIR from what it has observed; the base stays as it is")
+  .argument("<dir>", "model directory")
+  .requiredOption("--out <dir>", "directory to write; may be DIR")
+  .option("--scope <name>", "decoder: from the statistics; all: every layer, from the recent tokens (default: decoder)")
+  .option("--mass <n>", "pseudo-tokens that the base counts for (default: 3000)", parse.number)
+  .option("--step <n>", "step of the residual solve, 0 to 4 (default: 1)", parse.number)
+  .option("--search", "choose the step on the tail of the newest piece, held out")
+  .option("--json", "print the report as JSON")
+  .addHelpText("after", "\nExample:\n  saffu refit models/mine --out models/mine")
+  .action(async (directory, options) => (await import("./refit.ts")).run(directory, options));
+
+program
+  .command("stats")
+  .description("what DIR has observed: digests, tokens, bytes")
+  .argument("<dir>", "model directory")
+  .option("--export <file>", "write the statistics to a new file, to be merged elsewhere")
+  .option("--json", "print as JSON")
+  .addHelpText("after", "\nExample:\n  saffu stats models/mine --json")
+  .action(async (directory, options) => (await import("./stats.ts")).run(directory, options));
+
 // a reader that has seen enough (head, less) is not an error
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
   if (cause.code === "EPIPE") process.exit(0);

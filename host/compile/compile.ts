@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { SaffuError } from "../errors.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { cipherWidth, type Shape } from "../model/shape.ts";
-import { bytesNeeded, PAGE } from "./layout.ts";
+import { bytesNeeded, type ModuleOptions, moduleOptions, PAGE } from "./layout.ts";
 
 const MEMORY_PAGES_LIMIT = 65536;
 
@@ -17,15 +17,15 @@ const MEMORY_PAGES_LIMIT = 65536;
  *
  * @throws SaffuError OUT_OF_MEMORY where the shape needs more than WebAssembly can address
  */
-export async function compileDevice(shape: Shape, flavour: Flavour): Promise<Uint8Array> {
-  const pages = Math.ceil(bytesNeeded(shape) / PAGE);
+export async function compileDevice(shape: Shape, flavour: Flavour, options: ModuleOptions = {}): Promise<Uint8Array> {
+  const pages = Math.ceil(bytesNeeded(shape, options) / PAGE);
   if (pages > MEMORY_PAGES_LIMIT) {
     throw new SaffuError(
       "OUT_OF_MEMORY",
       `the shape needs ${pages} pages of memory, at most ${MEMORY_PAGES_LIMIT} exist`,
     );
   }
-  return compile("device", shape, [
+  return compile("device", shape, options, [
     ...features(flavour),
     "--optimizeLevel=3",
     "--shrinkLevel=1",
@@ -37,7 +37,7 @@ export async function compileDevice(shape: Shape, flavour: Flavour): Promise<Uin
 
 /** The trainer module of `shape`; it imports its memory as `env.memory`, shared where `threads`. */
 export async function compileTrainer(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
-  return compile("trainer", shape, [
+  return compile("trainer", shape, { learning: false, recall: 0 }, [
     ...features(flavour),
     ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
     "--optimizeLevel=3",
@@ -53,7 +53,7 @@ function features(flavour: Flavour): string[] {
   return flavour === "simd" ? ["--enable=simd"] : [off];
 }
 
-async function compile(entry: string, shape: Shape, options: string[]): Promise<Uint8Array> {
+async function compile(entry: string, shape: Shape, module: ModuleOptions, options: string[]): Promise<Uint8Array> {
   const { main } = await compiler();
   const sources = sourceDirectory();
   const output: { bytes?: Uint8Array } = {};
@@ -64,7 +64,7 @@ async function compile(entry: string, shape: Shape, options: string[]): Promise<
       "--runtime=stub",
       "--noAssert",
       "--use=abort=",
-      ...shapeConstants(shape).flatMap((constant) => ["--use", constant]),
+      ...shapeConstants(shape, module).flatMap((constant) => ["--use", constant]),
       ...options,
     ],
     {
@@ -99,7 +99,8 @@ async function compiler(): Promise<typeof import("assemblyscript/asc")> {
 }
 
 /** assembly/shape.ts names its sizes; each is set here as an integer constant. */
-export function shapeConstants(shape: Shape): string[] {
+export function shapeConstants(shape: Shape, options: ModuleOptions = {}): string[] {
+  const { learning, recall } = moduleOptions(shape, options);
   return Object.entries({
     SHAPE_VOCABULARY: shape.vocabulary,
     SHAPE_BITS: shape.bits,
@@ -110,6 +111,8 @@ export function shapeConstants(shape: Shape): string[] {
     SHAPE_RADIAL: shape.radial,
     SHAPE_ORDERS: shape.orders,
     SHAPE_DECODER: shape.decoder === "softmax" ? 0 : 1,
+    SHAPE_LEARNING: learning ? 1 : 0,
+    SHAPE_RECALL: recall,
   }).map(([name, value]) => `${name}=${value}`);
 }
 

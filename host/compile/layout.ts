@@ -2,15 +2,38 @@
  * How many bytes a module needs, from the shape alone: the sums that assembly/memory.ts and assembly/trainer-memory.ts lay out by
  * hand. A test compiles shapes and compares.
  */
+
 import { cipherWidth, gateBuckets, hiddenWidth, type Shape } from "../model/shape.ts";
+import { MOST_RECENT } from "../model/statistics.ts";
 
 /** Bytes of a WebAssembly page. */
 export const PAGE = 65536;
 /** Bytes that 32-bit addresses reach. */
 export const MOST_BYTES = 2 ** 32;
 
-/** Linear memory of the device module in bytes: weights, state and scratch, each tensor on a 16-byte boundary. */
-export function bytesNeeded(shape: Shape): number {
+/** Thresholds a token: SAMPLES of assembly/statistics.ts. */
+const SAMPLES = 64;
+
+/** What a module has beside the model itself. */
+export interface ModuleOptions {
+  /** It observes, forgets and refits. Default true. */
+  readonly learning?: boolean | undefined;
+  /** Tokens that it can recall, a multiple of 8. Default 32768 with learning, self-attention and a vocabulary over 256. */
+  readonly recall?: number | undefined;
+}
+
+/** The options with defaults. nano has no recall: its page is full. */
+export function moduleOptions({ vocabulary, radial }: Shape, { learning = true, recall }: ModuleOptions = {}) {
+  const most = learning && radial > 0 && vocabulary > 256 ? MOST_RECENT : 0;
+  return { learning, recall: radial > 0 ? (recall ?? most) : 0 };
+}
+
+/**
+ * Linear memory of the device module in bytes: weights, state and scratch, each tensor on a 16-byte boundary, and what `options`
+ * ask for: statistics and correction, recalled tokens.
+ */
+export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
+  const { learning, recall } = moduleOptions(shape, options);
   const { vocabulary, bits, block, orders, radial } = shape;
   const hidden = hiddenWidth(shape);
   const weights = [
@@ -25,7 +48,13 @@ export function bytesNeeded(shape: Shape): number {
   ];
   const state = [block * 2, radial * 2, 16];
   const scratch = [hidden * 4 + hidden * 2, orders * 4, orders * 4, radial * 4, vocabulary * 4, vocabulary * 4];
-  return [16, ...weights, ...state, ...scratch].reduce((sum, bytes) => sum + align(bytes), 0);
+  const cells = vocabulary * hidden;
+  const statistics = learning ? [hidden * 4, SAMPLES * 4, cells * 4, cells * 4, 16, cells, vocabulary * 4] : [];
+  const recalled = recall > 0 ? [recall * 2, 16] : [];
+  return [16, ...weights, ...state, ...scratch, ...statistics, ...recalled].reduce(
+    (sum, bytes) => sum + align(bytes),
+    0,
+  );
 }
 
 /** Constants of assembly/trainer-memory.ts: places of a batch and of a tile, threads, places that the gate is solved on. */

@@ -83,7 +83,12 @@ export function parseConfig(bytes: Uint8Array): ModelConfig {
 
 /** The bytes of config.json: keys sorted, so that equal models have equal bytes. */
 export function formatConfig(config: ModelConfig): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(sorted(config), null, 2)}\n`);
+  return formatJson(config);
+}
+
+/** JSON with sorted keys: the same bytes for the same value. */
+export function formatJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(sorted(value), null, 2)}\n`);
 }
 
 /** `files` with the config.json that describes them added (or replaced). Names come out sorted. */

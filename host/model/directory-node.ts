@@ -14,6 +14,7 @@ import { SaffuError, throwIfAborted } from "../errors.ts";
 import { CONFIG, FORMAT, type ModelFiles, REQUIRED_FILES } from "./config.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { checkLength, type ReadFile } from "./read.ts";
+import { LEFTOVER, STATISTICS } from "./statistics.ts";
 
 /**
  * Reads files of a directory.
@@ -130,14 +131,15 @@ async function assertReplaceable(target: string): Promise<void> {
     throw unwritable(target, "EEXIST: it is not empty, and not a model directory");
   }
   const listed = isRecord(config.files) ? Object.keys(config.files) : [];
-  const replaceable = new Set([CONFIG, ...REQUIRED_FILES, ...listed]);
-  const foreign = names.filter((name) => !replaceable.has(name));
+  const replaceable = new Set([CONFIG, STATISTICS, ...REQUIRED_FILES, ...listed]);
+  const foreign = names.filter((name) => !replaceable.has(name) && !LEFTOVER.test(name));
   if (foreign.length > 0) {
     throw unwritable(target, `EEXIST: it holds files that are not the model's: ${foreign.slice(0, 5).join(", ")}`);
   }
 }
 
-async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
+/** Writes a new file and flushes it. */
+export async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, "wx");
   try {
     await file.writeFile(bytes);
@@ -148,7 +150,7 @@ async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
 }
 
 /** Flushes a directory's entries; Windows neither can nor needs to. */
-async function flushDirectory(path: string): Promise<void> {
+export async function flushDirectory(path: string): Promise<void> {
   if (process.platform === "win32") return;
   const directory = await open(path, "r");
   try {

@@ -4,7 +4,7 @@
  */
 import { SaffuError, shown } from "../errors.ts";
 import { readTensors, type Tensor } from "./safetensors.ts";
-import { type Shape, type TensorSpec, tensorSpecs } from "./shape.ts";
+import { hiddenWidth, type Shape, type TensorSpec, tensorSpecs } from "./shape.ts";
 
 /** `scalar` is the WebAssembly MVP alone, `simd` has 128-bit vectors; both give the same bits. */
 export type Flavour = "scalar" | "simd";
@@ -17,11 +17,49 @@ export interface Kernel {
   predict(): void;
   seed(value: number): void;
   sample(temperature: number, topK: number, topP: number): number;
+  observe(token: number): number;
+  forget(token: number): number;
+  merge(row: number, commit: number): number;
+  refit(from: number, to: number, mass: number, step: number): number;
+  correct(on: number): number;
   /** p(next token | context), (V) f32: a view that every call of the kernel may change. */
   readonly probabilities: Float32Array;
+  /** Where `merge` looks for sums: the same memory as u32. */
+  readonly staging: Uint32Array;
+  /** F and F̂, (V, M) u32 each, and the tokens in them, (1) u32. */
+  readonly observed: Uint32Array;
+  readonly expected: Uint32Array;
+  readonly observedTokens: Uint32Array;
+  /** The correction's rows, (V, M) i8, and their scales, (V) f32. */
+  readonly correctedO: Int8Array;
+  readonly correctedScale: Float32Array;
 }
 
-const FUNCTIONS = ["reset", "feed", "append", "predict", "seed", "sample"] as const;
+/** What predictions are made from beside the base. */
+export interface Learnt {
+  readonly correction: Correction | undefined;
+  /** Tokens that self-attention sees beside the text itself, oldest first, BREAK between texts. */
+  readonly recent: Uint16Array;
+}
+
+const NOTHING: Learnt = { correction: undefined, recent: new Uint16Array(0) };
+
+/** Tensors that predictions are made with in place of the base's, by name in model.safetensors. */
+export type Correction = ReadonlyMap<string, Tensor>;
+
+const FUNCTIONS = [
+  "reset",
+  "feed",
+  "append",
+  "predict",
+  "seed",
+  "sample",
+  "observe",
+  "forget",
+  "merge",
+  "refit",
+  "correct",
+] as const;
 /** Instances kept for later calls; more than so many at once are rare. */
 const MOST_IDLE = 4;
 const WEIGHTS = "model.safetensors";
@@ -31,14 +69,17 @@ const WEIGHTS = "model.safetensors";
  * generation that is paused, or never finished, stands in nobody's way.
  */
 export class Kernels {
-  private readonly idle: Kernel[] = [];
+  private idle: Kernel[] = [];
   private size = 0;
+  private learnt = NOTHING;
+  /** Those that predict with what is learnt now. */
+  private current = new WeakSet<Kernel>();
 
   private constructor(
     readonly flavour: Flavour,
     private readonly module: WebAssembly.Module,
     private readonly weights: readonly (readonly [TensorSpec, Tensor])[],
-    private readonly vocabulary: number,
+    private readonly shape: Shape,
   ) {}
 
   /**
@@ -63,8 +104,8 @@ export class Kernels {
     const weights = readWeights(files.get(WEIGHTS)!, shape);
     try {
       const module = await WebAssembly.compile(files.get(fileOf(used))! as BufferSource);
-      const kernels = new Kernels(used, module, weights, shape.vocabulary);
-      kernels.give(kernels.fill(await WebAssembly.instantiate(module)));
+      const kernels = new Kernels(used, module, weights, shape);
+      kernels.idle.push(kernels.fill(await WebAssembly.instantiate(module), NOTHING));
       return kernels;
     } catch (cause) {
       throw startError(used, cause);
@@ -78,25 +119,38 @@ export class Kernels {
 
   /** An instance with an empty context, for one call. @throws SaffuError OUT_OF_MEMORY */
   take(): Kernel {
-    let kernel = this.idle.pop();
-    if (kernel === undefined) {
-      try {
-        kernel = this.fill(new WebAssembly.Instance(this.module));
-      } catch (cause) {
-        throw startError(this.flavour, cause);
-      }
-    }
+    const kernel = this.idle.pop() ?? this.start(this.learnt);
     kernel.reset();
     return kernel;
   }
 
   /** Gives an instance back once its call is over. */
   give(kernel: Kernel): void {
-    if (this.idle.length < MOST_IDLE) this.idle.push(kernel);
+    if (this.current.has(kernel) && this.idle.length < MOST_IDLE) this.idle.push(kernel);
+  }
+
+  /** An instance of the base alone, whatever is learnt, to keep. @throws SaffuError OUT_OF_MEMORY */
+  takeBase(): Kernel {
+    return this.start(NOTHING);
+  }
+
+  /** Predicts with what is learnt from the next call on. What runs already goes on as it began. */
+  use(learnt: Learnt): void {
+    this.learnt = learnt;
+    this.idle = [];
+    this.current = new WeakSet();
+  }
+
+  private start(learnt: Learnt): Kernel {
+    try {
+      return this.fill(new WebAssembly.Instance(this.module), learnt);
+    } catch (cause) {
+      throw startError(this.flavour, cause);
+    }
   }
 
   /** Writes the weights where the instance wants them. */
-  private fill({ exports }: WebAssembly.Instance): Kernel {
+  private fill({ exports }: WebAssembly.Instance, learnt: Learnt): Kernel {
     const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${fileOf(this.flavour)}: ${what}`);
     const { memory } = exports;
     if (!(memory instanceof WebAssembly.Memory)) throw corrupt("exports no memory");
@@ -110,15 +164,41 @@ export class Kernels {
       if (address < 0 || address + bytes > buffer.byteLength) throw corrupt(`has no room for ${name}`);
       return address;
     };
-    for (const [{ address }, { data }] of this.weights) {
+    for (const [{ name, address }, base] of this.weights) {
+      const { data } = learnt.correction?.get(name) ?? base;
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       new Uint8Array(buffer, addressOf(address, bytes.length)).set(bytes);
     }
     this.size = buffer.byteLength;
-    const { reset, feed, append, predict, seed, sample } = exports as unknown as Kernel;
-    const probabilities = new Float32Array(buffer, addressOf("PROBABILITIES", this.vocabulary * 4), this.vocabulary);
-    return { reset, feed, append, predict, seed, sample, probabilities };
+    const { vocabulary } = this.shape;
+    const cells = vocabulary * hiddenWidth(this.shape);
+    const at = <T>(type: Elements<T>, name: string, length: number): T =>
+      new type(buffer, addressOf(name, length * type.BYTES_PER_ELEMENT), length);
+    const functions = exports as unknown as Pick<Kernel, (typeof FUNCTIONS)[number]>;
+    const kernel: Kernel = {
+      ...functions,
+      probabilities: at(Float32Array, "PROBABILITIES", vocabulary),
+      staging: at(Uint32Array, "PROBABILITIES", vocabulary),
+      observed: at(Uint32Array, "OBSERVED", cells),
+      expected: at(Uint32Array, "EXPECTED", cells),
+      observedTokens: at(Uint32Array, "OBSERVED_TOKENS", 1),
+      correctedO: at(Int8Array, "CORRECTED_O", cells),
+      correctedScale: at(Float32Array, "CORRECTED_O_SCALE", vocabulary),
+    };
+    const { value: room } = exports.RECALL as WebAssembly.Global;
+    if (room > 0) {
+      const recent = learnt.recent.slice(-room);
+      at(Uint16Array, "RECALLED", room).set(recent);
+      at(Uint32Array, "RECALLED_LENGTH", 1)[0] = recent.length;
+    }
+    if (learnt === this.learnt) this.current.add(kernel);
+    return kernel;
   }
+}
+
+interface Elements<T> {
+  new (buffer: ArrayBuffer, offset: number, length: number): T;
+  readonly BYTES_PER_ELEMENT: number;
 }
 
 /** The tensors that the shape wants, checked for what could lead the kernel astray. */

@@ -7,22 +7,48 @@
  * model.score("It was a dark night.").bitsPerByte; // about 2
  * ```
  *
- * Every call starts from an empty context and leaves nothing behind, so calls may overlap.
+ * Generating and scoring start from an empty context and leave nothing behind, so calls may overlap. What `observe` learns changes
+ * the calls that begin after it.
  */
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
-import type { FileDigest, ModelConfig, ModelFiles } from "./config.ts";
+import { type FileDigest, type ModelConfig, type ModelFiles, sha256 } from "./config.ts";
 import { parseJson } from "./json.ts";
-import { type Flavour, Kernels } from "./kernel.ts";
+import { type Correction, type Flavour, Kernels } from "./kernel.ts";
+import {
+  checkRefitOptions,
+  Learner,
+  type LearnOptions,
+  type Observation,
+  type RefitOptions,
+  type RefitReport,
+} from "./learner.ts";
 import { Pace } from "./pace.ts";
 import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } from "./read.ts";
+import { withoutBreaks } from "./recent.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
 import { parameters, type Shape } from "./shape.ts";
+import { type Base, baseOf, formatLearned, parseLearned, STATISTICS } from "./statistics.ts";
 import { StopText } from "./stop-text.ts";
 
 /** What every load takes: a signal, progress in bytes, and the flavour to run (default: `simd` where the runtime has it). */
 export interface LoadOptions extends ReadOptions {
   readonly flavour?: Flavour | undefined;
+  /** A statistics.safetensors to load in place of the directory's own; a browser finds none by itself. */
+  readonly statistics?: Uint8Array | undefined;
+}
+
+/** What a model has learned, in numbers. */
+export interface StatisticsInfo {
+  readonly baseDigest: string;
+  /** SHA-256 of `exportStatistics`. */
+  readonly statisticsDigest: string;
+  readonly observedTokens: number;
+  /** Of `exportStatistics`. */
+  readonly bytes: number;
+  /** Tokens that are kept for self-attention and for refits of all layers. */
+  readonly recentTokens: number;
+  readonly corrected: boolean;
 }
 
 /** How well a model predicts a text. */
@@ -61,22 +87,54 @@ export interface ModelInfo {
   readonly recipe: ModelConfig["recipe"];
 }
 
-/** Writes a model's files to a directory, where the runtime has any. */
-export type SaveFiles = (
-  directory: string,
-  files: ModelFiles,
-  options: { signal?: AbortSignal | undefined },
-) => Promise<void>;
+/** Where a model is read from. */
+export interface Source {
+  readonly readFile: ReadFile;
+  /** statistics.safetensors, where there is one. */
+  readonly readStatistics?: () => Promise<Uint8Array | undefined>;
+  /** The directory, where it is one. */
+  readonly directory?: string;
+}
+
+/** What Node has and a browser has not: directories to save to, and the trainer. */
+export interface Platform {
+  /**
+   * Writes a model, and its statistics where it has any. Where the same model stands there already, the statistics alone are
+   * replaced.
+   *
+   * @param seen SHA-256 of the statistics that are expected to stand there ("" for none), or undefined for whatever they are
+   */
+  save(directory: string, files: ModelFiles, statistics: Uint8Array | undefined, options: SaveOptions): Promise<void>;
+  refitLower(lower: Lower, options: RefitOptions & { mass: number; step: number }): Promise<Correction>;
+}
+
+export interface SaveOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly seen?: string | undefined;
+}
+
+/** What a refit of all layers works on. */
+export interface Lower {
+  readonly shape: Shape;
+  /** model.safetensors of the base. */
+  readonly weights: Uint8Array;
+  readonly tokens: Uint16Array;
+}
 
 /** Most tokens in a batch of surprisals. */
 const BATCH = 1024;
 
 export class Model {
+  private learner: Learner | undefined;
+  /** SHA-256 of the statistics that a directory held when this model last saw it; "" for none. */
+  private readonly seen = new Map<string, string>();
+
   private constructor(
     private readonly verified: VerifiedFiles,
     readonly tokenizer: Tokenizer,
     private readonly kernels: Kernels,
-    private readonly saveFiles: SaveFiles | undefined,
+    private readonly base: Base,
+    private readonly platform: Platform | undefined,
   ) {}
 
   /**
@@ -84,8 +142,8 @@ export class Model {
    *
    * @throws SaffuError as load does
    */
-  static async read(readFile: ReadFile, options: LoadOptions = {}, saveFiles?: SaveFiles): Promise<Model> {
-    const verified = await readVerified(readFile, options);
+  static async read(source: Source, options: LoadOptions = {}, platform?: Platform): Promise<Model> {
+    const verified = await readVerified(source.readFile, options);
     const { files, config } = verified;
     let json: unknown;
     try {
@@ -99,7 +157,15 @@ export class Model {
       const what = `tokenizer.json has ${tokenizer.vocabularySize} tokens, the shape wants ${vocabulary}`;
       throw new SaffuError("TOKENIZER_INVALID", what);
     }
-    return new Model(verified, tokenizer, await Kernels.start(files, config.shape, options.flavour), saveFiles);
+    const base = await baseOf(config);
+    const statistics = options.statistics ?? (await source.readStatistics?.());
+    const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
+    const kernels = await Kernels.start(files, config.shape, options.flavour);
+    const model = new Model(verified, tokenizer, kernels, base, platform);
+    if (learned !== undefined) model.learner = new Learner(kernels.takeBase(), base, tokenizer, learned);
+    model.apply();
+    if (source.directory !== undefined) model.seen.set(source.directory, statistics ? await sha256(statistics) : "");
+    return model;
   }
 
   get config(): ModelConfig {
@@ -238,13 +304,133 @@ export class Model {
   }
 
   /**
-   * Writes the model to a directory, atomically.
+   * Learns a text: adds it to the statistics, as a piece of its own, and keeps its tokens in mind, 32,768 of all texts together:
+   * self-attention sees them in every later call, until as many newer ones have come, or `forget` or `reset`. What the statistics
+   * hold works with the next `refit`.
    *
-   * @throws SaffuError UNWRITABLE, ABORTED; UNSUPPORTED in a browser, which has no directories (`files` holds the bytes)
+   * @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED; then nothing has changed
+   */
+  async observe(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
+    const observation = await this.learning().observe(text, options);
+    this.apply();
+    return observation;
+  }
+
+  /**
+   * Takes a text away that was observed as a piece, to the last bit. What was solved from it before stays in the correction until
+   * the next `refit` or `dropCorrection`; the recent tokens are forgotten, all of them.
+   *
+   * @throws SaffuError INVALID_TEXT; NOT_OBSERVED where it can be told; ABORTED; then nothing has changed
+   */
+  async forget(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
+    const observation = await this.learning().forget(text, options);
+    this.apply();
+    return observation;
+  }
+
+  /**
+   * Adds the statistics of another device that learned over the same base.
+   *
+   * @param statistics of exportStatistics, or a statistics.safetensors
+   * @throws SaffuError STATISTICS_MISMATCH, naming both bases; STATISTICS_FULL; MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST; ABORTED
+   */
+  async merge(statistics: Uint8Array, options: LearnOptions = {}): Promise<void> {
+    const learned = await parseLearned(statistics, this.base, STATISTICS);
+    await this.learning().merge(learned.statistics, options);
+  }
+
+  /**
+   * Solves a correction of the base from what was learned, and predicts with it from the next call on. The base stays as it is.
+   *
+   * @throws SaffuError INVALID_OPTION; INVALID_TEXT where nothing was learned; UNSUPPORTED; ABORTED
+   */
+  async refit(options: RefitOptions = {}): Promise<RefitReport> {
+    const checked = checkRefitOptions(options);
+    const learner = this.learning();
+    const { correction, report } =
+      checked.scope === "decoder" ? await learner.refitDecoder(options) : await this.refitAll(learner, options);
+    throwIfAborted(options.signal);
+    learner.keep(correction);
+    this.apply();
+    return report;
+  }
+
+  /** Predicts with the base alone again. Statistics and recent tokens stay. */
+  dropCorrection(): void {
+    this.learner?.keep(undefined);
+    this.apply();
+  }
+
+  /** Forgets the recent tokens. Statistics and correction stay. */
+  async reset(): Promise<void> {
+    await this.learner?.reset();
+    this.apply();
+  }
+
+  /** The statistics as a file to hand to `merge`: sums and count, no recent tokens, no correction. The same sums, the same bytes. */
+  async exportStatistics(): Promise<Uint8Array> {
+    const { statistics } = this.learning().learned;
+    return formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, this.base);
+  }
+
+  /** What has been learned, in numbers. */
+  async statistics(): Promise<StatisticsInfo> {
+    const bytes = await this.exportStatistics();
+    const { statistics, recent, correction } = this.learning().learned;
+    return {
+      baseDigest: this.base.digest,
+      statisticsDigest: await sha256(bytes),
+      observedTokens: statistics.tokens,
+      bytes: bytes.length,
+      recentTokens: recent.length,
+      corrected: correction !== undefined,
+    };
+  }
+
+  /**
+   * Writes the model, and what it has learned, to a directory. Where the same model stands there already, its statistics alone are
+   * replaced: one file, written and flushed beside the old one, then renamed over it.
+   *
+   * @throws SaffuError UNWRITABLE, also where another has changed the statistics of the directory since this model was loaded from
+   * it; ABORTED; UNSUPPORTED in a browser, which has no directories (`files` and `learnedFile` hold the bytes)
    */
   async save(directory: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    if (!this.saveFiles) throw new SaffuError("UNSUPPORTED", "this runtime has no directories to save a model to");
-    await this.saveFiles(directory, this.files, options);
+    if (!this.platform) throw new SaffuError("UNSUPPORTED", "this runtime has no directories to save a model to");
+    const statistics = await this.learnedFile();
+    await this.platform.save(directory, this.files, statistics, { ...options, seen: this.seen.get(directory) });
+    this.seen.set(directory, statistics ? await sha256(statistics) : "");
+  }
+
+  /** The bytes of statistics.safetensors as `save` writes it; undefined where nothing was learned. */
+  async learnedFile(): Promise<Uint8Array | undefined> {
+    const learned = this.learner?.learned;
+    if (learned === undefined) return undefined;
+    const { statistics, recent, correction } = learned;
+    if (statistics.tokens === 0 && recent.length === 0 && correction === undefined) return undefined;
+    return formatLearned(learned, this.base);
+  }
+
+  private learning(): Learner {
+    this.learner ??= new Learner(this.kernels.takeBase(), this.base, this.tokenizer, undefined);
+    return this.learner;
+  }
+
+  private refitAll(learner: Learner, options: RefitOptions): Promise<{ correction: Correction; report: RefitReport }> {
+    const { mass, step } = checkRefitOptions(options);
+    const { platform } = this;
+    if (!platform)
+      throw new SaffuError("UNSUPPORTED", `this runtime refits the decoder alone: scope must be "decoder"`);
+    return learner.refitWith(async (recent) => {
+      const tokens = withoutBreaks(recent);
+      const lower = { shape: this.config.shape, weights: this.files.get("model.safetensors")!, tokens };
+      const correction = await platform.refitLower(lower, { ...options, mass, step });
+      return { correction, report: { scope: "all", mass, step, tokens: tokens.length } };
+    });
+  }
+
+  /** Calls from now on run with what has been learned so far. */
+  private apply(): void {
+    if (this.learner !== undefined) this.kernels.use(this.learner.learned);
   }
 }
 

@@ -14,6 +14,7 @@ import {
   verifyFile,
   wrongLength,
 } from "./config.ts";
+import { STATISTICS } from "./statistics.ts";
 
 /** How far a load has come, in bytes of the files it reads. */
 export interface LoadProgress {
@@ -73,14 +74,15 @@ export async function readVerified(readFile: ReadFile, options: ReadOptions): Pr
   return { config, digests, files };
 }
 
-/** Reads from files that are in memory already. */
-export function memoryReader(files: ModelFiles): ReadFile {
-  return async (name, expected) => {
+/** Files that are in memory already. */
+export function memorySource(files: ModelFiles) {
+  const readFile: ReadFile = async (name, expected) => {
     const bytes = files.get(name);
     if (bytes === undefined) throw new SaffuError("MODEL_MISSING_FILE", `${name} is missing`);
     checkLength(name, bytes.length, expected);
     return bytes;
   };
+  return { readFile, readStatistics: async () => files.get(STATISTICS) };
 }
 
 /** What a ReadFile does with a length before it reads the bytes. */

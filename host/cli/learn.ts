@@ -1,0 +1,43 @@
+/** saffu observe, saffu forget: each TEXT is a piece of its own, and DIR changes once, at the end. */
+import type { Observation } from "../model/learner.ts";
+import { openTexts } from "./input.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { loadModel } from "./load.ts";
+import { Progress } from "./progress.ts";
+
+interface Options {
+  readonly json?: boolean;
+}
+
+export async function run(
+  verb: "observe" | "forget",
+  directory: string,
+  texts: string[],
+  { json }: Options,
+): Promise<void> {
+  const signal = interruptSignal();
+  const inputs = [];
+  for (const text of texts) inputs.push(await openTexts([text], signal));
+  const model = await loadModel(directory, undefined, signal);
+  const progress = await Progress.start();
+  const start = performance.now();
+  const pieces: Observation[] = [];
+  try {
+    for (const input of inputs) {
+      const onProgress = ({ tokens }: { tokens: number }) => progress.update(verb, tokens, 0);
+      pieces.push(await model[verb](input.chunks(false), { signal, onProgress }));
+    }
+    await model.save(directory, { signal });
+  } finally {
+    progress.stop();
+  }
+  const seconds = (performance.now() - start) / 1000;
+  const sum = (value: (piece: Observation) => number) => pieces.reduce((total, piece) => total + value(piece), 0);
+  const [tokens, bytes, bits] = [sum((piece) => piece.tokens), sum((piece) => piece.bytes), sum((piece) => piece.bits)];
+  const { observedTokens, statisticsDigest } = await model.statistics();
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ pieces: pieces.length, tokens, bytes, bitsPerByte: bits / bytes, observedTokens, statisticsDigest, seconds })}\n`
+      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${(bits / bytes).toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics\n`,
+  );
+}

@@ -1,0 +1,40 @@
+/** saffu refit */
+import { interruptSignal } from "./interrupt.ts";
+import { loadModel } from "./load.ts";
+import { Progress } from "./progress.ts";
+
+interface Options {
+  readonly out: string;
+  readonly scope?: string;
+  readonly mass?: number;
+  readonly step?: number;
+  readonly search?: boolean;
+  readonly json?: boolean;
+}
+
+export async function run(directory: string, { out, scope, mass, step, search, json }: Options): Promise<void> {
+  const signal = interruptSignal();
+  const model = await loadModel(directory, undefined, signal);
+  const progress = await Progress.start();
+  const start = performance.now();
+  try {
+    const report = await model.refit({
+      scope: scope as "decoder" | "all" | undefined,
+      mass,
+      step,
+      search,
+      signal,
+      onProgress: ({ done, total }) => progress.update("refit", done, total),
+    });
+    const seconds = (performance.now() - start) / 1000;
+    await model.save(out, { signal });
+    progress.stop();
+    process.stdout.write(
+      json
+        ? `${JSON.stringify({ ...report, seconds })}\n`
+        : `refitted ${report.scope === "all" ? "all layers" : "the decoder"} to ${report.tokens} tokens in ${seconds.toFixed(2)} s, step ${report.step}: ${out}\n`,
+    );
+  } finally {
+    progress.stop();
+  }
+}

@@ -1,0 +1,25 @@
+/** saffu stats */
+import { writeFile } from "node:fs/promises";
+import { SaffuError } from "../errors.ts";
+import { loadModel } from "./load.ts";
+
+interface Options {
+  readonly export?: string;
+  readonly json?: boolean;
+}
+
+export async function run(directory: string, { export: file, json }: Options): Promise<void> {
+  const model = await loadModel(directory);
+  const info = await model.statistics();
+  if (file !== undefined) {
+    await writeFile(file, await model.exportStatistics(), { flag: "wx" }).catch((cause) => {
+      throw new SaffuError("UNWRITABLE", `${file} cannot be written: ${(cause as Error).message}`, { cause });
+    });
+  }
+  if (json) {
+    process.stdout.write(`${JSON.stringify(info)}\n`);
+    return;
+  }
+  const rows = Object.entries(info).map(([name, value]) => `${name.padEnd(17)} ${value}\n`);
+  process.stdout.write(rows.join(""));
+}

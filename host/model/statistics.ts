@@ -1,0 +1,154 @@
+/**
+ * statistics.safetensors: what a model has learned since it was fitted, and nothing of the base. Three things stand in it:
+ *
+ * - the sums F and F̂ with their count of tokens: integers, gathered under one base, whose digest they name;
+ * - `recent`: the latest tokens observed, for self-attention and for refits of the lower layers; a piece begins with 0xffff;
+ * - the correction that the last refit solved.
+ *
+ * The first is what devices exchange and merge (`exportStatistics`); the others stay where they are. The file carries a SHA-256 of
+ * itself, with that digest's own place zeroed, as it changes more often than config.json, which lists the base's files.
+ *
+ * ```ts
+ * const bytes = await formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, base);
+ * const { statistics } = await parseLearned(bytes, base, "statistics.safetensors");
+ * ```
+ */
+import { SaffuError } from "../errors.ts";
+import { formatJson, type ModelConfig, sha256 } from "./config.ts";
+import type { Correction } from "./kernel.ts";
+import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
+import { hiddenWidth, type Shape, tensorSpecs } from "./shape.ts";
+
+export const STATISTICS = "statistics.safetensors";
+export const STATISTICS_VERSION = "1";
+const FORMAT = "saffu-statistics";
+/** Most of a sum, and of the tokens in the sums: they are u32, and are never wrapped. */
+export const CAPACITY = 2 ** 32 - 1;
+/** Marks the beginning of a piece among the recent tokens. */
+export const BREAK = 0xffff;
+/** Most recent tokens that are kept, breaks included: 64 KiB. */
+export const MOST_RECENT = 32768;
+/** The names of what a killed writer leaves behind; nothing reads it, and the next save removes it. */
+export const LEFTOVER = /^\.statistics\.[0-9a-f]{12}\.tmp$/;
+const NO_DIGEST = "0".repeat(64);
+
+/** The sums, and what they were gathered under. */
+export interface Statistics {
+  /** Tokens in the sums. */
+  readonly tokens: number;
+  /** F, (V, M), in units of 2^-8 of a hidden unit. */
+  readonly observed: Uint32Array;
+  /** F̂, (V, M), in units of 2^-14. */
+  readonly expected: Uint32Array;
+}
+
+/** All that a model has learned. */
+export interface Learned {
+  readonly statistics: Statistics;
+  readonly recent: Uint16Array;
+  readonly correction: Correction | undefined;
+}
+
+/** What statistics belong to: its digest, and the shape that their tensors follow from. */
+export interface Base {
+  readonly digest: string;
+  readonly shape: Shape;
+}
+
+/**
+ * The base of a model: SHA-256 over its shape and the digests of its weights and tokenizer. Kernels do not count, as they all give
+ * the same bits, nor does the card.
+ */
+export async function baseOf({ shape, files }: ModelConfig): Promise<Base> {
+  const parts = { shape, weights: files["model.safetensors"]!.sha256, tokenizer: files["tokenizer.json"]!.sha256 };
+  return { digest: await sha256(formatJson(parts)), shape };
+}
+
+/** The bytes of statistics.safetensors: the same for the same contents. */
+export async function formatLearned({ statistics, recent, correction }: Learned, base: Base): Promise<Uint8Array> {
+  const { tokens, observed, expected } = statistics;
+  const sizes = [base.shape.vocabulary, hiddenWidth(base.shape)];
+  const tensors = new Map<string, Tensor>();
+  tensors.set("expected", { dtype: "U32", shape: sizes, data: expected } as Tensor);
+  tensors.set("observed", { dtype: "U32", shape: sizes, data: observed } as Tensor);
+  if (recent.length > 0) tensors.set("recent", { dtype: "U16", shape: [recent.length], data: recent } as Tensor);
+  for (const [name, tensor] of correction ?? []) tensors.set(`correction.${name}`, tensor);
+  const metadata = {
+    format: FORMAT,
+    version: STATISTICS_VERSION,
+    baseDigest: base.digest,
+    observedTokens: String(tokens),
+    capacity: String(CAPACITY),
+  };
+  const digest = await sha256(writeTensors(tensors, { ...metadata, sha256: NO_DIGEST }));
+  return writeTensors(tensors, { ...metadata, sha256: digest });
+}
+
+/**
+ * Reads statistics.safetensors, all of it or nothing.
+ *
+ * @param file the file's name, for messages
+ * @throws SaffuError MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST; STATISTICS_MISMATCH, naming both digests
+ */
+export async function parseLearned(bytes: Uint8Array, base: Base, file: string): Promise<Learned> {
+  const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
+  const { tensors, metadata } = readTensors(bytes, file);
+  if (metadata.format !== FORMAT) throw corrupt(`"format" is not "${FORMAT}"`);
+  if (metadata.version !== STATISTICS_VERSION) {
+    const found = JSON.stringify(metadata.version);
+    throw new SaffuError("MODEL_VERSION", `${file}: version ${found} found, only "${STATISTICS_VERSION}" is supported`);
+  }
+  const { sha256: recorded = "", baseDigest, observedTokens, capacity } = metadata;
+  // what is read here is what writing it again would give, so nothing in the file is without a check
+  const found = await sha256(writeTensors(tensors, { ...metadata, sha256: NO_DIGEST }));
+  const again = writeTensors(tensors, metadata);
+  if (found !== recorded || again.length !== bytes.length || again.some((byte, i) => byte !== bytes[i])) {
+    throw new SaffuError("MODEL_DIGEST", `${file}: sha256 is ${found}, the file records ${JSON.stringify(recorded)}`);
+  }
+  if (baseDigest !== base.digest) {
+    const what = `gathered under the base ${JSON.stringify(baseDigest)}, this model's is "${base.digest}"`;
+    throw new SaffuError("STATISTICS_MISMATCH", `${file}: ${what}`);
+  }
+  if (capacity !== String(CAPACITY)) throw corrupt(`capacity is ${JSON.stringify(capacity)}, not ${CAPACITY}`);
+  const tokens = Number(observedTokens);
+  if (String(tokens) !== observedTokens || !Number.isInteger(tokens) || tokens < 0 || tokens > CAPACITY) {
+    throw corrupt(`observedTokens is no integer in 0..${CAPACITY}`);
+  }
+  const { vocabulary } = base.shape;
+  const take = (name: string, dtype: Tensor["dtype"], sizes: readonly number[]): Tensor => {
+    const tensor = tensors.get(name);
+    tensors.delete(name);
+    const expected = `${dtype} (${sizes.join(", ")})`;
+    const is = tensor ? `${tensor.dtype} (${tensor.shape.join(", ")})` : "missing";
+    if (tensor === undefined || is !== expected) throw corrupt(`${name} is ${is}, the shape wants ${expected}`);
+    return tensor;
+  };
+  const sizes = [vocabulary, hiddenWidth(base.shape)];
+  const observed = take("observed", "U32", sizes).data as Uint32Array;
+  const expected = take("expected", "U32", sizes).data as Uint32Array;
+  const length = tensors.get("recent")?.shape[0] ?? 0;
+  if (length > MOST_RECENT) throw corrupt(`recent has ${length} tokens, at most ${MOST_RECENT} are kept`);
+  const recent = length === 0 ? new Uint16Array(0) : (take("recent", "U16", [length]).data as Uint16Array);
+  if (recent.some((token) => token >= vocabulary && token !== BREAK)) {
+    throw corrupt(`recent holds a token outside the vocabulary of ${vocabulary}`);
+  }
+  const correction = new Map<string, Tensor>();
+  for (const { name, dtype, shape } of tensorSpecs(base.shape)) {
+    if (!tensors.has(`correction.${name}`)) continue;
+    if (!CORRECTABLE.has(name)) throw corrupt(`correction.${name} is none of the tensors that a refit solves`);
+    const tensor = take(`correction.${name}`, dtype, shape);
+    if (tensor.data instanceof Float32Array && !tensor.data.every(Number.isFinite)) {
+      throw corrupt(`correction.${name} holds a value that is not finite`);
+    }
+    correction.set(name, tensor);
+  }
+  const [unknown] = tensors.keys();
+  if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);
+  return {
+    statistics: { tokens, observed, expected },
+    recent,
+    correction: correction.size > 0 ? correction : undefined,
+  };
+}
+
+const CORRECTABLE = new Set(["block.U", "block.U.scale", "decoder.O", "decoder.O.scale"]);

@@ -1,0 +1,83 @@
+/**
+ * A refit of all layers (Node): residual solves of decoder and hidden layers over the recent tokens, from the base on. The sums of
+ * the device cannot serve here, as they are of hidden states that the lower layers make; so this one is not exact, and what it
+ * solves follows from the tokens that are kept.
+ */
+import { compileTrainer } from "../compile/compile.ts";
+import { throwIfAborted } from "../errors.ts";
+import { Trainer } from "../fit/trainer.ts";
+import type { Correction } from "../model/kernel.ts";
+import type { RefitOptions } from "../model/learner.ts";
+import type { Lower } from "../model/model.ts";
+import { readTensors, type Tensor } from "../model/safetensors.ts";
+import { hiddenWidth, type Shape } from "../model/shape.ts";
+
+/** Places of a step: few of them, so that sums are close to those of the whole text. */
+const BATCH = 2048;
+const PASSES = 4;
+/** Averaging rate (step + 2)^-RATE, as of a fit. */
+const RATE = 0.5;
+/** α of the hidden layers is a fifth of the decoder's, about as in a fit. */
+const HIDDEN_SHARE = 0.2;
+const THREADS = 2;
+
+/** Compiling takes longer than a refit: the module of the shape that was refitted last is kept. */
+const compiled = { shape: "", wasm: Promise.resolve(new Uint8Array()) };
+
+function trainerOf(shape: Shape): Promise<Uint8Array> {
+  const key = JSON.stringify(shape);
+  if (compiled.shape !== key) Object.assign(compiled, { shape: key, wasm: compileTrainer(shape, "simd", true) });
+  return compiled.wasm;
+}
+
+/**
+ * @returns int8 rows of U and O in place of the base's
+ * @throws SaffuError OUT_OF_MEMORY, ABORTED
+ */
+export async function refitLower(
+  { shape, weights, tokens }: Lower,
+  { mass, step, signal, onProgress }: RefitOptions & { mass: number; step: number },
+): Promise<Correction> {
+  throwIfAborted(signal);
+  const { tensors } = readTensors(weights, "model.safetensors");
+  const trainer = await Trainer.start(await trainerOf(shape), tokens.length, THREADS);
+  try {
+    trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+    await trainer.all("count", "thread", tokens.length);
+    const width = hiddenWidth(shape);
+    const layers = [
+      { name: "block.U", floats: "U", bytes: "U_INT8", scales: "U_SCALE", rows: shape.block * shape.bits },
+      { name: "decoder.O", floats: "O", bytes: "O_INT8", scales: "O_SCALE", rows: shape.vocabulary },
+    ];
+    for (const { name, floats, rows } of layers) {
+      const bytes = tensors.get(name)!.data as Int8Array;
+      const scales = tensors.get(`${name}.scale`)!.data as Float32Array;
+      const to = trainer.view(Float32Array, floats, rows * width);
+      for (let i = 0; i < to.length; ++i) to[i] = bytes[i]! * scales[Math.floor(i / width)]!;
+    }
+    const base = (name: string) => tensors.get(name)!.data as Float32Array;
+    trainer.view(Float32Array, "U0", width).set(base("block.u0"));
+    trainer.view(Float32Array, "O0", shape.vocabulary).set(base("decoder.o0"));
+    if (shape.bits < shape.vocabulary) {
+      const cipher = tensors.get("cipher")!.data as Uint16Array;
+      trainer.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
+    }
+    await trainer.once("initialiseResidual", 1);
+    await trainer.all("configureResidual", 1, BATCH, 0, RATE, mass, mass * HIDDEN_SHARE, step, step);
+    const steps = Math.ceil(tokens.length / BATCH) * PASSES;
+    for (let at = 0; at < steps; ++at) {
+      throwIfAborted(signal);
+      await trainer.all("residualSteps", "thread", "threads", at, at + 1);
+      onProgress?.({ done: at + 1, total: steps });
+    }
+    await trainer.once("quantise");
+    return new Map(
+      layers.flatMap(({ name, bytes, scales, rows }): [string, Tensor][] => [
+        [name, { dtype: "I8", shape: [rows, width], data: trainer.view(Int8Array, bytes, rows * width).slice() }],
+        [`${name}.scale`, { dtype: "F32", shape: [rows], data: trainer.view(Float32Array, scales, rows).slice() }],
+      ]),
+    );
+  } finally {
+    await trainer.stop();
+  }
+}
