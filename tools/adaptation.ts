@@ -1,11 +1,12 @@
 /**
  * What a shipped model gains from text of another domain: `npm run adaptation`. Bits per byte of the rest of the domain, before and
- * after, beside n-gram counts of the same texts and fits on the new text alone.
+ * after, beside n-gram counts of the same texts and fits on the new text alone. The tables stand in docs/learning.md.
  */
 import { fit, load } from "../host/index.ts";
 import { fitKneserNey } from "./baselines/kneser-ney.ts";
 import { domains } from "./corpora/domains.ts";
 import { benchCorpus, firstWords } from "./corpora/gutenberg.ts";
+import { writeBlock } from "./markdown.ts";
 
 const SIZES = [100, 1000, 10_000, 50_000];
 /** Characters that are scored: they begin after the largest piece. */
@@ -19,18 +20,24 @@ const train = tokenizer.encode(benchCorpus().train);
 const goal: number[] = [];
 let worst = 0;
 
-console.log("# Learning another domain: potato-en, bits per byte of the rest of the domain\n");
+const page: string[] = [];
+/** Prints a line, and keeps it for the page. */
+function tell(line: string): void {
+  console.log(line);
+  page.push(line);
+}
+
 for (const { name, text } of domains()) {
   const head = firstWords(text, SIZES.at(-1)!);
   const rest = text.slice(head.length, head.length + REST);
   const restTokens = tokenizer.encode(rest);
   const restBytes = encoder.encode(rest).length;
   const before = (await load(MODEL)).score(rest).bitsPerByte;
-  console.log(`## ${name}, ${restBytes} bytes\n`);
-  console.log(
+  tell(`${name}, ${restBytes} bytes:\n`);
+  tell(
     "| words | tokens | base | observed | refitted | less | seconds | all layers | less | seconds | KN 3 of train + new | KN 3 of new | fit on new |",
   );
-  console.log(`|${" ---: |".repeat(13)}`);
+  tell(`|${" ---: |".repeat(13)}`);
   for (const words of SIZES) {
     const piece = firstWords(head, words);
     const tokens = tokenizer.encode(piece);
@@ -63,16 +70,17 @@ for (const { name, text } of domains()) {
     const cells = [before, observed, refitted].map((value) => value.toFixed(3));
     const less = (value: number) => `${(100 * (1 - value / before)).toFixed(1)} %`;
     const others = [ngrams(together), ngrams(tokens), fresh.score(rest).bitsPerByte].map((value) => value.toFixed(3));
-    console.log(
+    tell(
       `| ${[words, tokens.length, ...cells, less(refitted), refitting.toFixed(2), lower.toFixed(3), less(lower), all.toFixed(2), ...others].join(" | ")} |`,
     );
     if (words === 10_000) goal.push(1 - refitted / before);
     worst = Math.max(worst, refitted / before, lower / before);
   }
-  console.log();
+  tell("");
 }
 const mean = goal.reduce((sum, value) => sum + value, 0) / goal.length;
-console.log(
+tell(
   `decoder refit at 10,000 words: ${(100 * Math.max(...goal)).toFixed(1)} % at best, ${(100 * mean).toFixed(1)} % in the mean (goal: 6 %)`,
 );
-console.log(`largest ratio to the base anywhere: ${worst.toFixed(4)} (goal: never above 1)`);
+tell(`largest ratio to the base anywhere: ${worst.toFixed(4)} (goal: never above 1)`);
+writeBlock("docs/learning.md", "adaptation", page.join("\n"));

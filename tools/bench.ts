@@ -12,6 +12,7 @@ import type { FitReport } from "../host/fit/fit.ts";
 import { fit, load } from "../host/index.ts";
 import { benchCorpus, firstWords } from "./corpora/gutenberg.ts";
 import { baselineFigures, type Figure, figureTable, modelFigure, withoutAttention } from "./figures.ts";
+import { learningFigures } from "./learning-figures.ts";
 
 const { values } = parseArgs({ options: { words: { type: "string", default: "1000000" } } });
 const corpus = benchCorpus();
@@ -26,6 +27,8 @@ await quality();
 await smallData();
 sizes();
 generation();
+await learningFigures(corpus.test[0]!);
+if (words >= 1_000_000) await import("./adaptation.ts"); // minutes
 
 /** Tokens a second of each phase, threads, time against tokens, the whole command. */
 async function speed(): Promise<void> {

@@ -10,6 +10,7 @@ import { fit, save } from "../host/index.ts";
 import { type ModelFiles, parseConfig, withConfig } from "../host/model/config.ts";
 import { benchCorpus } from "./corpora/gutenberg.ts";
 import { baselineFigures, type Figure, figureTable, modelFigure, withoutAttention } from "./figures.ts";
+import { writeBlock } from "./markdown.ts";
 
 const MODELS: Record<string, FitOptions> = {
   "nano-en": { profile: "nano", passes: 4 },
@@ -33,6 +34,7 @@ for (const [name, options] of Object.entries(MODELS)) {
   await save(directory, carded);
   console.log(`${directory}: ${before === after ? "the same digests as before" : before === "" ? "new" : "CHANGED"}`);
   console.log(figureTable(figures));
+  writeBlock("README.md", name, figureTable(figures));
 }
 
 /** The model with `sections` in its card, and the digests that go with it. */
