@@ -1,5 +1,7 @@
 // Both decoders on the device, from a hidden state in fixed point and int8 rows: the products are summed in integers, so their
 // order is free, and each row's sum is scaled once.
+import { fetch, readFailed } from "./flash";
+import { TILE, TILE_ROWS, TILE_SCALES } from "./memory";
 import { DECODER, HIDDEN_ONE, M, V } from "./shape";
 import { scaleInPlace, softmax, sumInLanes } from "./softmax";
 
@@ -25,9 +27,33 @@ export function quantiseHidden(hidden: usize, outHidden: usize): void {
  * @param outProbabilities (V) f32, sum 1
  */
 export function decode(hidden: usize, o: usize, oScale: usize, o0: usize, outProbabilities: usize): void {
+  decodeRows(hidden, o, oScale, o0, V, outProbabilities);
+  normalise(outProbabilities);
+}
+
+/** The same where `o` and `oScale` lie in flash. False, and no probabilities, where a read failed. */
+export function decodeStored(hidden: usize, o: usize, oScale: usize, o0: usize, outProbabilities: usize): bool {
+  for (let v: usize = 0; v < <usize>V; v += TILE_ROWS) {
+    const n = min<usize>(TILE_ROWS, V - v);
+    const rows = fetch(o + v * M, n * M, TILE);
+    const scales = fetch(oScale + (v << 2), n << 2, TILE_SCALES);
+    if (readFailed()) return false;
+    decodeRows(hidden, rows, scales, o0 + (v << 2), <i32>n, outProbabilities + (v << 2));
+  }
+  normalise(outProbabilities);
+  return true;
+}
+
+function normalise(outProbabilities: usize): void {
+  if (DECODER == 0) softmax(outProbabilities, V);
+  else scaleInPlace(outProbabilities, V, <f32>1 / sumInLanes(outProbabilities, V));
+}
+
+/** Logits, or unnormalised probabilities, of `n` rows, a multiple of 4. */
+function decodeRows(hidden: usize, o: usize, oScale: usize, o0: usize, n: i32, out: usize): void {
   if (ASC_FEATURE_SIMD) {
     const unit = f32x4.splat(<f32>1 / HIDDEN_ONE);
-    for (let v: usize = 0; v < <usize>V; v += 4) {
+    for (let v: usize = 0; v < <usize>n; v += 4) {
       const row = o + v * M;
       let a = i32x4.splat(0);
       let b = i32x4.splat(0);
@@ -45,17 +71,15 @@ export function decode(hidden: usize, o: usize, oScale: usize, o0: usize, outPro
       const sums = i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
       const at = v << 2;
       const scaled = f32x4.mul(f32x4.mul(v128.load(oScale + at), unit), f32x4.convert_i32x4_s(sums));
-      v128.store(outProbabilities + at, DECODER == 0 ? f32x4.add(v128.load(o0 + at), scaled) : scaled);
+      v128.store(out + at, DECODER == 0 ? f32x4.add(v128.load(o0 + at), scaled) : scaled);
     }
   } else {
-    for (let v: usize = 0; v < <usize>V; ++v) {
+    for (let v: usize = 0; v < <usize>n; ++v) {
       const at = v << 2;
       const scaled = load<f32>(oScale + at) * (<f32>1 / HIDDEN_ONE) * <f32>rowSum(hidden, o + v * M);
-      store<f32>(outProbabilities + at, DECODER == 0 ? load<f32>(o0 + at) + scaled : scaled);
+      store<f32>(out + at, DECODER == 0 ? load<f32>(o0 + at) + scaled : scaled);
     }
   }
-  if (DECODER == 0) softmax(outProbabilities, V);
-  else scaleInPlace(outProbabilities, V, <f32>1 / sumInLanes(outProbabilities, V));
 }
 
 /** Σ_c hidden[c] · row[c]; eight products a turn, M being a multiple of 8. */

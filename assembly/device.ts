@@ -3,8 +3,9 @@
 import { attend } from "./attention";
 import { findMatches, recallMatches } from "./comparisons";
 import { correctRow } from "./correction";
-import { decode, quantiseHidden } from "./decoder";
+import { decode, decodeStored, quantiseHidden } from "./decoder";
 import { feedForward } from "./feedforward";
+import { fetch, forgiveReads, readFailed } from "./flash";
 import { log } from "./math";
 import {
   BLOCK_U,
@@ -29,15 +30,20 @@ import {
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
+  RESIDENT_GATE,
+  RESIDENT_O0,
+  RESIDENT_U0,
   RING,
   SAMPLE_ROWS,
   SAMPLE_WEIGHTS,
+  TILE,
+  TILE_SCALES,
   TOTALS,
   WEIGHTS,
 } from "./memory";
 import { seedGenerator } from "./random";
 import { draw } from "./sampling";
-import { BLOCK, CLASSES, DECODER, HEADS, LEARNING, M, RADIAL, RECALL, V } from "./shape";
+import { BLOCK, BUCKETS, CLASSES, DECODER, FLASH, HEADS, LEARNING, M, PARTS, RADIAL, RECALL, V } from "./shape";
 import { softmax } from "./softmax";
 import { addToken, mergeSums, sampleRows, weigh } from "./statistics";
 
@@ -61,43 +67,78 @@ export {
   RECALLED_LENGTH,
   RING,
 } from "./memory";
+export { END as __data_end, END as __heap_base } from "./memory";
 export { RECALL } from "./shape";
 
 const LOG2E: f32 = 1.44269504088896341;
 /** Surprisal is capped where a probability is no longer a normal number, at about 126 bits. */
 const LEAST: f32 = 1.1754944e-38;
 
+// what the functions answer in place of a result; then nothing has changed, unless they say what has
+const OUT_OF_RANGE = -1;
+const FULL = -2;
+const NOT_OBSERVED = -3;
+const NOT_COMPILED = -4;
+const READ_FAILED = -5;
+const NOT_READY = -6;
+
+let ready: bool = false; // whether reset was called
 let newest: u32 = 0; // place in the ring of the latest token
 let place: u32 = 0; // tokens since the context was empty
 let predicted: bool = false; // whether PROBABILITIES belongs to the present context
 let corrected: bool = false; // whether predictions are made with the correction's rows
 
-/** Empties the context: block and ring. The generator keeps its place, statistics and correction stay. */
-export function reset(): void {
+/**
+ * Empties the context: block and ring. The generator keeps its place, statistics and correction stay. The first call of all, and in
+ * the flash form the one that fetches what is small.
+ *
+ * @returns 0, or -5 where a read failed: the module is not ready then
+ */
+export function reset(): i32 {
+  if (FLASH > 0) {
+    ready = false;
+    forgiveReads();
+    fetch(BLOCK_U0, M * 4, RESIDENT_U0);
+    fetch(DECODER_O0, V * 4, RESIDENT_O0);
+    if (RADIAL > 0) fetch(GATE, BUCKETS * PARTS * 4, RESIDENT_GATE);
+    if (readFailed()) return READ_FAILED;
+  }
   if (RADIAL > 0) memory.fill(RING, 0xff, RADIAL * 2);
   newest = RADIAL - 1;
   memory.fill(CONTEXT, 0xff, BLOCK * 2);
   place = 0;
   predicted = false;
+  ready = true;
+  return 0;
 }
 
-
-/** Fills PROBABILITIES, (V) f32 of unit sum, for the token that comes next. */
-export function predict(): void {
-  if (predicted) return;
-  predictStack(corrected);
+/**
+ * Fills PROBABILITIES, (V) f32 of unit sum, for the token that comes next.
+ *
+ * @returns 0; -5 where a read failed, -6 before reset
+ */
+export function predict(): i32 {
+  if (predicted) return 0;
+  if (!ready) return NOT_READY;
+  if (!predictStack(corrected)) return READ_FAILED;
   attendTo(true);
   predicted = true;
+  return 0;
 }
 
-/** PROBABILITIES ← the stack alone, of the base or with its correction. */
-function predictStack(withCorrection: bool): void {
-  feedForward(CONTEXT, CIPHER, BLOCK_U, BLOCK_U_SCALE, BLOCK_U0, HIDDEN);
+/** PROBABILITIES ← the stack alone, of the base or with its correction. False where a read failed. */
+function predictStack(withCorrection: bool): bool {
+  forgiveReads();
+  const u0 = FLASH > 0 ? RESIDENT_U0 : BLOCK_U0;
+  const o0 = FLASH > 0 ? RESIDENT_O0 : DECODER_O0;
+  feedForward(CONTEXT, CIPHER, BLOCK_U, BLOCK_U_SCALE, u0, HIDDEN);
+  if (readFailed()) return false;
   for (let head: usize = 0; head < <usize>HEADS; ++head) softmax(HIDDEN + ((head * CLASSES) << 2), CLASSES);
   quantiseHidden(HIDDEN, HIDDEN_FIXED);
-  const o = LEARNING > 0 && withCorrection ? CORRECTED_O : DECODER_O;
-  const scale = LEARNING > 0 && withCorrection ? CORRECTED_O_SCALE : DECODER_O_SCALE;
-  decode(HIDDEN_FIXED, o, scale, DECODER_O0, PROBABILITIES);
+  if (LEARNING > 0 && withCorrection) decode(HIDDEN_FIXED, CORRECTED_O, CORRECTED_O_SCALE, o0, PROBABILITIES);
+  else if (FLASH > 0) return decodeStored(HIDDEN_FIXED, DECODER_O, DECODER_O_SCALE, o0, PROBABILITIES);
+  else decode(HIDDEN_FIXED, DECODER_O, DECODER_O_SCALE, o0, PROBABILITIES);
+  return true;
 }
 
 /** PROBABILITIES ← their mixture with what followed earlier; returns the weight that the stack keeps. */
@@ -108,12 +149,13 @@ function attendTo(recall: bool): f32 {
     const length = min<i32>(RECALL, load<i32>(RECALLED_LENGTH));
     found = recallMatches(RECALLED, length, RING, newest, found, MATCHES, TOTALS);
   }
-  return found > 0 ? attend(MATCHES, found, TOTALS, GATE, ORDER_WEIGHTS, PROBABILITIES) : 1;
+  return found > 0 ? attend(MATCHES, found, TOTALS, FLASH > 0 ? RESIDENT_GATE : GATE, ORDER_WEIGHTS, PROBABILITIES) : 1;
 }
 
-/** Appends a token to the context without predicting it. 0, or -1 and no change where token ≥ V. */
+/** Appends a token to the context without predicting it. 0; -1 where token ≥ V, -6 before reset. */
 export function append(token: u32): i32 {
-  if (token >= <u32>V) return -1;
+  if (token >= <u32>V) return OUT_OF_RANGE;
+  if (!ready) return NOT_READY;
   for (let j: usize = BLOCK - 1; j > 0; --j) store<u16>(CONTEXT + (j << 1), load<u16>(CONTEXT + (j << 1) - 2));
   store<u16>(CONTEXT, <u16>token);
   if (RADIAL > 0) {
@@ -125,10 +167,11 @@ export function append(token: u32): i32 {
   return 0;
 }
 
-/** Surprisal of `token` in bits, −log2 p(token | context); then appends it. -1 and no change where token ≥ V. */
+/** Surprisal of `token` in bits, −log2 p(token | context); then appends it. -1 where token ≥ V; -5, -6 as predict. */
 export function feed(token: u32): f32 {
-  if (token >= <u32>V) return -1;
-  predict();
+  if (token >= <u32>V) return <f32>OUT_OF_RANGE;
+  const error = predict();
+  if (error < 0) return <f32>error;
   const surprisal = surprisalOf(load<f32>(PROBABILITIES + (token << 2)));
   append(token);
   return surprisal;
@@ -143,9 +186,10 @@ export function seed(value: u32): void {
   seedGenerator(GENERATOR, value);
 }
 
-/** Draws the next token (see draw); the context stays as it is. -1 where an option is out of range. */
+/** Draws the next token (see draw); the context stays as it is. -1 where an option is out of range; -5, -6 as predict. */
 export function sample(temperature: f32, topK: u32, topP: f32): i32 {
-  predict();
+  const error = predict();
+  if (error < 0) return error;
   return draw(PROBABILITIES, GENERATOR, temperature, topK, topP, WEIGHTS);
 }
 
@@ -154,7 +198,7 @@ export function sample(temperature: f32, topK: u32, topP: f32): i32 {
  * and the next: its sums depend on nothing else.
  *
  * @returns surprisal in bits under the base; -1 where token ≥ V, -2 where a sum would pass 2^32 − 1, -4 in a module that does not
- * learn: then nothing has changed
+ * learn; -5, -6 as predict
  */
 export function observe(token: u32): f32 {
   return learn(token, 1);
@@ -170,10 +214,11 @@ export function forget(token: u32): f32 {
 }
 
 function learn(token: u32, add: i32): f32 {
-  if (LEARNING == 0) return -4;
-  if (token >= <u32>V) return -1;
-  predictStack(false);
+  if (LEARNING == 0) return <f32>NOT_COMPILED;
+  if (token >= <u32>V) return <f32>OUT_OF_RANGE;
+  if (!ready) return <f32>NOT_READY;
   predicted = false; // with a correction, PROBABILITIES are not those of predict
+  if (!predictStack(false)) return <f32>READ_FAILED;
   const rows = sampleRows(PROBABILITIES, place, SAMPLE_ROWS);
   const at = PROBABILITIES + (token << 2);
   const stack = load<f32>(at);
@@ -183,7 +228,7 @@ function learn(token: u32, add: i32): f32 {
   const tokens = load<u32>(OBSERVED_TOKENS);
   const bound: u32 = add > 0 ? 0xffffffff : 0;
   if (tokens == bound || !addToken(token, SAMPLE_WEIGHTS, SAMPLE_ROWS, rows, add, OBSERVED, EXPECTED)) {
-    return add > 0 ? -2 : -3;
+    return <f32>(add > 0 ? FULL : NOT_OBSERVED);
   }
   store<u32>(OBSERVED_TOKENS, tokens + add);
   append(token);
@@ -197,10 +242,10 @@ function learn(token: u32, add: i32): f32 {
  * @returns 0; -1 where row ≥ 2·M, -2 where a sum would pass 2^32 − 1, -4 in a module that does not learn: nothing has changed
  */
 export function merge(row: u32, commit: i32): i32 {
-  if (LEARNING == 0) return -4;
-  if (row >= 2 * M) return -1;
+  if (LEARNING == 0) return NOT_COMPILED;
+  if (row >= 2 * M) return OUT_OF_RANGE;
   predicted = false;
-  return mergeSums(PROBABILITIES, V, OBSERVED + ((row * V) << 2), commit != 0) ? 0 : -2;
+  return mergeSums(PROBABILITIES, V, OBSERVED + ((row * V) << 2), commit != 0) ? 0 : FULL;
 }
 
 /**
@@ -208,18 +253,21 @@ export function merge(row: u32, commit: i32): i32 {
  *
  * @param mass α > 0; @param step s ≥ 0
  * @returns 0; -1 where the rows are not within 0..V or an option is out of range, -4 in a module that does not learn, or whose
- * decoder is the mixture, which has no residual solve
+ * decoder is the mixture, which has no residual solve; -5 where a read failed: the rows before it are solved
  */
 export function refit(from: u32, to: u32, mass: f32, step: f32): i32 {
-  if (LEARNING == 0 || DECODER != 0) return -4;
-  if (from > to || to > <u32>V || !(mass > 0 && mass < Infinity) || !(step >= 0 && step < Infinity)) return -1;
+  if (LEARNING == 0 || DECODER != 0) return NOT_COMPILED;
+  if (from > to || to > <u32>V || !(mass > 0 && mass < Infinity) || !(step >= 0 && step < Infinity)) return OUT_OF_RANGE;
   const tokens = max<u32>(1, load<u32>(OBSERVED_TOKENS));
   for (let v = from; v < to; ++v) {
     const row = v * M;
-    const scale = load<f32>(DECODER_O_SCALE + (v << 2));
+    forgiveReads();
+    const base = fetch(DECODER_O + row, M, TILE);
+    const scale = load<f32>(fetch(DECODER_O_SCALE + (v << 2), 4, TILE_SCALES));
+    if (readFailed()) return READ_FAILED;
     const sums = row << 2;
     const out = CORRECTED_O + row;
-    const outScale = correctRow(OBSERVED + sums, EXPECTED + sums, tokens, mass, step, DECODER_O + row, scale, HIDDEN, out);
+    const outScale = correctRow(OBSERVED + sums, EXPECTED + sums, tokens, mass, step, base, scale, HIDDEN, out);
     store<f32>(CORRECTED_O_SCALE + (v << 2), outScale);
   }
   predicted = false;
@@ -228,7 +276,7 @@ export function refit(from: u32, to: u32, mass: f32, step: f32): i32 {
 
 /** Predicts with the correction's rows from now on, or (0) with the base's, which are as they were. 0, or -4. */
 export function correct(on: i32): i32 {
-  if (LEARNING == 0) return -4;
+  if (LEARNING == 0) return NOT_COMPILED;
   corrected = on != 0;
   predicted = false;
   return 0;

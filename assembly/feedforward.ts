@@ -1,7 +1,9 @@
 // The feed-forward step of a SAFFU layer on the device: x̄ U + u0 with int8 rows, as a gather of the rows that the block's tokens
 // name. The attention over positions is folded into the rows when they are solved, so a position costs a row and nothing else.
 import { cipherBit, cipherLength } from "./cipher";
-import { ABSENT, BITS, BLOCK, M } from "./shape";
+import { fetch } from "./flash";
+import { TILE, TILE_SCALES } from "./memory";
+import { ABSENT, BITS, BLOCK, CIPHER_WIDTH, M, V } from "./shape";
 
 /**
  * outHidden ← u0 + Σ_j Σ_bit scale[j, bit] / bits(x_j) · U[j, bit], one multiply and one add an element, in that order.
@@ -18,10 +20,14 @@ export function feedForward(context: usize, cipher: usize, u: usize, uScale: usi
   for (let j = 0; j < BLOCK; ++j) {
     const token = <u32>load<u16>(context + (j << 1));
     if (token == ABSENT) continue;
-    const bits = cipherLength(cipher, token);
+    // the row of a table that begins so far before it
+    const before = token * CIPHER_WIDTH * 2;
+    const table = BITS == V ? cipher : fetch(cipher + before, CIPHER_WIDTH * 2, TILE_SCALES + 16) - before;
+    const bits = cipherLength(table, token);
     for (let i = 0; i < bits; ++i) {
-      const row = <usize>j * BITS + cipherBit(cipher, token, i);
-      addRow(u + row * M, load<f32>(uScale + (row << 2)) / <f32>bits, outHidden);
+      const row = <usize>j * BITS + min<u32>(BITS - 1, cipherBit(table, token, i)); // a failed read names any bit
+      const weights = fetch(u + row * M, M, TILE);
+      addRow(weights, load<f32>(fetch(uScale + (row << 2), 4, TILE_SCALES)) / <f32>bits, outHidden);
     }
   }
 }

@@ -1,12 +1,14 @@
 // Where each tensor of the device module stands: laid out by hand, back to back, each on a 16-byte boundary, so that the module
 // needs no allocator, no start function and no growth. host/compile/layout.ts computes the same total; a test compares them.
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, LEARNING, M, ORDERS, PARTS, RADIAL, RECALL, V } from "./shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, FLASH, LEARNING, M, ORDERS, PARTS, RADIAL, RECALL, V } from "./shape";
 import { SAMPLES } from "./statistics";
 
 /** First address: the page's first bytes stay unused, so that no tensor stands at the null address. */
-const BASE: usize = 16;
+export const BASE: usize = 16;
+/** Decoder rows in a tile of the flash form, a multiple of 8. */
+export const TILE_ROWS: usize = FLASH == 0 ? 0 : 32;
 
-// weights, written by the host
+// weights, written by the host, or in data segments; in the flash form they stand at address − BASE of the flash instead
 export const CIPHER: usize = BASE; // (V, k) u16; absent where one-hot
 export const BLOCK_U: usize = (CIPHER + (BITS == V ? 0 : V * CIPHER_WIDTH * 2) + 15) & ~15; // (r·b, M) i8
 export const BLOCK_U_SCALE: usize = (BLOCK_U + FEATURES * M + 15) & ~15; // (r·b) f32
@@ -17,8 +19,17 @@ export const DECODER_O0: usize = (DECODER_O_SCALE + V * 4 + 15) & ~15; // (V) f3
 export const GATE: usize = (DECODER_O0 + V * 4 + 15) & ~15; // (BUCKETS, PARTS) f32; absent without self-attention
 export const WEIGHTS_END: usize = (GATE + (RADIAL == 0 ? 0 : BUCKETS * PARTS * 4) + 15) & ~15;
 
+// of the flash form: what is small, and a tile
+const RESIDENT: usize = FLASH == 0 ? WEIGHTS_END : BASE;
+export const RESIDENT_U0: usize = RESIDENT; // (M) f32
+export const RESIDENT_O0: usize = RESIDENT_U0 + FLASH * M * 4; // (V) f32
+export const RESIDENT_GATE: usize = RESIDENT_O0 + FLASH * V * 4; // (BUCKETS, PARTS) f32
+export const TILE: usize = (RESIDENT_GATE + FLASH * (RADIAL == 0 ? 0 : BUCKETS * PARTS * 4) + 15) & ~15; // (TILE_ROWS, M) i8
+export const TILE_SCALES: usize = TILE + TILE_ROWS * M; // (TILE_ROWS) f32
+const TILE_END: usize = TILE_SCALES + TILE_ROWS * 4;
+
 // state
-export const CONTEXT: usize = WEIGHTS_END; // (r) u16, latest first
+export const CONTEXT: usize = TILE_END; // (r) u16, latest first
 export const RING: usize = (CONTEXT + BLOCK * 2 + 15) & ~15; // (R) u16
 export const GENERATOR: usize = (RING + RADIAL * 2 + 15) & ~15; // (4) u32
 

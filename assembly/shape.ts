@@ -21,6 +21,8 @@ export const ORDERS: i32 = SHAPE_ORDERS;
 export const DECODER: i32 = SHAPE_DECODER;
 /** 1: the module learns (statistics, correction); 0: it has neither the code nor the memory. */
 export const LEARNING: i32 = SHAPE_LEARNING;
+/** 1: weights are fetched from flash, row by row; 0: they stand in memory. */
+export const FLASH: i32 = SHAPE_FLASH;
 /** Tokens of other texts that self-attention sees beside the ring, a multiple of 8; 0 = none. */
 export const RECALL: i32 = SHAPE_RECALL;
 

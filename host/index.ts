@@ -16,6 +16,7 @@ import { memorySource } from "./model/read.ts";
 import { directorySource, NODE } from "./refit/platform.ts";
 
 export { bytesNeeded } from "./compile/layout.ts";
+export { cHeader, type Package, type PackageOptions, packageModel } from "./compile/package.ts";
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";

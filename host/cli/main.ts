@@ -126,6 +126,21 @@ program
   .addHelpText("after", "\nExample:\n  saffu stats models/mine --json")
   .action(async (directory, options) => (await import("./stats.ts")).run(directory, options));
 
+program
+  .command("compile")
+  .description("make DIR one file for a WebAssembly runtime without files")
+  .argument("<dir>", "model directory")
+  .requiredOption("--target <name>", "wasm: weights inside; flash: fetched through saffu.read; c-header: as C arrays")
+  .requiredOption("--out <file>", "file to write; the flash form's weights go to FILE.weights")
+  .option("--flash", "with c-header: of the flash form")
+  .option("--flavour <name>", "scalar (WebAssembly MVP) or simd (default: scalar)")
+  .option("--no-learning", "without observe, forget and refit, and without the memory they need")
+  .option("--recall <n>", "tokens of other texts that self-attention can recall (default: 0)", parse.integer)
+  .option("--corrected", "with what the last refit solved in place of the base's rows")
+  .option("--json", "print sizes and digest as JSON")
+  .addHelpText("after", "\nExample:\n  saffu compile models/nano-en --target wasm --out nano.wasm")
+  .action(async (directory, options) => (await import("./compile.ts")).run(directory, options));
+
 // a reader that has seen enough (head, less) is not an error
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
   if (cause.code === "EPIPE") process.exit(0);

@@ -100,7 +100,7 @@ async function compiler(): Promise<typeof import("assemblyscript/asc")> {
 
 /** assembly/shape.ts names its sizes; each is set here as an integer constant. */
 export function shapeConstants(shape: Shape, options: ModuleOptions = {}): string[] {
-  const { learning, recall } = moduleOptions(shape, options);
+  const { learning, recall, flash } = moduleOptions(shape, options);
   return Object.entries({
     SHAPE_VOCABULARY: shape.vocabulary,
     SHAPE_BITS: shape.bits,
@@ -113,6 +113,7 @@ export function shapeConstants(shape: Shape, options: ModuleOptions = {}): strin
     SHAPE_DECODER: shape.decoder === "softmax" ? 0 : 1,
     SHAPE_LEARNING: learning ? 1 : 0,
     SHAPE_RECALL: recall,
+    SHAPE_FLASH: flash ? 1 : 0,
   }).map(([name, value]) => `${name}=${value}`);
 }
 

@@ -6,6 +6,8 @@
 import { cipherWidth, gateBuckets, hiddenWidth, type Shape } from "../model/shape.ts";
 import { MOST_RECENT } from "../model/statistics.ts";
 
+/** BASE of assembly/memory.ts: where the weights begin. */
+export const BASE = 16;
 /** Bytes of a WebAssembly page. */
 export const PAGE = 65536;
 /** Bytes that 32-bit addresses reach. */
@@ -13,6 +15,8 @@ export const MOST_BYTES = 2 ** 32;
 
 /** Thresholds a token: SAMPLES of assembly/statistics.ts. */
 const SAMPLES = 64;
+/** TILE_ROWS of assembly/memory.ts. */
+const TILE_ROWS = 32;
 
 /** What a module has beside the model itself. */
 export interface ModuleOptions {
@@ -20,12 +24,17 @@ export interface ModuleOptions {
   readonly learning?: boolean | undefined;
   /** Tokens that it can recall, a multiple of 8. Default 32768 with learning, self-attention and a vocabulary over 256. */
   readonly recall?: number | undefined;
+  /** Its weights stay in flash, and are fetched row by row. Default false. */
+  readonly flash?: boolean | undefined;
 }
 
 /** The options with defaults. nano has no recall: its page is full. */
-export function moduleOptions({ vocabulary, radial }: Shape, { learning = true, recall }: ModuleOptions = {}) {
+export function moduleOptions(
+  { vocabulary, radial }: Shape,
+  { learning = true, recall, flash = false }: ModuleOptions = {},
+) {
   const most = learning && radial > 0 && vocabulary > 256 ? MOST_RECENT : 0;
-  return { learning, recall: radial > 0 ? (recall ?? most) : 0 };
+  return { learning, recall: radial > 0 ? (recall ?? most) : 0, flash };
 }
 
 /**
@@ -33,7 +42,7 @@ export function moduleOptions({ vocabulary, radial }: Shape, { learning = true, 
  * ask for: statistics and correction, recalled tokens.
  */
 export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
-  const { learning, recall } = moduleOptions(shape, options);
+  const { learning, recall, flash } = moduleOptions(shape, options);
   const { vocabulary, bits, block, orders, radial } = shape;
   const hidden = hiddenWidth(shape);
   const weights = [
@@ -46,12 +55,14 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
     vocabulary * 4,
     gateBuckets(shape) * (1 + orders) * 4,
   ];
+  const gate = gateBuckets(shape) * (1 + orders) * 4;
+  const resident = [hidden * 4 + vocabulary * 4 + gate, TILE_ROWS * hidden, TILE_ROWS * 4];
   const state = [block * 2, radial * 2, 16];
   const scratch = [hidden * 4 + hidden * 2, orders * 4, orders * 4, radial * 4, vocabulary * 4, vocabulary * 4];
   const cells = vocabulary * hidden;
   const statistics = learning ? [hidden * 4, SAMPLES * 4, cells * 4, cells * 4, 16, cells, vocabulary * 4] : [];
   const recalled = recall > 0 ? [recall * 2, 16] : [];
-  return [16, ...weights, ...state, ...scratch, ...statistics, ...recalled].reduce(
+  return [BASE, ...(flash ? resident : weights), ...state, ...scratch, ...statistics, ...recalled].reduce(
     (sum, bytes) => sum + align(bytes),
     0,
   );

@@ -303,6 +303,11 @@ export class Model {
     return { shape, parameters: parameters(shape), flavour, memoryBytes, files: digests, recipe };
   }
 
+  /** What the last refit solved, if it is in force. */
+  get correction(): Correction | undefined {
+    return this.learner?.learned.correction;
+  }
+
   /**
    * Learns a text: adds it to the statistics, as a piece of its own, and keeps its tokens in mind, 32,768 of all texts together:
    * self-attention sees them in every later call, until as many newer ones have come, or `forget` or `reset`. What the statistics

@@ -1,0 +1,159 @@
+/**
+ * A model as one file for a runtime without files: a module with its weights inside, or one that fetches them from flash, or either
+ * as a C header.
+ *
+ * ```ts
+ * const { module } = await packageModel(await load("models/nano-en"), { target: "wasm" });
+ * ```
+ */
+import { SaffuError, shown } from "../errors.ts";
+import { sha256 } from "../model/config.ts";
+import type { Correction, Flavour } from "../model/kernel.ts";
+import { readTensors } from "../model/safetensors.ts";
+import { hiddenWidth, type Shape, tensorSpecs } from "../model/shape.ts";
+import { compileDevice } from "./compile.ts";
+import { BASE, bytesNeeded, type ModuleOptions } from "./layout.ts";
+
+/** What is packaged: a loaded model is one. */
+export interface Packable {
+  readonly config: { readonly shape: Shape };
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface PackageOptions extends Pick<ModuleOptions, "learning" | "recall"> {
+  /** Weights in data segments, or (flash) fetched through the import `saffu.read`. Default "wasm". */
+  readonly target?: "wasm" | "flash" | undefined;
+  /** Default "scalar": interpreters have no SIMD. */
+  readonly flavour?: Flavour | undefined;
+  /** Tensors in place of the model's own: what a refit solved. */
+  readonly correction?: Correction | undefined;
+}
+
+export interface Package {
+  readonly shape: Shape;
+  readonly module: Uint8Array;
+  /** What `saffu.read` reads, from its first byte on; undefined where the module holds it. */
+  readonly weights: Uint8Array | undefined;
+  /** Of linear memory, to the byte; the module's own memory is that, rounded up to pages of 64 KiB. */
+  readonly memoryBytes: number;
+  /** SHA-256 of the module, followed by the weights in flash. */
+  readonly digest: string;
+}
+
+/** @throws SaffuError INVALID_OPTION, OUT_OF_MEMORY */
+export async function packageModel({ config, files }: Packable, options: PackageOptions = {}): Promise<Package> {
+  const { target = "wasm", flavour = "scalar", learning, recall = 0, correction } = options;
+  const invalid = (name: string, bound: string, found: unknown) =>
+    new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
+  if (target !== "wasm" && target !== "flash") throw invalid("target", `"wasm" or "flash"`, target);
+  if (flavour !== "scalar" && flavour !== "simd") throw invalid("flavour", `"scalar" or "simd"`, flavour);
+  if (!Number.isInteger(recall) || recall < 0 || recall > 32768 || recall % 8 !== 0) {
+    throw invalid("recall", "a multiple of 8 in 0..32768", recall);
+  }
+  const { shape } = config;
+  const form = { learning, recall, flash: target === "flash" };
+  const code = await compileDevice(shape, flavour, form);
+  const image = weightImage(shape, files.get("model.safetensors")!, correction);
+  const module = form.flash ? code : withData(code, BASE, image);
+  const weights = form.flash ? image : undefined;
+  const together = new Uint8Array(module.length + (weights?.length ?? 0));
+  together.set(module);
+  if (weights) together.set(weights, module.length);
+  return { shape, module, weights, memoryBytes: bytesNeeded(shape, form), digest: await sha256(together) };
+}
+
+/** The weights as they stand in memory from BASE on: tensor after tensor, each on a 16-byte boundary. */
+function weightImage(shape: Shape, safetensors: Uint8Array, correction: Correction | undefined): Uint8Array {
+  const { tensors } = readTensors(safetensors, "model.safetensors");
+  const parts = tensorSpecs(shape).map(({ name }) => {
+    const { data } = correction?.get(name) ?? tensors.get(name)!;
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  });
+  const aligned = (bytes: number) => Math.ceil(bytes / 16) * 16;
+  const image = new Uint8Array(parts.reduce((sum, { length }) => sum + aligned(length), 0));
+  let at = 0;
+  for (const part of parts) {
+    image.set(part, at);
+    at += aligned(part.length);
+  }
+  return image;
+}
+
+const DATA_SECTION = 11;
+
+/** A module, which has no data section yet, with one active segment at `address`. */
+function withData(module: Uint8Array, address: number, bytes: Uint8Array): Uint8Array {
+  const I32_CONST = 0x41;
+  const END = 0x0b;
+  const head = [1, 0, I32_CONST, ...signed(address), END, ...unsigned(bytes.length)];
+  const section = [DATA_SECTION, ...unsigned(head.length + bytes.length), ...head];
+  const out = new Uint8Array(module.length + section.length + bytes.length);
+  out.set(module);
+  out.set(section, module.length);
+  out.set(bytes, module.length + section.length);
+  return out;
+}
+
+/** LEB128 of a number ≥ 0. */
+function unsigned(value: number): number[] {
+  return value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...unsigned(Math.floor(value / 0x80))];
+}
+
+/** Signed LEB128 of a number ≥ 0: the last byte's bit 6 is its sign. */
+function signed(value: number): number[] {
+  return value < 0x40 ? [value] : [(value % 0x80) | 0x80, ...signed(Math.floor(value / 0x80))];
+}
+
+/** The package as a C header: bytes, sizes, shape and digest, and the bytes of each token. */
+export function cHeader(
+  { shape, module, weights, memoryBytes, digest }: Package,
+  bytesOf: (token: number) => Uint8Array,
+): string {
+  const { vocabulary, bits, block, heads, classes, radial, orders, decoder } = shape;
+  const tokens = Array.from({ length: vocabulary }, (_, token) => bytesOf(token));
+  const offsets = [0];
+  for (const { length } of tokens) offsets.push(offsets.at(-1)! + length);
+  const macros = {
+    VOCABULARY: vocabulary,
+    BITS: bits,
+    BLOCK: block,
+    HEADS: heads,
+    CLASSES: classes,
+    HIDDEN: hiddenWidth(shape),
+    RADIAL: radial,
+    ORDERS: orders,
+    DECODER: `"${decoder}"`,
+    MODULE_BYTES: module.length,
+    MEMORY_BYTES: memoryBytes,
+    WEIGHT_BYTES: weights?.length ?? 0,
+    DIGEST: `"${digest}"`,
+  };
+  return `/* A saffu model: WebAssembly module${weights ? ", weights for saffu.read" : " with its weights"}, token bytes. */
+#ifndef SAFFU_MODEL_H
+#define SAFFU_MODEL_H
+#include <stdint.h>
+
+${Object.entries(macros)
+  .map(([name, value]) => `#define SAFFU_${name} ${value}`)
+  .join("\n")}
+
+${array("uint8_t", "saffu_module", module)}
+${weights ? `${array("uint8_t", "saffu_weights", weights)}\n` : ""}
+/* Token t is the bytes saffu_token_bytes[saffu_token_offsets[t]] up to saffu_token_offsets[t + 1]. */
+${array("uint32_t", "saffu_token_offsets", offsets)}
+${array(
+  "uint8_t",
+  "saffu_token_bytes",
+  tokens.flatMap((bytes) => [...bytes]),
+)}
+#endif
+`;
+}
+
+function array(type: string, name: string, values: ArrayLike<number>): string {
+  const lines: string[] = [];
+  for (let at = 0; at < values.length; at += 24) {
+    lines.push(`  ${Array.from({ length: Math.min(24, values.length - at) }, (_, i) => values[at + i]).join(",")},`);
+  }
+  return `static const ${type} ${name}[${values.length}] = {\n${lines.join("\n")}\n};`;
+}
