@@ -1,5 +1,5 @@
 // The bit-cipher (2311.11012): each token is a set of at most CIPHER_WIDTH of b bits, a non-negative row of unit sum. A frozen
-// row is a list of bits, so a product with it is a gather of rows. One-hot inputs (b == V) need no table: the bit is the token.
+// row is a list of bits (subsets of one size in lexicographic order: ours), so a product with it is a gather of rows. One-hot inputs (b == V) need no table: the bit is the token.
 import { permuted } from "./random";
 import { BITS, CIPHER_WIDTH, CLASSES, HEADS, M, V } from "./shape";
 

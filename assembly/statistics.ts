@@ -1,4 +1,4 @@
-// Statistics of learning on the device (DESIGN 4): what the stream showed, F = Σ w h ⊗ y, beside what the frozen base expected of it,
+// Statistics of learning on the device (docs/learning.md): what the stream showed, F = Σ w h ⊗ y, beside what the frozen base expected of it,
 // F̂ = Σ w h ⊗ ŷ. Both are sums of integers, so they do not depend on order, and what was added can be taken away again to the bit.
 //
 // A token's expectation would touch every row. It is sampled instead, systematically (ours): SAMPLES thresholds, evenly spaced and

@@ -18,7 +18,8 @@ export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "
  * Loads a model.
  *
  * @param source address of a model directory (relative to the page), or its files in memory
- * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, UNSUPPORTED, ABORTED
+ * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, INVALID_SHAPE,
+ * STATISTICS_MISMATCH, INVALID_OPTION, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
   if (source instanceof Map) return Model.read(memorySource(source), options);

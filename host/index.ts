@@ -3,7 +3,8 @@
  *
  * ```ts
  * import { fit, load, save } from "saffu";
- * const { files } = await fit(() => [await readFile("book.txt")], { profile: "potato" });
+ * const book = await readFile("book.txt");
+ * const { files } = await fit(() => [book], { profile: "potato" });
  * await save("models/book", files);
  * const model = await load("models/book");
  * ```
@@ -35,7 +36,8 @@ export { trainTokenizer } from "./tokenizer/train.ts";
  * Loads a model.
  *
  * @param source a directory, an http(s) or file URL of one, or its files in memory (of `fit`)
- * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, UNSUPPORTED, ABORTED
+ * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, INVALID_SHAPE,
+ * STATISTICS_MISMATCH, INVALID_OPTION, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
   if (source instanceof Map) return Model.read(memorySource(source), options, NODE);

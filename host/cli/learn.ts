@@ -16,6 +16,7 @@ export async function run(
   { json }: Options,
 ): Promise<void> {
   const signal = interruptSignal();
+  await openTexts(texts, signal); // all of them, before any work
   const inputs = [];
   for (const text of texts) inputs.push(await openTexts([text], signal));
   const model = await loadModel(directory, undefined, signal);

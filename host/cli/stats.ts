@@ -1,6 +1,7 @@
 /** saffu stats */
-import { writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { SaffuError } from "../errors.ts";
+import { writeFlushed } from "../model/directory-node.ts";
 import { loadModel } from "./load.ts";
 
 interface Options {
@@ -12,7 +13,10 @@ export async function run(directory: string, { export: file, json }: Options): P
   const model = await loadModel(directory);
   const info = await model.statistics();
   if (file !== undefined) {
-    await writeFile(file, await model.exportStatistics(), { flag: "wx" }).catch((cause) => {
+    const bytes = await model.exportStatistics();
+    await writeFlushed(file, bytes).catch(async (cause) => {
+      // a part of the file is no file; one that was there before is not touched
+      if ((cause as NodeJS.ErrnoException).code !== "EEXIST") await rm(file, { force: true }).catch(() => {});
       throw new SaffuError("UNWRITABLE", `${file} cannot be written: ${(cause as Error).message}`, { cause });
     });
   }

@@ -22,7 +22,7 @@ Fitted in closed form by saffu, without back-propagation: co-occurrence sums, th
 
 | | |
 | --- | --- |
-| vocabulary | ${shape.vocabulary} (byte-level BPE) |
+| vocabulary | ${shape.vocabulary} (${shape.vocabulary === 256 ? "bytes" : "byte-level BPE"}) |
 | block | ${shape.block} tokens, ${shape.bits === shape.vocabulary ? "one-hot" : `${shape.bits}-bit cipher`} |
 | hidden state | ${shape.heads} heads of ${shape.classes} classes (${hiddenWidth(shape)}) |
 | decoder | ${shape.decoder} |
@@ -31,7 +31,7 @@ Fitted in closed form by saffu, without back-propagation: co-occurrence sums, th
 | weights | ${facts.weightBytes} bytes, int8 with a scale a row |
 | fitted on | ${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text |
 | hidden targets | ${recipe.targets} |
-| passes | ${recipe.heads.passes} over the heads, ${recipe.residual.passes} residual |
+| passes | ${recipe.heads.passes} over the heads, ${shape.decoder === "mixture" ? 0 : recipe.residual.passes} residual |
 | seed | ${recipe.seed} |
 
 ## What it is not good for

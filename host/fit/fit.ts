@@ -2,8 +2,8 @@
  * Fitting a model, end to end: text → tokenizer → tokens → heads → residual solve → gate → int8 files.
  *
  * ```ts
- * const { files, report } = await fit(() => chunksOf("book.txt"), { profile: "potato", signal });
- * await writeDirectory("models/book", files);
+ * const { files, report } = await fit(() => createReadStream("book.txt"), { profile: "potato", signal });
+ * await save("models/book", files);
  * ```
  */
 import { compileDevice, compileTrainer } from "../compile/compile.ts";
@@ -73,7 +73,7 @@ const STEPS_A_CALL = 16;
  * Fits a model.
  *
  * @param text called twice, to train the tokenizer and to encode; each time it gives the whole text in order, as bytes
- * @throws SaffuError INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY, ABORTED
+ * @throws SaffuError INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function fit(
   text: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

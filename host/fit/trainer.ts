@@ -29,7 +29,7 @@ export class Trainer {
   /**
    * @param wasm the trainer module, compiled with shared memory exactly where `threads` > 0
    * @param tokens most tokens that the memory has to hold
-   * @param threads worker threads (Node); 0 runs in the calling thread, as browsers do
+   * @param threads worker threads (Node); 0 runs in the calling thread
    * @throws SaffuError OUT_OF_MEMORY, naming the bytes
    */
   static async start(wasm: Uint8Array, tokens: number, threads: number): Promise<Trainer> {

@@ -238,8 +238,11 @@ function checkCipher(cipher: Uint16Array, width: number, bits: number): void {
 function startError(flavour: Flavour, cause: unknown): SaffuError {
   if (cause instanceof SaffuError) return cause;
   // engines refuse memory with a RangeError, and bytes that are no module with errors of WebAssembly's own
-  const code = cause instanceof RangeError ? "OUT_OF_MEMORY" : "MODEL_CORRUPT";
-  return new SaffuError(code, `${fileOf(flavour)}: ${(cause as Error).message}`, { cause });
+  const message = String((cause as Error).message);
+  // a page's Content-Security-Policy may forbid WebAssembly: then the file is not to blame
+  const forbidden = /unsafe-eval|Content Security Policy/i.test(message);
+  const code = cause instanceof RangeError ? "OUT_OF_MEMORY" : forbidden ? "UNSUPPORTED" : "MODEL_CORRUPT";
+  return new SaffuError(code, `${fileOf(flavour)}: ${message}`, { cause });
 }
 
 function fileOf(flavour: Flavour): string {

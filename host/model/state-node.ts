@@ -1,10 +1,12 @@
 /**
  * statistics.safetensors on a file system (Node only): it changes while the model beside it stays, so it is replaced alone. The new
  * file is written beside the old one, flushed, and renamed over it, then the directory is flushed: what a load finds is the old
- * one or the new one, whole. A save costs its bytes once and two flushes.
+ * one or the new one, whole. A save costs its bytes once and two flushes. Two processes that save over the same state: the later
+ * one is refused.
  */
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, rename, rm } from "node:fs/promises";
+import { renameSync, rmSync, statSync } from "node:fs";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { CONFIG, type ModelFiles, sha256 } from "./config.ts";
@@ -26,26 +28,32 @@ export async function readStatistics(directory: string): Promise<Uint8Array | un
 }
 
 /**
- * Replaces a directory's statistics; `undefined` removes them.
+ * Replaces a directory's statistics; `undefined` removes them. What a killed writer left behind is removed.
  *
- * @throws SaffuError UNWRITABLE; what stood there stands there still
+ * @param stood what `identity` told of the directory before; undefined replaces whatever stands there
+ * @throws SaffuError UNWRITABLE; what stood there stands there still, unless it is the last flush that failed
  */
-export async function writeStatistics(directory: string, bytes: Uint8Array | undefined): Promise<void> {
+export async function writeStatistics(
+  directory: string,
+  bytes: Uint8Array | undefined,
+  stood?: string | undefined,
+): Promise<void> {
   const target = join(directory, STATISTICS);
   const temporary = join(directory, `.statistics.${randomBytes(6).toString("hex")}.tmp`);
   try {
     for (const name of await readdir(directory)) {
       if (LEFTOVER.test(name)) await rm(join(directory, name), { force: true });
     }
-    if (bytes === undefined) await rm(target, { force: true });
-    else {
-      await writeFlushed(temporary, bytes);
-      await rename(temporary, target);
-    }
+    if (bytes !== undefined) await writeFlushed(temporary, bytes);
+    // synchronous, so that another writer has microseconds and not the time of a flush to come between the look and the change
+    if (stood !== undefined && identity(directory) !== stood) throw changed(target);
+    if (bytes === undefined) rmSync(target, { force: true });
+    else renameSync(temporary, target);
     await flushDirectory(directory);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw new SaffuError("UNWRITABLE", `${target} cannot be written: ${(cause as Error).message}`, { cause });
+    if (cause instanceof SaffuError) throw cause;
+    throw unwritable(target, cause);
   }
 }
 
@@ -61,17 +69,49 @@ export async function saveModel(
   { signal, seen }: SaveOptions,
 ): Promise<void> {
   throwIfAborted(signal);
+  const stood = identity(directory); // before the files are read: a later change shows
   const config = await readFile(join(directory, CONFIG)).catch(() => undefined);
   const same = config !== undefined && Buffer.compare(config, files.get(CONFIG)!) === 0;
   if (!same) {
+    if (config !== undefined && seen !== undefined) throw changed(join(directory, CONFIG));
     const all = statistics ? new Map(files).set(STATISTICS, statistics) : files;
     return writeDirectory(directory, all, { signal });
   }
-  const before = await readStatistics(directory);
-  const found = before ? await sha256(before) : "";
-  if (seen !== undefined && seen !== found) {
-    const path = join(directory, STATISTICS);
-    throw new SaffuError("UNWRITABLE", `${path} was changed by another since this model was loaded: load it again`);
+  if (seen !== undefined) await checkUnchanged(directory, seen, statistics);
+  await writeStatistics(directory, statistics, stood);
+}
+
+/** @throws SaffuError UNWRITABLE unless a directory's statistics are those seen, or those that are to be written */
+async function checkUnchanged(directory: string, seen: string, statistics: Uint8Array | undefined): Promise<void> {
+  const target = join(directory, STATISTICS);
+  const found = await readStatistics(directory).then(digest, (cause) => {
+    throw unwritable(target, cause);
+  });
+  // a save whose last flush failed has left what this one is to write
+  if (found !== seen && found !== (await digest(statistics))) throw changed(target);
+}
+
+/** SHA-256 of statistics; "" of none. */
+async function digest(statistics: Uint8Array | undefined): Promise<string> {
+  return statistics ? sha256(statistics) : "";
+}
+
+/** What tells a directory's model and statistics from others that are renamed into their place later. @throws SaffuError UNWRITABLE */
+function identity(directory: string): string {
+  try {
+    return [CONFIG, STATISTICS]
+      .map((name) => statSync(join(directory, name), { bigint: true, throwIfNoEntry: false }))
+      .map((found) => (found ? `${found.ino} ${found.size} ${found.mtimeNs}` : "none"))
+      .join();
+  } catch (cause) {
+    throw unwritable(directory, cause);
   }
-  await writeStatistics(directory, statistics);
+}
+
+function changed(path: string): SaffuError {
+  return new SaffuError("UNWRITABLE", `${path} was changed by another since this model was loaded: load it again`);
+}
+
+function unwritable(path: string, cause: unknown): SaffuError {
+  return new SaffuError("UNWRITABLE", `${path} cannot be written: ${(cause as Error).message}`, { cause });
 }

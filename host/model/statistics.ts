@@ -90,8 +90,10 @@ export async function formatLearned({ statistics, recent, correction }: Learned,
  * @param file the file's name, for messages
  * @throws SaffuError MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST; STATISTICS_MISMATCH, naming both digests
  */
-export async function parseLearned(bytes: Uint8Array, base: Base, file: string): Promise<Learned> {
+export async function parseLearned(given: Uint8Array, base: Base, file: string): Promise<Learned> {
   const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
+  // a copy: what is handed on stays what was checked, whatever becomes of the caller's bytes
+  const bytes = new Uint8Array(given);
   const { tensors, metadata } = readTensors(bytes, file);
   if (metadata.format !== FORMAT) throw corrupt(`"format" is not "${FORMAT}"`);
   if (metadata.version !== STATISTICS_VERSION) {
@@ -141,6 +143,10 @@ export async function parseLearned(bytes: Uint8Array, base: Base, file: string):
       throw corrupt(`correction.${name} holds a value that is not finite`);
     }
     correction.set(name, tensor);
+  }
+  for (const name of ["block.U", "decoder.O"]) {
+    const [rows, scales] = [correction.has(name), correction.has(`${name}.scale`)];
+    if (rows !== scales) throw corrupt(`correction.${name} and correction.${name}.scale stand together or not at all`);
   }
   const [unknown] = tensors.keys();
   if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);

@@ -15,7 +15,8 @@
  *
  * ```ts
  * const { train, dev, test } = benchCorpus();
- * fit(firstWords(train, 1_000_000));
+ * const text = new TextEncoder().encode(firstWords(train, 1_000_000));
+ * await fit(() => [text]);
  * ```
  */
 import { readFileSync } from "node:fs";

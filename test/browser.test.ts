@@ -1,0 +1,185 @@
+/** A page in a real browser: the built bundle gives there what the sources give in Node, to the bit, and asks nobody else. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as node from "../host/index.ts";
+import { type Damage, type Server, serve } from "./browser-server.ts";
+import { needs, onPath } from "./needs.ts";
+import * as probe from "./probe.ts";
+
+const CHROMIUM = onPath("chromium");
+const MODELS = ["models/nano-en", "models/potato-en"];
+const FLAVOURS = ["scalar", "simd"] as const;
+const RUNS = MODELS.flatMap((model) => FLAVOURS.map((flavour) => [model, flavour] as const));
+
+/** A function of probe.ts, without its first argument. */
+type Rest<Name extends keyof typeof probe> = Parameters<(typeof probe)[Name]> extends [unknown, ...infer R] ? R : never;
+type Result<Name extends keyof typeof probe> = Awaited<ReturnType<(typeof probe)[Name]>>;
+
+needs("chromium", CHROMIUM)("a page in chromium", () => {
+  let folder: string;
+  let server: Server;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  const requests: URL[] = [];
+  const pageErrors: Error[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "saffu-browser-"));
+    execFileSync(process.execPath, ["tools/build.mjs", "--bundles", "--out", join(folder, "dist")]);
+    server = await serve(join(folder, "dist"));
+    browser = await chromium.launch({
+      executablePath: CHROMIUM!,
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        // no name leads anywhere but here: nothing that the browser might do by itself leaves this machine
+        "--host-resolver-rules=MAP insecure.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+      ],
+    });
+    context = await browser.newContext();
+    context.on("request", (request) => requests.push(new URL(request.url())));
+    context.on("weberror", (error) => pageErrors.push(error.error()));
+    page = await open("/");
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function open(path: string): Promise<Page> {
+    const opened = await context.newPage();
+    await opened.goto(new URL(path, server.origin).href);
+    return opened;
+  }
+
+  function inPage<Name extends keyof typeof probe>(name: Name, ...rest: Rest<Name>): Promise<Result<Name>> {
+    return runIn(page, name, ...rest);
+  }
+
+  function runIn<Name extends keyof typeof probe>(on: Page, name: Name, ...rest: Rest<Name>): Promise<Result<Name>> {
+    return on.evaluate(`run(${[name, ...rest].map((value) => JSON.stringify(value)).join()})`);
+  }
+
+  const damaged = (how: Damage, file: string) => `${server.origin}/damaged/${how}/${file}/potato-en`;
+
+  describe.each(RUNS)("%s, %s", (model, flavour) => {
+    test("generates the tokens and the text that Node does, in pieces and as a web stream", async () => {
+      const found = await inPage("generation", model, flavour);
+      expect(found).toEqual(await probe.generation(node, model, flavour));
+      expect(found.flavour).toBe(flavour);
+      for (const { tokens, text, streamed } of found.runs) {
+        expect(tokens.length).toBe(100);
+        expect(streamed).toBe(text);
+      }
+      expect(new Set(found.runs.map(({ text }) => text)).size).toBe(3);
+    });
+
+    test("scores to the bit as Node does, at once and as a web stream in chunks", async () => {
+      const { streamed, ...whole } = await inPage("score", model, flavour);
+      expect(whole.surprisal.length).toBe(whole.tokens * 8);
+      expect(streamed).toEqual(whole);
+      expect({ ...whole, streamed }).toEqual(await probe.score(node, model, flavour));
+    });
+
+    test("predicts the probabilities that Node does, to the bit", async () => {
+      const found = await inPage("predictions", model, flavour);
+      expect(found).toEqual(await probe.predictions(node, model, flavour));
+      expect(new Set(found.map(({ digest }) => digest)).size).toBe(6);
+    });
+
+    test("learns what Node does, to the bit, and loads with it again", async () => {
+      const found = await inPage("learning", model, flavour);
+      expect(found).toEqual(await probe.learning(node, model, flavour));
+      expect(found.reloaded).toBe(found.bits);
+      expect(found.bits).not.toBe((await probe.score(node, model, flavour)).surprisal);
+    });
+  });
+
+  describe("refuses by the code that Node does", () => {
+    test.each<[Damage, string, string]>([
+      ["flipped", "model.safetensors", "MODEL_DIGEST"],
+      ["flipped", "kernel.simd.wasm", "MODEL_DIGEST"],
+      ["flipped", "tokenizer.json", "MODEL_DIGEST"],
+      ["truncated", "model.safetensors", "MODEL_DIGEST"],
+      ["extended", "kernel.scalar.wasm", "MODEL_DIGEST"],
+      ["truncated", "config.json", "MODEL_CORRUPT"],
+      ["missing", "config.json", "MODEL_MISSING_FILE"],
+      ["missing", "model.safetensors", "MODEL_MISSING_FILE"],
+      ["cut", "model.safetensors", "MODEL_MISSING_FILE"],
+    ])("%s %s: %s", async (how, file, code) => {
+      const source = damaged(how, file);
+      const found = await inPage("loadError", source);
+      expect(found.code).toBe(code);
+      expect(found.message).toContain(file);
+      expect((await probe.loadError(node, source)).code).toBe(code);
+    });
+
+    test("options, texts and statistics out of bounds", async () => {
+      const found = await inPage("callErrors", "models/nano-en");
+      expect(found).toEqual(await probe.callErrors(node, "models/nano-en"));
+      expect(Object.values(found)).not.toContain("none");
+    });
+  });
+
+  test("has no directories and no trainer, and says so", async () => {
+    expect(await inPage("absent", "models/nano-en")).toEqual({ save: "UNSUPPORTED", refit: "UNSUPPORTED" });
+  });
+
+  test("stops where a signal fires: in a load, which gives up its fetch, in a generation, in a stream", async () => {
+    const stalled = damaged("stalled", "model.safetensors");
+    const found = await inPage("aborts", "models/nano-en", stalled);
+    const { pieces, cancelled, "the model afterwards": works, ...codes } = found;
+    expect(new Set(Object.values(codes))).toEqual(new Set(["ABORTED"]));
+    expect([pieces, cancelled, works]).toEqual([3, true, true]);
+    await expect.poll(() => server.open.size).toBe(0);
+    expect(found).toEqual(await probe.aborts(node, "models/nano-en", stalled));
+  });
+
+  test("whose policy forbids WebAssembly is told UNSUPPORTED, not that the file is corrupt", async () => {
+    const strict = await open("/without-wasm");
+    expect((await runIn(strict, "loadError", "models/nano-en")).code).toBe("UNSUPPORTED");
+    await strict.close();
+  });
+
+  test("without WebCrypto, as one served by name over http, is told UNSUPPORTED", async () => {
+    const insecure = await open(`//insecure.test:${new URL(server.origin).port}/`);
+    expect((await runIn(insecure, "loadError", "models/nano-en")).code).toBe("UNSUPPORTED");
+    await insecure.close();
+  });
+
+  test("asks for the page, the bundle and the files of the model, each once, and for nothing else", async () => {
+    const before = requests.length;
+    const fresh = await open("/");
+    await runIn(fresh, "generation", "models/potato-en", "simd");
+    await fresh.close();
+    const { files } = (await node.load("models/potato-en")).info();
+    const wanted = [
+      "/",
+      "/page.js",
+      "/browser.js",
+      "/probe.js",
+      ...Object.keys(files).map((file) => `/models/potato-en/${file}`),
+    ];
+    expect(
+      requests
+        .slice(before)
+        .map(({ href }) => href)
+        .sort(),
+    ).toEqual(wanted.map((path) => `${server.origin}${path}`).sort());
+  });
+
+  test("has asked nobody but the tests' server, and thrown nothing beside what its calls throw", () => {
+    const own = [server.origin, server.origin.replace("127.0.0.1", "insecure.test")];
+    expect(requests.filter(({ origin }) => !own.includes(origin))).toEqual([]);
+    expect(pageErrors).toEqual([]);
+  });
+});

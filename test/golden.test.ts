@@ -1,0 +1,70 @@
+/** The shipped models, held to what they have always given: by both flavours of their kernels, and by the oracle. */
+import { createHash } from "node:crypto";
+import { beforeAll, describe, expect, test } from "vitest";
+import { load, type Model } from "../host/index.ts";
+import { readTensors } from "../host/model/safetensors.ts";
+import { Oracle } from "./oracle.ts";
+
+/**
+ * SHA-256 of the text generated (UTF-8), of the surprisal of each token of PARAGRAPH, and of the probabilities after it (f32, little
+ * endian). They change with the weights, where `npm run models` gives others: then put the new ones here, in the same change. Where
+ * the weights are as before, a kernel, the sampler or the tokenizer has changed its bits.
+ */
+const GOLDEN = {
+  "models/nano-en": { text: "", surprisal: "", probabilities: "" },
+  "models/potato-en": { text: "", surprisal: "", probabilities: "" },
+};
+
+const PROMPT = "In the morning the";
+/** More than nano's ring of 256 bytes holds, in characters of one to four bytes, with words that recur. */
+const PARAGRAPH = `The miller weighs the grain, and the grain weighs the miller down: sack by sack he carries it up the narrow stair, a
+hundred and seven steps – he has counted them every day for thirty years. “Crème brûlée,” says the miller's wife, “is what we shall
+eat when you have carried the last sack.” ⚖️ But the last sack is never the last sack, and the stair has a hundred and seven steps.`;
+/** Default temperature, top-k and top-p. */
+const OPTIONS = { maxTokens: 200, seed: 2311 };
+
+const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength);
+
+describe.each(Object.entries(GOLDEN))("%s", (directory, golden) => {
+  test.each(["scalar", "simd"] as const)("gives its golden digests, %s", async (flavour) => {
+    const model = await load(directory, { flavour });
+    let text = "";
+    for await (const piece of model.generate(PROMPT, OPTIONS)) text += piece;
+    expect({
+      text: sha256(text),
+      surprisal: sha256(bytesOf(model.score(PARAGRAPH).surprisal)),
+      probabilities: sha256(bytesOf(model.predict(PARAGRAPH))),
+    }).toEqual(golden);
+  });
+
+  describe("the oracle, over the same weights", () => {
+    let model: Model;
+    let oracle: () => Oracle;
+    beforeAll(async () => {
+      model = await load(directory);
+      const { tensors } = readTensors(model.files.get("model.safetensors")!, "model.safetensors");
+      oracle = () => new Oracle(model.config.shape, tensors);
+    });
+
+    test("generates the golden text", () => {
+      const generating = oracle();
+      for (const token of model.tokenizer.encode(PROMPT)) generating.append(token);
+      generating.seed(OPTIONS.seed);
+      const tokens: number[] = [];
+      for (let i = 0; i < OPTIONS.maxTokens; ++i) {
+        const token = generating.sample(0.8, 0, 1);
+        generating.append(token);
+        tokens.push(token);
+      }
+      expect(sha256(new TextDecoder().decode(model.tokenizer.decode(tokens)))).toBe(golden.text);
+    });
+
+    test("gives the golden surprisal and probabilities", () => {
+      const scoring = oracle();
+      const surprisal = Float32Array.from(model.tokenizer.encode(PARAGRAPH), (token) => scoring.feed(token));
+      expect(sha256(bytesOf(surprisal))).toBe(golden.surprisal);
+      expect(sha256(bytesOf(scoring.predict()))).toBe(golden.probabilities);
+    });
+  });
+});

@@ -1,0 +1,191 @@
+/**
+ * What a runtime makes of a model, as plain values by which two runtimes can be compared: floats as the hexadecimal of their bytes,
+ * errors as their codes. Node runs these functions, and so does a page that is served this file; hence it imports types alone.
+ */
+import type * as entry from "../host/browser.ts";
+import type { Flavour } from "../host/model/kernel.ts";
+
+/** What the entry for Node and the one for browsers have in common. */
+export type Saffu = typeof entry;
+
+const PROMPT = "The old lighthouse keeper said";
+/** Characters of one to four bytes, words that recur (so that self-attention has its part), and a word of no training text. */
+const TEXT = `A river freezes from its banks inwards. At the banks the water is slow, and slow water freezes first; in the middle,
+where it hurries, a dark seam stays open – the “Rinne”, they say in Zürich 🏞️ – until the cold has had its week. Then the seam
+closes too, and the river freezes from its banks to its banks. zqxj!`;
+
+export async function generation(saffu: Saffu, source: string, flavour: Flavour) {
+  const model = await saffu.load(source, { flavour });
+  const runs = [];
+  for (const options of [
+    { seed: 7 },
+    { seed: 0xffffffff, temperature: 1.3, topK: 40, topP: 0.9 },
+    { temperature: 0, stop: ["no such text"] },
+  ]) {
+    const tokens: number[] = [];
+    const pieces: string[] = [];
+    const onToken = (token: number) => tokens.push(token);
+    for await (const piece of model.generate(PROMPT, { ...options, maxTokens: 100, onToken })) pieces.push(piece);
+    const stream = saffu.textStream(model.generate(PROMPT, { ...options, maxTokens: 100 }));
+    runs.push({ tokens, text: pieces.join(""), pieces: pieces.length, streamed: await new Response(stream).text() });
+  }
+  return { flavour: model.info().flavour, runs };
+}
+
+export async function score(saffu: Saffu, source: string, flavour: Flavour) {
+  const model = await saffu.load(source, { flavour });
+  const { surprisal, tokens, bytes, bits } = model.score(TEXT);
+  const streamed: number[] = [];
+  for await (const batch of inChunks().pipeThrough(saffu.surprisalStream(model))) streamed.push(...batch);
+  const totals = await model.scoreStream(saffu.chunksOf(inChunks()));
+  // perplexity is left out: 2^x is the runtime's own, and no promise
+  return {
+    tokens,
+    bytes,
+    bits: hex(Float64Array.of(bits)),
+    surprisal: hex(surprisal),
+    streamed: {
+      tokens: totals.tokens,
+      bytes: totals.bytes,
+      bits: hex(Float64Array.of(totals.bits)),
+      surprisal: hex(Float32Array.from(streamed)),
+    },
+  };
+}
+
+/** SHA-256 of the probabilities after some contexts, and the likeliest token there. */
+export async function predictions(saffu: Saffu, source: string, flavour: Flavour) {
+  const model = await saffu.load(source, { flavour });
+  const contexts = ["", "a", PROMPT, TEXT, TEXT.slice(0, 200), `${TEXT} ${PROMPT}`];
+  return Promise.all(
+    contexts.map(async (context) => {
+      const probabilities = model.predict(context);
+      const digest = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", probabilities.slice().buffer)));
+      return { digest, likeliest: probabilities.indexOf(Math.max(...probabilities)) };
+    }),
+  );
+}
+
+/** Observes two texts, takes one away again, refits, and scores with what came of it, here and in a model loaded with it. */
+export async function learning(saffu: Saffu, source: string, flavour: Flavour) {
+  const model = await saffu.load(source, { flavour });
+  await model.observe(PROMPT);
+  await model.observe(saffu.chunksOf(inChunks()));
+  await model.forget(PROMPT);
+  await model.observe(TEXT.toUpperCase());
+  const report = await model.refit();
+  const statistics = await model.learnedFile();
+  const again = await saffu.load(source, { flavour, statistics });
+  return {
+    report,
+    statistics: await model.statistics(),
+    bits: hex(model.score(TEXT).surprisal),
+    reloaded: hex(again.score(TEXT).surprisal),
+  };
+}
+
+/** The error of loading `source`. */
+export async function loadError(saffu: Saffu, source: string) {
+  return refused(saffu, () => saffu.load(source));
+}
+
+/** The errors of calls with options, texts or sources out of bounds. */
+export async function callErrors(saffu: Saffu, source: string) {
+  const model = await saffu.load(source);
+  const calls: Record<string, () => unknown> = {
+    topP: () => model.generate("", { topP: 7 }).next(),
+    text: () => model.generate(7 as unknown as string).next(),
+    empty: () => model.score(""),
+    "empty stream": () => model.scoreStream([]),
+    flavour: () => saffu.load(source, { flavour: "vector" as Flavour }),
+    "nothing to refit": () => model.refit(),
+    "never observed": () => model.forget(TEXT),
+    statistics: () => model.merge(new Uint8Array(100)),
+    "in a stream": () =>
+      saffu
+        .textStream(model.generate("", { topP: 7 }))
+        .getReader()
+        .read(),
+  };
+  const codes: Record<string, string> = {};
+  for (const [name, call] of Object.entries(calls)) codes[name] = (await refused(saffu, call)).code;
+  return codes;
+}
+
+/** What a browser does not have: directories, and the trainer. */
+export async function absent(saffu: Saffu, source: string) {
+  const model = await saffu.load(source);
+  await model.observe(TEXT);
+  return {
+    save: (await refused(saffu, () => model.save("anywhere"))).code,
+    refit: (await refused(saffu, () => model.refit({ scope: "all" }))).code,
+  };
+}
+
+/** What becomes of calls whose signal fires. @param stalled a model of which a file never comes */
+export async function aborts(saffu: Saffu, source: string, stalled: string) {
+  const model = await saffu.load(source);
+  const code = async (call: () => unknown) => (await refused(saffu, call)).code;
+  const controller = new AbortController();
+  let pieces = 0;
+  const counted = async () => {
+    for await (const _ of model.generate("", { maxTokens: 1_000_000, signal: controller.signal })) {
+      if (++pieces === 3) controller.abort();
+    }
+  };
+  let left = false;
+  async function* endless() {
+    try {
+      for (;;) yield "the same again ";
+    } finally {
+      left = true;
+    }
+  }
+  const reader = saffu.textStream(endless()).getReader();
+  await reader.read();
+  await reader.cancel();
+  return {
+    before: await code(() => saffu.load(source, { signal: AbortSignal.abort() })),
+    "in a fetch": await code(() => saffu.load(stalled, { signal: AbortSignal.timeout(100) })),
+    generation: await code(counted),
+    pieces,
+    "from a timer": await code(async () => {
+      const signal = AbortSignal.timeout(50);
+      for await (const _ of model.generate("", { maxTokens: 1_000_000, signal }));
+    }),
+    scoring: await code(() => model.scoreStream(endless(), { signal: AbortSignal.timeout(50) })),
+    stream: await code(() => {
+      const aborted = saffu.surprisalStream(model, { signal: AbortSignal.abort() });
+      return inChunks().pipeThrough(aborted).getReader().read();
+    }),
+    cancelled: left,
+    "the model afterwards": model.score(TEXT).tokens > 0,
+  };
+}
+
+/** The code and message of what `call` throws; an error that is none of saffu's is thrown on. */
+async function refused(saffu: Saffu, call: () => unknown): Promise<{ code: string; message: string }> {
+  try {
+    await call();
+  } catch (error) {
+    if (!(error instanceof saffu.SaffuError)) throw error;
+    return { code: error.code, message: error.message };
+  }
+  return { code: "none", message: "" };
+}
+
+/** TEXT in chunks that begin and end inside characters. */
+function inChunks(): ReadableStream<Uint8Array> {
+  const bytes = new TextEncoder().encode(TEXT);
+  return new ReadableStream({
+    start(controller) {
+      for (let from = 0; from < bytes.length; from += 7) controller.enqueue(bytes.subarray(from, from + 7));
+      controller.close();
+    },
+  });
+}
+
+function hex({ buffer, byteOffset, byteLength }: Uint8Array | Float32Array | Float64Array): string {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
