@@ -292,12 +292,23 @@ describe("a thread that is lost", () => {
   test("in its work fails the fit, and the one that waits for it at the barrier is ended", async () => {
     faults.push(
       (program) => program,
-      (program) => `${program}
-        parentPort.prependListener("message", ({ name }) => {
-          if (name === "residualSteps") throw new Error("lost in residualSteps");
-        });`,
+      (program) =>
+        program.replace(
+          "exports[name]",
+          `(name === "residualSteps" ? () => { throw new Error("lost in residualSteps"); } : exports[name])`,
+        ),
     );
     await expect(fit(text, ALL)).rejects.toThrow("lost in residualSteps");
+    expect(threadsAlive()).toBe(0);
+  });
+
+  test("when nothing is asked of it fails the fit, too", async () => {
+    faults.push(
+      (program) => `${program}; throw new Error("lost in between");`,
+      // the other one is later, so that the first is gone before there is work
+      (program) => `for (const start = Date.now(); Date.now() - start < 200; ); ${program}`,
+    );
+    await expect(fit(text, ALL)).rejects.toThrow("lost in between");
     expect(threadsAlive()).toBe(0);
   });
 

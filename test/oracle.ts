@@ -6,6 +6,8 @@ import type { Tensor } from "../host/model/safetensors.ts";
 import type { Shape } from "../host/model/shape.ts";
 
 const f = Math.fround;
+/** Stands between texts that are recalled. */
+const BREAK = 0xffff;
 const bitsView = new DataView(new ArrayBuffer(4));
 
 function floatOfBits(bits: number): number {
@@ -19,7 +21,7 @@ function bitsOfFloat(x: number): number {
 }
 
 /** Nearest integer, ties to even, as WebAssembly's f32.nearest. */
-function nearest(x: number): number {
+export function nearest(x: number): number {
   const below = Math.floor(x);
   const rest = x - below;
   if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
@@ -74,13 +76,37 @@ function softmax(values: Float32Array): void {
   for (let i = 0; i < values.length; ++i) values[i] = f(values[i]! * scale);
 }
 
+/** −log2 p in bits; what is no longer a normal number counts as the least that is. */
+export function surprisal(p: number): number {
+  return Math.max(0, f(-log(Math.max(f(1.1754944e-38), p)) * LOG2E));
+}
+
+interface Match {
+  /** How many of the newest tokens stand there, too. */
+  readonly order: number;
+  /** The token that came next. */
+  readonly follower: number;
+}
+
+/** Places of `text`, newest first, at which the last tokens of `seen` stand, up to `orders` of them, and have a follower. */
+function matchesIn(text: readonly number[], seen: readonly number[], orders: number): Match[] {
+  const matches: Match[] = [];
+  for (let at = text.length - 2; at >= 0; --at) {
+    let order = 0;
+    while (order < orders && at >= order && text[at - order] === seen.at(-1 - order)) ++order;
+    const follower = text[at + 1]!;
+    if (order > 0 && follower !== BREAK) matches.push({ order, follower });
+  }
+  return matches;
+}
+
 /** A model's forward pass over a stream of tokens. */
 export class Oracle {
-  private readonly stream: number[] = [];
+  protected stream: number[] = [];
   private state = [0, 0, 0, 0];
 
   constructor(
-    private readonly shape: Shape,
+    protected readonly shape: Shape,
     private readonly tensors: ReadonlyMap<string, Tensor>,
   ) {}
 
@@ -92,17 +118,16 @@ export class Oracle {
   feed(token: number): number {
     const p = this.predict()[token]!;
     this.append(token);
-    return Math.max(0, f(-log(Math.max(f(1.1754944e-38), p)) * LOG2E));
+    return surprisal(p);
   }
 
   predict(): Float32Array {
-    const { shape } = this;
     const probabilities = this.decode(this.hidden());
-    if (shape.radial > 0) this.attend(probabilities);
+    this.attend(probabilities);
     return probabilities;
   }
 
-  private numbers(name: string): ArrayLike<number> {
+  protected numbers(name: string): ArrayLike<number> {
     return this.tensors.get(name)!.data as unknown as ArrayLike<number>;
   }
 
@@ -115,7 +140,7 @@ export class Oracle {
     return Array.from((data as Uint16Array).subarray(token * width, (token + 1) * width)).filter((bit) => bit < bits);
   }
 
-  private hidden(): Float32Array {
+  protected hidden(): Float32Array {
     const { block, bits, heads, classes } = this.shape;
     const width = heads * classes;
     const hidden = Float32Array.from(this.numbers("block.u0"));
@@ -134,16 +159,20 @@ export class Oracle {
     return hidden;
   }
 
-  private decode(hidden: Float32Array): Float32Array {
+  /** The stack's probabilities, with the base's rows and their scales or with others. */
+  protected decode(
+    hidden: Float32Array,
+    rows = this.numbers("decoder.O"),
+    scales = this.numbers("decoder.O.scale"),
+  ): Float32Array {
     const { vocabulary, decoder } = this.shape;
     const width = hidden.length;
     const fixed = Array.from(hidden, (h) => nearest(f(h * 16384)));
-    const rows = this.numbers("decoder.O");
     const out = new Float32Array(vocabulary);
     for (let v = 0; v < vocabulary; ++v) {
       let sum = 0;
       for (let c = 0; c < width; ++c) sum += fixed[c]! * rows[v * width + c]!;
-      const scaled = f(f(this.numbers("decoder.O.scale")[v]! * f(1 / 16384)) * f(sum));
+      const scaled = f(f(scales[v]! * f(1 / 16384)) * f(sum));
       out[v] = decoder === "softmax" ? f(this.numbers("decoder.o0")[v]! + scaled) : scaled;
     }
     if (decoder === "softmax") softmax(out);
@@ -154,19 +183,20 @@ export class Oracle {
     return out;
   }
 
-  private attend(probabilities: Float32Array): void {
+  /**
+   * Mixes in what followed where the newest tokens stood before, here or in `recalled`, of which two must match and R matches in
+   * all are looked at.
+   *
+   * @returns what the stack's own probabilities were multiplied by
+   */
+  protected attend(probabilities: Float32Array, recalled: readonly number[] = []): number {
     const { radial, orders } = this.shape;
+    if (radial === 0) return 1;
     const seen = this.stream.slice(-radial);
-    const newest = seen.length - 1;
-    const matches: { order: number; follower: number }[] = [];
-    const totals = new Array<number>(orders).fill(0);
-    for (let at = newest - 1; at >= 0; --at) {
-      let order = 0;
-      while (order < orders && at - order >= 0 && seen[at - order] === seen[newest - order]) ++order;
-      for (let o = 0; o < order; ++o) totals[o]! += 1;
-      if (order > 0) matches.push({ order, follower: seen[at + 1]! });
-    }
-    if (matches.length === 0) return;
+    const elsewhere = matchesIn(recalled, seen, orders).filter(({ order }) => order >= 2);
+    const matches = [...matchesIn(seen, seen, orders), ...elsewhere].slice(0, radial);
+    if (matches.length === 0) return 1;
+    const totals = Array.from({ length: orders }, (_, o) => matches.filter(({ order }) => order > o).length);
     const longest = totals.filter((total) => total > 0).length;
     const bucket = longest * 4 + Math.min(3, totals[longest - 1]!);
     const gate = Array.from(
@@ -184,6 +214,7 @@ export class Oracle {
     for (const { order, follower } of matches) {
       probabilities[follower] = f(probabilities[follower]! + weights[order - 1]!);
     }
+    return rest;
   }
 
   /** splitmix32 into xoshiro128**. */

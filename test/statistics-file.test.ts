@@ -161,6 +161,14 @@ describe("what is written", () => {
     expect((await read(await formatLearned({ ...LEARNED, recent }, BASE))).recent).toEqual(recent);
   });
 
+  test("is what was there when it was asked for, whatever is learned meanwhile", async () => {
+    const observed = LEARNED.statistics.observed.slice();
+    const learned = { ...LEARNED, statistics: { ...LEARNED.statistics, observed } };
+    const writing = formatLearned(learned, BASE);
+    observed.fill(1);
+    expect(await writing).toEqual(whole);
+  });
+
   test("is no longer the caller's once it is read, wherever it stands in memory", async () => {
     const room = new Uint8Array(whole.length + 1);
     for (const bytes of [whole.slice(), Buffer.from(whole), room.subarray(1)]) {

@@ -130,13 +130,23 @@ async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memor
   // without the flags of this process: `node --input-type=module -e` would have the worker's program be a module, too
   const worker = new Worker(WORKER_PROGRAM, { eval: true, execArgv: [], workerData: { module, memory } });
   let settle: { resolve: () => void; reject: (cause: unknown) => void } | undefined;
+  let lost: { cause: unknown } | undefined;
   const answer = () =>
     new Promise<void>((resolve, reject) => {
+      if (lost) reject(lost.cause);
       settle = { resolve, reject };
     });
   worker.on("message", () => settle?.resolve());
-  worker.on("error", (cause) => settle?.reject(cause));
-  await answer();
+  worker.on("error", (cause) => {
+    lost = { cause }; // it may come when nothing is waited for
+    settle?.reject(cause);
+  });
+  try {
+    await answer();
+  } catch (cause) {
+    await worker.terminate();
+    throw cause;
+  }
   return {
     run(name, values) {
       const done = answer();

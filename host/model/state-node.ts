@@ -77,23 +77,17 @@ export async function saveModel(
     const all = statistics ? new Map(files).set(STATISTICS, statistics) : files;
     return writeDirectory(directory, all, { signal });
   }
-  if (seen !== undefined) await checkUnchanged(directory, seen, statistics);
+  if (seen !== undefined) await checkUnchanged(directory, seen);
   await writeStatistics(directory, statistics, stood);
 }
 
-/** @throws SaffuError UNWRITABLE unless a directory's statistics are those seen, or those that are to be written */
-async function checkUnchanged(directory: string, seen: string, statistics: Uint8Array | undefined): Promise<void> {
+/** @throws SaffuError UNWRITABLE unless a directory's statistics are those with the digest `seen`; "" for none */
+async function checkUnchanged(directory: string, seen: string): Promise<void> {
   const target = join(directory, STATISTICS);
-  const found = await readStatistics(directory).then(digest, (cause) => {
+  const found = await readStatistics(directory).catch((cause) => {
     throw unwritable(target, cause);
   });
-  // a save whose last flush failed has left what this one is to write
-  if (found !== seen && found !== (await digest(statistics))) throw changed(target);
-}
-
-/** SHA-256 of statistics; "" of none. */
-async function digest(statistics: Uint8Array | undefined): Promise<string> {
-  return statistics ? sha256(statistics) : "";
+  if (seen !== (found ? await sha256(found) : "")) throw changed(target);
 }
 
 /** What tells a directory's model and statistics from others that are renamed into their place later. @throws SaffuError UNWRITABLE */

@@ -80,8 +80,10 @@ export async function formatLearned({ statistics, recent, correction }: Learned,
     observedTokens: String(tokens),
     capacity: String(CAPACITY),
   };
-  const digest = await sha256(writeTensors(tensors, { ...metadata, sha256: NO_DIGEST }));
-  return writeTensors(tensors, { ...metadata, sha256: digest });
+  const unsigned = writeTensors(tensors, { ...metadata, sha256: NO_DIGEST });
+  const digest = await sha256(unsigned);
+  // from the bytes, not from `tensors`: a model that goes on learning may have changed those meanwhile
+  return writeTensors(readTensors(unsigned, STATISTICS).tensors, { ...metadata, sha256: digest });
 }
 
 /**

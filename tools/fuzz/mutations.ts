@@ -90,6 +90,16 @@ export function edited(...files: Uint8Array[]): fc.Arbitrary<Uint8Array> {
   });
 }
 
+/** A file of the same length with one to eight of its bytes exchanged. */
+export function patched(file: Uint8Array): fc.Arbitrary<Uint8Array> {
+  const patch = fc.tuple(fc.nat(file.length - 1), fc.nat(255));
+  return fc.array(patch, { minLength: 1, maxLength: 8 }).map((patches) => {
+    const bytes = new Uint8Array(file);
+    for (const [at, value] of patches) bytes[at] = value;
+    return bytes;
+  });
+}
+
 /** Stands for a number in JSON text that no JavaScript number is written as. */
 const RAW = "@raw:";
 const value: fc.Arbitrary<unknown> = fc.oneof(
@@ -116,7 +126,7 @@ export function editedJson(valid: unknown): fc.Arbitrary<string> {
     for (const { pick, act, value, key } of steps) {
       const places = placesIn(root);
       const [holder, name] = places[pick % places.length]!;
-      const held = (holder as Record<string, unknown>)[name];
+      const held = copied((holder as Record<string, unknown>)[name]);
       if (act === 1 && holder !== root) remove(holder, name);
       else if (act === 2 && !Array.isArray(holder)) {
         remove(holder, name);
@@ -126,10 +136,15 @@ export function editedJson(valid: unknown): fc.Arbitrary<string> {
         else if (!Array.isArray(holder)) define(holder, key, held);
       } else if (act === 4 && typeof held === "number") define(holder, name, held + (pick % 17) - 8);
       else if (act === 5 && typeof held === "string") define(holder, name, held.slice(0, pick % (held.length + 1)));
-      else define(holder, name, value);
+      else define(holder, name, copied(value));
     }
     return (JSON.stringify(root[0]) ?? "").replace(/"@raw:([^"]*)"/g, "$1");
   });
+}
+
+/** What is put somewhere is changed by later steps: never in two places at once. */
+function copied(json: unknown): unknown {
+  return JSON.parse(JSON.stringify(json));
 }
 
 /** Every place of a JSON value: what holds it, and under which name. */

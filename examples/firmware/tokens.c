@@ -1,0 +1,76 @@
+/* Byte-level BPE as docs/format.md has it: GPT-2's split into pieces, then merges within each piece. */
+#include "tokens.h"
+#include "saffu_model.h"
+#include <string.h>
+
+enum kind { SPACE, LETTER, NUMBER, SYMBOL };
+
+static enum kind kind_of(char character) {
+  const unsigned char c = (unsigned char)character;
+  if (c == ' ' || (c >= '\t' && c <= '\r')) return SPACE;
+  if (c >= '0' && c <= '9') return NUMBER;
+  return (c | 32) >= 'a' && ((c | 32) <= 'z' || c > 127) ? LETTER : SYMBOL;
+}
+
+/* End of the piece that begins at `at` < `end`: 's|'t|'re|'ve|'m|'ll|'d| ?L+| ?N+| ?[^sLN]+|s+(?!S)|s+ */
+static size_t piece_end(const char *text, size_t at, size_t end) {
+  static const char CONTRACTIONS[7][3] = {"s", "t", "re", "ve", "m", "ll", "d"};
+  if (text[at] == '\'') {
+    for (int i = 0; i < 7; ++i) {
+      const size_t length = strlen(CONTRACTIONS[i]);
+      if (length < end - at && memcmp(text + at + 1, CONTRACTIONS[i], length) == 0) return at + 1 + length;
+    }
+  }
+  /* a blank joins what follows it */
+  size_t past = text[at] == ' ' && at + 1 < end && kind_of(text[at + 1]) != SPACE ? at + 1 : at;
+  const enum kind kind = kind_of(text[past]);
+  while (past < end && kind_of(text[past]) == kind) ++past;
+  /* of a run of white space the last belongs to what follows */
+  return kind == SPACE && past < end && past - at > 1 ? past - 1 : past;
+}
+
+const uint8_t *saffu_token(uint32_t token, size_t *out_bytes) {
+  *out_bytes = saffu_token_offsets[token + 1] - saffu_token_offsets[token];
+  return saffu_token_bytes + saffu_token_offsets[token];
+}
+
+/* The token of the bytes of `left` and then of `right`; V if there is none. The tokens that `fit` makes have ids in order of rank. */
+static uint32_t merged(uint32_t left, uint32_t right) {
+  size_t left_bytes, right_bytes, bytes;
+  const uint8_t *l = saffu_token(left, &left_bytes);
+  const uint8_t *r = saffu_token(right, &right_bytes);
+  for (uint32_t token = 256; token < SAFFU_VOCABULARY; ++token) {
+    const uint8_t *t = saffu_token(token, &bytes);
+    if (bytes == left_bytes + right_bytes && !memcmp(t, l, left_bytes) && !memcmp(t + left_bytes, r, right_bytes)) {
+      return token;
+    }
+  }
+  return SAFFU_VOCABULARY;
+}
+
+size_t saffu_encode(const char *text, size_t bytes, uint16_t *out_tokens) {
+  size_t count = 0;
+  for (size_t at = 0, end; at < bytes; at = end) {
+    uint16_t *piece = out_tokens + count;
+    end = piece_end(text, at, bytes);
+    size_t length = end - at;
+    for (size_t i = 0; i < length; ++i) piece[i] = (unsigned char)text[at + i];
+    for (;;) {
+      uint32_t best = SAFFU_VOCABULARY;
+      size_t where = 0;
+      for (size_t i = 0; i + 1 < length; ++i) {
+        const uint32_t token = merged(piece[i], piece[i + 1]);
+        if (token < best) {
+          best = token;
+          where = i;
+        }
+      }
+      if (best == SAFFU_VOCABULARY) break;
+      piece[where] = (uint16_t)best;
+      --length;
+      memmove(piece + where + 1, piece + where + 2, (length - where - 1) * sizeof *piece);
+    }
+    count += length;
+  }
+  return count;
+}

@@ -1,0 +1,110 @@
+/** Device modules with random weights, driven over their bare exports. */
+import type { Tensor } from "../host/model/safetensors.ts";
+import { hiddenWidth, type Shape, tensorSpecs } from "../host/model/shape.ts";
+
+/** What a module exports, beside the globals. */
+export type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
+
+/** Random weights of the right ranges; a fixed generator, so that a failure can be seen again. */
+export function randomWeights(shape: Shape, seed: number): Map<string, Tensor> {
+  let state = seed;
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) / 2 ** 24;
+  };
+  const tensors = new Map<string, Tensor>();
+  for (const { name, dtype, shape: dimensions } of tensorSpecs(shape)) {
+    const length = dimensions.reduce((product, size) => product * size, 1);
+    const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
+    let data: Tensor["data"];
+    if (dtype === "I8") {
+      const least = shape.decoder === "mixture" && name === "decoder.O" ? 0 : -127;
+      data = Int8Array.from(fill(() => least + Math.floor(uniform() * (128 - least))));
+    } else if (name === "cipher") {
+      const width = dimensions[1]!;
+      data = Uint16Array.from(
+        fill((i) => (i % width === 0 || uniform() < 0.5 ? Math.floor(uniform() * shape.bits) : 0xffff)),
+      );
+      // absent bits stand last
+      for (let row = 0; row < length; row += width) data.subarray(row, row + width).sort();
+    } else if (name === "attention.gate") {
+      const parts = dimensions[1]!;
+      const rows = fill(() => uniform() + 0.01);
+      data = Float32Array.from(rows, (value, i) => {
+        const first = i - (i % parts);
+        return value / rows.slice(first, first + parts).reduce((sum, part) => sum + part, 0);
+      });
+    } else if (name.endsWith("scale")) data = Float32Array.from(fill(() => uniform() * 0.05 + 1e-4));
+    else data = Float32Array.from(fill(() => uniform() * 4 - 4));
+    tensors.set(name, { dtype, shape: dimensions, data } as Tensor);
+  }
+  return tensors;
+}
+
+/** Tokens that repeat themselves, so that attention has something to find. */
+export function repetitive(shape: Shape, length: number, seed: number): number[] {
+  const tokens: number[] = [];
+  let state = seed;
+  for (let i = 0; i < length; ++i) {
+    state = (Math.imul(state, 22695477) + 1) | 0;
+    const back = (state >>> 16) % 23;
+    const copies = i > 30 && (state >>> 8) % 3 !== 0;
+    tokens.push(copies ? tokens[i - 1 - back]! : (state >>> 12) % shape.vocabulary);
+  }
+  return tokens;
+}
+
+/** An instance of a module with its weights in place, before reset, and views of its tensors. */
+export class Device {
+  readonly run: Exports;
+  readonly probabilities: Float32Array;
+  /** Where merge looks for sums. */
+  readonly staging: Uint32Array;
+  readonly observed: Uint32Array;
+  readonly expected: Uint32Array;
+  readonly tokens: Uint32Array;
+  readonly codes: Int8Array;
+  readonly scales: Float32Array;
+
+  constructor(module: WebAssembly.Module, shape: Shape, weights: ReadonlyMap<string, Tensor>) {
+    this.run = new WebAssembly.Instance(module).exports as unknown as Exports;
+    const { buffer } = this.run.memory;
+    for (const { name, address } of tensorSpecs(shape)) {
+      const { data } = weights.get(name)!;
+      new Uint8Array(buffer, this.value(address)).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+    const { vocabulary } = shape;
+    const cells = vocabulary * hiddenWidth(shape);
+    this.probabilities = new Float32Array(buffer, this.value("PROBABILITIES"), vocabulary);
+    this.staging = new Uint32Array(buffer, this.value("PROBABILITIES"), vocabulary);
+    // a module that does not learn has no such tensors: nothing is seen there
+    const learns = this.value("EXPECTED") > this.value("OBSERVED");
+    this.observed = new Uint32Array(buffer, this.value("OBSERVED"), learns ? cells : 0);
+    this.expected = new Uint32Array(buffer, this.value("EXPECTED"), learns ? cells : 0);
+    this.tokens = new Uint32Array(buffer, this.value("OBSERVED_TOKENS"), learns ? 1 : 0);
+    this.codes = new Int8Array(buffer, this.value("CORRECTED_O"), learns ? cells : 0);
+    this.scales = new Float32Array(buffer, this.value("CORRECTED_O_SCALE"), learns ? vocabulary : 0);
+  }
+
+  /** The value of an exported global. */
+  value(name: string): number {
+    return (this.run[name] as unknown as WebAssembly.Global).value as number;
+  }
+
+  /** Tokens to recall, as a host or firmware writes them. */
+  recall(tokens: readonly number[]): void {
+    const { buffer } = this.run.memory;
+    new Uint16Array(buffer, this.value("RECALLED"), tokens.length).set(tokens);
+    new Uint32Array(buffer, this.value("RECALLED_LENGTH"), 1)[0] = tokens.length;
+  }
+
+  /** A copy of all linear memory. */
+  memory(): Buffer {
+    return Buffer.from(this.run.memory.buffer.slice(0));
+  }
+
+  /** A copy of statistics and correction. */
+  learned(): Buffer {
+    return Buffer.from(this.run.memory.buffer.slice(this.value("OBSERVED"), this.value("END")));
+  }
+}

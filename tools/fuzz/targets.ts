@@ -1,0 +1,330 @@
+/**
+ * What the fuzz reads with: every reader of bytes that come from elsewhere. A target either reads an input, and checks what it has
+ * read, or throws; which errors are right is for run.ts to say.
+ */
+import fc from "fast-check";
+import { SaffuError } from "../../host/errors.ts";
+import { load } from "../../host/index.ts";
+import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../../host/model/config.ts";
+import { parseJson } from "../../host/model/json.ts";
+import { readTensors, type Tensor, writeTensors } from "../../host/model/safetensors.ts";
+import { type Shape, validateShape } from "../../host/model/shape.ts";
+import { BREAK, formatLearned, parseLearned, STATISTICS } from "../../host/model/statistics.ts";
+import { byteTokenizer, tokenizerFromJSON } from "../../host/tokenizer/index.ts";
+import { trainTokenizer } from "../../host/tokenizer/train.ts";
+import { anyBytes, edited, editedJson, partsOf, patched, sealed, withHeader } from "./mutations.ts";
+
+/** A reader, and inputs for it. */
+export interface Target {
+  readonly name: string;
+  /** Part of all cases that is this target's. */
+  readonly share: number;
+  /** Draws inputs, and has `judge` run the reader on each. */
+  property(judge: (read: () => void | Promise<void>) => Promise<void>): fc.IAsyncProperty<[unknown]>;
+}
+
+/** All of them; `files` are those of a small model over bytes. */
+export async function targets(files: ModelFiles): Promise<Target[]> {
+  return [
+    await statisticsTarget(),
+    tensorsTarget(files.get("model.safetensors")!),
+    configTarget(files.get("config.json")!),
+    await tokenizerTarget(),
+    await modelTarget(files),
+  ];
+}
+
+function target<T>(name: string, share: number, input: fc.Arbitrary<T>, read: (input: T) => void | Promise<void>) {
+  const property: Target["property"] = (judge) =>
+    fc.asyncProperty(input, (drawn) => judge(() => read(drawn))) as fc.IAsyncProperty<[unknown]>;
+  return { name, share, property };
+}
+
+/** Throws what no caller expects, where a reader took an input for something that it is not. */
+function check(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`read, but ${what}`);
+}
+
+const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
+const encoder = new TextEncoder();
+const TEXT = "It was the best of times, it was the worst of times. ";
+
+/** Small, so that an edit is likely to hit what matters. */
+const SHAPE: Shape = validateShape({
+  vocabulary: 8,
+  bits: 8,
+  block: 1,
+  heads: 2,
+  classes: 4,
+  radial: 0,
+  orders: 0,
+  decoder: "softmax",
+});
+const BASE = { digest: "0123456789abcdef".repeat(4), shape: SHAPE };
+
+const ARRAYS = {
+  U32: Uint32Array,
+  U16: Uint16Array,
+  I8: Int8Array,
+  F32: Float32Array,
+  F64: Float64Array,
+  I64: BigInt64Array,
+} as const;
+/** A tensor of any sizes, those of SHAPE more often than others, and of any bits. */
+const anyTensor = fc
+  .record({
+    dtype: fc.constantFrom(...(Object.keys(ARRAYS) as (keyof typeof ARRAYS)[])),
+    shape: fc.oneof(fc.constantFrom<number[]>([8, 8], [8], [3]), fc.array(fc.nat(9), { maxLength: 3 })),
+    bits: fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 24 }),
+      fc.constantFrom(Uint8Array.of(0xff), Uint8Array.of(0, 0, 0x80, 0x7f)), // NaN, Infinity
+    ),
+  })
+  .map(({ dtype, shape, bits }) => {
+    const length = shape.reduce<number>((product, size) => product * size, 1) * ARRAYS[dtype].BYTES_PER_ELEMENT;
+    const bytes = Uint8Array.from({ length }, (_, i) => bits[i % bits.length]!);
+    return { dtype, shape, data: new ARRAYS[dtype](bytes.buffer) } as Tensor;
+  });
+
+async function statisticsTarget(): Promise<Target> {
+  const sums = (step: number) => Uint32Array.from({ length: 64 }, (_, i) => Math.imul(i, step) >>> 0);
+  const statistics = { tokens: 12, observed: sums(0x9e3779b1), expected: sums(3) };
+  const correction = new Map<string, Tensor>([
+    ["decoder.O", { dtype: "I8", shape: [8, 8], data: new Int8Array(64).fill(-3) }],
+    ["decoder.O.scale", { dtype: "F32", shape: [8], data: new Float32Array(8).fill(0.5) }],
+  ]);
+  const recent = Uint16Array.of(BREAK, 7, 0, BREAK, 3);
+  const bare = await formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, BASE);
+  const full = await formatLearned({ statistics, recent, correction }, BASE);
+  const { header, data } = partsOf(full);
+  const file = readTensors(full, STATISTICS);
+  const names = [...file.tensors.keys(), "correction.block.U", "correction.block.U.scale", "correction.x", "more"];
+  const anyMetadata = fc.dictionary(
+    fc.constantFrom(...Object.keys(file.metadata), "more"),
+    fc.oneof(fc.constantFrom("0", "1", "2", "4294967295", "4294967296", "-1", "1e3", ""), fc.string({ maxLength: 12 })),
+    { maxKeys: 2 },
+  );
+  const input = fc.oneof(
+    anyBytes,
+    edited(bare, full),
+    edited(bare, full).map(sealed),
+    patched(data).map((other) => sealed(withHeader(header, other))),
+    editedJson(JSON.parse(header)).map((text) => sealed(withHeader(text, data))),
+    fc.tuple(editedJson(JSON.parse(header)), edited(data)).map(([text, changed]) => sealed(withHeader(text, changed))),
+    // whole files, digest and all, of tensors and metadata that need not fit
+    fc
+      .tuple(fc.dictionary(fc.constantFrom(...names), anyTensor, { maxKeys: 3 }), anyMetadata)
+      .map(([tensors, metadata]) =>
+        sealed(writeTensors(new Map([...file.tensors, ...Object.entries(tensors)]), { ...file.metadata, ...metadata })),
+      ),
+  );
+  return target("statistics", 0.45, input, async (bytes) => {
+    const learned = await parseLearned(bytes, BASE, STATISTICS);
+    const { observed, expected, tokens } = learned.statistics;
+    check(observed.length === 64 && expected.length === 64, "the sums are not the shape's");
+    check(Number.isInteger(tokens) && tokens >= 0 && tokens < 2 ** 32, "the count is none");
+    check(
+      learned.recent.every((token) => token < 8 || token === BREAK),
+      "a recent token is none",
+    );
+    for (const { data } of learned.correction?.values() ?? []) {
+      check(Array.from(data as Float32Array).every(Number.isFinite), "a correction is not finite");
+    }
+    const again = await formatLearned(learned, BASE);
+    check(same(await formatLearned(await parseLearned(again, BASE, STATISTICS), BASE), again), "not written again");
+    const { metadata } = readTensors(bytes, STATISTICS);
+    if (Object.keys(metadata).length === 6) check(same(again, bytes), "other bytes would be written");
+  });
+}
+
+function tensorsTarget(weights: Uint8Array): Target {
+  const small = writeTensors(
+    new Map<string, Tensor>([
+      ["a", { dtype: "F64", shape: [2, 2], data: new Float64Array(4) }],
+      ["b", { dtype: "U16", shape: [3], data: new Uint16Array(3) }],
+      ["c", { dtype: "U8", shape: [0, 5], data: new Uint8Array(0) }],
+    ]),
+    { k: "v" },
+  );
+  const { header, data } = partsOf(small);
+  const size = fc.oneof(fc.nat(40), fc.constantFrom(2 ** 16, 2 ** 32, 2 ** 52, 2 ** 53 - 1, 1e300, -1, 0.5));
+  const anyHeader = fc.dictionary(
+    fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom("__metadata__", "__proto__")),
+    fc.record({
+      dtype: fc.constantFrom("U8", "I8", "U16", "F32", "I64", "BF16", "toString"),
+      shape: fc.array(size, { maxLength: 4 }),
+      data_offsets: fc.array(size, { maxLength: 3 }),
+    }),
+    { maxKeys: 4 },
+  );
+  const input = fc.oneof(
+    anyBytes,
+    edited(small, weights),
+    patched(weights),
+    fc.dictionary(fc.string({ maxLength: 4 }), anyTensor, { maxKeys: 4 }).map((tensors) => {
+      const { __metadata__: _, ...named } = tensors;
+      return writeTensors(new Map(Object.entries(named)));
+    }),
+    editedJson(JSON.parse(header)).map((text) => withHeader(text, data)),
+    fc
+      .tuple(editedJson(JSON.parse(partsOf(weights).header)), fc.uint8Array({ maxLength: 64 }))
+      .map(([text, more]) => withHeader(text, Buffer.concat([partsOf(weights).data, more]))),
+    fc.tuple(anyHeader, fc.uint8Array({ maxLength: 64 })).map(([json, bytes]) => {
+      return withHeader(JSON.stringify(json), bytes);
+    }),
+  );
+  return target("safetensors", 0.2, input, (bytes) => {
+    const { tensors, metadata } = readTensors(bytes, "t.safetensors");
+    const held = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+    check(held <= bytes.length, "the tensors are larger than the file");
+    const again = readTensors(writeTensors(tensors, metadata), "t.safetensors");
+    check(again.tensors.size === tensors.size, "not all of it is written again");
+  });
+}
+
+function configTarget(bytes: Uint8Array): Target {
+  const json = parseJson(bytes);
+  const input = fc.oneof(
+    anyBytes,
+    edited(bytes),
+    fc.json().map((text) => encoder.encode(text)),
+    editedJson(json).map((text) => encoder.encode(text)),
+  );
+  return target("config", 0.15, input, (given) => {
+    const config = parseConfig(given);
+    check(
+      same(encoder.encode(JSON.stringify(validateShape(config.shape))), encoder.encode(JSON.stringify(config.shape))),
+      "its shape is none",
+    );
+    const written = formatConfig(config);
+    check(same(formatConfig(parseConfig(written)), written), "not written again");
+  });
+}
+
+async function tokenizerTarget(): Promise<Target> {
+  const trained = (await trainTokenizer([TEXT], { vocabulary: 272 })).toJSON() as {
+    model: { merges: [string, string][] };
+  };
+  const legacy = {
+    ...trained,
+    model: { ...trained.model, merges: trained.model.merges.map((pair) => pair.join(" ")) },
+  };
+  const every = Uint8Array.from({ length: 256 }, (_, i) => i);
+  const input = fc.oneof(
+    fc.json(),
+    ...[byteTokenizer().toJSON(), trained, trained, legacy].map(editedJson),
+    // what stands beside the vocabulary, which otherwise takes most of the edits
+    fc
+      .tuple(editedJson({ ...trained, model: { ...trained.model, vocab: {} } }), fc.constant(trained))
+      .map(([text, { model }]) =>
+        text.replace(/"vocab":\{\}/, () => `"vocab":${JSON.stringify((model as unknown as { vocab: object }).vocab)}`),
+      ),
+  );
+  return target("tokenizer", 0.12, input, (text) => {
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch (cause) {
+      throw new SaffuError("TOKENIZER_INVALID", "not JSON", { cause });
+    }
+    const tokenizer = tokenizerFromJSON(json);
+    for (const bytes of [every, encoder.encode(TEXT)]) {
+      const tokens = tokenizer.encode(bytes);
+      check(
+        tokens.every((token) => token < tokenizer.vocabularySize),
+        "a token is none",
+      );
+      check(same(tokenizer.decode(tokens), bytes), "it decodes to something else");
+    }
+  });
+}
+
+/** A file map, and whether what it loads to may be run: the code of an edited kernel may well run for ever. */
+interface Drawn {
+  readonly files: ModelFiles;
+  readonly run: boolean;
+}
+
+async function modelTarget(files: ModelFiles): Promise<Target> {
+  const model = await load(files);
+  await model.observe(TEXT.repeat(4));
+  await model.refit();
+  const whole = new Map([...files, [STATISTICS, (await model.learnedFile())!]]);
+  const { shape, recipe } = model.config;
+  const names = [...files.keys()];
+  const kernels = names.filter((name) => name.startsWith("kernel."));
+  const replaced = (name: string, bytes: Uint8Array) => new Map([...whole, [name, bytes]]);
+  /** With a config.json that agrees, and without statistics where they would be another base's. */
+  const agreed = async (name: string, bytes: Uint8Array): Promise<ModelFiles> => {
+    const all = await withConfig(new Map([...files, [name, bytes]]), shape, recipe);
+    return name === "model.safetensors" || name === "tokenizer.json" ? all : new Map([...whole, ...all]);
+  };
+  const change = (choice: string[], bytes: (name: string) => fc.Arbitrary<Uint8Array>) =>
+    fc.constantFrom(...choice).chain((name) => bytes(name).map((changed) => ({ name, changed })));
+  const text = (name: string) => editedJson(parseJson(files.get(name)!)).map((json) => encoder.encode(json));
+  const statistics = partsOf(whole.get(STATISTICS)!);
+  const weights = partsOf(files.get("model.safetensors")!);
+  const header = ({ header, data }: typeof weights) =>
+    editedJson(JSON.parse(header)).map((json) => withHeader(json, data));
+  const drawn = (arbitrary: fc.Arbitrary<{ name: string; changed: Uint8Array }>, agree: boolean, run = true) =>
+    arbitrary.map(
+      ({ name, changed }) =>
+        async (): Promise<Drawn> => ({
+          files: agree ? await agreed(name, changed) : replaced(name, changed),
+          run,
+        }),
+    );
+  const input = fc.oneof(
+    drawn(
+      change([...whole.keys()], (name) => edited(whole.get(name)!)),
+      false,
+    ),
+    drawn(
+      change(["model.safetensors", "tokenizer.json", "README.md"], (name) => edited(files.get(name)!)),
+      true,
+    ),
+    drawn(change(["tokenizer.json"], text), true),
+    drawn(
+      change(["model.safetensors"], () => header(weights)),
+      true,
+    ),
+    drawn(change(["config.json"], text), false),
+    drawn(
+      change(["model.safetensors"], () => patched(weights.data).map((data) => withHeader(weights.header, data))),
+      true,
+    ),
+    drawn(
+      change([STATISTICS], () => edited(whole.get(STATISTICS)!).map(sealed)),
+      false,
+    ),
+    drawn(
+      change([STATISTICS], () => header(statistics).map(sealed)),
+      false,
+    ),
+    drawn(
+      change(kernels, (name) => edited(files.get(name)!)),
+      true,
+      false,
+    ),
+    fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names, undefined)).map(([name, other]) => async () => {
+      const exchanged = new Map(whole);
+      if (other === undefined) exchanged.delete(name);
+      else exchanged.set(name, whole.get(other)!);
+      return { files: exchanged, run: true };
+    }),
+  );
+  return target(
+    "model",
+    0.08,
+    fc.tuple(input, fc.constantFrom(undefined, "scalar", "simd")),
+    async ([make, flavour]) => {
+      const { files: given, run } = await make();
+      const loaded = await load(given, { flavour: flavour as "scalar" | undefined });
+      if (!run) return;
+      const { surprisal } = loaded.score(TEXT);
+      check(surprisal.length > 0, "it scores nothing");
+      const { observedTokens, bytes } = await loaded.statistics();
+      check(observedTokens >= 0 && bytes > 0, "its statistics are none");
+    },
+  );
+}
