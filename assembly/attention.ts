@@ -1,37 +1,86 @@
-// Explicit self-attention (ours): ŷ = λ_0 · stack + Σ_o λ_o · q_o, where q_o is the distribution of the tokens that followed
-// the matches of order o, and the gate λ is a row of a table that the bucket (longest order, number of matches) names.
+// Explicit self-attention (ours): the distribution of the tokens that followed the matches of order o, q_o, is mixed in order by
+// order, p_o = (1 − λ) p_{o−1} + λ q_o with p_0 the stack's, so that each order backs off to the one below and at last to the stack.
+// λ is a table that says for each order how far to trust it, by how many matches there are and how much their followers agree.
 import { BUCKETS, ORDERS, PARTS, V } from "./shape";
 import { scaleInPlace } from "./softmax";
 
-/** The gate's one-hot input: longest order matched · 4 + number of its matches, at most 3. */
-export function gateBucket(totals: usize /* (ORDERS) i32 */): i32 {
-  let longest = 0;
-  while (longest < ORDERS && load<i32>(totals + (longest << 2)) > 0) ++longest;
-  return longest == 0 ? 0 : longest * 4 + min<i32>(3, load<i32>(totals + ((longest - 1) << 2)));
+/** Marks an order without a match. */
+const NONE: u8 = 0xff;
+/** A gate before it is solved, and what BUCKET_PLACES places of each bucket are taken to say. */
+const FIRST: f32 = 0.3;
+const BUCKET_PLACES: f32 = 2;
+
+/**
+ * The gate's one-hot input for one order: matches (1, 2, 3, 4, to 8, to 16, to 64, more) times how their followers agree (all the
+ * same; half as many distinct ones as matches, or fewer; more; all distinct).
+ */
+export function gateBucket(total: i32, distinct: i32): i32 {
+  const many = total <= 4 ? total - 1 : total <= 8 ? 4 : total <= 16 ? 5 : total <= 64 ? 6 : 7;
+  const agreement = distinct == 1 ? 0 : distinct == total ? 3 : 2 * distinct <= total ? 1 : 2;
+  return many * 4 + agreement;
 }
 
 /**
- * probabilities ← λ_0 · probabilities + Σ_o λ_o · q_o; an order without a match leaves its part to the stack.
+ * Distinct followers among the matches of each order.
  *
- * @param matches (n) u32 and totals (ORDERS) i32, of findMatches
- * @param gate (BUCKETS, PARTS) f32, rows of unit sum
+ * @param matches (n) u32, of findMatches
+ * @param seen (V) u8 scratch, zero before and after
+ * @param outDistinct (ORDERS) i32
+ */
+export function countDistinct(matches: usize, n: i32, seen: usize, outDistinct: usize): void {
+  memory.fill(outDistinct, 0, ORDERS << 2);
+  const end = matches + (<usize>n << 2);
+  for (let at = matches; at < end; at += 4) {
+    const match = load<u32>(at);
+    const place = seen + (match & 0xffff);
+    const order = match >> 16;
+    for (let o = <u32>load<u8>(place); o < order; ++o) {
+      const distinct = outDistinct + (o << 2);
+      store<i32>(distinct, load<i32>(distinct) + 1);
+    }
+    if (order > <u32>load<u8>(place)) store<u8>(place, <u8>order);
+  }
+  for (let at = matches; at < end; at += 4) store<u8>(seen + (load<u32>(at) & 0xffff), 0);
+}
+
+/**
+ * probabilities ← p of the highest order; an order without a match leaves the one below as it is.
+ *
+ * @param matches (n) u32 and totals (ORDERS) i32, of findMatches; distinct (ORDERS) i32, of countDistinct
+ * @param gate (ORDERS, BUCKETS) f32 in [0, 1]
  * @param scratch (ORDERS) f32
  * @param probabilities (V) f32, the stack's in, the mixture out
  * @returns what the stack's own probabilities were multiplied by
  */
-export function attend(matches: usize, n: i32, totals: usize, gate: usize, scratch: usize, probabilities: usize): f32 {
-  const row = gate + ((gateBucket(totals) * PARTS) << 2);
-  let rest = load<f32>(row);
+export function attend(
+  matches: usize,
+  n: i32,
+  totals: usize,
+  distinct: usize,
+  gate: usize,
+  scratch: usize,
+  probabilities: usize,
+): f32 {
+  let rest: f32 = 1; // what the orders above leave
+  for (let o = <i32>ORDERS - 1; o >= 0; --o) {
+    const at = <usize>o << 2;
+    const total = load<i32>(totals + at);
+    let each: f32 = 0; // of one match of this order
+    if (total > 0) {
+      const bucket = gateBucket(total, load<i32>(distinct + at));
+      const lambda = load<f32>(gate + ((o * BUCKETS + bucket) << 2));
+      each = (rest * lambda) / <f32>total;
+      rest = rest * (<f32>1 - lambda);
+    }
+    store<f32>(scratch + at, each);
+  }
   let weight: f32 = 0; // of a match of order o: it counts for every order up to its own
-  for (let o: usize = 0; o < <usize>ORDERS; ++o) {
-    const part = load<f32>(row + (o << 2), 4);
-    const total = load<i32>(totals + (o << 2));
-    if (total == 0) rest += part;
-    else weight += part / <f32>total;
-    store<f32>(scratch + (o << 2), weight);
+  for (let at: usize = 0; at < <usize>ORDERS << 2; at += 4) {
+    weight += load<f32>(scratch + at);
+    store<f32>(scratch + at, weight);
   }
   scaleInPlace(probabilities, V, rest);
-  for (const end = matches + (n << 2); matches < end; matches += 4) {
+  for (const end = matches + (<usize>n << 2); matches < end; matches += 4) {
     const match = load<u32>(matches);
     const at = probabilities + ((match & 0xffff) << 2);
     store<f32>(at, load<f32>(at) + load<f32>(scratch + (((match >> 16) - 1) << 2)));
@@ -40,21 +89,24 @@ export function attend(matches: usize, n: i32, totals: usize, gate: usize, scrat
 }
 
 /**
- * Likelihood of `token` under each part, for solving the gate: the stack's, then each order's (the stack's where it has no match).
+ * What solving the gate needs of one place: the likelihood of `token` under the stack and under q_o of each order, and the buckets.
  *
  * @param outLikelihoods (PARTS) f32
+ * @param outBuckets (ORDERS) u8, NONE from the first order without a match on
  */
-export function partLikelihoods(
+export function gateInputs(
   matches: usize,
   n: i32,
   totals: usize,
+  distinct: usize,
   token: u32,
   stack: f32,
   outLikelihoods: usize,
+  outBuckets: usize,
 ): void {
   store<f32>(outLikelihoods, stack);
   for (let o: usize = 0; o < <usize>ORDERS; ++o) store<f32>(outLikelihoods + (o << 2), 0, 4);
-  for (const end = matches + (n << 2); matches < end; matches += 4) {
+  for (const end = matches + (<usize>n << 2); matches < end; matches += 4) {
     const match = load<u32>(matches);
     if ((match & 0xffff) != token) continue;
     for (let o: usize = 0; o < <usize>(match >> 16); ++o) {
@@ -65,45 +117,63 @@ export function partLikelihoods(
   for (let o: usize = 0; o < <usize>ORDERS; ++o) {
     const total = load<i32>(totals + (o << 2));
     const at = outLikelihoods + (o << 2);
-    store<f32>(at, total == 0 ? stack : load<f32>(at, 4) / <f32>total, 4);
+    store<f32>(at, total == 0 ? 0 : load<f32>(at, 4) / <f32>total, 4);
+    store<u8>(outBuckets + o, total == 0 ? NONE : <u8>gateBucket(total, load<i32>(distinct + (o << 2))));
   }
 }
 
 /**
- * Solves the gate: the explicit solution with K = 1, each bucket's mean responsibility with one pseudo-count a part, repeated
- * (each sweep is an EM step: the likelihood of the slice, times that of the pseudo-counts, never falls).
+ * Solves the gate: the explicit solution with K = 1, for each order and bucket the mean responsibility of q_o against what the
+ * orders below would have said, repeated (each sweep is an EM step: the likelihood of the slice, times that of the pseudo-counts,
+ * never falls).
  *
- * @param likelihoods (n, PARTS) f32
- * @param buckets (n) u8
- * @param sums (BUCKETS, PARTS) f32 scratch
- * @param outGate (BUCKETS, PARTS) f32
+ * @param likelihoods (n, PARTS) f32 and buckets (n, ORDERS) u8, of gateInputs
+ * @param chain (PARTS) f32 scratch, p_0 to p_ORDERS
+ * @param sums (2, ORDERS, BUCKETS) f32 scratch
+ * @param outGate (ORDERS, BUCKETS) f32
  */
-export function solveGate(likelihoods: usize, buckets: usize, n: i32, sweeps: i32, sums: usize, outGate: usize): void {
-  const cells = BUCKETS * PARTS;
-  for (let i = 0; i < cells; ++i) store<f32>(outGate + (i << 2), <f32>1 / <f32>PARTS);
+export function solveGate(
+  likelihoods: usize,
+  buckets: usize,
+  n: i32,
+  sweeps: i32,
+  chain: usize,
+  sums: usize,
+  outGate: usize,
+): void {
+  const cells = ORDERS * BUCKETS;
+  const places = sums + (<usize>cells << 2);
+  for (let i = 0; i < cells; ++i) store<f32>(outGate + (<usize>i << 2), FIRST);
   for (let sweep = 0; sweep < sweeps; ++sweep) {
-    for (let i = 0; i < cells; ++i) store<f32>(sums + (i << 2), 1);
+    for (let i = 0; i < cells; ++i) {
+      store<f32>(sums + (<usize>i << 2), FIRST * BUCKET_PLACES);
+      store<f32>(places + (<usize>i << 2), BUCKET_PLACES);
+    }
     for (let t = 0; t < n; ++t) {
-      const at = likelihoods + ((t * PARTS) << 2);
-      const offset = (<usize>load<u8>(buckets + t) * PARTS) << 2;
-      let total: f32 = 0;
-      for (let p: usize = 0; p < <usize>PARTS; ++p) {
-        total += load<f32>(at + (p << 2)) * load<f32>(outGate + offset + (p << 2));
+      const at = likelihoods + (<usize>(t * PARTS) << 2);
+      const own = buckets + <usize>(t * ORDERS);
+      let top = 0;
+      let p = load<f32>(at);
+      store<f32>(chain, p);
+      while (top < ORDERS && load<u8>(own + top) != NONE) {
+        const lambda = load<f32>(outGate + (<usize>(top * BUCKETS + load<u8>(own + top)) << 2));
+        p = (<f32>1 - lambda) * p + lambda * load<f32>(at + (<usize>top << 2), 4);
+        ++top;
+        store<f32>(chain + (<usize>top << 2), p);
       }
-      if (!(total > 0)) continue;
-      for (let p: usize = 0; p < <usize>PARTS; ++p) {
-        const sum = sums + offset + (p << 2);
-        const share = (load<f32>(at + (p << 2)) * load<f32>(outGate + offset + (p << 2))) / total;
-        store<f32>(sum, load<f32>(sum) + share);
+      if (!(p > 0)) continue;
+      let reached: f32 = 1; // responsibility of this order and those below
+      for (let o = top - 1; o >= 0 && reached > 0; --o) {
+        const cell = <usize>(o * BUCKETS + load<u8>(own + o)) << 2;
+        const share =
+          (load<f32>(outGate + cell) * load<f32>(at + (<usize>o << 2), 4)) / load<f32>(chain + (<usize>o << 2), 4);
+        store<f32>(sums + cell, load<f32>(sums + cell) + reached * share);
+        store<f32>(places + cell, load<f32>(places + cell) + reached);
+        reached = reached * max<f32>(0, <f32>1 - share);
       }
     }
-    for (let b = 0; b < BUCKETS; ++b) {
-      const offset = (<usize>b * PARTS) << 2;
-      let total: f32 = 0;
-      for (let p: usize = 0; p < <usize>PARTS; ++p) total += load<f32>(sums + offset + (p << 2));
-      for (let p: usize = 0; p < <usize>PARTS; ++p) {
-        store<f32>(outGate + offset + (p << 2), load<f32>(sums + offset + (p << 2)) / total);
-      }
+    for (let i: usize = 0; i < <usize>cells << 2; i += 4) {
+      store<f32>(outGate + i, min<f32>(1, load<f32>(sums + i) / load<f32>(places + i)));
     }
   }
 }

@@ -1,6 +1,6 @@
 // The device module: one model of one shape. The host writes weights at the exported addresses, calls reset, then feeds tokens.
 // No imports, no start function, no growth; every call is bounded by the shape.
-import { attend } from "./attention";
+import { attend, countDistinct } from "./attention";
 import { findMatches, recallMatches } from "./comparisons";
 import { correctRow } from "./correction";
 import { decode, decodeStored, quantiseHidden } from "./decoder";
@@ -18,6 +18,7 @@ import {
   DECODER_O,
   DECODER_O_SCALE,
   DECODER_O0,
+  DISTINCT,
   EXPECTED,
   GATE,
   GENERATOR,
@@ -36,6 +37,7 @@ import {
   RING,
   SAMPLE_ROWS,
   SAMPLE_WEIGHTS,
+  SEEN,
   TILE,
   TILE_SCALES,
   TOTALS,
@@ -43,7 +45,7 @@ import {
 } from "./memory";
 import { seedGenerator } from "./random";
 import { draw } from "./sampling";
-import { BLOCK, BUCKETS, CLASSES, DECODER, FLASH, HEADS, LEARNING, M, PARTS, RADIAL, RECALL, V } from "./shape";
+import { BLOCK, BUCKETS, CLASSES, DECODER, FLASH, HEADS, LEARNING, M, ORDERS, RADIAL, RECALL, V } from "./shape";
 import { softmax } from "./softmax";
 import { addToken, mergeSums, sampleRows, weigh } from "./statistics";
 
@@ -100,7 +102,7 @@ export function reset(): i32 {
     forgiveReads();
     fetch(BLOCK_U0, M * 4, RESIDENT_U0);
     fetch(DECODER_O0, V * 4, RESIDENT_O0);
-    if (RADIAL > 0) fetch(GATE, BUCKETS * PARTS * 4, RESIDENT_GATE);
+    if (RADIAL > 0) fetch(GATE, ORDERS * BUCKETS * 4, RESIDENT_GATE);
     if (readFailed()) return READ_FAILED;
   }
   if (RADIAL > 0) memory.fill(RING, 0xff, RADIAL * 2);
@@ -149,7 +151,9 @@ function attendTo(recall: bool): f32 {
     const length = min<i32>(RECALL, load<i32>(RECALLED_LENGTH));
     found = recallMatches(RECALLED, length, RING, newest, found, MATCHES, TOTALS);
   }
-  return found > 0 ? attend(MATCHES, found, TOTALS, FLASH > 0 ? RESIDENT_GATE : GATE, ORDER_WEIGHTS, PROBABILITIES) : 1;
+  if (found == 0) return 1;
+  countDistinct(MATCHES, found, SEEN, DISTINCT);
+  return attend(MATCHES, found, TOTALS, DISTINCT, FLASH > 0 ? RESIDENT_GATE : GATE, ORDER_WEIGHTS, PROBABILITIES);
 }
 
 /** Appends a token to the context without predicting it. 0; -1 where token ≥ V, -6 before reset. */

@@ -1,6 +1,6 @@
 // Where each tensor of the device module stands: laid out by hand, back to back, each on a 16-byte boundary, so that the module
 // needs no allocator, no start function and no growth. host/compile/layout.ts computes the same total; a test compares them.
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, FLASH, LEARNING, M, ORDERS, PARTS, RADIAL, RECALL, V } from "./shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, FLASH, LEARNING, M, ORDERS, RADIAL, RECALL, V } from "./shape";
 import { SAMPLES } from "./statistics";
 
 /** First address: the page's first bytes stay unused, so that no tensor stands at the null address. */
@@ -16,15 +16,15 @@ export const BLOCK_U0: usize = (BLOCK_U_SCALE + FEATURES * 4 + 15) & ~15; // (M)
 export const DECODER_O: usize = (BLOCK_U0 + M * 4 + 15) & ~15; // (V, M) i8
 export const DECODER_O_SCALE: usize = (DECODER_O + V * M + 15) & ~15; // (V) f32
 export const DECODER_O0: usize = (DECODER_O_SCALE + V * 4 + 15) & ~15; // (V) f32
-export const GATE: usize = (DECODER_O0 + V * 4 + 15) & ~15; // (BUCKETS, PARTS) f32; absent without self-attention
-export const WEIGHTS_END: usize = (GATE + (RADIAL == 0 ? 0 : BUCKETS * PARTS * 4) + 15) & ~15;
+export const GATE: usize = (DECODER_O0 + V * 4 + 15) & ~15; // (ORDERS, BUCKETS) f32; absent without self-attention
+export const WEIGHTS_END: usize = (GATE + ORDERS * BUCKETS * 4 + 15) & ~15;
 
 // of the flash form: what is small, and a tile
 const RESIDENT: usize = FLASH == 0 ? WEIGHTS_END : BASE;
 export const RESIDENT_U0: usize = RESIDENT; // (M) f32
 export const RESIDENT_O0: usize = RESIDENT_U0 + FLASH * M * 4; // (V) f32
-export const RESIDENT_GATE: usize = RESIDENT_O0 + FLASH * V * 4; // (BUCKETS, PARTS) f32
-export const TILE: usize = (RESIDENT_GATE + FLASH * (RADIAL == 0 ? 0 : BUCKETS * PARTS * 4) + 15) & ~15; // (TILE_ROWS, M) i8
+export const RESIDENT_GATE: usize = RESIDENT_O0 + FLASH * V * 4; // (ORDERS, BUCKETS) f32
+export const TILE: usize = (RESIDENT_GATE + FLASH * ORDERS * BUCKETS * 4 + 15) & ~15; // (TILE_ROWS, M) i8
 export const TILE_SCALES: usize = TILE + TILE_ROWS * M; // (TILE_ROWS) f32
 const TILE_END: usize = TILE_SCALES + TILE_ROWS * 4;
 
@@ -37,9 +37,11 @@ export const GENERATOR: usize = (RING + RADIAL * 2 + 15) & ~15; // (4) u32
 export const HIDDEN: usize = GENERATOR + 16; // (M) f32
 export const HIDDEN_FIXED: usize = HIDDEN + M * 4; // (M) i16
 export const TOTALS: usize = (HIDDEN_FIXED + M * 2 + 15) & ~15; // (ORDERS) i32
-export const ORDER_WEIGHTS: usize = (TOTALS + ORDERS * 4 + 15) & ~15; // (ORDERS) f32
+export const DISTINCT: usize = (TOTALS + ORDERS * 4 + 15) & ~15; // (ORDERS) i32
+export const ORDER_WEIGHTS: usize = (DISTINCT + ORDERS * 4 + 15) & ~15; // (ORDERS) f32
 export const MATCHES: usize = (ORDER_WEIGHTS + ORDERS * 4 + 15) & ~15; // (R) u32
-export const WEIGHTS: usize = (MATCHES + RADIAL * 4 + 15) & ~15; // (V) f32, of sampling
+export const SEEN: usize = (MATCHES + RADIAL * 4 + 15) & ~15; // (V) u8, zero between calls; absent without self-attention
+export const WEIGHTS: usize = (SEEN + (RADIAL == 0 ? 0 : V) + 15) & ~15; // (V) f32, of sampling
 export const PROBABILITIES: usize = WEIGHTS + V * 4; // (V) f32
 export const SAMPLE_WEIGHTS: usize = PROBABILITIES + V * 4; // (M) u32; from here on absent without learning
 export const SAMPLE_ROWS: usize = (SAMPLE_WEIGHTS + LEARNING * M * 4 + 15) & ~15; // (SAMPLES) u32

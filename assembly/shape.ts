@@ -30,10 +30,10 @@ export const RECALL: i32 = SHAPE_RECALL;
 export const M: i32 = HEADS * CLASSES;
 /** r·b: rows of U, one a position and bit. */
 export const FEATURES: i32 = BLOCK * BITS;
-/** Mixture parts of the gate: the stack, then one an order. */
+/** Parts of the mixture: the stack, then one an order. */
 export const PARTS: i32 = 1 + ORDERS;
-/** Gate buckets: longest order matched (0 to ORDERS) times number of matches (capped at 3). */
-export const BUCKETS: i32 = (ORDERS + 1) * 4;
+/** Gate buckets of an order: matches (8 classes) times agreement of their followers (4). */
+export const BUCKETS: i32 = 32;
 /** Fixed point of the quantised hidden state: 1.0 is 2^14. */
 export const HIDDEN_ONE: f32 = 16384;
 /** Token id of a position before the stream's start: it compares equal to nothing and adds nothing. */

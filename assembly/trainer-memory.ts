@@ -1,5 +1,5 @@
 // Where each tensor of the trainer stands. The host gives the module a memory that ends after the last token (host/fit/).
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, HEADS, M, PARTS, RADIAL, V } from "./shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, V } from "./shape";
 
 /** Tokens of one residual step at the most. */
 export const BATCH: i32 = 2048;
@@ -40,10 +40,13 @@ export const SCRATCH: usize = (LIKELIHOOD + BATCH * 4 + 63) & ~63; // (THREADS, 
 export const RING: usize = (SCRATCH + THREADS * SCRATCH_BYTES + 63) & ~63; // (R) u16
 export const MATCHES: usize = (RING + RADIAL * 2 + 63) & ~63; // (R) u32
 export const TOTALS: usize = MATCHES + RADIAL * 4; // (ORDERS) i32
-export const GATE: usize = TOTALS + 64; // (BUCKETS, PARTS) f32
-export const GATE_SUMS: usize = GATE + BUCKETS * PARTS * 4; // (BUCKETS, PARTS) f32
-export const GATE_BUCKETS: usize = GATE_SUMS + BUCKETS * PARTS * 4; // (GATE_TOKENS) u8
-export const GATE_LIKELIHOODS: usize = (GATE_BUCKETS + (RADIAL == 0 ? 0 : GATE_TOKENS) + 63) & ~63; // (GATE_TOKENS, PARTS) f32
+export const DISTINCT: usize = TOTALS + 64; // (ORDERS) i32
+export const CHAIN: usize = DISTINCT + 64; // (PARTS) f32
+export const SEEN: usize = CHAIN + 64; // (V) u8, zero between calls
+export const GATE: usize = (SEEN + (RADIAL == 0 ? 0 : V) + 63) & ~63; // (ORDERS, BUCKETS) f32
+export const GATE_SUMS: usize = GATE + ORDERS * BUCKETS * 4; // (2, ORDERS, BUCKETS) f32
+export const GATE_BUCKETS: usize = GATE_SUMS + 2 * ORDERS * BUCKETS * 4; // (GATE_TOKENS, ORDERS) u8
+export const GATE_LIKELIHOODS: usize = (GATE_BUCKETS + GATE_TOKENS * ORDERS + 63) & ~63; // (GATE_TOKENS, PARTS) f32
 
 // int8 model
 export const U_INT8: usize = (GATE_LIKELIHOODS + (RADIAL == 0 ? 0 : GATE_TOKENS * PARTS * 4) + 63) & ~63; // (r·b, M) i8

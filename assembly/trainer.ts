@@ -1,7 +1,7 @@
 // The trainer module: fits one model of one shape without a gradient. The host writes tokens at TOKENS, calls count, configures,
 // then runs heads, residual steps, the gate and the quantisation, each in calls of bounded work. With shared memory, every
 // thread makes the same calls with its own number.
-import { gateBucket, partLikelihoods, solveGate } from "./attention";
+import { countDistinct, gateInputs, solveGate } from "./attention";
 import { assignCipher, labelCiphers, rankTokens } from "./cipher";
 import { findMatches } from "./comparisons";
 import { explicitDecoder } from "./explicit";
@@ -12,7 +12,7 @@ import { newtonPositions } from "./positions";
 import { quantiseRow } from "./quantise";
 import { mix, nextUniform, permuted, seedGenerator } from "./random";
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "./residual";
-import { ABSENT, BITS, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, PARTS, RADIAL, ROW_BYTES, V } from "./shape";
+import { ABSENT, BITS, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, ROW_BYTES, V } from "./shape";
 import { softmax } from "./softmax";
 import { barrier, shareStart } from "./threads";
 import {
@@ -26,6 +26,9 @@ import {
   GATE_BUCKETS,
   GATE_LIKELIHOODS,
   GATE_SUMS,
+  CHAIN,
+  DISTINCT,
+  SEEN,
   HIDDEN,
   LABELS,
   LIKELIHOOD,
@@ -55,6 +58,8 @@ export {
   BATCH,
   CIPHER,
   GATE,
+  GATE_BUCKETS,
+  GATE_LIKELIHOODS,
   GATE_TOKENS,
   LIKELIHOOD,
   O,
@@ -363,14 +368,15 @@ export function gatePlaces(from: i32, places: i32, index: i32): void {
     const token = <u32>load<u16>(TOKENS + (<usize>at << 1));
     const stack = load<f32>(LIKELIHOOD + (<usize>i << 2));
     const to = <usize>(index + i);
-    partLikelihoods(MATCHES, found, TOTALS, token, stack, GATE_LIKELIHOODS + to * PARTS * 4);
-    store<u8>(GATE_BUCKETS + to, <u8>gateBucket(TOTALS));
+    countDistinct(MATCHES, found, SEEN, DISTINCT);
+    const likelihoods = GATE_LIKELIHOODS + to * PARTS * 4;
+    gateInputs(MATCHES, found, TOTALS, DISTINCT, token, stack, likelihoods, GATE_BUCKETS + to * ORDERS);
   }
 }
 
 /** Solves the gate over the first `places` inputs. Thread 0 alone. */
 export function gateSolve(places: i32, sweeps: i32): void {
-  if (RADIAL > 0) solveGate(GATE_LIKELIHOODS, GATE_BUCKETS, places, sweeps, GATE_SUMS, GATE);
+  if (RADIAL > 0) solveGate(GATE_LIKELIHOODS, GATE_BUCKETS, places, sweeps, CHAIN, GATE_SUMS, GATE);
 }
 
 /** The int8 model: U_INT8, U_SCALE, O_INT8, O_SCALE from U and O. Thread 0 alone. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { load, type Model, save } from "../host/index.ts";
 import { withConfig } from "../host/model/config.ts";
+import { assertWritable } from "../host/model/directory-node.ts";
 import { writeStatistics } from "../host/model/state-node.ts";
 import { STATISTICS } from "../host/model/statistics.ts";
 import { bundleWriter, killWriters } from "../tools/faults/kills.ts";
@@ -308,6 +309,7 @@ describe("what a killed writer left behind", () => {
   test("does not stand in the way of a new model in its place", async () => {
     const { model } = await learned();
     await writeFile(join(directory, LEFTOVER), "half");
+    await assertWritable(directory); // as a fit asks before its work, and writes after it
     await save(directory, model.files);
     expect(await contents()).toEqual(await contents(NANO));
     expect(await readdir(place)).toEqual(["model"]);

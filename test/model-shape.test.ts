@@ -81,7 +81,7 @@ test("k is the size of the largest set of bits that any token needs", () => {
 
 test("parameters are counted by hand: U, u0, O, o0 and gate", () => {
   const shape = validateShape(POTATO);
-  expect(parameters(shape)).toBe(3 * 1024 * 64 + 64 + 1024 * 64 + 1024 + 5 * 4 * 5);
+  expect(parameters(shape)).toBe(3 * 1024 * 64 + 64 + 1024 * 64 + 1024 + 4 * 32);
   expect(parameters({ ...shape, decoder: "mixture", radial: 0, orders: 0 })).toBe(3 * 1024 * 64 + 64 + 1024 * 64);
 });
 

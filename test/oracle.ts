@@ -20,6 +20,16 @@ function bitsOfFloat(x: number): number {
   return bitsView.getInt32(0);
 }
 
+/** The gate's bucket: how many followers there are, and how far they agree. */
+function bucketOf(followers: readonly number[]): number {
+  const n = followers.length;
+  const many = [1, 2, 3, 4, 8, 16, 64, Number.POSITIVE_INFINITY].findIndex((most) => n <= most);
+  const distinct = new Set(followers).size;
+  if (distinct === 1) return many * 4;
+  if (distinct === n) return many * 4 + 3;
+  return many * 4 + (distinct <= n / 2 ? 1 : 2);
+}
+
 /** Nearest integer, ties to even, as WebAssembly's f32.nearest. */
 export function nearest(x: number): number {
   const below = Math.floor(x);
@@ -197,17 +207,19 @@ export class Oracle {
     const matches = [...matchesIn(seen, seen, orders), ...elsewhere].slice(0, radial);
     if (matches.length === 0) return 1;
     const totals = Array.from({ length: orders }, (_, o) => matches.filter(({ order }) => order > o).length);
-    const longest = totals.filter((total) => total > 0).length;
-    const bucket = longest * 4 + Math.min(3, totals[longest - 1]!);
-    const gate = Array.from(
-      { length: orders + 1 },
-      (_, i) => this.numbers("attention.gate")[bucket * (orders + 1) + i]!,
-    );
-    let rest = gate[0]!;
+    const gate = this.numbers("attention.gate");
+    const parts = new Array<number>(orders).fill(0); // of one match of each order
+    let rest = 1;
+    for (let o = orders - 1; o >= 0; --o) {
+      if (totals[o] === 0) continue;
+      const followers = matches.filter(({ order }) => order > o).map(({ follower }) => follower);
+      const lambda = gate[o * 32 + bucketOf(followers)]!;
+      parts[o] = f(f(rest * lambda) / totals[o]!);
+      rest = f(rest * f(1 - lambda));
+    }
     let weight = 0;
-    const weights = totals.map((total, o) => {
-      if (total === 0) rest = f(rest + gate[o + 1]!);
-      else weight = f(weight + f(gate[o + 1]! / total));
+    const weights = parts.map((part) => {
+      weight = f(weight + part);
       return weight;
     });
     for (let v = 0; v < probabilities.length; ++v) probabilities[v] = f(probabilities[v]! * rest);

@@ -245,12 +245,34 @@ describe("gate", () => {
     await on.once("evaluate", 200, 1000);
     await on.once("gatePlaces", 200, 1000, 0);
     await on.once("gateSolve", 1000, 60);
-    const gate = on.view(Float32Array, "GATE", 16 * 4);
-    for (let bucket = 0; bucket < 16; ++bucket) {
-      const sum = gate.subarray(bucket * 4, bucket * 4 + 4).reduce((all, part) => all + part, 0);
-      expect(sum).toBeCloseTo(1, 5);
+    const gate = on.view(Float32Array, "GATE", 3 * 32);
+    expect(gate.every((lambda) => lambda >= 0 && lambda <= 1)).toBe(true);
+    expect(gate[2 * 32]).toBeGreaterThan(0.8); // one match of the highest order: the text repeats
+    expect(gate[7 * 4 + 3]).toBeCloseTo(0.3, 5); // dozens of matches, all different: no place was so
+    // a sweep more changes little, and no likelihood falls on the way
+    const likelihoods = on.view(Float32Array, "GATE_LIKELIHOODS", 1000 * 4);
+    const buckets = on.view(Uint8Array, "GATE_BUCKETS", 1000 * 3);
+    let least = Number.NEGATIVE_INFINITY;
+    for (const sweeps of [1, 2, 4, 8, 60]) {
+      await on.once("gateSolve", 1000, sweeps);
+      const logs = chainLogs(likelihoods, buckets, gate);
+      expect(logs).toBeGreaterThan(least - 1e-3);
+      least = logs;
     }
-    const longest = gate.subarray(13 * 4, 13 * 4 + 4);
-    expect(longest[0]).toBeLessThan(0.3);
   });
 });
+
+/** Σ ln p of the mixture, order by order, plus that of the pseudo-counts (2 places a bucket, 0.6 of them for the order). */
+function chainLogs(likelihoods: Float32Array, buckets: Uint8Array, gate: Float32Array): number {
+  let logs = 0;
+  for (const lambda of gate) logs += 0.6 * Math.log(lambda) + 1.4 * Math.log(1 - lambda);
+  for (let t = 0; t < buckets.length / 3; ++t) {
+    let p = likelihoods[t * 4]!;
+    for (let o = 0; o < 3 && buckets[t * 3 + o] !== 0xff; ++o) {
+      const lambda = gate[o * 32 + buckets[t * 3 + o]!]!;
+      p = (1 - lambda) * p + lambda * likelihoods[t * 4 + 1 + o]!;
+    }
+    logs += Math.log(p);
+  }
+  return logs;
+}

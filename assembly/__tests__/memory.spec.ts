@@ -8,6 +8,8 @@ import {
   DECODER_O_SCALE,
   DECODER_O0,
   END,
+  DISTINCT,
+  SEEN,
   GATE,
   GENERATOR,
   HIDDEN,
@@ -20,7 +22,7 @@ import {
   WEIGHTS,
   WEIGHTS_END,
 } from "../memory";
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, PARTS, RADIAL, V } from "../shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, RADIAL, V } from "../shape";
 
 let end: usize = 0;
 let misaligned = 0;
@@ -48,7 +50,7 @@ function walk(): void {
   follows(DECODER_O, V * M, 1);
   follows(DECODER_O_SCALE, V, 4);
   follows(DECODER_O0, V, 4);
-  follows(GATE, BUCKETS * PARTS, 4);
+  follows(GATE, ORDERS * BUCKETS, 4);
   follows(WEIGHTS_END, 0, 1);
   follows(CONTEXT, BLOCK, 2);
   follows(RING, RADIAL, 2);
@@ -56,8 +58,10 @@ function walk(): void {
   follows(HIDDEN, M, 4);
   follows(HIDDEN_FIXED, M, 2);
   follows(TOTALS, ORDERS, 4);
+  follows(DISTINCT, ORDERS, 4);
   follows(ORDER_WEIGHTS, ORDERS, 4);
   follows(MATCHES, RADIAL, 4);
+  follows(SEEN, V, 1);
   follows(WEIGHTS, V, 4);
   follows(PROBABILITIES, V, 4);
 }

@@ -42,7 +42,7 @@ describe("the shape", () => {
     expect(HEAD_BYTES).toBe(CLASSES * sizeof<f32>());
     expect(ROW_BYTES).toBe(<usize>HEADS * HEAD_BYTES);
     expect(PARTS - ORDERS).toBe(1, "the stack is the part beside the orders");
-    expect(BUCKETS - 1).toBe(ORDERS * 4 + 3, "the last bucket: longest order, three matches or more");
+    expect(BUCKETS - 1).toBe(7 * 4 + 3, "the last bucket: most matches, all followers distinct");
   });
 
   test("has no token whose id means absence", () => {

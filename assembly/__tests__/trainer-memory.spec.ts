@@ -1,4 +1,4 @@
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, CLASSES, FEATURES, HEADS, M, PARTS, RADIAL, V } from "../shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, CLASSES, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, V } from "../shape";
 import {
   BATCH,
   CIPHER,
@@ -6,6 +6,9 @@ import {
   F_EXPECTED,
   G,
   G_EXPECTED,
+  CHAIN,
+  DISTINCT,
+  SEEN,
   GATE,
   GATE_BUCKETS,
   GATE_LIKELIHOODS,
@@ -73,9 +76,12 @@ function walk(): void {
   follows(RING, RADIAL * 2);
   follows(MATCHES, RADIAL * 4);
   follows(TOTALS, (PARTS - 1) * 4);
-  follows(GATE, BUCKETS * PARTS * 4);
-  follows(GATE_SUMS, BUCKETS * PARTS * 4);
-  follows(GATE_BUCKETS, GATE_TOKENS);
+  follows(DISTINCT, ORDERS * 4);
+  follows(CHAIN, PARTS * 4);
+  follows(SEEN, V);
+  follows(GATE, ORDERS * BUCKETS * 4);
+  follows(GATE_SUMS, 2 * ORDERS * BUCKETS * 4);
+  follows(GATE_BUCKETS, GATE_TOKENS * ORDERS);
   follows(GATE_LIKELIHOODS, GATE_TOKENS * PARTS * 4);
   follows(U_INT8, FEATURES * M);
   follows(U_SCALE, FEATURES * 4);

@@ -3,7 +3,7 @@
  * hand. A test compiles shapes and compares.
  */
 
-import { cipherWidth, gateBuckets, hiddenWidth, type Shape } from "../model/shape.ts";
+import { cipherWidth, GATE_BUCKETS, hiddenWidth, type Shape } from "../model/shape.ts";
 import { MOST_RECENT } from "../model/statistics.ts";
 
 /** BASE of assembly/memory.ts: where the weights begin. */
@@ -53,12 +53,21 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
     vocabulary * hidden,
     vocabulary * 4,
     vocabulary * 4,
-    gateBuckets(shape) * (1 + orders) * 4,
+    orders * GATE_BUCKETS * 4,
   ];
-  const gate = gateBuckets(shape) * (1 + orders) * 4;
+  const gate = orders * GATE_BUCKETS * 4;
   const resident = [hidden * 4 + vocabulary * 4 + gate, TILE_ROWS * hidden, TILE_ROWS * 4];
   const state = [block * 2, radial * 2, 16];
-  const scratch = [hidden * 4 + hidden * 2, orders * 4, orders * 4, radial * 4, vocabulary * 4, vocabulary * 4];
+  const scratch = [
+    hidden * 4 + hidden * 2,
+    orders * 4,
+    orders * 4,
+    orders * 4,
+    radial * 4,
+    radial === 0 ? 0 : vocabulary,
+    vocabulary * 4,
+    vocabulary * 4,
+  ];
   const cells = vocabulary * hidden;
   const statistics = learning ? [hidden * 4, SAMPLES * 4, cells * 4, cells * 4, 16, cells, vocabulary * 4] : [];
   const recalled = recall > 0 ? [recall * 2, 16] : [];
@@ -80,7 +89,7 @@ export function trainerBytesNeeded(shape: Shape): number {
   const hidden = hiddenWidth(shape);
   const features = block * bits;
   const parts = 1 + orders;
-  const gate = (orders + 1) * 4 * parts * 4;
+  const gate = orders * GATE_BUCKETS * 4;
   // tensors between two cache-line boundaries stand together
   const groups = [
     128 + (bits === vocabulary ? 0 : vocabulary * cipherWidth(shape) * 2),
@@ -90,7 +99,8 @@ export function trainerBytesNeeded(shape: Shape): number {
     2 * vocabulary * hidden * 4 + 2 * features * hidden * 4 + BATCH * (4 + 2 * hidden * 4 + vocabulary * 4 + 4),
     THREADS * (hidden * TILE + TILE * 2 + hidden * 4 + 512) * 4,
     radial * 2,
-    radial * 4 + 64 + 2 * gate + (radial === 0 ? 0 : GATE_PLACES),
+    radial * 4 + 3 * 64 + (radial === 0 ? 0 : vocabulary),
+    3 * gate + GATE_PLACES * orders,
     radial === 0 ? 0 : GATE_PLACES * parts * 4,
     features * hidden,
     features * 4,

@@ -3,7 +3,7 @@
  *
  * ```ts
  * const shape = validateShape({ vocabulary: 1024, bits: 1024, block: 3, heads: 8, classes: 8, radial: 1024, orders: 4, decoder: "softmax" });
- * parameters(shape); // 263332
+ * parameters(shape); // 263360
  * ```
  */
 import { SaffuError, shown } from "../errors.ts";
@@ -103,10 +103,8 @@ export function hiddenWidth(shape: Shape): number {
   return shape.heads * shape.classes;
 }
 
-/** Rows of the gate: longest order matched (0 to orders) times the number of matches, capped at 3. 0 without self-attention. */
-export function gateBuckets(shape: Shape): number {
-  return shape.radial === 0 ? 0 : (shape.orders + 1) * 4;
-}
+/** Buckets of the gate for each order: matches (8 classes) times agreement of their followers (4). */
+export const GATE_BUCKETS = 32;
 
 /** The tensors of model.safetensors, in the order in which the device module lays them out. */
 export function tensorSpecs(shape: Shape): TensorSpec[] {
@@ -124,7 +122,7 @@ export function tensorSpecs(shape: Shape): TensorSpec[] {
     specs.unshift({ name: "cipher", dtype: "U16", shape: [vocabulary, cipherWidth(shape)], address: "CIPHER" });
   }
   if (shape.radial > 0) {
-    specs.push({ name: "attention.gate", dtype: "F32", shape: [gateBuckets(shape), 1 + orders], address: "GATE" });
+    specs.push({ name: "attention.gate", dtype: "F32", shape: [orders, GATE_BUCKETS], address: "GATE" });
   }
   return specs;
 }
@@ -137,7 +135,7 @@ export function parameters(shape: Shape): number {
   const { vocabulary, bits, block, orders, decoder } = shape;
   const hidden = hiddenWidth(shape);
   const bias = decoder === "softmax" ? vocabulary : 0;
-  return block * bits * hidden + hidden + vocabulary * hidden + bias + gateBuckets(shape) * (1 + orders);
+  return block * bits * hidden + hidden + vocabulary * hidden + bias + orders * GATE_BUCKETS;
 }
 
 /** Tokens are named by the non-empty subsets of the bits. */
