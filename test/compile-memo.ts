@@ -4,7 +4,7 @@
  */
 import type * as compile from "../host/compile/compile.ts";
 
-/** Called before each compilation, with its number in this fit; a test may replace it. */
+/** The names of what was compiled, or remembered, and a call before each; a test may set both. */
 export const hooks = {
   compiled: [] as string[],
   onCompile: undefined as ((name: string) => void) | undefined,
@@ -25,7 +25,8 @@ export function memoised(real: typeof compile): typeof compile {
   };
   return {
     ...real,
-    compileDevice: (shape, flavour) => remembered(`device ${flavour}`, () => real.compileDevice(shape, flavour), shape),
+    compileDevice: (shape, flavour, options) =>
+      remembered(`device ${flavour}`, () => real.compileDevice(shape, flavour, options), shape, options),
     compileTrainer: (shape, flavour, threads) =>
       remembered(`trainer ${flavour}`, () => real.compileTrainer(shape, flavour, threads), shape, threads),
   };

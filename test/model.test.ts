@@ -288,7 +288,7 @@ describe("calls do not disturb one another", () => {
 test("info tells shape, parameters, memory, and bytes and digest of every file", () => {
   const info = model.info();
   expect(info.shape.vocabulary).toBe(256);
-  expect(info.parameters).toBe(2 * 32 * 8 + 8 + 256 * 8 + 256 + 3 * 4 * 3);
+  expect(info.parameters).toBe(2 * 32 * 8 + 8 + 256 * 8 + 256 + 2 * 32);
   expect(info.memoryBytes % 65536).toBe(0);
   expect(Object.keys(info.files).sort()).toEqual([...files.keys()].sort());
   for (const [name, { bytes, sha256 }] of Object.entries(info.files)) {

@@ -1,11 +1,12 @@
-import { findMatches } from "../comparisons";
-import { ORDERS, RADIAL } from "../shape";
+import { findMatches, recallMatches } from "../comparisons";
+import { ABSENT, ORDERS, RADIAL, RECALL } from "../shape";
 import { below, mark, startValues, untouched } from "./support";
 
 const LENGTH = 3 * RADIAL; // of the stream: the ring is overwritten twice
 const RING = memory.data(RADIAL * 2, 16);
 const MATCHES = memory.data(RADIAL * 4 + 16, 16);
 const TOTALS = memory.data(ORDERS * 4 + 16, 16);
+const RECALLED = memory.data(RECALL * 2 + 16, 16);
 
 const stream = new StaticArray<i32>(LENGTH);
 const wantedTotals = new StaticArray<i32>(ORDERS);
@@ -107,5 +108,94 @@ describe("comparisons", () => {
     findMatches(RING, (LENGTH - 1) % RADIAL, MATCHES, TOTALS);
     expect(untouched(MATCHES + (RADIAL - 1) * 4, 20)).toBe(true);
     expect(untouched(TOTALS + ORDERS * 4, 16)).toBe(true);
+  });
+});
+
+/** Tokens of other texts to recall; `absent` of them in a hundred stand between two texts. */
+function writeRecalled(length: i32, alphabet: i32, absent: i32): void {
+  for (let i = 0; i < length; ++i) {
+    const token = below(100) < absent ? <i32>ABSENT : below(alphabet);
+    store<u16>(RECALLED + ((<usize>i) << 1), <u16>token);
+  }
+}
+
+function recalledAt(i: i32): i32 {
+  return <i32>load<u16>(RECALLED + ((<usize>i) << 1));
+}
+
+/** Adds the matches of what is recalled by definition: the last two tokens or more stand there, and a token of the same text follows. */
+function searchRecalled(length: i32, seen: i32, found: i32): i32 {
+  const oldest = max(0, seen - RADIAL);
+  for (let at = length - 2; at >= 0 && found < RADIAL; --at) {
+    if (recalledAt(at + 1) == <i32>ABSENT) continue;
+    let order = 0;
+    while (order < ORDERS && at - order >= 0 && seen - 1 - order >= oldest) {
+      if (recalledAt(at - order) != stream[seen - 1 - order]) break;
+      ++order;
+    }
+    if (order < 2) continue;
+    for (let o = 0; o < order; ++o) wantedTotals[o] += 1;
+    wantedMatches[found++] = ((<u32>order) << 16) | <u32>recalledAt(at + 1);
+  }
+  return found;
+}
+
+/** How many of the totals and matches, those of the ring and those recalled, are not the ones that the search finds. */
+function wrongRecalled(length: i32, seen: i32): i32 {
+  fillRing(seen);
+  const newest = <u32>(seen - 1) % RADIAL;
+  const own = findMatches(RING, newest, MATCHES, TOTALS);
+  const found = recallMatches(RECALLED, length, RING, newest, own, MATCHES, TOTALS);
+  const wanted = searchRecalled(length, seen, search(seen));
+  if (found != wanted) return RADIAL;
+  let n = 0;
+  for (let o = 0; o < ORDERS; ++o) if (load<i32>(TOTALS + ((<usize>o) << 2)) != wantedTotals[o]) ++n;
+  for (let i = 0; i < found; ++i) if (load<u32>(MATCHES + ((<usize>i) << 2)) != wantedMatches[i]) ++n;
+  return n;
+}
+
+describe("recalled comparisons", () => {
+  test("are those of a plain search, whatever the length of what is recalled, after those of the ring", () => {
+    for (let alphabet = 2; alphabet < 8; ++alphabet) {
+      writeStream(alphabet, alphabet);
+      for (let length = 0; length <= RECALL; ++length) {
+        writeRecalled(length, alphabet, (length % 3) * 10);
+        let failures = 0;
+        for (let seen = 1; seen <= LENGTH; seen += 1 + below(7)) failures += wrongRecalled(length, seen);
+        expect(failures).toBe(0, "alphabet of " + alphabet.toString() + ", " + length.toString() + " recalled");
+      }
+    }
+  });
+
+  test("are R with those of the ring, and the oldest are left out", () => {
+    if (ORDERS < 2) return;
+    writeStream(1, 1);
+    for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), 0);
+    mark(MATCHES + RADIAL * 4, 16);
+    mark(TOTALS + ORDERS * 4, 16);
+    for (let seen = 2; seen <= LENGTH; ++seen) {
+      fillRing(seen);
+      const newest = <u32>(seen - 1) % RADIAL;
+      const own = findMatches(RING, newest, MATCHES, TOTALS);
+      expect(recallMatches(RECALLED, RECALL, RING, newest, own, MATCHES, TOTALS)).toBe(RADIAL);
+      expect(load<i32>(TOTALS)).toBe(RADIAL);
+      // a full list takes no more
+      expect(recallMatches(RECALLED, RECALL, RING, newest, RADIAL, MATCHES, TOTALS)).toBe(RADIAL);
+      expect(load<i32>(TOTALS)).toBe(RADIAL);
+    }
+    expect(untouched(MATCHES + RADIAL * 4, 16)).toBe(true);
+    expect(untouched(TOTALS + ORDERS * 4, 16)).toBe(true);
+  });
+
+  test("find nothing before the first token, nor where one text ends", () => {
+    writeStream(9, 1);
+    for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), <u16>ABSENT);
+    fillRing(0);
+    expect(recallMatches(RECALLED, RECALL, RING, RADIAL - 1, 0, MATCHES, TOTALS)).toBe(0);
+    fillRing(8);
+    expect(recallMatches(RECALLED, RECALL, RING, 7, 0, MATCHES, TOTALS)).toBe(0);
+    // 0 0 | 0 0 | 0 0 | …: two tokens match everywhere, and nothing follows them
+    for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), i % 3 == 2 ? <u16>ABSENT : 0);
+    expect(recallMatches(RECALLED, RECALL, RING, 7, 0, MATCHES, TOTALS)).toBe(0);
   });
 });
