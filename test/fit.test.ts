@@ -222,6 +222,25 @@ describe("every form is a sound model that knows its text", () => {
   });
 });
 
+test("seed, passes and position weights each make a difference", async () => {
+  const changes: FitOptions[] = [{}, { seed: 2 }, { positions: "newton" }, { passes: 1 }, { passes: 2 }];
+  const weights = new Set<string>();
+  for (const change of changes) {
+    weights.add(contents(await fitted(TEXT, { ...BYTES, passes: 0, ...change }))["model.safetensors"]!);
+  }
+  expect(weights.size).toBe(changes.length);
+});
+
+test("a text of more tokens than the first buffer holds is fitted whole", async () => {
+  const text = new Uint8Array(70_000); // 65,536 are held at first
+  for (let at = 0; at < text.length; at += TEXT.length) text.set(TEXT.subarray(0, text.length - at), at);
+  const half = 40_000;
+  const chunks = [text.subarray(0, half), text.subarray(half)];
+  const { files, report } = await fit(() => chunks, { ...BYTES, passes: 0 });
+  expect([report.trainTokens, report.trainBytes]).toEqual([text.length, text.length]);
+  expect((await load(files)).score(TEXT).bitsPerByte).toBeLessThan(3);
+});
+
 describe("the report", () => {
   test("and config.json say what was fitted, on how much, and how", async () => {
     const { files, report, tokenizer } = await fit(() => [TEXT], { ...SMALL, seed: 7, positions: "newton" });

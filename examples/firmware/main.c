@@ -13,13 +13,14 @@ enum { WRITTEN = 200, MOST_TOKENS = 512, REFIT_ROWS = 32, SEED = 2311 };
 static const float MASS = 3000, STEP = 1;
 
 static const char PROMPT[] = "In the morning the";
-/* What a device might hear: it recurs. No longer than MOST_TOKENS bytes. */
+/* What a device might hear: it recurs. */
 static const char TEXT[] = "Pump 3 started at 06:00. Pressure 4.1 bar, flow 12 litres a minute, valve open.\n"
                            "Pump 3 stopped at 06:09. Pressure 0.2 bar, flow 0 litres a minute, valve shut.\n"
                            "Pump 4 started at 07:00. Pressure 4.2 bar, flow 13 litres a minute, valve open.\n"
                            "Pump 4 didn't stop at 07:09. Pressure 4.2 bar, flow 13 litres a minute, valve open!\n";
 
 static uint16_t tokens[MOST_TOKENS];
+_Static_assert(sizeof TEXT - 1 <= MOST_TOKENS, "a text has at most as many tokens as bytes");
 
 /* Prints what went wrong, and the code; 0 if nothing did. */
 static int failed(const char *call, int32_t code) {

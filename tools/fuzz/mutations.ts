@@ -147,6 +147,16 @@ function copied(json: unknown): unknown {
   return JSON.parse(JSON.stringify(json));
 }
 
+/** The same JSON, whose strings hold no such signs, in other words: blanks after up to three of its signs. */
+export function respelled(json: string): fc.Arbitrary<string> {
+  const signs = [...json.matchAll(/[{[,:]/g)].map(({ index }) => index + 1);
+  const blank = fc.tuple(fc.constantFrom(...signs), fc.constantFrom(" ", "\n", "\t"));
+  return fc.array(blank, { maxLength: 3 }).map((blanks) =>
+    // from the end on, so that places stay where they are
+    blanks.sort(([a], [b]) => b - a).reduce((text, [at, sign]) => text.slice(0, at) + sign + text.slice(at), json),
+  );
+}
+
 /** Every place of a JSON value: what holds it, and under which name. */
 function placesIn(holder: Holder): [Holder, string][] {
   return Object.entries(holder).flatMap(([name, held]): [Holder, string][] => [

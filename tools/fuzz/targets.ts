@@ -6,13 +6,13 @@ import fc from "fast-check";
 import { SaffuError } from "../../host/errors.ts";
 import { load } from "../../host/index.ts";
 import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../../host/model/config.ts";
-import { parseJson } from "../../host/model/json.ts";
+import { isRecord, parseJson } from "../../host/model/json.ts";
 import { readTensors, type Tensor, writeTensors } from "../../host/model/safetensors.ts";
 import { type Shape, validateShape } from "../../host/model/shape.ts";
 import { BREAK, formatLearned, parseLearned, STATISTICS } from "../../host/model/statistics.ts";
 import { byteTokenizer, tokenizerFromJSON } from "../../host/tokenizer/index.ts";
 import { trainTokenizer } from "../../host/tokenizer/train.ts";
-import { anyBytes, edited, editedJson, partsOf, patched, sealed, withHeader } from "./mutations.ts";
+import { anyBytes, edited, editedJson, partsOf, patched, respelled, sealed, withHeader } from "./mutations.ts";
 
 /** A reader, and inputs for it. */
 export interface Target {
@@ -109,6 +109,7 @@ async function statisticsTarget(): Promise<Target> {
     edited(bare, full),
     edited(bare, full).map(sealed),
     patched(data).map((other) => sealed(withHeader(header, other))),
+    respelled(header).map((text) => withHeader(text, data)),
     editedJson(JSON.parse(header)).map((text) => sealed(withHeader(text, data))),
     fc.tuple(editedJson(JSON.parse(header)), edited(data)).map(([text, changed]) => sealed(withHeader(text, changed))),
     // whole files, digest and all, of tensors and metadata that need not fit
@@ -196,6 +197,7 @@ function configTarget(bytes: Uint8Array): Target {
       same(encoder.encode(JSON.stringify(validateShape(config.shape))), encoder.encode(JSON.stringify(config.shape))),
       "its shape is none",
     );
+    check(isRecord(config.recipe) && isRecord(config.files), "recipe and files are no objects");
     const written = formatConfig(config);
     check(same(formatConfig(parseConfig(written)), written), "not written again");
   });
