@@ -1,6 +1,6 @@
 // Comparisons of explicit self-attention (ours): where in the ring the last o tokens have stood before, and what followed.
 // c^(o) = Π_{i<o} ⟨x_i, x_{j+i}⟩ of one-hot rows is 1 exactly there, so a comparison is an equality of ids.
-import { ABSENT, ORDERS, RADIAL } from "./shape";
+import { ABSENT, ORDERS, RADIAL, V } from "./shape";
 
 /** In another text one token alone recurs for no reason: its followers made predictions worse (docs/learning.md). */
 const LEAST_RECALLED: i32 = 2;
@@ -47,7 +47,7 @@ export function findMatches(ring: usize, newest: u32, outMatches: usize, outTota
  * Adds the matches of a memory that is read beside the ring, newest place first, until there are R in all: no call takes longer than
  * its bound, and what is left out is oldest.
  *
- * @param recalled (length) u16 token ids, oldest first; ABSENT between texts
+ * @param recalled (length) u16 token ids, oldest first; ABSENT between texts. A firmware writes it: any other id ≥ V counts as that
  * @param found matches listed so far
  * @returns number of matches listed
  */
@@ -94,7 +94,7 @@ function addRecalled(
 ): i32 {
   const place = recalled + (<usize>at << 1);
   const follower = <u32>load<u16>(place, 2);
-  if (follower == ABSENT) return found;
+  if (follower >= <u32>V) return found; // it is written where the id says
   const reach = min<i32>(ORDERS, at + 1);
   let order = 1;
   while (order < reach) {

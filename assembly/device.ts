@@ -75,6 +75,10 @@ export { RECALL } from "./shape";
 const LOG2E: f32 = 1.44269504088896341;
 /** Surprisal is capped where a probability is no longer a normal number, at about 126 bits. */
 const LEAST: f32 = 1.1754944e-38;
+/** Bounds of a refit's options: within them every logarithm and every code of a row is finite. */
+const LEAST_MASS: f32 = 9.5367431640625e-7; // 2^-20
+const MOST_MASS: f32 = 1e9;
+const MOST_STEP: f32 = 4;
 
 // what the functions answer in place of a result; then nothing has changed, unless they say what has
 const OUT_OF_RANGE = -1;
@@ -120,8 +124,8 @@ export function reset(): i32 {
  * @returns 0; -5 where a read failed, -6 before reset
  */
 export function predict(): i32 {
+  if (!ready) return NOT_READY; // first: what stands from before a reset that failed is no prediction any more
   if (predicted) return 0;
-  if (!ready) return NOT_READY;
   if (!predictStack(corrected)) return READ_FAILED;
   attendTo(true);
   predicted = true;
@@ -148,7 +152,7 @@ function attendTo(recall: bool): f32 {
   if (RADIAL == 0) return 1;
   let found = findMatches(RING, newest, MATCHES, TOTALS);
   if (RECALL > 0 && recall) {
-    const length = min<i32>(RECALL, load<i32>(RECALLED_LENGTH));
+    const length = <i32>min<u32>(RECALL, load<u32>(RECALLED_LENGTH));
     found = recallMatches(RECALLED, length, RING, newest, found, MATCHES, TOTALS);
   }
   if (found == 0) return 1;
@@ -247,21 +251,23 @@ function learn(token: u32, add: i32): f32 {
  */
 export function merge(row: u32, commit: i32): i32 {
   if (LEARNING == 0) return NOT_COMPILED;
+  predicted = false; // the sums are staged where predictions stand
   if (row >= 2 * M) return OUT_OF_RANGE;
-  predicted = false;
   return mergeSums(PROBABILITIES, V, OBSERVED + ((row * V) << 2), commit != 0) ? 0 : FULL;
 }
 
 /**
  * Solves rows [from, to) of the correction from the statistics as they stand. With no token observed they are the base's.
  *
- * @param mass α > 0; @param step s ≥ 0
+ * @param mass α in 2^-20..1e9; @param step s in 0..4
  * @returns 0; -1 where the rows are not within 0..V or an option is out of range, -4 in a module that does not learn, or whose
  * decoder is the mixture, which has no residual solve; -5 where a read failed: the rows before it are solved
  */
 export function refit(from: u32, to: u32, mass: f32, step: f32): i32 {
   if (LEARNING == 0 || DECODER != 0) return NOT_COMPILED;
-  if (from > to || to > <u32>V || !(mass > 0 && mass < Infinity) || !(step >= 0 && step < Infinity)) return OUT_OF_RANGE;
+  if (from > to || to > <u32>V) return OUT_OF_RANGE;
+  if (!(mass >= LEAST_MASS && mass <= MOST_MASS && step >= 0 && step <= MOST_STEP)) return OUT_OF_RANGE;
+  predicted = false;
   const tokens = max<u32>(1, load<u32>(OBSERVED_TOKENS));
   for (let v = from; v < to; ++v) {
     const row = v * M;
@@ -274,13 +280,16 @@ export function refit(from: u32, to: u32, mass: f32, step: f32): i32 {
     const outScale = correctRow(OBSERVED + sums, EXPECTED + sums, tokens, mass, step, base, scale, HIDDEN, out);
     store<f32>(CORRECTED_O_SCALE + (v << 2), outScale);
   }
-  predicted = false;
   return 0;
 }
 
-/** Predicts with the correction's rows from now on, or (0) with the base's, which are as they were. 0, or -4. */
+/**
+ * Predicts with the correction's rows from now on, or (0) with the base's, which are as they were.
+ *
+ * @returns 0; -4 in a module that does not learn, or whose decoder is the mixture, which has no correction
+ */
 export function correct(on: i32): i32 {
-  if (LEARNING == 0) return NOT_COMPILED;
+  if (LEARNING == 0 || DECODER != 0) return NOT_COMPILED;
   corrected = on != 0;
   predicted = false;
   return 0;

@@ -42,7 +42,7 @@ const PHASES: FitProgress["phase"][] = ["tokenizer", "tokens", "heads", "residua
 const CHUNKS = Array.from({ length: 5 }, (_, i) => TEXT.subarray((i * TEXT.length) / 5, ((i + 1) * TEXT.length) / 5));
 const text = () => CHUNKS;
 /** More head steps than one call runs; every phase has its turn. */
-const ALL: FitOptions = { ...SMALL, threads: 2, heldOut: [TEXT] };
+const ALL: FitOptions = { ...SMALL, threads: 2 };
 
 let wanted: Record<string, string>;
 beforeAll(async () => {
@@ -190,12 +190,31 @@ describe("an abort", () => {
         return Uint16Array.from(part);
       },
     });
-    const chunk = new Uint8Array(20 * 65536).fill(32);
+    const chunk = new Uint8Array(20 * 65536);
+    for (let at = 0; at + TEXT.length <= chunk.length; at += TEXT.length) chunk.set(TEXT, at);
     const onProgress = () => setTimeout(() => controller.abort());
     await expect(
       fit(() => [chunk], { ...BYTES, tokenizer: slow, onProgress, signal: controller.signal }),
     ).rejects.toEqual(refusal("ABORTED"));
+    expect(encoded).toBeGreaterThan(0);
     expect(encoded).toBeLessThan(10); // of 20
+  });
+
+  test("while held-out texts are scored is seen before the next of them", async () => {
+    const controller = new AbortController();
+    let scored = 0;
+    const { once } = Trainer.prototype;
+    vi.spyOn(Trainer.prototype, "once").mockImplementation(async function (this: Trainer, name, ...values) {
+      await once.call(this, name, ...values);
+      // the gate's places are of the text, which ends where the held-out texts begin
+      if (name !== "evaluate" || values[0]! < TEXT.length) return;
+      ++scored;
+      controller.abort();
+    });
+    const heldOut = Array.from({ length: 5 }, () => TEXT);
+    const fitting = fit(text, { ...BYTES, heldOut, signal: controller.signal });
+    await expect(fitting).rejects.toEqual(refusal("ABORTED"));
+    expect(scored).toBe(1);
   });
 
   test("closes the text it was reading", async () => {

@@ -27,14 +27,8 @@ export function randomWeights(shape: Shape, seed: number): Map<string, Tensor> {
       );
       // absent bits stand last
       for (let row = 0; row < length; row += width) data.subarray(row, row + width).sort();
-    } else if (name === "attention.gate") {
-      const parts = dimensions[1]!;
-      const rows = fill(() => uniform() + 0.01);
-      data = Float32Array.from(rows, (value, i) => {
-        const first = i - (i % parts);
-        return value / rows.slice(first, first + parts).reduce((sum, part) => sum + part, 0);
-      });
-    } else if (name.endsWith("scale")) data = Float32Array.from(fill(() => uniform() * 0.05 + 1e-4));
+    } else if (name === "attention.gate") data = Float32Array.from(fill(uniform));
+    else if (name.endsWith("scale")) data = Float32Array.from(fill(() => uniform() * 0.05 + 1e-4));
     else data = Float32Array.from(fill(() => uniform() * 4 - 4));
     tensors.set(name, { dtype, shape: dimensions, data } as Tensor);
   }

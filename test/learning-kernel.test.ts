@@ -5,316 +5,481 @@ import { compileDevice } from "../host/compile/compile.ts";
 import type { ModuleOptions } from "../host/compile/layout.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/model/shape.ts";
 import { Device, randomWeights, repetitive } from "./kernel-fixture.ts";
+import { FLAVOURS, FULL, NOT_COMPILED, NOT_OBSERVED, NOT_READY, OUT_OF_RANGE, same, Trio } from "./learning-trio.ts";
 import { LearningOracle } from "./oracle-learning.ts";
 
 const MOST = 2 ** 32 - 1;
 const BREAK = 0xffff;
-/** What a function answers where it refuses. */
-const OUT_OF_RANGE = -1;
-const FULL = -2;
-const NOT_OBSERVED = -3;
-const NOT_COMPILED = -4;
-const NOT_READY = -6;
 
-const SHAPES: Record<string, { shape: Shape; options: ModuleOptions }> = {
-  "one-hot, recalling": { shape: shapeOf({}), options: { recall: 64 } },
-  "one-hot, not recalling": { shape: shapeOf({}), options: { recall: 0 } },
-  "ciphered, recalling": { shape: shapeOf({ bits: 16, block: 2 }), options: { recall: 24 } },
-  "mixture decoder, recalling": { shape: shapeOf({ decoder: "mixture" }), options: { recall: 64 } },
-  "no attention": { shape: shapeOf({ radial: 0, orders: 0, vocabulary: 40, bits: 40 }), options: {} },
-  // more recalled tokens match than are looked at
-  "short ring, recalling more": {
-    shape: shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }),
-    options: { recall: 128 },
-  },
+const SHAPES: [string, Shape, ModuleOptions][] = [
+  ["one-hot, recalling", shapeOf({}), { recall: 64 }],
+  ["one-hot, not recalling", shapeOf({}), { recall: 0 }],
+  ["ciphered, recalling", shapeOf({ bits: 16, block: 2 }), { recall: 24 }],
+  ["mixture decoder, recalling", shapeOf({ decoder: "mixture" }), { recall: 64 }],
+  ["no attention", shapeOf({ radial: 0, orders: 0, vocabulary: 40, bits: 40 }), {}],
+  // more of what is recalled matches than is looked at
+  ["short ring, recalling more", shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }), { recall: 128 }],
   // two tokens must match to be recalled
-  "comparisons of one token": { shape: shapeOf({ orders: 1 }), options: { recall: 64 } },
-};
+  ["comparisons of one token", shapeOf({ orders: 1 }), { recall: 64 }],
+];
 
 function shapeOf(changes: Partial<Shape>): Shape {
   const base = { vocabulary: 64, bits: 64, block: 3, heads: 2, classes: 8, radial: 64, orders: 4, decoder: "softmax" };
   return validateShape({ ...base, ...changes });
 }
 
-const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
-const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength);
-
-/** Both flavours and the oracle, over the same weights. */
-class Trio {
-  readonly devices: readonly Device[];
-  readonly oracle: LearningOracle;
-
-  constructor(
-    modules: readonly WebAssembly.Module[],
-    readonly shape: Shape,
-    readonly room: number,
-    seed: number,
-  ) {
-    const weights = randomWeights(shape, seed);
-    this.devices = modules.map((module) => new Device(module, shape, weights));
-    this.oracle = new LearningOracle(shape, weights);
-    this.call("reset", [], () => this.oracle.reset());
+async function compiled(shape: Shape, options: ModuleOptions): Promise<WebAssembly.Module[]> {
+  const modules: WebAssembly.Module[] = [];
+  for (const flavour of FLAVOURS) {
+    modules.push(new WebAssembly.Module((await compileDevice(shape, flavour, options)) as BufferSource));
   }
-
-  /** Calls a function of both modules; they must answer what the oracle does. */
-  call(name: string, values: readonly number[], answer: () => number | void): number {
-    const wanted = answer() ?? 0;
-    // reset and seed answer nothing, or 0
-    for (const device of this.devices) {
-      const found = device.run[name]!(...values) ?? 0;
-      if (found !== wanted) expect.fail(`${name}(${values.join(", ")}) is ${found}, not ${wanted}`);
-    }
-    return wanted;
-  }
-
-  reset() {
-    return this.call("reset", [], () => this.oracle.reset());
-  }
-  feed(token: number) {
-    return this.call("feed", [token], () => (this.knows(token) ? this.oracle.feed(token) : OUT_OF_RANGE));
-  }
-  append(token: number) {
-    return this.call("append", [token], () => (this.knows(token) ? this.oracle.append(token) : OUT_OF_RANGE));
-  }
-  observe(token: number) {
-    return this.call("observe", [token], () => (this.knows(token) ? this.oracle.observe(token) : OUT_OF_RANGE));
-  }
-  forget(token: number) {
-    return this.call("forget", [token], () => (this.knows(token) ? this.oracle.forget(token) : OUT_OF_RANGE));
-  }
-  seed(value: number) {
-    return this.call("seed", [value], () => this.oracle.seed(value));
-  }
-  sample(temperature: number, topK: number, topP: number) {
-    const valid = temperature >= 0 && temperature < Infinity && topP > 0 && topP <= 1;
-    return this.call("sample", [temperature, topK, topP], () =>
-      valid ? this.oracle.sample(temperature, topK, topP) : OUT_OF_RANGE,
-    );
-  }
-  refit(from: number, to: number, mass: number, step: number) {
-    return this.call("refit", [from, to, mass, step], () => this.oracle.refit(from, to, mass, step));
-  }
-  correct(on: boolean) {
-    return this.call("correct", [on ? 1 : 0], () => this.oracle.correct(on));
-  }
-  merge(row: number, commit: boolean, values: Uint32Array) {
-    for (const { staging } of this.devices) staging.set(values);
-    return this.call("merge", [row, commit ? 1 : 0], () => this.oracle.merge(row, commit, values));
-  }
-  recall(tokens: readonly number[]) {
-    const recalled = this.room > 0 ? tokens.slice(-this.room) : [];
-    if (this.room > 0) for (const device of this.devices) device.recall(recalled);
-    this.oracle.recalled = recalled;
-    // a prediction already made stands: the host recalls between resets
-    this.reset();
-  }
-  observeAll(tokens: readonly number[]) {
-    this.reset();
-    for (const token of tokens) this.observe(token);
-  }
-
-  /** Sets a sum, in F or F̂, or the count of tokens. */
-  set(which: "observed" | "expected", cell: number, value: number): void {
-    for (const device of this.devices) device[which][cell] = value;
-    this.oracle[which][cell] = value;
-  }
-  setTokens(value: number): void {
-    for (const device of this.devices) device.tokens[0] = value;
-    this.oracle.tokens = value;
-  }
-
-  /** The distribution of the next token. */
-  check(what = ""): void {
-    const { oracle } = this;
-    const wanted = oracle.predict();
-    for (const [i, device] of this.devices.entries()) {
-      device.run.predict!();
-      const parts: [string, ArrayBufferView, ArrayBufferView][] = [
-        ["observed", device.observed, Uint32Array.from(oracle.observed)],
-        ["expected", device.expected, Uint32Array.from(oracle.expected)],
-        ["tokens", device.tokens, Uint32Array.of(oracle.tokens)],
-        ["codes", device.codes, Int8Array.from(oracle.codes)],
-        ["scales", device.scales, Float32Array.from(oracle.scales)],
-        ["probabilities", device.probabilities, wanted],
-      ];
-      for (const [name, found, expected] of parts) {
-        if (!same(bytesOf(found), bytesOf(expected))) expect.fail(`${what}: ${name} of ${["scalar", "simd"][i]}`);
-      }
-    }
-    const [scalar, simd] = this.devices.map((device) => device.memory());
-    if (!same(scalar!, simd!)) expect.fail(`${what}: memory of scalar and simd`);
-  }
-
-  /** Runs something that must be refused, and must leave sums and correction as they were. */
-  refused(code: number, run: () => number, what = ""): void {
-    const before = this.devices.map((device) => device.learned());
-    const answer = run();
-    if (answer !== code) expect.fail(`${what}: answers ${answer}, not ${code}`);
-    for (const [i, device] of this.devices.entries()) {
-      if (!same(device.learned(), before[i]!)) expect.fail(`${what}: something has changed`);
-    }
-  }
-
-  private knows(token: number): boolean {
-    return token >>> 0 < this.shape.vocabulary;
-  }
+  return modules;
 }
 
-describe.each(Object.entries(SHAPES))("%s", (_name, { shape, options }) => {
+const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
+
+describe.each(SHAPES)("%s", (_name, shape, options) => {
   const { vocabulary, radial, orders } = shape;
   const width = hiddenWidth(shape);
   const solves = shape.decoder === "softmax";
+  const recalls = radial > 0 && (options.recall ?? 0) > 0;
   let modules: WebAssembly.Module[];
-  let room: number;
-  const trio = (seed: number) => new Trio(modules, shape, room, seed);
+  const trio = (seed: number) => new Trio(modules, shape, seed);
+  /** Few tokens, so that many places match. */
+  const few = (length: number, seed: number) => repetitive(shape, length, seed).map((token) => token % 4);
 
   beforeAll(async () => {
-    modules = await Promise.all(
-      (["scalar", "simd"] as const).map(
-        async (flavour) => new WebAssembly.Module((await compileDevice(shape, flavour, options)) as BufferSource),
-      ),
-    );
-    room = new Device(modules[0]!, shape, randomWeights(shape, 1)).value("RECALL");
-    expect(room).toBe(radial > 0 ? (options.recall ?? 0) : 0);
+    modules = await compiled(shape, options);
   }, 60_000);
 
-  test("each observed token adds what the oracle adds; forgotten in another order, nothing is left", () => {
+  test("each token adds what the oracle adds; taken away in another order, nothing is left", () => {
     const all = trio(1);
-    const pieces = [repetitive(shape, 150, 5), repetitive(shape, 40, 6), [3], repetitive(shape, 90, 7)];
-    const empty = all.devices[0]!.learned();
+    const empty = all.devices[0].learned();
+    const pieces = [repetitive(shape, 150, 5), few(40, 6), [3], repetitive(shape, 90, 7)];
     for (const [i, piece] of pieces.entries()) {
       all.reset();
       for (const [at, token] of piece.entries()) {
         expect(all.observe(token)).toBeGreaterThanOrEqual(0);
         if (at % 10 === 0) all.check(`piece ${i}, place ${at}`);
       }
-      all.check(`piece ${i}`);
     }
     expect(all.oracle.tokens).toBe(281);
-    // the expected sums are samples of as much as was observed, in their own unit
-    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    // each token is expected as often as there are thresholds
+    expect(sum(all.oracle.observed)).toBeGreaterThan(0);
     expect(sum(all.oracle.expected)).toBe(64 * sum(all.oracle.observed));
     for (const i of [2, 0, 3, 1]) {
-      all.reset();
-      for (const token of pieces[i]!) all.forget(token);
-      all.check(`forgotten ${i}`);
+      expect(all.piece("forget", pieces[i]!)).toBe(0);
+      all.check(`piece ${i} forgotten`);
     }
     for (const device of all.devices) expect(same(device.learned(), empty)).toBe(true);
   });
 
-  test("the surprisal that observing answers is the base's, whatever is recalled or corrected", () => {
+  test("what is observed is measured and weighed by the base and the piece alone", () => {
     const plain = trio(2);
     const learnt = trio(2);
     const tokens = repetitive(shape, 60, 8);
-    learnt.observeAll(repetitive(shape, 80, 9));
+    const surprisal = tokens.map((token) => plain.feed(token));
+    plain.piece("observe", tokens);
+    learnt.piece("observe", few(80, 9));
     if (solves) learnt.refit(0, vocabulary, 20, 1);
+    learnt.piece("forget", few(80, 9));
     learnt.recall(tokens);
-    learnt.correct(true);
-    plain.reset();
-    for (const token of tokens) expect(learnt.observe(token)).toBe(plain.feed(token));
+    if (solves) learnt.correct(true);
+    expect(tokens.map((token) => learnt.observe(token))).toEqual(surprisal);
+    for (const [i, device] of learnt.devices.entries()) {
+      expect(same(device.observed, plain.devices[i]!.observed)).toBe(true);
+      expect(same(device.expected, plain.devices[i]!.expected)).toBe(true);
+    }
   });
 
-  if (room_(shape, options) > 0) {
-    test("predictions recall what is written there, newest first, up to the ring's number of matches", () => {
+  if (recalls) {
+    test("predictions recall what is written there, newest first, as many places as the ring has", () => {
       const all = trio(3);
-      const few = (length: number, seed: number) => repetitive(shape, length, seed).map((token) => token % 4);
       for (const length of [0, 1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 23, 24]) {
-        const recalled = few(length, length + 1).map((token, i) => (i % 11 === 5 ? BREAK : token));
-        all.recall(recalled);
-        for (const token of few(30, 2)) {
+        all.recall(few(length, length + 1).map((token, i) => (i % 11 === 5 ? BREAK : token)));
+        for (const token of few(25, 2)) {
           all.check(`${length} recalled`);
           all.feed(token);
         }
       }
-      // all places match, far more than the ring has
-      all.recall(new Array(room).fill(2));
+      all.recall(new Array(all.room).fill(2));
       for (let i = 0; i < 2 * radial; ++i) {
-        all.check(`place ${i}`);
+        if (i % 5 === 0) all.check(`place ${i} where all match`);
         all.append(2);
       }
     });
 
-    test(`recalling ${orders < 2 ? "needs two tokens, which are never compared here" : "changes predictions"}`, () => {
+    test("two tokens of the same piece must match, and a third must follow", () => {
       const all = trio(4);
-      const tokens = repetitive(shape, 20, 3);
-      const [{ probabilities, run }] = all.devices as [Device];
-      const after = (recalled: readonly number[], text: readonly number[]) => {
+      const prediction = (recalled: readonly number[]) => {
         all.recall(recalled);
-        for (const token of text) all.append(token);
-        run.predict!();
-        return probabilities.slice();
+        all.append(1);
+        all.append(2);
+        all.predict();
+        return all.devices[0].probabilities.slice();
       };
-      const changes = (recalled: readonly number[], text: readonly number[]) =>
-        !same(bytesOf(after(recalled, text)), bytesOf(after([], text)));
-      const [a, b, c] = tokens as [number, number, number];
-      expect(changes([BREAK, a, b, c], [a, b])).toBe(orders >= 2);
-      expect(changes([BREAK, b, c], [a, b])).toBe(false); // one token alone
-      expect(changes([BREAK, a, b, BREAK, c], [a, b])).toBe(false); // nothing followed
-      expect(changes([BREAK, a, b], [a, b])).toBe(false);
-      expect(changes([BREAK, a, BREAK, b, c], [a, b])).toBe(false); // a piece ends between them
+      const changes = (recalled: readonly number[]) => !same(prediction(recalled), prediction([]));
+      expect(changes([BREAK, 1, 2, 3])).toBe(orders >= 2);
+      expect(changes([BREAK, 5, 2, 3])).toBe(false);
+      expect(changes([BREAK, 1, 2])).toBe(false);
+      expect(changes([BREAK, 1, 2, BREAK, 3])).toBe(false);
+      expect(changes([BREAK, 1, BREAK, 2, 3])).toBe(false);
+    });
+  } else {
+    test("nothing is recalled", () => {
+      const device = trio(4).devices[0];
+      expect(device.value("RECALL")).toBe(0);
+      expect(device.value("RECALLED_LENGTH")).toBe(device.value("CORRECTED_O"));
     });
   }
 
   if (solves) {
-    test("a refit solves the oracle's rows and scales, row by row, and predicts with them while it is told to", () => {
+    test("a refit solves the oracle's rows and scales, and predictions use them while they are told to", () => {
       const all = trio(5);
       const tokens = repetitive(shape, 200, 10);
-      all.refit(0, vocabulary, 300, 1);
-      all.check("nothing observed");
-      all.observeAll(tokens);
-      for (const [mass, step] of [
+      all.piece("observe", tokens);
+      const settings = [
         [3000, 1],
         [1, 1],
         [2 ** -20, 4],
         [1e9, 0.25],
         [300, 0],
-      ] as const) {
+      ] as const;
+      for (const [mass, step] of settings) {
         expect(all.refit(0, vocabulary, mass, step)).toBe(0);
-        all.check(`mass ${mass}, step ${step}`);
         all.recall(tokens.slice(20, 70));
         for (const on of [true, false, true]) {
           expect(all.correct(on)).toBe(0);
-          for (const token of tokens.slice(0, 12)) {
+          for (const token of tokens.slice(0, 8)) {
             all.check(`mass ${mass}, step ${step}, ${on}`);
             all.feed(token);
           }
         }
       }
-      expect(all.refit(8, 8, 1, 1)).toBe(0);
-      all.check("no row");
-      expect(all.refit(16, 17, 1, 1)).toBe(0);
-      all.check("one row");
-      expect(all.refit(vocabulary - 1, vocabulary, 1, 1)).toBe(0);
-      all.check("the last row");
+      for (const [from, to] of [
+        [8, 8],
+        [16, 17],
+        [vocabulary - 1, vocabulary],
+        [vocabulary, vocabulary],
+        [0, 1],
+      ] as const) {
+        expect(all.refit(from, to, 2, 1)).toBe(0);
+        all.check(`rows ${from} to ${to}`);
+      }
     });
 
-    test("without a token observed the solution is the base; the base's rows are never written", () => {
+    test("without a token observed the solution is the base", () => {
       const all = trio(6);
-      const [{ codes, scales, run, value: _ }] = all.devices as [Device];
-      const base = (device: Device) => device.memory().subarray(0, device.value("OBSERVED") - 65536 * 0);
-      const weights = all.devices.map((device) => device.memory().subarray(16, device.value("GATE")));
-      expect(base(all.devices[0]!).length).toBeGreaterThan(0);
       all.refit(0, vocabulary, 300, 1);
-      const device = all.devices[0]!;
-      const { buffer } = run.memory;
+      all.check("nothing observed");
+      const [device] = all.devices;
+      const { buffer } = device.run.memory;
       const rows = new Int8Array(buffer, device.value("DECODER_O"), vocabulary * width);
-      const rowScales = new Float32Array(buffer, device.value("DECODER_O_SCALE"), vocabulary);
-      // int8 anew: half a step off at the most, where the base's largest code is not 127
-      for (let i = 0; i < codes.length; ++i) {
-        const v = Math.floor(i / width);
-        expect(Math.abs(codes[i]! * scales[v]! - rows[i]! * rowScales[v]!)).toBeLessThanOrEqual(0.501 * scales[v]!);
+      const scales = new Float32Array(buffer, device.value("DECODER_O_SCALE"), vocabulary);
+      for (let v = 0; v < vocabulary; ++v) {
+        const row = rows.subarray(v * width, (v + 1) * width);
+        const codes = device.codes.subarray(v * width, (v + 1) * width);
+        const step = device.scales[v]!;
+        // int8 anew: half a step off, where the largest code of these random rows was not 127
+        row.forEach(
+          (code, c) => void expect(Math.abs(codes[c]! * step - code * scales[v]!)).toBeLessThan(0.501 * step),
+        );
+        if (row.some((code) => Math.abs(code) === 127)) expect([...codes]).toEqual([...row]);
       }
-      all.observeAll(repetitive(shape, 100, 3));
-      all.refit(0, vocabulary, 1, 4);
-      for (const [i, { memory: _m }] of all.devices.entries()) {
-        const now = all.devices[i]!.memory().subarray(16, all.devices[i]!.value("GATE"));
-        expect(same(now, weights[i]!)).toBe(true);
+    });
+  } else {
+    test("the mixture has no solve and no correction to predict with", () => {
+      const all = trio(5);
+      all.piece("observe", repetitive(shape, 50, 10));
+      const untouched = all.devices.map((device) => device.memory());
+      for (const [i, { run, memory }] of all.devices.entries()) {
+        expect(run.refit!(0, vocabulary, 300, 1)).toBe(NOT_COMPILED);
+        expect(run.correct!(1)).toBe(NOT_COMPILED);
+        expect(same(memory.call(all.devices[i]), untouched[i]!)).toBe(true);
       }
+      all.check("after refusals");
     });
   }
+
+  test("any interleaving of calls leaves both memories the same, and the oracle's statistics and predictions", () => {
+    const pieces = [few(12, 1), few(5, 2), repetitive(shape, 20, 3), [0]];
+    const token = fc.oneof(
+      { weight: 12, arbitrary: fc.nat(3) },
+      { weight: 4, arbitrary: fc.nat(vocabulary - 1) },
+      { weight: 1, arbitrary: fc.constantFrom(vocabulary, 0xffff, -1, 2 ** 31) },
+    );
+    const float = (...values: number[]) => fc.constantFrom(...values);
+    type Step = (all: Trio) => void;
+    const steps: Record<string, fc.Arbitrary<Step>> = {
+      reset: fc.constant((all) => void all.reset()),
+      feed: token.map((token) => (all) => void all.feed(token)),
+      append: token.map((token) => (all) => void all.append(token)),
+      observe: token.map((token) => (all) => void all.observe(token)),
+      forget: token.map((token) => (all) => void all.forget(token)),
+      predict: fc.constant((all) => void all.predict()),
+      piece: fc.tuple(fc.constantFrom("observe", "observe", "forget"), fc.constantFrom(...pieces)).map(
+        ([learn, piece]) =>
+          (all) =>
+            void all.piece(learn as "observe", piece),
+      ),
+      sample: fc.tuple(float(1, 0.5, 0, -1, Number.NaN, Infinity), fc.nat(70), float(1, 0.8, 0, 1.5, Number.NaN)).map(
+        ([temperature, topK, topP]) =>
+          (all) =>
+            void all.sample(temperature, topK, topP),
+      ),
+      seed: fc.nat(MOST).map((seed) => (all) => void all.seed(seed)),
+      merge: fc
+        .tuple(fc.nat(2 * width + 1), fc.boolean(), fc.constantFrom(0, 1, 1000, 2 ** 31, MOST), fc.nat(vocabulary - 1))
+        .map(([row, commit, value, only]) => (all) => {
+          all.merge(row, commit, new Uint32Array(vocabulary).fill(value, only));
+        }),
+      refit: fc
+        .tuple(fc.nat(vocabulary + 1), fc.nat(vocabulary + 1), float(300, 1, 0, 3e38), float(1, 0.5, 0, 3e38))
+        .map(
+          ([from, to, mass, step]) =>
+            (all) =>
+              void all.refit(from, to, mass, step),
+        ),
+      correct: fc.boolean().map((on) => (all) => void all.correct(on)),
+      recall: fc.tuple(fc.constantFrom(...pieces), fc.constantFrom(...pieces)).map(
+        ([a, b]) =>
+          (all) =>
+            all.recall([BREAK, ...a, BREAK, ...b]),
+      ),
+      nearFull: fc.tuple(fc.constantFrom("observed", "expected"), fc.nat(4 * width - 1), fc.nat(300)).map(
+        ([which, cell, left]) =>
+          (all) =>
+            all.setSum(which as "observed", cell, MOST - left),
+      ),
+    };
+    const named = Object.entries(steps).map(([name, step]) => step.map((run) => ({ run, toString: () => name })));
+    fc.assert(
+      fc.property(fc.array(fc.oneof(...named), { minLength: 5, maxLength: 40 }), fc.nat(5), (sequence, seed) => {
+        const all = trio(10 + seed);
+        for (const { run } of sequence) run(all);
+        all.check("at the end");
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("out of range: -1, and nothing changes", () => {
+    const all = trio(7);
+    all.piece("observe", repetitive(shape, 60, 4));
+    if (solves) all.refit(0, vocabulary, 300, 1);
+    for (const token of [vocabulary, vocabulary + 1, 0xffff, 0x10000, -1, 2 ** 31]) {
+      all.refused(OUT_OF_RANGE, () => all.observe(token), `observe ${token}`);
+      all.refused(OUT_OF_RANGE, () => all.forget(token), `forget ${token}`);
+    }
+    const ones = new Uint32Array(vocabulary).fill(1);
+    for (const row of [2 * width, 2 * width + 1, -1, 2 ** 31]) {
+      for (const commit of [false, true]) all.refused(OUT_OF_RANGE, () => all.merge(row, commit, ones), `row ${row}`);
+    }
+    if (solves) {
+      const { NaN: none, POSITIVE_INFINITY: infinite } = Number;
+      for (const [from, to, mass, step] of [
+        [1, 0, 1, 1],
+        [0, vocabulary + 1, 1, 1],
+        [vocabulary + 1, vocabulary + 1, 1, 1],
+        [0, -1, 1, 1],
+        [-1, 0, 1, 1],
+        [0, vocabulary, 0, 1],
+        [0, vocabulary, 2 ** -20 - 2 ** -43, 1],
+        [0, vocabulary, 1e9 + 64, 1],
+        [0, vocabulary, -1, 1],
+        [0, vocabulary, none, 1],
+        [0, vocabulary, infinite, 1],
+        [0, vocabulary, 1, -0.5],
+        [0, vocabulary, 1, 4.000001],
+        [0, vocabulary, 1, 3e38],
+        [0, vocabulary, 1, none],
+        [0, vocabulary, 1, infinite],
+      ] as const) {
+        all.refused(OUT_OF_RANGE, () => all.refit(from, to, mass, step), `refit ${from} ${to} ${mass} ${step}`);
+      }
+    }
+    all.check("after refusals");
+    all.feed(3);
+    all.check("and on");
+  });
+
+  test("before reset: -6, and nothing changes", () => {
+    for (const module of modules) {
+      const device = new Device(module, shape, randomWeights(shape, 8));
+      const before = device.memory();
+      for (const name of ["feed", "append", "observe", "forget"]) expect(device.run[name]!(1), name).toBe(NOT_READY);
+      expect(device.run.predict!()).toBe(NOT_READY);
+      expect(device.run.sample!(1, 0, 1)).toBe(NOT_READY);
+      expect(same(device.memory(), before)).toBe(true);
+    }
+  });
+
+  describe("a token's sums at their bounds", () => {
+    const context = repetitive(shape, 45, 12);
+    const token = context.at(-1)!;
+    /** Each cell that the token changes there, and by how much. */
+    function cells(): ["observed" | "expected", number, number][] {
+      const oracle = new LearningOracle(shape, randomWeights(shape, 9));
+      for (const each of context) oracle.append(each);
+      const { weights, times } = oracle.increment(token);
+      const row = (which: "observed" | "expected", v: number, n: number) =>
+        weights.map((w, c): [typeof which, number, number] => [which, v * width + c, n * w]);
+      return [...row("observed", token, 1), ...[...times].flatMap(([v, n]) => row("expected", v, n))].filter(
+        ([, , by]) => by > 0,
+      );
+    }
+    /** There, after the context, with a sum between the others, which have room on both sides. */
+    function there(all: Trio): void {
+      all.reset();
+      for (const each of context) all.append(each);
+    }
+
+    test("observing fills each cell to 2^32 − 1; where one would pass it: -2, and nothing changes", () => {
+      const all = trio(9);
+      expect(cells().length).toBeGreaterThan(width);
+      for (const [which, cell, by] of cells()) {
+        there(all);
+        all.setSum(which, cell, MOST - by + 1);
+        all.refused(FULL, () => all.observe(token), `${which} ${cell}`);
+        all.setSum(which, cell, MOST - by);
+        expect(all.observe(token)).toBeGreaterThanOrEqual(0);
+        expect(all.oracle[which][cell]).toBe(MOST);
+        there(all);
+        expect(all.forget(token)).toBeGreaterThanOrEqual(0);
+        all.setSum(which, cell, 0);
+      }
+      all.check("at the end");
+      expect(sum(all.oracle.observed) + sum(all.oracle.expected)).toBe(0);
+    });
+
+    test("forgetting empties each cell to 0; where one would fall below it: -3, and nothing changes", () => {
+      const all = trio(9);
+      there(all);
+      all.observe(token);
+      for (const [which, cell, by] of cells()) {
+        there(all);
+        all.setSum(which, cell, by - 1);
+        all.refused(NOT_OBSERVED, () => all.forget(token), `${which} ${cell}`);
+        all.setSum(which, cell, by);
+        expect(all.forget(token)).toBeGreaterThanOrEqual(0);
+        expect(all.oracle[which][cell]).toBe(0);
+        there(all);
+        all.observe(token);
+      }
+      all.check("at the end");
+    });
+
+    test("the count of tokens has the same bounds", () => {
+      const all = trio(9);
+      there(all);
+      all.setTokens(MOST);
+      all.refused(FULL, () => all.observe(token));
+      all.setTokens(MOST - 1);
+      expect(all.observe(token)).toBeGreaterThanOrEqual(0);
+      expect(all.oracle.tokens).toBe(MOST);
+      there(all);
+      all.setTokens(0);
+      all.refused(NOT_OBSERVED, () => all.forget(token));
+      all.setTokens(1);
+      expect(all.forget(token)).toBeGreaterThanOrEqual(0);
+      all.check("at the end");
+    });
+
+    test("a refused token is not appended: the context goes on as it stood", () => {
+      const all = trio(9);
+      there(all);
+      all.setTokens(MOST);
+      expect(all.observe(token)).toBe(FULL);
+      all.setTokens(0);
+      expect(all.forget(token)).toBe(NOT_OBSERVED);
+      all.check("after refusals");
+      for (const each of context) expect(all.observe(each)).toBeGreaterThanOrEqual(0);
+      all.check("and on");
+    });
+
+    test("merging fills sums to 2^32 − 1; where one would pass it: -2, and nothing changes", () => {
+      const all = trio(9);
+      const cell = (row: number, v: number) => (row % width) * vocabulary + v;
+      for (const row of [0, 1, width - 1, width, 2 * width - 1]) {
+        for (const v of [0, 1, vocabulary - 1]) {
+          const which = row < width ? "observed" : "expected";
+          const values = new Uint32Array(vocabulary).fill(3);
+          values[v] = 1000;
+          all.setSum(which, cell(row, v), MOST - 999);
+          all.refused(FULL, () => all.merge(row, false, values), `looking, row ${row}`);
+          all.refused(FULL, () => all.merge(row, true, values), `row ${row}`);
+          values[v] = 999;
+          all.refused(0, () => all.merge(row, false, values), `looking, row ${row}`);
+          expect(all.merge(row, true, values)).toBe(0);
+          expect(all.oracle[which][cell(row, v)]).toBe(MOST);
+          all.check(`row ${row}`);
+          all.setSum(which, cell(row, v), 0);
+        }
+      }
+    });
+  });
+
+  test("merged statistics of two devices are those of one that observed both", () => {
+    const [one, other, both] = [trio(11), trio(11), trio(11)];
+    const [a, b] = [repetitive(shape, 70, 20), few(50, 21)];
+    one.piece("observe", a);
+    other.piece("observe", b);
+    both.piece("observe", b);
+    both.piece("observe", a);
+    for (const commit of [false, true]) {
+      for (let row = 0; row < 2 * width; ++row) {
+        const { observed, expected } = other.devices[0];
+        const from = (row % width) * vocabulary;
+        one.merge(row, commit, (row < width ? observed : expected).slice(from, from + vocabulary));
+      }
+    }
+    one.setTokens(a.length + b.length);
+    if (solves) for (const each of [one, both]) each.refit(0, vocabulary, 100, 1);
+    for (const [i, device] of one.devices.entries()) {
+      expect(same(device.learned(), both.devices[i]!.learned())).toBe(true);
+    }
+    one.check("merged");
+  });
+
+  test("nothing that learns writes to the base's weights", () => {
+    const all = trio(12);
+    const weights = (device: Device) => device.memory().subarray(16, device.value("RING") - 2 * shape.block - 16);
+    const before = all.devices.map(weights);
+    all.piece("observe", repetitive(shape, 80, 5));
+    if (solves) {
+      all.refit(0, vocabulary, 1, 4);
+      all.correct(true);
+    }
+    all.recall(few(30, 1));
+    all.feed(1);
+    for (let row = 0; row < 2 * width; ++row) all.merge(row, true, new Uint32Array(vocabulary).fill(9));
+    all.piece("forget", repetitive(shape, 80, 5));
+    for (const [i, device] of all.devices.entries()) expect(same(weights(device), before[i]!)).toBe(true);
+  });
 });
 
-/** Tokens that the module of a shape can recall. */
-function room_({ radial }: Shape, { recall = 0 }: ModuleOptions): number {
-  return radial > 0 ? recall : 0;
-}
+describe("a module compiled without learning", () => {
+  test.each(FLAVOURS)(
+    "refuses with -4, and predicts as ever: %s",
+    async (flavour) => {
+      const shape = shapeOf({});
+      const wasm = await compileDevice(shape, flavour, { learning: false, recall: 0 });
+      const device = new Device(new WebAssembly.Module(wasm as BufferSource), shape, randomWeights(shape, 1));
+      const { run } = device;
+      run.reset!();
+      const before = device.memory();
+      expect(run.observe!(1)).toBe(NOT_COMPILED);
+      expect(run.observe!(shape.vocabulary)).toBe(NOT_COMPILED);
+      expect(run.forget!(1)).toBe(NOT_COMPILED);
+      expect(run.merge!(0, 0)).toBe(NOT_COMPILED);
+      expect(run.merge!(0, 1)).toBe(NOT_COMPILED);
+      expect(run.refit!(0, 8, 1, 1)).toBe(NOT_COMPILED);
+      expect(run.correct!(1)).toBe(NOT_COMPILED);
+      expect(run.correct!(0)).toBe(NOT_COMPILED);
+      expect(same(device.memory(), before)).toBe(true);
+      const oracle = new LearningOracle(shape, randomWeights(shape, 1));
+      for (const token of repetitive(shape, 100, 2)) expect(run.feed!(token)).toBe(oracle.feed(token));
+    },
+    30_000,
+  );
+});

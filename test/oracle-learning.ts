@@ -127,7 +127,7 @@ export class LearningOracle extends Oracle {
   /** Adds `values`, (V), to row `row` of F and F̂ one after the other, seen as (2·M, V). */
   merge(row: number, commit: boolean, values: ArrayLike<number>): number {
     const { vocabulary } = this.shape;
-    if (row >= 2 * this.width) return -1;
+    if (row >>> 0 >= 2 * this.width) return -1;
     const sums = row < this.width ? this.observed : this.expected;
     const from = (row % this.width) * vocabulary;
     const merged = Array.from(values, (value, i) => sums[from + i]! + value);
@@ -140,8 +140,9 @@ export class LearningOracle extends Oracle {
   refit(from: number, to: number, mass: number, step: number): number {
     const { shape, width } = this;
     if (shape.decoder !== "softmax") return -4;
-    if (!(from <= to && to <= shape.vocabulary && mass > 0 && mass < Infinity && step >= 0 && step < Infinity))
-      return -1;
+    const rows = from >>> 0 <= to >>> 0 && to >>> 0 <= shape.vocabulary;
+    const options = f(mass) >= 2 ** -20 && f(mass) <= 1e9 && f(step) >= 0 && f(step) <= 4;
+    if (!rows || !options) return -1;
     const tokens = f(Math.max(1, this.tokens));
     for (let v = from; v < to; ++v) {
       const cells = Array.from({ length: width }, (_, c) => v * width + c);
@@ -161,7 +162,9 @@ export class LearningOracle extends Oracle {
     return 0;
   }
 
-  correct(on: boolean): void {
+  correct(on: boolean): number {
+    if (this.shape.decoder !== "softmax") return -4;
     this.corrected = on;
+    return 0;
   }
 }

@@ -56,7 +56,7 @@ export async function score(saffu: Saffu, source: string, flavour: Flavour) {
 /** SHA-256 of the probabilities after some contexts, and the likeliest token there. */
 export async function predictions(saffu: Saffu, source: string, flavour: Flavour) {
   const model = await saffu.load(source, { flavour });
-  const contexts = ["", "a", PROMPT, TEXT, TEXT.slice(0, 200), `${TEXT} ${PROMPT}`];
+  const contexts = ["", "a", PROMPT, TEXT, TEXT.slice(0, 200), `${TEXT} ${TEXT.slice(0, 60)}`];
   return Promise.all(
     contexts.map(async (context) => {
       const probabilities = model.predict(context);

@@ -23,6 +23,9 @@ const CIPHERED = validateShape({ ...SHAPE, vocabulary: 16, bits: 5, block: 2, ra
 const BASE = { digest: "0123456789abcdef".repeat(4), shape: SHAPE };
 const FILE = "s.safetensors";
 
+/** Largest magnitude of a scale. */
+const MOST = 2 ** 64;
+
 /** Anything that a model of `shape` can have learned. */
 function anyLearned(shape: Shape): fc.Arbitrary<Learned> {
   const cells = shape.vocabulary * hiddenWidth(shape);
@@ -44,7 +47,7 @@ function anyLearned(shape: Shape): fc.Arbitrary<Learned> {
 function anyTensor({ name, dtype, shape }: ReturnType<typeof tensorSpecs>[number]): fc.Arbitrary<[string, Tensor]> {
   const length = shape.reduce((product, size) => product * size, 1);
   const size = { minLength: length, maxLength: length };
-  const data = dtype === "I8" ? fc.int8Array(size) : fc.float32Array({ ...size, noDefaultInfinity: true, noNaN: true });
+  const data = dtype === "I8" ? fc.int8Array(size) : fc.float32Array({ ...size, min: -MOST, max: MOST, noNaN: true });
   return data.map((data) => [name, { dtype, shape, data } as Tensor]);
 }
 
@@ -309,6 +312,13 @@ describe("what is whole and does not fit is refused by name", () => {
     ),
   ])("%s", async (_what, tensors, named) => {
     await expect(read(changed(tensors))).rejects.toThrow(refusal("MODEL_CORRUPT", FILE, ...named));
+  });
+
+  test.each([-1, 1])("a scale of more than 2^64, times %d", async (sign) => {
+    const name = "correction.decoder.O.scale";
+    const refused = refusal("MODEL_CORRUPT", FILE, name, "-2^64..2^64");
+    await expect(read(changed({ [name]: f32(8, sign * 1.001 * MOST) }))).rejects.toThrow(refused);
+    expect((await read(changed({ [name]: f32(8, sign * MOST) }))).correction!.size).toBe(4);
   });
 
   test("and what is exchanged for the same is read", async () => {

@@ -1,8 +1,8 @@
 /** saffu compile */
 import { randomBytes } from "node:crypto";
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { cHeader, packageModel } from "../compile/package.ts";
-import { SaffuError } from "../errors.ts";
+import { SaffuError, throwIfAborted } from "../errors.ts";
 import { writeFlushed } from "../model/directory-node.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -21,10 +21,14 @@ interface Options {
 
 export async function run(directory: string, options: Options): Promise<void> {
   const { out, target, flash, flavour, learning, recall, corrected, json } = options;
+  const invalid = (message: string) => new SaffuError("INVALID_OPTION", message);
   if (!["wasm", "flash", "c-header"].includes(target)) {
-    throw new SaffuError("INVALID_OPTION", `target must be wasm, flash or c-header, got ${target}`);
+    throw invalid(`target must be wasm, flash or c-header, got ${target}`);
   }
-  const model = await loadModel(directory, undefined, interruptSignal());
+  if (flash && target === "wasm") throw invalid("flash goes with the target c-header; alone it is the target flash");
+  const signal = interruptSignal();
+  const model = await loadModel(directory, undefined, signal);
+  if (corrected && !model.correction) throw invalid(`corrected: ${directory} has no correction, a refit solves one`);
   const made = await packageModel(model, {
     target: target === "flash" || flash ? "flash" : "wasm",
     flavour: flavour as Flavour | undefined,
@@ -32,11 +36,12 @@ export async function run(directory: string, options: Options): Promise<void> {
     recall,
     correction: corrected ? model.correction : undefined,
   });
+  throwIfAborted(signal);
   if (target === "c-header") {
-    await writeAtomic(out, new TextEncoder().encode(cHeader(made, (token) => model.tokenizer.bytesOf(token))));
+    const header = cHeader(made, (token) => model.tokenizer.bytesOf(token));
+    await writeAtomic([[out, new TextEncoder().encode(header)]]);
   } else {
-    if (made.weights) await writeAtomic(`${out}.weights`, made.weights);
-    await writeAtomic(out, made.module);
+    await writeAtomic([...(made.weights ? [[`${out}.weights`, made.weights] as const] : []), [out, made.module]]);
   }
   const { memoryBytes, digest } = made;
   const report = { moduleBytes: made.module.length, weightBytes: made.weights?.length ?? 0, memoryBytes, digest };
@@ -47,13 +52,23 @@ export async function run(directory: string, options: Options): Promise<void> {
   );
 }
 
-async function writeAtomic(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+/** Writes files, each of them whole, or none: they are moved into place once all of them are on the disk. */
+async function writeAtomic(files: readonly (readonly [path: string, bytes: Uint8Array])[]): Promise<void> {
+  const suffix = `.${randomBytes(6).toString("hex")}.tmp`;
+  let at = files[0]![0];
   try {
-    await writeFlushed(temporary, bytes);
-    await rename(temporary, path);
+    for (const [path, bytes] of files) {
+      at = path;
+      // where a directory stands, the second of two renames would fail
+      if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error("EISDIR: it is a directory");
+      await writeFlushed(path + suffix, bytes);
+    }
+    for (const [path] of files) {
+      at = path;
+      await rename(path + suffix, path);
+    }
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw new SaffuError("UNWRITABLE", `${path} cannot be written: ${(cause as Error).message}`, { cause });
+    for (const [path] of files) await rm(path + suffix, { force: true }).catch(() => {});
+    throw new SaffuError("UNWRITABLE", `${at} cannot be written: ${(cause as Error).message}`, { cause });
   }
 }

@@ -74,6 +74,8 @@ const REFUSALS: Record<number, (token: number) => SaffuError> = {
 
 export class Learner {
   private turn: Promise<unknown> = Promise.resolve();
+  /** While a call changes the sums: what they were before it. */
+  private before: Statistics | undefined;
   private recent: Uint16Array;
   private solved: Correction | undefined;
 
@@ -89,11 +91,16 @@ export class Learner {
     if (learned !== undefined) this.restore(learned.statistics);
   }
 
-  /** Everything learned so far. The tensors are the learner's own: copy what is to last. */
+  /** Everything learned so far, without what a call that is not done has changed. The sums are copied when they are looked at. */
   get learned(): Learned {
-    const { observed, expected, observedTokens } = this.kernel;
-    const statistics = { observed, expected, tokens: observedTokens[0]! };
-    return { statistics, recent: this.recent, correction: this.solved };
+    const sums = () => this.before ?? this.snapshot();
+    return {
+      get statistics() {
+        return sums();
+      },
+      recent: this.recent,
+      correction: this.solved,
+    };
   }
 
   get shape(): Shape {
@@ -102,7 +109,7 @@ export class Learner {
 
   /** Adds a text, as a piece of its own. @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED */
   observe(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
-    return this.alone(async () => {
+    return this.changing(async () => {
       const { piece, observation } = await this.pass(text, options, (token) => this.kernel.observe(token));
       this.recent = remember(this.recent, piece);
       return observation;
@@ -111,7 +118,7 @@ export class Learner {
 
   /** Takes a text away that was observed as a piece. @throws SaffuError INVALID_TEXT, NOT_OBSERVED, ABORTED */
   forget(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
-    return this.alone(async () => {
+    return this.changing(async () => {
       const { observation } = await this.pass(text, options, (token) => this.kernel.forget(token));
       this.recent = new Uint16Array(0);
       return observation;
@@ -120,7 +127,7 @@ export class Learner {
 
   /** Adds sums of another device. @throws SaffuError STATISTICS_FULL, ABORTED */
   merge({ tokens, observed, expected }: Statistics, { signal, onProgress }: LearnOptions = {}): Promise<void> {
-    return this.alone(async () => {
+    return this.changing(async () => {
       const { kernel } = this;
       throwIfAborted(signal);
       if (kernel.observedTokens[0]! + tokens > CAPACITY) throw REFUSALS[-2]!(0);
@@ -136,6 +143,7 @@ export class Learner {
       }
       kernel.observedTokens[0]! += tokens;
       onProgress?.({ tokens });
+      throwIfAborted(signal);
     });
   }
 
@@ -179,7 +187,22 @@ export class Learner {
     return result;
   }
 
-  /** Runs a piece through the kernel, token by token; on failure the sums are what they were. */
+  /** One call after another, of those that change the sums: where one fails, they are what they were. */
+  private changing<T>(work: () => Promise<T>): Promise<T> {
+    return this.alone(async () => {
+      this.before = this.snapshot();
+      try {
+        return await work();
+      } catch (cause) {
+        this.restore(this.before);
+        throw cause;
+      } finally {
+        this.before = undefined;
+      }
+    });
+  }
+
+  /** Runs a piece through the kernel, token by token. */
   private async pass(
     text: string | Uint8Array | Chunks,
     { signal, onProgress }: LearnOptions,
@@ -187,38 +210,33 @@ export class Learner {
   ): Promise<{ piece: Uint16Array; observation: Observation }> {
     throwIfAborted(signal);
     const { kernel, tokenizer } = this;
-    const before = this.snapshot();
     let piece = new Uint16Array(1024);
     let tokens = 0;
     let bytes = 0;
     let bits = 0;
-    try {
-      const pace = new Pace();
-      kernel.reset();
-      const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
-      for await (const batch of encodeStream(tokenizer, chunks)) {
-        bytes += tokenizer.decode(batch).length;
-        while (tokens + batch.length > piece.length) piece = grown(piece);
-        piece.set(batch, tokens);
-        for (const token of batch) {
-          const surprisal = learn(token);
-          if (surprisal < 0) throw REFUSALS[surprisal]!(token);
-          bits += surprisal;
-          ++tokens;
-          if (pace.due()) {
-            await pace.rest();
-            throwIfAborted(signal);
-            onProgress?.({ tokens });
-          }
+    const pace = new Pace();
+    kernel.reset();
+    const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
+    for await (const batch of encodeStream(tokenizer, chunks)) {
+      bytes += tokenizer.decode(batch).length;
+      while (tokens + batch.length > piece.length) piece = grown(piece);
+      piece.set(batch, tokens);
+      for (const token of batch) {
+        const surprisal = learn(token);
+        if (surprisal < 0) throw REFUSALS[surprisal]!(token);
+        bits += surprisal;
+        ++tokens;
+        if (pace.due()) {
+          await pace.rest();
+          throwIfAborted(signal);
+          onProgress?.({ tokens });
         }
       }
-      throwIfAborted(signal);
-      if (tokens === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to learn");
-    } catch (cause) {
-      this.restore(before);
-      throw cause;
     }
+    throwIfAborted(signal);
+    if (tokens === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to learn");
     onProgress?.({ tokens });
+    throwIfAborted(signal); // the last look may be the one that aborts
     const observation = { tokens, bytes, bits, observedTokens: kernel.observedTokens[0]! };
     return { piece: piece.slice(0, tokens), observation };
   }
@@ -264,6 +282,7 @@ export class Learner {
     if (piece === undefined || tail < LEAST_HELD_OUT) return 1;
     const { kernel } = this;
     const before = this.snapshot();
+    this.before = before;
     const pace = new Pace();
     const each = async (tokens: Uint16Array, work: (token: number) => number): Promise<number> => {
       let sum = 0;
@@ -297,6 +316,7 @@ export class Learner {
     } finally {
       kernel.correct(0);
       this.restore(before);
+      this.before = undefined;
     }
   }
 

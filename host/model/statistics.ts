@@ -18,6 +18,7 @@ import { formatJson, type ModelConfig, sha256 } from "./config.ts";
 import type { Correction } from "./kernel.ts";
 import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
 import { hiddenWidth, type Shape, tensorSpecs } from "./shape.ts";
+import { faultOf } from "./weights.ts";
 
 export const STATISTICS = "statistics.safetensors";
 export const STATISTICS_VERSION = "1";
@@ -141,9 +142,8 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
     if (!tensors.has(`correction.${name}`)) continue;
     if (!CORRECTABLE.has(name)) throw corrupt(`correction.${name} is none of the tensors that a refit solves`);
     const tensor = take(`correction.${name}`, dtype, shape);
-    if (tensor.data instanceof Float32Array && !tensor.data.every(Number.isFinite)) {
-      throw corrupt(`correction.${name} holds a value that is not finite`);
-    }
+    const fault = faultOf(name, tensor);
+    if (fault !== undefined) throw corrupt(`correction.${name} ${fault}`);
     correction.set(name, tensor);
   }
   for (const name of ["block.U", "decoder.O"]) {

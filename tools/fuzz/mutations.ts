@@ -175,10 +175,10 @@ function define(holder: Holder, name: string, held: unknown): void {
   Object.defineProperty(holder, name, { value: held, writable: true, enumerable: true, configurable: true });
 }
 
-/** A safetensors file of any header, whether it fits the data or not. */
-export function withHeader(header: string, data: Uint8Array): Uint8Array {
+/** A safetensors file of any header, whether it fits the data or not, padded to a multiple of so many bytes. */
+export function withHeader(header: string, data: Uint8Array, multiple = 8): Uint8Array {
   const json = new TextEncoder().encode(header);
-  const bytes = new Uint8Array(8 + Math.ceil(json.length / 8) * 8 + data.length).fill(0x20);
+  const bytes = new Uint8Array(8 + Math.ceil(json.length / multiple) * multiple + data.length).fill(0x20);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - data.length - 8), true);
   bytes.set(json, 8);
   bytes.set(data, bytes.length - data.length);

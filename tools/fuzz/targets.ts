@@ -70,21 +70,27 @@ const ARRAYS = {
   F64: Float64Array,
   I64: BigInt64Array,
 } as const;
-/** A tensor of any sizes, those of SHAPE more often than others, and of any bits. */
-const anyTensor = fc
-  .record({
-    dtype: fc.constantFrom(...(Object.keys(ARRAYS) as (keyof typeof ARRAYS)[])),
-    shape: fc.oneof(fc.constantFrom<number[]>([8, 8], [8], [3]), fc.array(fc.nat(9), { maxLength: 3 })),
-    bits: fc.oneof(
-      fc.uint8Array({ minLength: 1, maxLength: 24 }),
-      fc.constantFrom(Uint8Array.of(0xff), Uint8Array.of(0, 0, 0x80, 0x7f)), // NaN, Infinity
-    ),
-  })
-  .map(({ dtype, shape, bits }) => {
-    const length = shape.reduce<number>((product, size) => product * size, 1) * ARRAYS[dtype].BYTES_PER_ELEMENT;
+const anyBits = fc.oneof(
+  fc.uint8Array({ minLength: 1, maxLength: 24 }),
+  fc.constantFrom(Uint8Array.of(0xff), Uint8Array.of(0, 0, 0x80, 0x7f)), // NaN, Infinity
+);
+
+/** A tensor of these sizes, of any bits. */
+function tensorOf(dtype: keyof typeof ARRAYS, shape: readonly number[]): fc.Arbitrary<Tensor> {
+  const length = shape.reduce((product, size) => product * size, 1) * ARRAYS[dtype].BYTES_PER_ELEMENT;
+  return anyBits.map((bits) => {
     const bytes = Uint8Array.from({ length }, (_, i) => bits[i % bits.length]!);
     return { dtype, shape, data: new ARRAYS[dtype](bytes.buffer) } as Tensor;
   });
+}
+
+/** A tensor of any sizes, those of SHAPE more often than others. */
+const anyTensor = fc
+  .tuple(
+    fc.constantFrom(...(Object.keys(ARRAYS) as (keyof typeof ARRAYS)[])),
+    fc.oneof(fc.constantFrom<number[]>([8, 8], [8], [3]), fc.array(fc.nat(9), { maxLength: 3 })),
+  )
+  .chain(([dtype, shape]) => tensorOf(dtype, shape));
 
 async function statisticsTarget(): Promise<Target> {
   const sums = (step: number) => Uint32Array.from({ length: 64 }, (_, i) => Math.imul(i, step) >>> 0);
@@ -99,6 +105,17 @@ async function statisticsTarget(): Promise<Target> {
   const { header, data } = partsOf(full);
   const file = readTensors(full, STATISTICS);
   const names = [...file.tensors.keys(), "correction.block.U", "correction.block.U.scale", "correction.x", "more"];
+  const all = [...file.tensors];
+  const anyTensors = fc.oneof(
+    fc.constant({}),
+    // one that fits, but for its contents
+    fc
+      .constantFrom(...all)
+      .chain(([name, { dtype, shape }]) =>
+        tensorOf(dtype as keyof typeof ARRAYS, shape).map((tensor) => ({ [name]: tensor })),
+      ),
+    fc.dictionary(fc.constantFrom(...names), anyTensor, { maxKeys: 3 }),
+  );
   const anyMetadata = fc.dictionary(
     fc.constantFrom(...Object.keys(file.metadata), "more"),
     fc.oneof(fc.constantFrom("0", "1", "2", "4294967295", "4294967296", "-1", "1e3", ""), fc.string({ maxLength: 12 })),
@@ -114,9 +131,9 @@ async function statisticsTarget(): Promise<Target> {
     fc.tuple(editedJson(JSON.parse(header)), edited(data)).map(([text, changed]) => sealed(withHeader(text, changed))),
     // whole files, digest and all, of tensors and metadata that need not fit
     fc
-      .tuple(fc.dictionary(fc.constantFrom(...names), anyTensor, { maxKeys: 3 }), anyMetadata)
-      .map(([tensors, metadata]) =>
-        sealed(writeTensors(new Map([...file.tensors, ...Object.entries(tensors)]), { ...file.metadata, ...metadata })),
+      .tuple(fc.oneof(fc.constant(all), fc.subarray(all)), anyTensors, anyMetadata)
+      .map(([kept, tensors, metadata]) =>
+        sealed(writeTensors(new Map([...kept, ...Object.entries(tensors)]), { ...file.metadata, ...metadata })),
       ),
   );
   return target("statistics", 0.45, input, async (bytes) => {
@@ -129,7 +146,10 @@ async function statisticsTarget(): Promise<Target> {
       "a recent token is none",
     );
     for (const { data } of learned.correction?.values() ?? []) {
-      check(Array.from(data as Float32Array).every(Number.isFinite), "a correction is not finite");
+      check(
+        Array.from(data as Float32Array).every((value) => Math.abs(value) <= 2 ** 64),
+        "a correction is out of bounds",
+      );
     }
     const again = await formatLearned(learned, BASE);
     check(same(await formatLearned(await parseLearned(again, BASE, STATISTICS), BASE), again), "not written again");
@@ -162,6 +182,7 @@ function tensorsTarget(weights: Uint8Array): Target {
     anyBytes,
     edited(small, weights),
     patched(weights),
+    respelled(header).map((text) => withHeader(text, data, 1)), // whatever its tensors want to be aligned to
     fc.dictionary(fc.string({ maxLength: 4 }), anyTensor, { maxKeys: 4 }).map((tensors) => {
       const { __metadata__: _, ...named } = tensors;
       return writeTensors(new Map(Object.entries(named)));
@@ -198,6 +219,10 @@ function configTarget(bytes: Uint8Array): Target {
       "its shape is none",
     );
     check(isRecord(config.recipe) && isRecord(config.files), "recipe and files are no objects");
+    check(
+      Object.keys(config.files).every((name) => /^[^./\\][^/\\]*$/.test(name)),
+      "a file stands elsewhere",
+    );
     const written = formatConfig(config);
     check(same(formatConfig(parseConfig(written)), written), "not written again");
   });

@@ -1,0 +1,624 @@
+/** A model that learns: what it observes can be forgotten to the bit, split, ordered and merged at will; a call that fails changes nothing. */
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import { load, type Model, type ModelFiles } from "../host/index.ts";
+import { type Base, baseOf, CAPACITY, formatLearned, MOST_RECENT, parseLearned } from "../host/model/statistics.ts";
+import { afterObserving, anyText, learnedBytes, learningModel, lines, otherBase, SHAPE } from "./learning-fixture.ts";
+import { refusal } from "./model-fixture.ts";
+import { book } from "./tokenizer-oracle.ts";
+
+type Text = string | Uint8Array;
+
+const CELLS = SHAPE.vocabulary * SHAPE.heads * SHAPE.classes;
+const FILE = "statistics.safetensors";
+
+let files: ModelFiles;
+let base: Base;
+
+beforeAll(async () => {
+  files = await learningModel();
+  base = await baseOf((await load(files)).config);
+});
+
+const sumsOf = async (model: Model) => (await parseLearned(await model.exportStatistics(), base, FILE)).statistics;
+
+/** A file of statistics that no text has given. */
+function statistics(observed: Uint32Array, tokens: number, expected = new Uint32Array(CELLS)): Promise<Uint8Array> {
+  return formatLearned(
+    { statistics: { observed, expected, tokens }, recent: new Uint16Array(0), correction: undefined },
+    base,
+  );
+}
+
+/** Runs what must fail in this way, and must leave what was learned as it was, and the model at work. */
+async function refused(model: Model, run: () => Promise<unknown>, error: object): Promise<void> {
+  const before = await learnedBytes(model);
+  const score = model.score("the miller").surprisal;
+  await expect(run()).rejects.toThrow(error as Error);
+  expectSame(await learnedBytes(model), before);
+  expect(model.score("the miller").surprisal).toEqual(score);
+}
+
+describe("exactness", () => {
+  test("observed and then forgotten, a text leaves the statistics as they were, byte for byte", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyText, { maxLength: 3 }), anyText, async (before, text) => {
+        const model = await afterObserving(files, before);
+        const bytes = await model.exportStatistics();
+        const { tokens } = await model.observe(text);
+        expect((await model.statistics()).observedTokens).toBe((await sumsOf(model)).tokens);
+        expect(await model.forget(text)).toMatchObject({ tokens, observedTokens: (await sumsOf(model)).tokens });
+        expectSame(await model.exportStatistics(), bytes);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test("any order, any split over devices and any tree of merges give the same statistics and the same refit", async () => {
+    const pieces = fc.array(fc.tuple(anyText, fc.nat(3)), { minLength: 1, maxLength: 6 });
+    const shuffled = pieces.chain((given) =>
+      fc.tuple(fc.constant(given), fc.shuffledSubarray(given, { minLength: given.length, maxLength: given.length })),
+    );
+    await fc.assert(
+      fc.asyncProperty(shuffled, fc.infiniteStream(fc.nat(1000)), async ([given, order], choice) => {
+        const one = await afterObserving(
+          files,
+          given.map(([text]) => text),
+        );
+        let devices = await Promise.all(
+          [0, 1, 2, 3].map((device) =>
+            afterObserving(
+              files,
+              order.filter(([, at]) => at === device).map(([text]) => text),
+            ),
+          ),
+        );
+        while (devices.length > 1) {
+          const [into] = devices.splice(choice.next().value! % devices.length, 1);
+          const [from] = devices.splice(choice.next().value! % devices.length, 1);
+          await into!.merge(await from!.exportStatistics());
+          devices = [...devices, into!];
+        }
+        const [merged] = devices as [Model];
+        expectSame(await merged.exportStatistics(), await one.exportStatistics());
+        for (const model of [one, merged]) {
+          await model.refit({ mass: 10 });
+          await model.reset(); // what is recalled is each device's own
+        }
+        expect(merged.correction).toEqual(one.correction);
+        expectSame(await learnedBytes(merged), await learnedBytes(one));
+        expect(merged.predict("grain")).toEqual(one.predict("grain"));
+        expect(merged.score("the miller").surprisal).toEqual(one.score("the miller").surprisal);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("a text that comes in chunks is the same piece as the whole", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyText, { minLength: 1, maxLength: 5 }),
+        fc.boolean(),
+        async (chunks, asynchronous) => {
+          const bytes = Buffer.concat(chunks.map((chunk) => Buffer.from(chunk as Uint8Array)));
+          const whole = await afterObserving(files, [bytes]);
+          const model = await load(files);
+          // strings of chunks may hold half a surrogate pair: as bytes they are what they are
+          const parts = chunks.map((chunk) => new Uint8Array(Buffer.from(chunk as Uint8Array)));
+          async function* slowly() {
+            yield* parts;
+          }
+          const observation = await model.observe(asynchronous ? slowly() : parts);
+          expect(observation.bytes).toBe(bytes.length);
+          expectSame(await learnedBytes(model), await learnedBytes(whole));
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test("an observation tells the base's bits, whatever has been learned", async () => {
+    const model = await afterObserving(files, [lines(50)]);
+    const text = lines(30, 2);
+    const { bits, bytes, tokens } = (await load(files)).score(text);
+    await model.refit({ mass: 1 });
+    expect(await model.observe(text)).toMatchObject({ bits, bytes, tokens });
+    expect(await model.forget(text)).toMatchObject({ bits, bytes, tokens });
+  });
+
+  test("the two flavours learn the same", async () => {
+    const learned: Uint8Array[] = [];
+    for (const flavour of ["scalar", "simd"] as const) {
+      const model = await load(files, { flavour });
+      for (const seed of [1, 2, 3]) await model.observe(lines(60, seed));
+      await model.forget(lines(60, 2));
+      await model.observe(lines(20, 4));
+      await model.refit({ mass: 5, search: true });
+      learned.push(await learnedBytes(model));
+    }
+    expectSame(learned[0]!, learned[1]!);
+  });
+
+  test("what was exported is loaded again, and so is everything learned, with correction and recent tokens", async () => {
+    const model = await afterObserving(files, [lines(60), lines(60, 2)]);
+    await model.refit({ mass: 5 });
+    const bytes = await model.exportStatistics();
+    const again = await load(files, { statistics: bytes });
+    expectSame(await again.exportStatistics(), bytes);
+    expect(await again.statistics()).toMatchObject({ recentTokens: 0, corrected: false });
+    expect(again.score("grain").surprisal).toEqual((await load(files)).score("grain").surprisal);
+    await again.refit({ mass: 5 });
+    expect(again.correction).toEqual(model.correction);
+
+    const all = (await model.learnedFile())!;
+    const whole = await load(files, { statistics: all });
+    expectSame(await learnedBytes(whole), all);
+    expect(await whole.statistics()).toEqual(await model.statistics());
+    expect(whole.score("the miller").surprisal).toEqual(model.score("the miller").surprisal);
+    for (const each of [model, whole]) {
+      await each.forget(lines(60));
+      await each.observe("and on");
+      await each.refit();
+    }
+    expectSame(await learnedBytes(whole), await learnedBytes(model));
+  });
+
+  test("the base is never written: with the correction dropped and the recent tokens forgotten, it scores as before", async () => {
+    const before = new Map([...files].map(([name, bytes]) => [name, bytes.slice()]));
+    const model = await load(files);
+    const text = lines(40, 9);
+    const score = model.score(text).surprisal;
+    for (const step of [1, 4]) {
+      await model.observe(lines(80));
+      await model.refit({ mass: 1, step });
+      expect(model.score(text).surprisal).not.toEqual(score);
+    }
+    const { statisticsDigest } = await model.statistics();
+    model.dropCorrection();
+    await model.reset();
+    expect(model.score(text).surprisal).toEqual(score);
+    expect((await model.statistics()).statisticsDigest).toBe(statisticsDigest);
+    expect(new Map(model.files)).toEqual(before);
+    expect((await load(model.files)).score(text).surprisal).toEqual(score);
+  });
+});
+
+describe("forgetting what was never observed", () => {
+  test("is refused exactly where a sum would fall below zero, and changes nothing then", async () => {
+    let [told, untold] = [0, 0];
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyText, { maxLength: 4 }), anyText, fc.boolean(), async (given, text, among) => {
+        const model = await afterObserving(files, given);
+        const piece = among && given.length > 0 ? given[0]! : text;
+        const [all, one] = [await sumsOf(model), await sumsOf(await afterObserving(files, [piece]))];
+        const below = (a: Uint32Array, b: Uint32Array) => a.some((sum, i) => sum < b[i]!);
+        if (all.tokens < one.tokens || below(all.observed, one.observed) || below(all.expected, one.expected)) {
+          ++told;
+          await refused(model, () => model.forget(piece), refusal("NOT_OBSERVED", "never observed"));
+        } else {
+          ++untold;
+          await model.forget(piece);
+          const left = await sumsOf(model);
+          expect(left.tokens).toBe(all.tokens - one.tokens);
+          expect(left.observed).toEqual(all.observed.map((sum, i) => sum - one.observed[i]!));
+          expect(left.expected).toEqual(all.expected.map((sum, i) => sum - one.expected[i]!));
+        }
+      }),
+      { numRuns: 100 },
+    );
+    expect(Math.min(told, untold)).toBeGreaterThan(5);
+  });
+
+  test("is refused at its last token as at its first", async () => {
+    const model = await afterObserving(files, [lines(50)]);
+    await refused(model, () => model.forget(`${lines(50)}!`), refusal("NOT_OBSERVED"));
+    await refused(model, () => model.forget(`!${lines(50)}`), refusal("NOT_OBSERVED"));
+    await model.forget(lines(50));
+    expect((await model.statistics()).observedTokens).toBe(0);
+    await refused(model, () => model.forget("l"), refusal("NOT_OBSERVED"));
+  });
+});
+
+describe("a call that fails changes nothing", () => {
+  let model: Model;
+  let statisticsOfOther: Uint8Array;
+  /** Long enough to give way, and to be looked at, a few times. */
+  const long = lines(8000);
+  const start = long.slice(0, 11);
+
+  beforeAll(async () => {
+    model = await afterObserving(files, [lines(80), long, lines(800, 2)]);
+    await model.refit();
+    statisticsOfOther = await (await afterObserving(files, ["other"])).exportStatistics();
+  });
+
+  /** Every call that learns, with the options that all of them take. */
+  type Options = { signal?: AbortSignal; onProgress?: () => void };
+  const calls: [string, (options: Options) => Promise<unknown>][] = [
+    ["observe", (options) => model.observe(long, options)],
+    ["forget", (options) => model.forget(long, options)],
+    ["merge", (options) => model.merge(statisticsOfOther, options)],
+    ["refit", (options) => model.refit({ ...options, mass: 7 })],
+    ["refit with a search", (options) => model.refit({ ...options, mass: 7, search: true })],
+  ];
+
+  test.each(calls)("%s: aborted before it begins", async (_name, call) => {
+    await refused(model, () => call({ signal: AbortSignal.abort("enough") }), refusal("ABORTED"));
+  });
+
+  test.each(calls)("%s: aborted from its progress, the first time and the last", async (_name, call) => {
+    let times = 0;
+    await refused(
+      model,
+      () => {
+        const controller = new AbortController();
+        const onProgress = () => {
+          ++times;
+          controller.abort();
+        };
+        return call({ signal: controller.signal, onProgress });
+      },
+      refusal("ABORTED"),
+    );
+    expect(times).toBe(1);
+    // the last: where everything is done, but not told yet
+    const last = new AbortController();
+    const tokens = new TextEncoder().encode(long).length;
+    const onProgress = (done?: { tokens?: number; done?: number }) => {
+      if (done?.tokens === tokens || done?.tokens === 5 || done?.done === SHAPE.vocabulary) last.abort();
+    };
+    await refused(model, () => call({ signal: last.signal, onProgress }), refusal("ABORTED"));
+  });
+
+  test.each(calls.slice(0, 2))("%s: aborted by a timer while it runs", async (_name, call) => {
+    await refused(model, () => call({ signal: AbortSignal.timeout(1) }), refusal("ABORTED"));
+  });
+
+  test.each(calls)("%s: its listener throws", async (_name, call) => {
+    const fail = () => {
+      throw new RangeError("no more room on the screen");
+    };
+    await refused(model, () => call({ onProgress: fail }), new RangeError("no more room on the screen"));
+  });
+
+  const sources: [string, (controller: AbortController) => AsyncIterable<Text> | Iterable<Text>, object][] = [
+    [
+      "throws at once",
+      () => ({
+        [Symbol.asyncIterator]: () => {
+          throw new TypeError("closed");
+        },
+      }),
+      new TypeError("closed"),
+    ],
+    [
+      "throws in the middle",
+      async function* () {
+        yield start;
+        yield long.slice(start.length, 20_000);
+        throw new TypeError("unplugged");
+      },
+      new TypeError("unplugged"),
+    ],
+    [
+      "throws in the middle, synchronously",
+      function* () {
+        yield start;
+        throw new TypeError("unplugged");
+      },
+      new TypeError("unplugged"),
+    ],
+    [
+      "aborts in the middle",
+      async function* (controller) {
+        yield start;
+        controller.abort();
+        yield long.slice(start.length);
+      },
+      refusal("ABORTED"),
+    ],
+    [
+      "aborts at its end",
+      async function* (controller) {
+        yield start;
+        controller.abort();
+      },
+      refusal("ABORTED"),
+    ],
+    ["gives what is no text", () => [start, 7 as unknown as string], refusal("INVALID_TEXT")],
+    ["gives nothing", () => [], refusal("INVALID_TEXT", "empty")],
+    ["gives empty chunks", () => ["", new Uint8Array(0)], refusal("INVALID_TEXT", "empty")],
+  ];
+
+  test.each(sources)("observe and forget: the source of chunks %s", async (_what, source, error) => {
+    for (const call of ["observe", "forget"] as const) {
+      const controller = new AbortController();
+      await refused(model, () => model[call](source(controller), { signal: controller.signal }), error);
+    }
+  });
+
+  test("observe and forget: an empty text", async () => {
+    for (const text of ["", new Uint8Array(0)]) {
+      await refused(model, () => model.observe(text), refusal("INVALID_TEXT", "empty"));
+      await refused(model, () => model.forget(text), refusal("INVALID_TEXT", "empty"));
+    }
+  });
+
+  test("merge: what is no file of statistics", async () => {
+    const cut = statisticsOfOther.slice(0, -1);
+    const altered = statisticsOfOther.slice();
+    altered[altered.length - 1]! ^= 1;
+    await refused(model, () => model.merge(new Uint8Array(0)), refusal("MODEL_CORRUPT", FILE));
+    await refused(model, () => model.merge(cut), refusal("MODEL_CORRUPT", FILE));
+    await refused(model, () => model.merge(altered), refusal("MODEL_DIGEST", FILE));
+  });
+
+  test("merge: statistics of another base, of which the error names both", async () => {
+    const other = await load(await otherBase(files));
+    await other.observe("other");
+    const { baseDigest } = await other.statistics();
+    const bytes = await other.exportStatistics();
+    expect(baseDigest).not.toBe(base.digest);
+    await refused(model, () => model.merge(bytes), refusal("STATISTICS_MISMATCH", baseDigest, base.digest));
+    await expect(load(files, { statistics: bytes })).rejects.toThrow(
+      refusal("STATISTICS_MISMATCH", baseDigest, base.digest),
+    );
+  });
+
+  test("and the model learns on", async () => {
+    const twin = await load(files, { statistics: (await model.learnedFile())! });
+    for (const each of [model, twin]) {
+      await each.forget(lines(800, 2));
+      await each.observe("and on");
+      await each.refit();
+    }
+    expectSame(await learnedBytes(model), await learnedBytes(twin));
+  });
+});
+
+describe("statistics that are full", () => {
+  const z = "z".charCodeAt(0);
+  const width = CELLS / SHAPE.vocabulary;
+
+  test("refuse a text whose last token does not fit, and take none of it", async () => {
+    const observed = new Uint32Array(CELLS);
+    observed.fill(CAPACITY, z * width, (z + 1) * width);
+    const model = await load(files, { statistics: await statistics(observed, 1000) });
+    await refused(model, () => model.observe(`${lines(100)}z`), refusal("STATISTICS_FULL", String(CAPACITY)));
+    await refused(model, () => model.observe("z"), refusal("STATISTICS_FULL", String(CAPACITY)));
+    await model.observe("a");
+    expect((await model.statistics()).observedTokens).toBe(1001);
+  });
+
+  test("refuse a token more than can be counted", async () => {
+    const model = await load(files, { statistics: await statistics(new Uint32Array(CELLS), CAPACITY - 3) });
+    await refused(model, () => model.observe("abcd"), refusal("STATISTICS_FULL", String(CAPACITY)));
+    await model.observe("abc");
+    expect((await model.statistics()).observedTokens).toBe(CAPACITY);
+    await refused(model, () => model.observe("a"), refusal("STATISTICS_FULL"));
+    await model.forget("abc");
+    await model.observe("cba");
+  });
+
+  test("refuse to merge what passes a sum, anywhere, and take what just fits", async () => {
+    const at = fc.tuple(fc.boolean(), fc.nat(CELLS - 1), fc.integer({ min: 1, max: CAPACITY }));
+    await fc.assert(
+      fc.asyncProperty(at, async ([expected, cell, value]) => {
+        const sums = () => [new Uint32Array(CELLS), new Uint32Array(CELLS)] as const;
+        const [own, other] = [sums(), sums()];
+        const which = expected ? 1 : 0;
+        own[which][cell] = CAPACITY - value + 1;
+        other[which][cell] = value;
+        const model = await load(files, { statistics: await statistics(own[0], 1, own[1]) });
+        const full = await statistics(other[0], 1, other[1]);
+        await refused(model, () => model.merge(full), refusal("STATISTICS_FULL", String(CAPACITY)));
+        other[which][cell] = value - 1;
+        await model.merge(await statistics(other[0], 1, other[1]));
+        const merged = await sumsOf(model);
+        expect([merged.observed, merged.expected][which]![cell]).toBe(CAPACITY);
+        expect(merged.tokens).toBe(2);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test("refuse to merge more tokens than can be counted", async () => {
+    const model = await load(files, { statistics: await statistics(new Uint32Array(CELLS), CAPACITY - 5) });
+    const six = await statistics(new Uint32Array(CELLS).fill(1), 6);
+    await refused(model, () => model.merge(six), refusal("STATISTICS_FULL", String(CAPACITY)));
+    await model.merge(await statistics(new Uint32Array(CELLS).fill(1), 5));
+    expect((await model.statistics()).observedTokens).toBe(CAPACITY);
+  });
+});
+
+describe("calls at the same time", () => {
+  test("do what they do one after the other", async () => {
+    const texts = [lines(30), lines(12, 2), "never observed, at no time", lines(200, 4)];
+    type Call = (model: Model) => Promise<unknown>;
+    const call: fc.Arbitrary<Call> = fc.oneof(
+      fc.constantFrom(...texts).map(
+        (text): Call =>
+          (model) =>
+            model.observe(text),
+      ),
+      fc.constantFrom(...texts).map(
+        (text): Call =>
+          (model) =>
+            model.forget(text),
+      ),
+      fc.constantFrom(1, 300).map(
+        (mass): Call =>
+          (model) =>
+            model.refit({ mass }),
+      ),
+      fc.constant<Call>((model) => model.refit({ mass: 3, search: true })),
+      fc.constant<Call>((model) => model.reset()),
+    );
+    const outcome = (result: PromiseSettledResult<unknown>) =>
+      result.status === "fulfilled" ? result.value : (result.reason as Error).message;
+    await fc.assert(
+      fc.asyncProperty(fc.array(call, { minLength: 2, maxLength: 7 }), async (calls) => {
+        const [one, other] = [await afterObserving(files, [texts[0]!]), await afterObserving(files, [texts[0]!])];
+        const inTurn: unknown[] = [];
+        for (const each of calls) inTurn.push(outcome((await Promise.allSettled([each(one)]))[0]!));
+        const together = (await Promise.allSettled(calls.map((each) => each(other)))).map(outcome);
+        expect(together).toEqual(inTurn);
+        expectSame(await learnedBytes(other), await learnedBytes(one));
+        expect(other.score("the miller").surprisal).toEqual(one.score("the miller").surprisal);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("merge as one after the other, too", async () => {
+    const [one, other] = [await load(files), await load(files)];
+    const devices = await Promise.all([1, 2, 3, 4].map((seed) => afterObserving(files, [lines(20, seed)])));
+    const exported = await Promise.all(devices.map((device) => device.exportStatistics()));
+    for (const bytes of exported) await one.merge(bytes);
+    await one.observe("meanwhile");
+    await Promise.all([...exported.map((bytes) => other.merge(bytes)), other.observe("meanwhile")]);
+    expectSame(await learnedBytes(other), await learnedBytes(one));
+  });
+
+  test("scores and generations that have begun go on with what was learned then", async () => {
+    const model = await load(files);
+    const quiet = await load(files);
+    const options = { maxTokens: 60, seed: 3 };
+    const collect = async (pieces: AsyncGenerator<string>) => {
+      let text = "";
+      for await (const piece of pieces) text += piece;
+      return text;
+    };
+    const wanted = await collect(quiet.generate("the miller ", options));
+    const score = quiet.score("the miller weighs").surprisal;
+    const running = model.generate("the miller ", options);
+    const first = await running.next();
+    const learning = Promise.all([model.observe(lines(3000)), model.refit({ mass: 10 }), model.observe(lines(500, 2))]);
+    expect(model.score("the miller weighs").surprisal).toEqual(score);
+    const streamed = model.scoreStream(["the miller", " weighs"]);
+    expect(first.value + (await collect(running))).toBe(wanted);
+    expect((await streamed).bits).toBe(quiet.score("the miller weighs").bits);
+    await learning;
+    expect(model.score("the miller weighs").surprisal).not.toEqual(score);
+    expect(await collect(model.generate("the miller ", options))).not.toBe(wanted);
+  });
+
+  test("what is exported meanwhile is what was learned by calls that are done", async () => {
+    const model = await afterObserving(files, [lines(50)]);
+    const before = await learnedBytes(model);
+    const exported = await model.exportStatistics();
+    let looks = 0;
+    const look = async () => {
+      ++looks;
+      const [all, sums] = [learnedBytes(model), model.exportStatistics()];
+      expectSame(await all, before);
+      expectSame(await sums, exported);
+    };
+    const pending: Promise<void>[] = [];
+    async function* source() {
+      for (let i = 0; i < 4; ++i) {
+        yield lines(1500, i);
+        pending.push(look());
+      }
+    }
+    await model.observe(source(), { onProgress: () => void pending.push(look()) });
+    await Promise.all(pending);
+    expect(looks).toBeGreaterThan(4);
+    expect(Buffer.compare(await learnedBytes(model), before)).not.toBe(0);
+
+    // a search takes the newest piece out of the sums for a while
+    const sums = await model.exportStatistics();
+    const refit = model.refit({ search: true });
+    for (let i = 0; i < 20; ++i) {
+      expectSame(await model.exportStatistics(), sums);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await refit;
+    // bytes that are being made do not change under the digest, whatever begins meanwhile
+    const making = model.learnedFile();
+    const observing = model.observe(lines(10));
+    await load(files, { statistics: (await making)! });
+    await observing;
+  });
+});
+
+describe("recent tokens", () => {
+  const recentOf = async (model: Model) => {
+    const bytes = await model.learnedFile();
+    return bytes ? (await parseLearned(bytes, base, FILE)).recent : new Uint16Array(0);
+  };
+  const BREAK = 0xffff;
+
+  test("are the pieces as they came, the newest 32,768 with their breaks", async () => {
+    const pieces = fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(pieces, async (lengths) => {
+        const model = await load(files);
+        const wanted: number[] = [];
+        for (const [i, length] of lengths.entries()) {
+          const text = new Uint8Array(length).map((_, at) => (at * 7 + i) % 251);
+          await model.observe(text);
+          wanted.push(BREAK, ...text);
+        }
+        expect([...(await recentOf(model))]).toEqual(wanted.slice(-MOST_RECENT));
+        expect((await model.statistics()).recentTokens).toBe(Math.min(MOST_RECENT, wanted.length));
+      }),
+      { numRuns: 8, examples: [[[32_766, 1]], [[32_767]], [[32_768]], [[40_000, 3]], [[1, 32_765]], [[1, 32_766]]] },
+    );
+  });
+
+  test("are gone after forget and after reset, all of them, and with them what they changed", async () => {
+    const model = await afterObserving(files, [lines(40), lines(40, 2)]);
+    const plain = (await load(files)).score(lines(40)).surprisal;
+    expect(model.score(lines(40)).surprisal).not.toEqual(plain);
+    await model.forget(lines(40));
+    expect(await recentOf(model)).toEqual(new Uint16Array(0));
+    expect(model.score(lines(40)).surprisal).toEqual(plain);
+    await model.observe(lines(40));
+    expect(model.score(lines(40)).surprisal).not.toEqual(plain);
+    const sums = await model.exportStatistics();
+    await model.reset();
+    expect(await recentOf(model)).toEqual(new Uint16Array(0));
+    expect(model.score(lines(40)).surprisal).toEqual(plain);
+    expectSame(await model.exportStatistics(), sums);
+    await (await load(files)).reset();
+  });
+
+  test("make what was observed likelier at once, before any refit", async () => {
+    const model = await load("models/potato-en");
+    const text = book("carroll-alice").slice(1000, 3000);
+    const before = model.score(text).bits;
+    await model.observe(text);
+    // a copy of the text stands in its memory: most of it is foretold
+    expect(model.score(text).bits).toBeLessThan(before / 2);
+    await model.reset();
+    expect(model.score(text).bits).toBe(before);
+  });
+});
+
+test("potato-en learns a book piece by piece, on two devices, and forgets it to the byte", async () => {
+  const text = book("carroll-alice");
+  const pieces = [0, 1, 2, 3].map((i) => text.slice(i * 9000, (i + 1) * 9000));
+  const rest = text.slice(36_000, 60_000);
+  const one = await load("models/potato-en", { flavour: "scalar" });
+  const before = one.score(rest);
+  for (const piece of pieces) await one.observe(piece);
+  const [a, b] = [await load("models/potato-en"), await load("models/potato-en")];
+  await Promise.all([b.observe(pieces[3]!), a.observe(pieces[2]!), b.observe(pieces[0]!), a.observe(pieces[1]!)]);
+  await a.merge(await b.exportStatistics());
+  expectSame(await a.exportStatistics(), await one.exportStatistics());
+  for (const model of [a, one]) {
+    await model.refit();
+    await model.reset();
+  }
+  expectSame(await learnedBytes(a), await learnedBytes(one));
+  const after = one.score(rest);
+  expect(a.score(rest).surprisal).toEqual(after.surprisal);
+  expect(after.bits).toBeLessThan(before.bits);
+  for (const i of [2, 3, 0, 1]) await a.forget(pieces[i]!);
+  const { statisticsDigest, observedTokens } = await a.statistics();
+  expect(observedTokens).toBe(0);
+  expect(statisticsDigest).toBe((await (await load("models/potato-en")).statistics()).statisticsDigest);
+  a.dropCorrection();
+  expect(a.score(rest).surprisal).toEqual(before.surprisal);
+});
