@@ -19,8 +19,6 @@ const SHAPES: [string, Shape, ModuleOptions][] = [
   ["no attention", shapeOf({ radial: 0, orders: 0, vocabulary: 40, bits: 40 }), {}],
   // more of what is recalled matches than is looked at
   ["short ring, recalling more", shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }), { recall: 128 }],
-  // two tokens must match to be recalled
-  ["comparisons of one token", shapeOf({ orders: 1 }), { recall: 64 }],
 ];
 
 function shapeOf(changes: Partial<Shape>): Shape {
@@ -39,7 +37,7 @@ async function compiled(shape: Shape, options: ModuleOptions): Promise<WebAssemb
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
 
 describe.each(SHAPES)("%s", (_name, shape, options) => {
-  const { vocabulary, radial, orders } = shape;
+  const { vocabulary, radial } = shape;
   const width = hiddenWidth(shape);
   const solves = shape.decoder === "softmax";
   const recalls = radial > 0 && (options.recall ?? 0) > 0;
@@ -119,7 +117,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
         return all.devices[0].probabilities.slice();
       };
       const changes = (recalled: readonly number[]) => !same(prediction(recalled), prediction([]));
-      expect(changes([BREAK, 1, 2, 3])).toBe(orders >= 2);
+      expect(changes([BREAK, 1, 2, 3])).toBe(true);
       expect(changes([BREAK, 5, 2, 3])).toBe(false);
       expect(changes([BREAK, 1, 2])).toBe(false);
       expect(changes([BREAK, 1, 2, BREAK, 3])).toBe(false);
@@ -259,7 +257,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
         for (const { run } of sequence) run(all);
         all.check("at the end");
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 

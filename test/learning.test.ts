@@ -3,7 +3,16 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { load, type Model, type ModelFiles } from "../host/index.ts";
 import { type Base, baseOf, CAPACITY, formatLearned, MOST_RECENT, parseLearned } from "../host/model/statistics.ts";
-import { afterObserving, anyText, learnedBytes, learningModel, lines, otherBase, SHAPE } from "./learning-fixture.ts";
+import {
+  afterObserving,
+  anyText,
+  expectSame,
+  learnedBytes,
+  learningModel,
+  lines,
+  otherBase,
+  SHAPE,
+} from "./learning-fixture.ts";
 import { refusal } from "./model-fixture.ts";
 import { book } from "./tokenizer-oracle.ts";
 

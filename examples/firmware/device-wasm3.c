@@ -9,6 +9,10 @@
 #ifndef SAFFU_STACK_BYTES
 #define SAFFU_STACK_BYTES 2048
 #endif
+/* A page is 64 KiB, and the module needs less: wasm3 then allocates, and checks accesses against, no more than this. */
+#ifndef SAFFU_MEMORY_LIMIT
+#define SAFFU_MEMORY_LIMIT SAFFU_MEMORY_BYTES
+#endif
 
 /* In the order of NAMES. */
 enum { RESET, APPEND, FEED, PREDICT, SEED, SAMPLE, OBSERVE, FORGET, REFIT, CORRECT, FUNCTIONS };
@@ -60,8 +64,7 @@ int32_t saffu_start(void) {
   M3Result result;
   if (!(environment = m3_NewEnvironment())) return refused(m3Err_mallocFailed);
   if (!(runtime = m3_NewRuntime(environment, SAFFU_STACK_BYTES, NULL))) return refused(m3Err_mallocFailed);
-  /* A page is 64 KiB, and the module needs less: wasm3 then allocates, and checks accesses against, what is needed alone. */
-  runtime->memoryLimit = SAFFU_MEMORY_BYTES;
+  runtime->memoryLimit = SAFFU_MEMORY_LIMIT;
   if ((result = m3_ParseModule(environment, &module, saffu_module, SAFFU_MODULE_BYTES))) return refused(result);
   if ((result = m3_LoadModule(runtime, module))) {
     m3_FreeModule(module);
@@ -126,5 +129,3 @@ uint8_t *saffu_statistics(size_t *bytes) {
   *bytes = statistics_end > statistics ? statistics_end + 4 - statistics : 0;
   return *bytes > 0 ? m3_GetMemory(runtime, NULL, 0) + statistics : NULL;
 }
-
-size_t saffu_memory_bytes(void) { return m3_GetMemorySize(runtime); }

@@ -60,9 +60,6 @@ const uint8_t *saffu_probabilities(void);
  * and copy them back after saffu_start and before saffu_refit. NULL where the module does not learn.
  */
 uint8_t *saffu_statistics(size_t *bytes);
-/* Of linear memory, as the runtime holds it. */
-size_t saffu_memory_bytes(void);
-
 /* Set: reads from flash fall short, as on a broken bus. For tests. */
 extern int saffu_flash_broken;
 

@@ -181,7 +181,7 @@ static int32_t run(void) {
   int32_t code;
   if (failed("start", code = saffu_start())) return code;
   printf("module of %lu bytes, weights in flash %lu, memory %lu\n%s\n", (unsigned long)SAFFU_MODULE_BYTES,
-         (unsigned long)SAFFU_WEIGHT_BYTES, (unsigned long)saffu_memory_bytes(), SAFFU_DIGEST);
+         (unsigned long)SAFFU_WEIGHT_BYTES, (unsigned long)SAFFU_MEMORY_BYTES, SAFFU_DIGEST);
   if ((code = expect("\npredict() before reset", saffu_predict(), SAFFU_NOT_READY)) < 0) return code;
 
   if ((code = generate("written by the base", &base)) < 0) return code;

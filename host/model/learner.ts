@@ -158,7 +158,10 @@ export class Learner {
   refitDecoder(options: RefitOptions): Promise<{ correction: Correction; report: RefitReport }> {
     const { mass, step, search } = checkRefitOptions(options);
     return this.alone(async () => {
-      this.checkObserved();
+      this.checkSolvable();
+      if (this.kernel.observedTokens[0] === 0) {
+        throw new SaffuError("INVALID_TEXT", "nothing has been observed: there is nothing to refit to");
+      }
       const best = search ? await this.searchStep(mass, options) : step;
       await this.solve(mass, best, options);
       const tokens = this.kernel.observedTokens[0]!;
@@ -169,8 +172,10 @@ export class Learner {
   /** Runs `solve` on the recent tokens while nothing else changes them, and keeps what it solves. */
   refitWith<T extends { correction: Correction }>(solve: (recent: Uint16Array) => Promise<T>): Promise<T> {
     return this.alone(async () => {
-      if (this.recent.length === 0)
+      this.checkSolvable();
+      if (this.recent.length === 0) {
         throw new SaffuError("INVALID_TEXT", "no recent tokens are kept: there is nothing to refit to");
+      }
       return solve(this.recent);
     });
   }
@@ -252,9 +257,9 @@ export class Learner {
     this.kernel.observedTokens[0] = tokens;
   }
 
-  private checkObserved(): void {
-    if (this.kernel.observedTokens[0] === 0) {
-      throw new SaffuError("INVALID_TEXT", "nothing has been observed: there is nothing to refit to");
+  private checkSolvable(): void {
+    if (this.shape.decoder !== "softmax") {
+      throw new SaffuError("UNSUPPORTED", `the ${this.shape.decoder} decoder has no residual solve`);
     }
   }
 
@@ -265,9 +270,8 @@ export class Learner {
       if (pace.due()) await pace.rest();
       throwIfAborted(signal);
       const to = Math.min(vocabulary, from + ROWS);
-      if (this.kernel.refit(from, to, mass, step) < 0) {
-        throw new SaffuError("UNSUPPORTED", "the mixture decoder has no residual solve");
-      }
+      const result = this.kernel.refit(from, to, mass, step);
+      if (result < 0) throw REFUSALS[result]!(from);
       onProgress?.({ done: to, total: vocabulary });
     }
   }

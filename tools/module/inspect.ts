@@ -29,6 +29,8 @@ export const FEATURES = [
   "threads",
 ] as const;
 export type Feature = (typeof FEATURES)[number];
+/** What inspect reads: none of them brings in another, as the newer ones do. */
+const COMMON: readonly Feature[] = ["bulk_memory", "multi_value", "sat_float_to_int", "sign_extension", "simd"];
 /** The features of the MVP: none. */
 export const MVP: readonly Feature[] = [];
 
@@ -44,8 +46,9 @@ export interface FunctionReport {
   readonly operands: number;
   /** Bytes of its body. */
   readonly bytes: number;
-  /** Slots of 4 bytes that wasm3 0.5 takes for a frame of it, at the most. */
+  /** Slots of 4 bytes that wasm3 0.5 takes for a frame of it, at the most; and where it is built for Arduino boards. */
   readonly slots: number;
+  readonly arduinoSlots: number;
   /** Indices of the functions it calls. */
   readonly calls: readonly number[];
 }
@@ -57,7 +60,7 @@ export interface StackBound {
   /** wasm3's slots of all frames, and their bytes. */
   readonly slots: number;
   readonly bytes: number;
-  /** The functions of the chain that takes most slots, the exported one first. */
+  /** The functions of the chain that takes most slots, the one called from outside first. */
   readonly path: readonly string[];
 }
 
@@ -67,7 +70,7 @@ export interface Inspection {
   /** "feed: (i32) → f32", "memory", and of constants "END: i32 = 64336"; sorted. */
   readonly exports: readonly string[];
   readonly startFunction: boolean;
-  /** In pages. */
+  /** In pages; of a module without memory, 0. */
   readonly memory: { readonly least: number; readonly most: number | undefined };
   /** Sorted, each once. */
   readonly opcodes: readonly string[];
@@ -78,8 +81,9 @@ export interface Inspection {
 }
 
 const SECTIONS = "custom type import function table memory global export start element code data".split(" ");
-/** Constants that wasm3 keeps in a frame: d_m3MaxConstantTableSize, which its Arduino build makes smaller. */
+/** Constants that wasm3 keeps in a frame (d_m3MaxConstantTableSize): by default, and where it is built for Arduino boards. */
 const MOST_CONSTANTS = 120;
+const MOST_ARDUINO_CONSTANTS = 64;
 /** Slots that wasm3 gives to a parameter or a result, and at most to an operand. */
 const WIDE = 2;
 
@@ -97,27 +101,21 @@ export async function problem(wasm: Uint8Array, features: readonly Feature[]): P
   }
 }
 
-/** The features that a module needs: without any one of them it is refused. */
+/** Those of the features that every engine has had for years which a module needs: without any one of them it is refused. */
 export async function needed(wasm: Uint8Array): Promise<Feature[]> {
   const found: Feature[] = [];
-  for (const feature of FEATURES) {
-    const others = FEATURES.filter((other) => other !== feature && !DEPENDENT[feature]?.includes(other));
+  for (const feature of COMMON) {
+    const others = COMMON.filter((other) => other !== feature);
     if (await problem(wasm, others)) found.push(feature);
   }
   return found;
 }
 
-/** Features that wabt switches on what they build upon. */
-const DEPENDENT: Partial<Record<Feature, readonly Feature[]>> = {
-  bulk_memory: ["reference_types", "exceptions", "function_references", "gc"],
-  simd: ["relaxed_simd"],
-};
-
 /** The same module with a memory of `pages`, its data segments and code as they are. */
 export async function withPages(wasm: Uint8Array, pages: number): Promise<Uint8Array> {
   const text = (await textOf(wasm)).replace(/\(memory \(;0;\) [^)]*\)/, `(memory (;0;) ${pages} ${pages})`);
   toolkit ??= wabt();
-  const module = (await toolkit).parseWat("module.wat", text, switches(FEATURES));
+  const module = (await toolkit).parseWat("module.wat", text, switches(COMMON));
   const { buffer } = module.toBinary({});
   module.destroy();
   return buffer;
@@ -137,7 +135,8 @@ export async function inspect(wasm: Uint8Array): Promise<Inspection> {
   const typeOf = [...importedFunctions.map(([, , , , type]) => Number(type)), ...defined.map(({ type }) => type)];
   const exported = matches(lines, /^\(export "(.*?)" \((\w+) (\d+)\)\)/);
   const names = new Map(exported.filter(([, , kind]) => kind === "func").map(([, name, , at]) => [Number(at), name!]));
-  const globals = matches(lines, /^\(global \(;\d+;\) (.*?) \(i32\.const (-?\d+)\)\)/);
+  const constants = matches(lines, /^\(global \(;(\d+);\) (.*?) \(i32\.const (-?\d+)\)\)/);
+  const globals = new Map(constants.map(([, at, type, value]) => [at, `${type} = ${value}`]));
 
   const { sizes, functionBytes } = sectionsOf(wasm);
   const opcodes = new Set<string>();
@@ -147,16 +146,25 @@ export async function inspect(wasm: Uint8Array): Promise<Inspection> {
     const outer = { name, params: params.length, results: results.length };
     const ends = WIDE * (params.length + results.length);
     const body = defined[index - importedFunctions.length];
-    if (body === undefined) return { ...outer, locals: 0, operands: 0, bytes: 0, slots: ends, calls: [] };
+    if (body === undefined) {
+      return { ...outer, locals: 0, operands: 0, bytes: 0, slots: ends, arduinoSlots: ends, calls: [] };
+    }
     for (const { opcode } of body.instructions) opcodes.add(opcode);
     const operands = operandDepth(body.instructions, results.length, (at) => types[typeOf[at]!]!, name);
     const bytes = functionBytes[index - importedFunctions.length]!;
-    const locals = body.locals.reduce((sum, local) => sum + slotsOf(local), 0);
-    const slots = ends + even(locals + constantSlots(bytes)) + WIDE * operands;
-    const calls = body.instructions.filter(({ opcode }) => opcode === "call").map(({ immediate }) => Number(immediate));
-    return { ...outer, locals: body.locals.length, operands, bytes: bytes.length, slots, calls };
+    const widths = body.locals.reduce((sum, local) => sum + slotsOf(local), 0);
+    const slots = (most: number) => ends + even(widths + Math.min(constantSlots(bytes), most)) + WIDE * operands;
+    return {
+      ...outer,
+      locals: body.locals.length,
+      operands,
+      bytes: bytes.length,
+      slots: slots(MOST_CONSTANTS),
+      arduinoSlots: slots(MOST_ARDUINO_CONSTANTS),
+      calls: body.instructions.filter(({ opcode }) => opcode === "call").map(({ immediate }) => Number(immediate)),
+    };
   });
-  const [, least, most] = lines.map((line) => line.match(/^\(memory \(;0;\) (\d+)(?: (\d+))?\)/)).find(Boolean)!;
+  const [, least, most] = lines.map((line) => line.match(/^\(memory \(;0;\) (\d+)(?: (\d+))?\)/)).find(Boolean) ?? [];
   return {
     imports: imported.map(([, from, name, kind, type]) =>
       kind === "func" ? `${from}.${name}: ${typeText(Number(type))}` : `${from}.${name}: ${kind}`,
@@ -164,15 +172,14 @@ export async function inspect(wasm: Uint8Array): Promise<Inspection> {
     exports: exported
       .map(([, name, kind, at]) => {
         if (kind === "func") return `${name}: ${typeText(typeOf[Number(at)]!)}`;
-        const [, type, value] = globals[Number(at)] ?? [];
-        return kind === "global" ? `${name}: ${type} = ${value}` : name!;
+        return kind === "global" ? `${name}: ${globals.get(at)}` : name!;
       })
       .sort(),
     startFunction: lines.some((line) => line.startsWith("(start ")),
-    memory: { least: Number(least), most: most === undefined ? undefined : Number(most) },
+    memory: { least: Number(least ?? 0), most: most === undefined ? undefined : Number(most) },
     opcodes: [...opcodes].sort(),
     functions,
-    stack: stackBound(functions, [...names.keys()]),
+    stack: stackBound(functions),
     sections: sizes,
   };
 }
@@ -196,7 +203,7 @@ function switches(features: readonly Feature[]): Record<Feature, boolean> {
 
 /** The text format, an instruction a line, as they stand in the binary. */
 async function textOf(wasm: Uint8Array): Promise<string> {
-  const module = await read(wasm, ["bulk_memory", "sat_float_to_int", "sign_extension", "simd"]);
+  const module = await read(wasm, COMMON);
   const text = module.toText({ foldExprs: false, inlineExport: false });
   module.destroy();
   return text;
@@ -310,22 +317,23 @@ function constantSlots(body: Uint8Array): number {
   for (const byte of body) {
     if (byte === 0x41 || byte === 0x43) slots += 1;
     else if (byte === 0x42 || byte === 0x44) slots += 2;
-    if (slots >= MOST_CONSTANTS) break;
   }
   return slots;
 }
 
 const even = (n: number) => n + (n % 2);
 
-function stackBound(functions: readonly FunctionReport[], roots: readonly number[]): StackBound {
-  const known = new Map<number, Omit<StackBound, "bytes">>();
-  const visit = (at: number, callers: readonly number[]): Omit<StackBound, "bytes"> => {
+function stackBound(functions: readonly FunctionReport[]): StackBound {
+  type Bound = Omit<StackBound, "bytes">;
+  const NOTHING: Bound = { values: 0, slots: 0, path: [] };
+  const known = new Map<number, Bound>();
+  const visit = (at: number, callers: readonly number[]): Bound => {
     const { name, params, locals, operands, slots, calls } = functions[at]!;
     if (callers.includes(at)) throw new Error(`${name} calls itself: nothing bounds its stack`);
     const before = known.get(at);
     if (before) return before;
     const below = calls.map((called) => visit(called, [...callers, at]));
-    const deepest = below.reduce((a, b) => (b.slots > a.slots ? b : a), { values: 0, slots: 0, path: [] });
+    const deepest = below.reduce((a, b) => (b.slots > a.slots ? b : a), NOTHING);
     const bound = {
       values: params + locals + operands + Math.max(0, ...below.map(({ values }) => values)),
       slots: slots + deepest.slots,
@@ -334,10 +342,10 @@ function stackBound(functions: readonly FunctionReport[], roots: readonly number
     known.set(at, bound);
     return bound;
   };
-  const bounds = roots.map((root) => visit(root, []));
-  const most = bounds.reduce((a, b) => (b.slots > a.slots ? b : a));
-  const values = Math.max(...bounds.map(({ values }) => values));
-  return { values, slots: most.slots, bytes: most.slots * 4, path: most.path };
+  const bounds = functions.map((_, at) => visit(at, []));
+  const deepest = bounds.reduce((a, b) => (b.slots > a.slots ? b : a), NOTHING);
+  const values = Math.max(0, ...bounds.map(({ values }) => values));
+  return { ...deepest, values, bytes: deepest.slots * 4 };
 }
 
 /** Bytes of each section, and the body of each function. */

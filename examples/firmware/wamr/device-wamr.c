@@ -56,7 +56,6 @@ static int32_t refused(const char *why) {
 const char *saffu_error(void) { return error; }
 
 #ifdef SAFFU_WAMR_1
-typedef uint32_t address_t;
 #define LOOKUP(name) wasm_runtime_lookup_function(instance, name, NULL)
 static int address_of(const char *name, uint32_t *address) {
   const WASMModule *of = (const WASMModule *)module;
@@ -69,7 +68,6 @@ static int address_of(const char *name, uint32_t *address) {
   return 0;
 }
 #else
-typedef uint64_t address_t;
 #define LOOKUP(name) wasm_runtime_lookup_function(instance, name)
 /* Looks up the exported constant `name`, an address. */
 static int address_of(const char *name, uint32_t *address) {
@@ -162,10 +160,4 @@ const uint8_t *saffu_probabilities(void) { return wasm_runtime_addr_app_to_nativ
 uint8_t *saffu_statistics(size_t *bytes) {
   *bytes = statistics_end > statistics ? statistics_end + 4 - statistics : 0;
   return *bytes > 0 ? wasm_runtime_addr_app_to_native(instance, statistics) : NULL;
-}
-
-size_t saffu_memory_bytes(void) {
-  address_t from = 0, to = 0;
-  wasm_runtime_get_app_addr_range(instance, 0, &from, &to);
-  return (size_t)(to - from);
 }

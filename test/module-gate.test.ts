@@ -1,0 +1,230 @@
+/** What every device module promises to a runtime, read off its binary: what it imports, needs and takes. Growth is a reviewed diff. */
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import wabt from "wabt";
+import { compileDevice } from "../host/compile/compile.ts";
+import { BASE, bytesNeeded, type ModuleOptions, PAGE } from "../host/compile/layout.ts";
+import { packageModel } from "../host/compile/package.ts";
+import { shapeOf as profile } from "../host/fit/recipe.ts";
+import { load } from "../host/index.ts";
+import type { Flavour } from "../host/model/kernel.ts";
+import { type Shape, tensorSpecs, validateShape } from "../host/model/shape.ts";
+import { inspect, MVP, needed, problem } from "../tools/module/inspect.ts";
+
+/** Slots that wasm3 has for a frame where it is built for Arduino boards: d_m3MaxFunctionSlots. */
+const ARDUINO_FRAME = 128;
+/** Of parameters and locals together, so that a frame has room for operands. */
+const MOST_LOCALS = 100;
+/** Of a module of the shapes that are shipped for microcontrollers. */
+const MOST_CODE = 8 * 1024;
+
+/** What every module exports, whatever its form: sorted, functions with their types. */
+const EXPORTS = [
+  ...["BLOCK_U0", "BLOCK_U", "BLOCK_U_SCALE", "CIPHER", "CORRECTED_O", "CORRECTED_O_SCALE", "DECODER_O0", "DECODER_O"],
+  ...["DECODER_O_SCALE", "END", "EXPECTED", "GATE", "OBSERVED", "OBSERVED_TOKENS", "PROBABILITIES", "RECALL"],
+  ...["RECALLED", "RECALLED_LENGTH", "RING", "__data_end", "__heap_base"],
+]
+  .map((name) => `${name}: i32`)
+  .concat(
+    "append: (i32) → i32",
+    "correct: (i32) → i32",
+    "feed: (i32) → f32",
+    "forget: (i32) → f32",
+    "memory",
+    "merge: (i32 i32) → i32",
+    "observe: (i32) → f32",
+    "predict: () → i32",
+    "refit: (i32 i32 f32 f32) → i32",
+    "reset: () → i32",
+    "sample: (f32 i32 f32) → i32",
+    "seed: (i32) → ()",
+  );
+
+interface Form {
+  readonly shape: Shape;
+  readonly flavour: Flavour;
+  readonly options: ModuleOptions;
+}
+
+const nano = profile({ profile: "nano" });
+const potato = profile({ profile: "potato" });
+const base = profile({ profile: "base" });
+const odd = validateShape({
+  vocabulary: 72,
+  bits: 7,
+  block: 5,
+  heads: 3,
+  classes: 8,
+  radial: 16,
+  orders: 1,
+  decoder: "softmax",
+});
+const plain = validateShape({ ...odd, bits: 72, block: 1, heads: 1, radial: 0, orders: 0, decoder: "mixture" });
+const frozen = { learning: false };
+
+const FORMS: Record<string, Form> = {
+  nano: { shape: nano, flavour: "scalar", options: {} },
+  "nano, frozen": { shape: nano, flavour: "scalar", options: frozen },
+  "nano, flash": { shape: nano, flavour: "scalar", options: { flash: true } },
+  "nano, simd": { shape: nano, flavour: "simd", options: {} },
+  potato: { shape: potato, flavour: "scalar", options: {} },
+  "potato, not recalling": { shape: potato, flavour: "scalar", options: { recall: 0 } },
+  "potato, frozen": { shape: potato, flavour: "scalar", options: frozen },
+  "potato, flash": { shape: potato, flavour: "scalar", options: { flash: true } },
+  "potato, flash, frozen": { shape: potato, flavour: "scalar", options: { ...frozen, flash: true } },
+  "potato, simd": { shape: potato, flavour: "simd", options: {} },
+  "potato, flash, simd": { shape: potato, flavour: "simd", options: { flash: true } },
+  "base, flash": { shape: base, flavour: "scalar", options: { flash: true } },
+  "odd sizes, ciphered": { shape: odd, flavour: "scalar", options: { recall: 24 } },
+  "odd sizes, ciphered, flash, simd": { shape: odd, flavour: "simd", options: { flash: true } },
+  "mixture decoder, no attention": { shape: plain, flavour: "scalar", options: {} },
+  "mixture decoder, no attention, flash, frozen": {
+    shape: plain,
+    flavour: "scalar",
+    options: { ...frozen, flash: true },
+  },
+};
+
+const COMMITTED = ["nano-en", "potato-en"].flatMap((model) =>
+  (["scalar", "simd"] as const).map((flavour) => ({ file: `models/${model}/kernel.${flavour}.wasm`, flavour })),
+);
+
+/** All that a module must be; its figures, for the snapshot. */
+async function gate(wasm: Uint8Array, { shape, flavour, options }: Form, data = 0): Promise<object> {
+  const found = await inspect(wasm);
+  expect(found.imports).toEqual(options.flash ? ["saffu.read: (i32 i32 i32) → i32"] : []);
+  expect(found.exports.map((text) => text.replace(/ = .*/, ""))).toEqual(EXPORTS);
+  expect(found.startFunction).toBe(false);
+  // it lays out its own memory, to the byte, and says so to runtimes that give back what is beyond it
+  const bytes = bytesNeeded(shape, options);
+  const pages = Math.ceil(bytes / PAGE);
+  expect(found.memory).toEqual({ least: pages, most: pages });
+  for (const name of ["END", "__heap_base", "__data_end"]) expect(found.exports).toContain(`${name}: i32 = ${bytes}`);
+  // nothing that its flavour does not have
+  const needs = await needed(wasm);
+  if (flavour === "scalar") expect(await problem(wasm, MVP)).toBeUndefined();
+  else expect(needs).toContain("simd");
+  for (const { results } of found.functions) expect(results).toBeLessThanOrEqual(1); // which wabt does not look at
+  for (const opcode of found.opcodes) expect(opcode).not.toMatch(/^memory\.(size|grow)$|^call_indirect$|^unreachable$/);
+  for (const section of ["table", "element", "start", "custom"])
+    expect([...found.sections.keys()]).not.toContain(section);
+  expect(found.sections.get("data") ?? 0).toBe(data);
+  for (const { params, locals } of found.functions) expect(params + locals).toBeLessThanOrEqual(MOST_LOCALS);
+  const frame = Math.max(...found.functions.map(({ arduinoSlots }) => arduinoSlots));
+  if (flavour === "scalar") expect(frame).toBeLessThanOrEqual(ARDUINO_FRAME);
+  // no function calls itself, so this is the most: inspect looks at every chain of calls
+  const { values, slots, bytes: stackBytes, path } = found.stack;
+  return {
+    bytes: wasm.length - data,
+    memory: bytes,
+    ...(needs.length > 0 && { needs }),
+    locals: Math.max(...found.functions.map(({ params, locals }) => params + locals)),
+    stack: `${values} values; in wasm3 ${slots} slots, ${stackBytes} bytes (${path[0]})`,
+    frame: `${frame} slots in wasm3 for Arduino`,
+  };
+}
+
+describe.each(Object.entries(FORMS))("%s", (name, form) => {
+  test("keeps its promises, and has the figures that it had", async () => {
+    const wasm = await compileDevice(form.shape, form.flavour, form.options);
+    expect(await gate(wasm, form)).toMatchSnapshot("figures");
+    if (/^nano|^potato/.test(name)) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE);
+  });
+});
+
+describe.each(COMMITTED)("$file", ({ file, flavour }) => {
+  test("keeps its promises, and has the figures that it had", async () => {
+    const { shape } = JSON.parse(await readFile(file.replace(/[^/]*$/, "config.json"), "utf8"));
+    expect(await gate(await readFile(file), { shape, flavour, options: {} })).toMatchSnapshot("figures");
+  });
+});
+
+describe("packaged", () => {
+  test("nano with its weights inside is its module, and one segment of them where it reads them", async () => {
+    const { module, shape, weights } = await packageModel(await load("models/nano-en"), { target: "wasm" });
+    expect(weights).toBeUndefined();
+    const { sections, exports } = await inspect(module);
+    const data = sections.get("data")!;
+    // its bytes, and at most 16 that say where they go
+    expect(data - weightBytes(shape)).toBeGreaterThan(0);
+    expect(data - weightBytes(shape)).toBeLessThanOrEqual(16);
+    expect(exports).toContain(`BLOCK_U: i32 = ${BASE}`);
+    expect(await gate(module, { shape, flavour: "scalar", options: {} }, data)).toMatchSnapshot("figures");
+  });
+
+  test("potato in flash is its module, and at most 300,000 bytes of weights beside it", async () => {
+    const options = { learning: false };
+    const { module, shape, weights } = await packageModel(await load("models/potato-en"), {
+      target: "flash",
+      ...options,
+    });
+    expect(weights!.length).toBe(weightBytes(shape));
+    expect(weights!.length).toBeLessThanOrEqual(300_000);
+    const form = { shape, flavour: "scalar", options: { ...options, flash: true } } as const;
+    expect(await gate(module, form)).toMatchSnapshot("figures");
+  });
+});
+
+test("nano needs one page with statistics and all, potato in flash needs less without them", () => {
+  expect(bytesNeeded(nano)).toBeLessThanOrEqual(PAGE);
+  expect(bytesNeeded(potato, { flash: true, learning: false })).toBeLessThanOrEqual(65_536);
+});
+
+/** Of all tensors, each on a 16-byte boundary. */
+function weightBytes(shape: Shape): number {
+  const elements = { I8: 1, U16: 2, F32: 4 } as Record<string, number>;
+  return tensorSpecs(shape).reduce((sum, { dtype, shape: sizes }) => {
+    const bytes = sizes.reduce((product, size) => product * size, elements[dtype]!);
+    return sum + Math.ceil(bytes / 16) * 16;
+  }, 0);
+}
+
+describe("the gate sees", () => {
+  const assemble = async (text: string) => (await wabt()).parseWat("given.wat", text).toBinary({}).buffer;
+
+  test("what a chain of calls takes at the most", async () => {
+    const { functions, stack } = await inspect(
+      await assemble(`(module
+        (func $leaf (param f32 f32) (result f32) (local i64) local.get 0 local.get 1 f32.add)
+        (func $middle (result f32) (local i32 i32)
+          f32.const 1 f32.const 2 f32.const 3 f32.const 4 call $leaf call $leaf call $leaf)
+        (func (export "short") (local i32 i32 i32))
+        (func (export "long") (param i32) local.get 0 if call $middle drop end))`),
+    );
+    expect(functions.map(({ operands }) => operands)).toEqual([2, 4, 0, 1]);
+    // long: a parameter and an operand; middle: two locals and four operands; leaf: two parameters, a local, two operands
+    expect(stack.values).toBe(2 + 6 + 5);
+    expect(stack.path).toEqual(["long", "#1", "#0"]);
+  });
+
+  test("functions that call themselves, by whatever way, or through a table", async () => {
+    const loop = `(module (func $a call $b) (func $b call $c) (func $c call $a) (func (export "f") call $a))`;
+    await expect(assemble(loop).then(inspect)).rejects.toThrow("calls itself");
+    const table = `(module (table 1 funcref) (func (export "f") i32.const 0 call_indirect (type 0)))`;
+    await expect(assemble(table).then(inspect)).rejects.toThrow("through a table");
+  });
+
+  test("imports, a start function, growth, and what the MVP does not have", async () => {
+    const { imports, exports, startFunction, memory, opcodes } = await inspect(
+      await assemble(`(module
+        (import "env" "abort" (func $abort (param i32 i64) (result f32))) (import "env" "x" (global i32)) (memory 2)
+        (global (export "g") (mut i32) (i32.const 3)) (func $begin i32.const 1 memory.grow drop) (start $begin))`),
+    );
+    expect(imports).toEqual(["env.abort: (i32 i64) → f32", "env.x: global"]);
+    expect(exports).toEqual(["g: (mut i32) = 3"]); // after the MVP, too, but wabt takes it
+    expect([startFunction, memory]).toEqual([true, { least: 2, most: undefined }]);
+    expect(opcodes).toEqual(["drop", "i32.const", "memory.grow"]);
+    const beyond = {
+      sign_extension: "(module (func i32.const 1 i32.extend8_s drop))",
+      sat_float_to_int: "(module (func f32.const 1 i32.trunc_sat_f32_s drop))",
+      bulk_memory: "(module (memory 1) (func i32.const 1 i32.const 1 i32.const 1 memory.fill))",
+      multi_value: "(module (func i32.const 1 block (param i32) drop end))",
+      simd: "(module (func i32.const 1 i32x4.splat drop))",
+    };
+    for (const [feature, text] of Object.entries(beyond)) {
+      const wasm = await assemble(text);
+      expect(await needed(wasm)).toEqual([feature]);
+      expect(await problem(wasm, MVP), feature).toEqual(expect.any(String));
+    }
+  });
+});
