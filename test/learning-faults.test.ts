@@ -316,6 +316,17 @@ describe("what a killed writer left behind", () => {
   });
 });
 
+test("saves of one model that overlap are done one after the other", async () => {
+  const { model } = await learned();
+  const saves = [];
+  for (const text of ["it was the worst of times", "it was the age of wisdom"]) {
+    await model.observe(text);
+    saves.push(model.save(directory), model.save(directory));
+  }
+  await Promise.all(saves);
+  expect(await stateOf(await load(directory))).toEqual(await stateOf(model));
+});
+
 test("a model that has forgotten all it had learned has no statistics, on disk neither", async () => {
   const { model } = await learned();
   await model.forget("It was the best of times");

@@ -71,6 +71,11 @@ describe("config.json", () => {
     await expect(load(changed("config.json", padded))).rejects.toThrow(refusal("MODEL_CORRUPT", "1048576"));
   });
 
+  test("nested deeper than any model file is refused, and does not overflow the stack", async () => {
+    const deep = encoder.encode(`{"format":"saffu","version":${"[".repeat(100_000)}${"]".repeat(100_000)}}`);
+    await expect(load(changed("config.json", deep))).rejects.toThrow(refusal("MODEL_CORRUPT", "config.json"));
+  });
+
   test("any bytes and any JSON are either read or refused with a typed error", () => {
     const config = parseConfig(files.get("config.json")!);
     const fields = fc.record(
@@ -171,6 +176,20 @@ describe("files that agree with config.json and not with one another are refused
     tensors.get("decoder.o0")!.data[3] = Number.NaN;
     const loading = load(await exchanged(files, "model.safetensors", writeTensors(tensors)));
     await expect(loading).rejects.toThrow(refusal("MODEL_CORRUPT", "decoder.o0", "not finite"));
+  });
+
+  test("weights that a kernel cannot run on: beyond 2^64, and shares that are none", async () => {
+    for (const [name, value, bound] of [
+      ["decoder.O.scale", -(2 ** 65), "2^64"],
+      ["block.u0", 1e38, "2^64"],
+      ["attention.gate", 1.001, "0..1"],
+      ["attention.gate", -0.001, "0..1"],
+    ] as const) {
+      const { tensors } = readTensors(files.get("model.safetensors")!.slice(), "f");
+      tensors.get(name)!.data[1] = value;
+      const loading = load(await exchanged(files, "model.safetensors", writeTensors(tensors)));
+      await expect(loading).rejects.toThrow(refusal("MODEL_CORRUPT", name, bound));
+    }
   });
 
   test.each([

@@ -35,6 +35,8 @@ export const FORMAT = "saffu";
 /** The one version that is written, and the only one that is read. */
 export const FORMAT_VERSION = 1;
 export const CONFIG = "config.json";
+/** What was learned: it changes while the rest stays, so config.json does not list it. */
+export const STATISTICS = "statistics.safetensors";
 /** Longest config.json that is read, in bytes. */
 export const MAX_CONFIG = 1 << 20;
 /** The files without which a model does not run. */
@@ -99,7 +101,7 @@ export async function withConfig(
 ): Promise<Map<string, Uint8Array>> {
   const digests: Record<string, FileDigest> = {};
   for (const [name, bytes] of files) {
-    if (name === CONFIG) continue;
+    if (name === CONFIG || name === STATISTICS) continue;
     if (!isFileName(name)) throw corrupt(`${JSON.stringify(name)} is not the name of a file in a directory`);
     digests[name] = { bytes: bytes.length, sha256: await sha256(bytes) };
   }
@@ -147,7 +149,7 @@ function sorted(value: unknown): unknown {
 
 /** A plain name, so that a config.json cannot reach outside its directory. */
 function isFileName(name: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name) && name !== CONFIG;
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name) && name !== CONFIG && name !== STATISTICS;
 }
 
 function isDigest(entry: unknown): entry is FileDigest {

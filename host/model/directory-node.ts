@@ -11,10 +11,10 @@ import { renameSync } from "node:fs";
 import { mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { CONFIG, FORMAT, type ModelFiles, REQUIRED_FILES } from "./config.ts";
+import { CONFIG, FORMAT, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { checkLength, type ReadFile } from "./read.ts";
-import { LEFTOVER, STATISTICS } from "./statistics.ts";
+import { LEFTOVER } from "./statistics.ts";
 
 /**
  * Reads files of a directory.

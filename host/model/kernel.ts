@@ -5,6 +5,7 @@
 import { SaffuError, shown } from "../errors.ts";
 import { readTensors, type Tensor } from "./safetensors.ts";
 import { hiddenWidth, type Shape, type TensorSpec, tensorSpecs } from "./shape.ts";
+import { faultOf } from "./weights.ts";
 
 /** `scalar` is the WebAssembly MVP alone, `simd` has 128-bit vectors; both give the same bits. */
 export type Flavour = "scalar" | "simd";
@@ -212,11 +213,9 @@ function readWeights(bytes: Uint8Array, shape: Shape): (readonly [TensorSpec, Te
     if (tensor === undefined || found !== expected) {
       throw new SaffuError("MODEL_CORRUPT", `${WEIGHTS}: ${name} is ${found}, the shape wants ${expected}`);
     }
-    const { data } = tensor;
-    if (data instanceof Float32Array && !data.every(Number.isFinite)) {
-      throw new SaffuError("MODEL_CORRUPT", `${WEIGHTS}: ${name} holds a value that is not finite`);
-    }
-    if (name === "cipher") checkCipher(data as Uint16Array, spec.shape[1]!, shape.bits);
+    const fault = faultOf(name, tensor);
+    if (fault !== undefined) throw new SaffuError("MODEL_CORRUPT", `${WEIGHTS}: ${name} ${fault}`);
+    if (name === "cipher") checkCipher(tensor.data as Uint16Array, spec.shape[1]!, shape.bits);
     return [spec, tensor] as const;
   });
 }

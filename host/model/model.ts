@@ -12,7 +12,7 @@
  */
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
-import { type FileDigest, type ModelConfig, type ModelFiles, sha256 } from "./config.ts";
+import { type FileDigest, type ModelConfig, type ModelFiles, STATISTICS, sha256 } from "./config.ts";
 import { parseJson } from "./json.ts";
 import { type Correction, type Flavour, Kernels } from "./kernel.ts";
 import {
@@ -28,7 +28,7 @@ import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } fro
 import { withoutBreaks } from "./recent.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
 import { parameters, type Shape } from "./shape.ts";
-import { type Base, baseOf, formatLearned, parseLearned, STATISTICS } from "./statistics.ts";
+import { type Base, baseOf, formatLearned, parseLearned } from "./statistics.ts";
 import { StopText } from "./stop-text.ts";
 
 /** What every load takes: a signal, progress in bytes, and the flavour to run (default: `simd` where the runtime has it). */
@@ -105,6 +105,8 @@ export interface Platform {
    * @param seen SHA-256 of the statistics that are expected to stand there ("" for none), or undefined for whatever they are
    */
   save(directory: string, files: ModelFiles, statistics: Uint8Array | undefined, options: SaveOptions): Promise<void>;
+  /** One name for a directory, however it is spelt. */
+  identify(directory: string): string;
   refitLower(lower: Lower, options: RefitOptions & { mass: number; step: number }): Promise<Correction>;
 }
 
@@ -128,6 +130,8 @@ export class Model {
   private learner: Learner | undefined;
   /** SHA-256 of the statistics that a directory held when this model last saw it; "" for none. */
   private readonly seen = new Map<string, string>();
+  /** One save after another: each has to see what the one before it has left. */
+  private saving: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly verified: VerifiedFiles,
@@ -399,11 +403,18 @@ export class Model {
    * @throws SaffuError UNWRITABLE, also where another has changed the statistics of the directory since this model was loaded from
    * it; ABORTED; UNSUPPORTED in a browser, which has no directories (`files` and `learnedFile` hold the bytes)
    */
-  async save(directory: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  save(directory: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const saved = this.saving.then(() => this.saveNow(directory, options));
+    this.saving = saved.catch(() => {});
+    return saved;
+  }
+
+  private async saveNow(directory: string, options: { signal?: AbortSignal | undefined }): Promise<void> {
     if (!this.platform) throw new SaffuError("UNSUPPORTED", "this runtime has no directories to save a model to");
     const statistics = await this.learnedFile();
-    await this.platform.save(directory, this.files, statistics, { ...options, seen: this.seen.get(directory) });
-    this.seen.set(directory, statistics ? await sha256(statistics) : "");
+    const place = this.platform.identify(directory);
+    await this.platform.save(directory, this.files, statistics, { ...options, seen: this.seen.get(place) });
+    this.seen.set(place, statistics ? await sha256(statistics) : "");
   }
 
   /** The bytes of statistics.safetensors as `save` writes it; undefined where nothing was learned. */

@@ -10,11 +10,11 @@ import {
   type ModelConfig,
   type ModelFiles,
   parseConfig,
+  STATISTICS,
   sha256,
   verifyFile,
   wrongLength,
 } from "./config.ts";
-import { STATISTICS } from "./statistics.ts";
 
 /** How far a load has come, in bytes of the files it reads. */
 export interface LoadProgress {

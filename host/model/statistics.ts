@@ -14,13 +14,13 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { formatJson, type ModelConfig, sha256 } from "./config.ts";
+import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
 import type { Correction } from "./kernel.ts";
 import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
 import { hiddenWidth, type Shape, tensorSpecs } from "./shape.ts";
 import { faultOf } from "./weights.ts";
 
-export const STATISTICS = "statistics.safetensors";
+export { STATISTICS };
 export const STATISTICS_VERSION = "1";
 const FORMAT = "saffu-statistics";
 /** Most of a sum, and of the tokens in the sums: they are u32, and are never wrapped. */

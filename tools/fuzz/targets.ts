@@ -349,6 +349,7 @@ async function modelTarget(files: ModelFiles): Promise<Target> {
       const loaded = await load(given, { flavour: flavour as "scalar" | undefined });
       if (!run) return;
       const { surprisal } = loaded.score(TEXT);
+      await loaded.observe(TEXT);
       check(surprisal.length > 0, "it scores nothing");
       const { observedTokens, bytes } = await loaded.statistics();
       check(observedTokens >= 0 && bytes > 0, "its statistics are none");
