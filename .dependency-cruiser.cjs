@@ -38,7 +38,10 @@ module.exports = {
       comment:
         "Builtins of Node stand in *-node.ts, the command line, the compiler, the fit's threads and Node's entry.",
       severity: "error",
-      from: { path: "^host", pathNot: "^host/(cli|compile|refit/platform\\.ts|index\\.ts|fit/trainer\\.ts)|-node\\.ts$" },
+      from: {
+        path: "^host",
+        pathNot: "^host/(cli|compile|refit/platform\\.ts|index\\.ts|fit/trainer\\.ts)|-node\\.ts$",
+      },
       to: { dependencyTypes: ["core"] },
     },
   ],

@@ -85,9 +85,31 @@ needs(`gcc, make, and wasm3's C sources (${EXAMPLE}/fetch-wasm3.sh)`, found)("on
     expect(run("arduino", form, "-DSAFFU_STACK_BYTES=1024").stdout).toBe(golden(form));
   });
 
+  test("one byte of linear memory less than the header says is too little", () => {
+    const { status, stderr } = run("default", "nano", '-DSAFFU_MEMORY_LIMIT="(SAFFU_MEMORY_BYTES - 1)"');
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/: -7, .*out of bounds/)]);
+  });
+
   test("a stack that is too small is a code and a message, and no crash", () => {
     const { status, stderr } = run("arduino", "nano", "-DSAFFU_STACK_BYTES=256");
     expect([status, stderr]).toEqual([1, expect.stringMatching(/: -7, .*stack overflow\n$/)]);
+  });
+});
+
+const wamr = onPath("gcc") && onPath("make") && onPath("cmake") && existsSync(join(EXAMPLE, "build/wamr/core"));
+needs(`gcc, make, cmake, and WAMR's C sources (${EXAMPLE}/fetch-wamr.sh)`, wamr)("on WAMR", () => {
+  test("nano prints its golden text", async () => {
+    const home = await mkdtemp(join(tmpdir(), "saffu-firmware-"));
+    try {
+      const cli = join(process.cwd(), "build/test-firmware-wamr");
+      execFileSync(process.execPath, ["tools/build.mjs", "--bundles", "--out", cli]);
+      const program = join(home, "on-wamr/nano");
+      const words = ["--silent", "-C", EXAMPLE, `SAFFU=${process.execPath} ${cli}/cli.js`, `BUILD=${home}`, program];
+      execFileSync("make", words, { stdio: ["ignore", "ignore", "inherit"] });
+      expect(spawnSync(program, { encoding: "utf8" }).stdout).toBe(golden("nano"));
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
   });
 });
 

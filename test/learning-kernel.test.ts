@@ -14,7 +14,7 @@ const BREAK = 0xffff;
 const SHAPES: [string, Shape, ModuleOptions][] = [
   ["one-hot, recalling", shapeOf({}), { recall: 64 }],
   ["one-hot, not recalling", shapeOf({}), { recall: 0 }],
-  ["ciphered, recalling", shapeOf({ bits: 16, block: 2 }), { recall: 24 }],
+  ["ciphered, recalling", shapeOf({ bits: 16, block: 2, heads: 3 }), { recall: 24 }],
   ["mixture decoder, recalling", shapeOf({ decoder: "mixture" }), { recall: 64 }],
   ["no attention", shapeOf({ radial: 0, orders: 0, vocabulary: 40, bits: 40 }), {}],
   // more of what is recalled matches than is looked at
@@ -383,14 +383,22 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
       all.check("at the end");
     });
 
-    test("a refused token is not appended: the context goes on as it stood", () => {
+    test("a refused token is not appended, and the prediction there is still that of all that is learned", () => {
       const all = trio(9);
+      all.piece("observe", context);
+      if (solves) all.refit(0, vocabulary, 1, 1);
+      if (solves) all.correct(true);
+      all.recall(context);
       there(all);
-      all.setTokens(MOST);
-      expect(all.observe(token)).toBe(FULL);
-      all.setTokens(0);
-      expect(all.forget(token)).toBe(NOT_OBSERVED);
-      all.check("after refusals");
+      for (const [learn, tokens, code] of [
+        ["observe", MOST, FULL],
+        ["forget", 0, NOT_OBSERVED],
+      ] as const) {
+        all.predict();
+        all.setTokens(tokens);
+        expect(all[learn](token)).toBe(code);
+        all.check(`${learn} refused`);
+      }
       for (const each of context) expect(all.observe(each)).toBeGreaterThanOrEqual(0);
       all.check("and on");
     });

@@ -4,25 +4,35 @@ import {
   BLOCK_U0,
   CIPHER,
   CONTEXT,
+  CORRECTED_O,
+  CORRECTED_O_SCALE,
   DECODER_O,
   DECODER_O_SCALE,
   DECODER_O0,
-  END,
   DISTINCT,
-  SEEN,
+  END,
+  EXPECTED,
   GATE,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
   MATCHES,
+  OBSERVED,
+  OBSERVED_TOKENS,
   ORDER_WEIGHTS,
   PROBABILITIES,
+  RECALLED,
+  RECALLED_LENGTH,
   RING,
+  SAMPLE_ROWS,
+  SAMPLE_WEIGHTS,
+  SEEN,
   TOTALS,
   WEIGHTS,
   WEIGHTS_END,
 } from "../memory";
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, RADIAL, V } from "../shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, RADIAL, RECALL, V } from "../shape";
+import { SAMPLES } from "../statistics";
 
 let end: usize = 0;
 let misaligned = 0;
@@ -64,6 +74,15 @@ function walk(): void {
   follows(SEEN, V, 1);
   follows(WEIGHTS, V, 4);
   follows(PROBABILITIES, V, 4);
+  follows(SAMPLE_WEIGHTS, M, 4);
+  follows(SAMPLE_ROWS, SAMPLES, 4);
+  follows(OBSERVED, V * M, 4);
+  follows(EXPECTED, V * M, 4);
+  follows(OBSERVED_TOKENS, 1, 4);
+  follows(RECALLED, RECALL, 2);
+  follows(RECALLED_LENGTH, 1, 4);
+  follows(CORRECTED_O, V * M, 1);
+  follows(CORRECTED_O_SCALE, V, 4);
 }
 
 describe("the device module's memory", () => {

@@ -112,6 +112,18 @@ describe("sampled rows", () => {
     }
   });
 
+  test("belong to the row that begins at a threshold, not to the one that ends there", () => {
+    // in units of thresholds, at a place whose offset is none: rows of 1, 3 and 60
+    for (let v = 0; v < V; ++v) put(PROBABILITIES, v, 0);
+    put(PROBABILITIES, 2, 1.0 / 64);
+    put(PROBABILITIES, 3, 3.0 / 64);
+    put(PROBABILITIES, 7, 60.0 / 64);
+    expect(sample(0)).toBe(3);
+    expect(times[2]).toBe(1);
+    expect(times[3]).toBe(3);
+    expect(times[7]).toBe(60);
+  });
+
   test("are as many as there are thresholds, each listed once and in order", () => {
     startValues(1);
     for (let place: u32 = 0; place < 50; ++place) {
