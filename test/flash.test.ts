@@ -1,0 +1,208 @@
+/** The flash form: the same bits as with weights in memory, reads within their bounds, and no harm from a read that fails. */
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import { BASE } from "../host/compile/layout.ts";
+import type { PackageOptions } from "../host/compile/package.ts";
+import { cipherWidth, GATE_BUCKETS, hiddenWidth, type Shape, validateShape } from "../host/model/shape.ts";
+import { Draws } from "../tools/module/draws.ts";
+import { repetitive } from "./kernel-fixture.ts";
+import { type Built, build, Packaged, type Read } from "./module-fixture.ts";
+
+const READ_FAILED = -5;
+const NOT_READY = -6;
+/** Decoder rows in a tile, TILE_ROWS of assembly/memory.ts. */
+const TILE_ROWS = 32;
+
+function shapeOf(changes: Partial<Shape>): Shape {
+  const shape = { vocabulary: 72, bits: 72, block: 3, heads: 2, classes: 8, radial: 64, orders: 4, decoder: "softmax" };
+  return validateShape({ ...shape, ...changes });
+}
+
+const FORMS: Record<string, { shape: Shape; options: PackageOptions; simd?: true }> = {
+  "one-hot": { shape: shapeOf({}), options: {} },
+  "ciphered, recalling": { shape: shapeOf({ bits: 16, block: 2 }), options: { recall: 64 }, simd: true },
+  "four bits wide, frozen": { shape: shapeOf({ bits: 7, heads: 4, classes: 4 }), options: { learning: false } },
+  "mixture decoder": { shape: shapeOf({ decoder: "mixture" }), options: { recall: 24 } },
+  // fewer tokens than a tile has rows
+  "no attention": { shape: shapeOf({ radial: 0, orders: 0, vocabulary: 24, bits: 24, block: 1 }), options: {} },
+};
+
+describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => {
+  const { vocabulary: V, block, orders } = shape;
+  const M = hiddenWidth(shape);
+  const learns = options.learning !== false;
+  const solves = learns && shape.decoder === "softmax";
+  let ordinary: Built;
+  let flash: Built;
+  const flavours: Built[] = [];
+  beforeAll(async () => {
+    ordinary = await build(shape, 1, { ...options, target: "wasm" });
+    flash = await build(shape, 1, { ...options, target: "flash" });
+    flavours.push(flash);
+    if (simd) flavours.push(await build(shape, 1, { ...options, target: "flash", flavour: "simd" }));
+  });
+
+  test("gives the same bits as the module with its weights inside", () => {
+    const devices = [ordinary, ...flavours].map((built) => new Packaged(built));
+    const draws = new Draws(2);
+    /** Calls a function of all; answers and all that can be seen afterwards must be equal. */
+    const call = (name: string, ...values: number[]) => {
+      const [wanted, ...found] = devices.map((device) => device.run[name]!(...values));
+      expect(found, `${name}(${values})`).toEqual(found.map(() => wanted));
+      if (name === "predict") expect(new Set(devices.map(({ probabilities }) => probabilities.join())).size).toBe(1);
+      return wanted!;
+    };
+    const compare = (part: (device: Packaged) => Uint8Array) => {
+      const [wanted, ...found] = devices.map(part);
+      for (const bytes of found) expect(Buffer.compare(bytes, wanted!)).toBe(0);
+    };
+    expect(call("reset")).toBe(0);
+    call("seed", 5);
+    const tokens = repetitive(shape, 150, 3);
+    for (const token of tokens) expect(call("feed", token)).toBeGreaterThanOrEqual(0);
+    for (let i = 0; i < 30; ++i) call("append", call("sample", 1, 0, 0.95));
+    call("predict");
+    call("reset");
+    for (const token of tokens) expect(call("observe", token) >= 0).toBe(learns);
+    compare((device) => device.statistics());
+    for (const device of devices) device.recall(tokens);
+    expect(call("refit", 0, V, 20, 1) >= 0).toBe(solves);
+    compare((device) => device.correction());
+    for (const on of [1, 0]) {
+      call("correct", on);
+      call("reset");
+      for (const token of tokens.slice(0, 50)) call("feed", token);
+      call("predict");
+    }
+    call("reset");
+    for (const token of tokens.slice(0, 1 + draws.below(100))) call("forget", token);
+    compare((device) => device.statistics());
+  });
+
+  test("reads lie within the weights, and go to the tile, or from reset to what is kept; a prediction has a bounded number", () => {
+    const device = new Packaged(flash);
+    const kept = BASE + Math.ceil((M * 4 + V * 4 + orders * GATE_BUCKETS * 4) / 16) * 16;
+    const tile = kept + TILE_ROWS * M + TILE_ROWS * 4;
+    const reads: Read[] = [];
+    device.flash!.onRead = (read) => reads.push(read);
+    const during = (name: string, ...values: number[]) => {
+      reads.length = 0;
+      const answer = device.run[name]!(...values);
+      for (const { offset, destination, bytes } of reads) {
+        expect(bytes).toBeGreaterThan(0);
+        expect(offset + bytes).toBeLessThanOrEqual(flash.weights!.length);
+        expect(destination).toBeGreaterThanOrEqual(name === "reset" ? BASE : kept);
+        expect(destination + bytes).toBeLessThanOrEqual(name === "reset" ? kept : tile);
+      }
+      return [answer, reads.length] as const;
+    };
+    expect(during("reset")).toEqual([0, orders > 0 ? 3 : 2]);
+    const ciphered = shape.bits < V;
+    const rows = block * (2 * cipherWidth(shape) + (ciphered ? 1 : 0)) + 2 * Math.ceil(V / TILE_ROWS);
+    let most = 0;
+    for (const [i, token] of repetitive(shape, 120, 4).entries()) {
+      const [answer, count] = during(i % 3 === 0 ? "predict" : "feed", token);
+      expect(answer).toBeGreaterThanOrEqual(0);
+      most = Math.max(most, count);
+      expect(during("append", token)).toEqual([0, 0]);
+      if (learns) expect(during("observe", token)[1]).toBeLessThanOrEqual(rows);
+    }
+    expect(most).toBeLessThanOrEqual(rows);
+    if (!ciphered) expect(most).toBe(rows);
+    if (solves) expect(during("refit", 8, 20, 10, 1)).toEqual([0, 2 * 12]);
+  });
+
+  test("a read that fails at any place changes nothing", () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const built = flavours[Math.abs(seed) % flavours.length]!;
+        const draws = new Draws(seed);
+        const sound = new Packaged(built);
+        const subject = new Packaged(built);
+        const both = [sound, subject];
+        let refusals = 0;
+        /** Calls a function of both; before it works on the second, it fails there some times at one of its reads. */
+        const call = (name: string, ...values: number[]) => {
+          const { count } = sound.flash!;
+          const wanted = sound.run[name]!(...values);
+          const reads = sound.flash!.count - count;
+          for (let times = draws.of([0, 0, 1, 2]); reads > 0 && times > 0; --times) {
+            const statistics = subject.statistics();
+            const correction = subject.correction();
+            breakAt(subject, draws, draws.below(reads));
+            expect(subject.run[name]!(...values), name).toBe(READ_FAILED);
+            subject.flash!.fault = undefined;
+            expect(Buffer.compare(subject.statistics(), statistics), name).toBe(0);
+            expect(Buffer.compare(subject.correction(), correction), name).toBe(0);
+            if (name === "reset") {
+              expect(["predict", "feed", "append", "sample"].map((other) => subject.run[other]!(1, 0, 1))).toEqual(
+                new Array(4).fill(NOT_READY),
+              );
+            }
+            ++refusals;
+          }
+          expect(subject.run[name]!(...values), name).toBe(wanted);
+          return wanted;
+        };
+        /** A refit keeps the rows before the one that failed. */
+        const refit = (from: number, to: number) => {
+          const failing = draws.below(2 * (to - from));
+          breakAt(subject, draws, failing);
+          expect(subject.run.refit!(from, to, 20, 1)).toBe(READ_FAILED);
+          subject.flash!.fault = undefined;
+          sound.run.refit!(from, from + Math.floor(failing / 2), 20, 1);
+          same();
+          for (const { run } of both) expect(run.refit!(from, to, 20, 1)).toBe(0);
+        };
+        const same = () => {
+          for (const { run } of both) expect(run.predict!()).toBe(0);
+          expect(subject.probabilities.join()).toBe(sound.probabilities.join());
+          expect(Buffer.compare(subject.statistics(), sound.statistics())).toBe(0);
+          expect(Buffer.compare(subject.correction(), sound.correction())).toBe(0);
+        };
+        call("reset");
+        call("seed", seed);
+        for (let i = 0; i < 25; ++i) {
+          const token = draws.below(Math.min(V, 12));
+          draws.of([
+            () => call("feed", token),
+            () => call("append", call("sample", 1, 0, 0.9)),
+            () => call("predict"),
+            () => call("observe", token),
+            () => call("forget", token),
+            () => call("correct", draws.below(2)),
+            () => (draws.below(3) === 0 ? call("reset") : 0),
+            () => (solves ? refit(draws.below(V / 2), V / 2 + 1 + draws.below(V / 2)) : 0),
+          ])();
+          if (i % 5 === 4) same();
+        }
+        fc.pre(refusals > 0);
+      }),
+      { numRuns: 100, seed: 7 },
+    );
+  });
+});
+
+/** Makes a read fail, counted from now, and perhaps all after it: it leaves anything behind and answers anything but its bytes. */
+function breakAt({ flash }: Packaged, draws: Draws, failing: number): void {
+  const first = flash!.count + 1 + failing;
+  const forGood = draws.below(2) === 0;
+  flash!.fault = (room, read) => {
+    const fails = forGood ? flash!.count >= first : flash!.count === first;
+    if (!fails) {
+      room.set(flash!.stored(read));
+      return read.bytes;
+    }
+    const litter = draws.of<(i: number) => number>([
+      () => draws.below(256),
+      () => 0xff,
+      (i) => [0, 0, 0xc0, 0x7f][i % 4]!, // a NaN
+      (i) => [1, 0, 0x80, 0x7f][i % 4]!, // one that signals
+      (i) => [0, 0, 0x80, 0xff][i % 4]!, // −∞
+      (i) => flash!.stored(read)[i]!,
+    ]);
+    const written = draws.of([0, room.length, draws.below(room.length)]);
+    for (let i = 0; i < written; ++i) room[i] = litter(i);
+    return draws.of([0, -1, read.bytes - 1, read.bytes + 1, 2 ** 31 - 1, -(2 ** 31)]);
+  };
+}

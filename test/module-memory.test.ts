@@ -1,0 +1,107 @@
+/** bytesNeeded is exact: a module stays below it, uses it to the end, and fails in less. */
+import { describe, expect, test } from "vitest";
+import { BASE, bytesNeeded, PAGE } from "../host/compile/layout.ts";
+import type { PackageOptions } from "../host/compile/package.ts";
+import { type Shape, validateShape } from "../host/model/shape.ts";
+import { Draws } from "../tools/module/draws.ts";
+import { withPages } from "../tools/module/inspect.ts";
+import { type Built, build, exercise, Packaged } from "./module-fixture.ts";
+
+function shapeOf(changes: Partial<Shape>): Shape {
+  const shape = { vocabulary: 64, bits: 64, block: 3, heads: 2, classes: 8, radial: 64, orders: 4, decoder: "softmax" };
+  return validateShape({ ...shape, ...changes });
+}
+
+const FORMS: Record<string, { shape: Shape; options: PackageOptions }> = {
+  "one-hot, recalling": { shape: shapeOf({}), options: { recall: 64 } },
+  "ciphered, frozen": { shape: shapeOf({ bits: 7 }), options: { learning: false } },
+  "no attention": { shape: shapeOf({ radial: 0, orders: 0, block: 1, heads: 1 }), options: {} },
+  "mixture decoder, frozen": { shape: shapeOf({ decoder: "mixture" }), options: { learning: false } },
+  "ciphered, flash, recalling": {
+    shape: shapeOf({ bits: 9, vocabulary: 72 }),
+    options: { target: "flash", recall: 24 },
+  },
+  "flash, frozen": { shape: shapeOf({ vocabulary: 40, bits: 40 }), options: { target: "flash", learning: false } },
+};
+
+describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
+  test.each(["scalar", "simd"] as const)(
+    "%s writes all of what it needs, and nothing before or beyond",
+    async (flavour) => {
+      const built = await build(shape, 1, { ...options, flavour });
+      const device = new Packaged(built);
+      const { memory } = device;
+      const end = device.value("END");
+      expect(end).toBe(built.memoryBytes);
+      expect(memory.length).toBe(Math.ceil(end / PAGE) * PAGE);
+      const canary = new Uint8Array(memory.length - end).map((_, i) => (i * 167 + 13) & 0xff);
+      memory.set(canary, end);
+      memory.fill(0x5a, 0, BASE);
+      for (let round = 0; round < 20; ++round) {
+        exercise(device, new Draws(round), 1000);
+        expect(Buffer.compare(memory.subarray(end), canary)).toBe(0);
+        expect(memory.subarray(0, BASE).every((byte) => byte === 0x5a)).toBe(true);
+      }
+      // the last tensor ends where the memory does: scales of the correction, or probabilities; all of them above 0
+      expect(new Float32Array(memory.buffer, end - 4, 1)[0]).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe("one byte less fails", () => {
+  const kinds: Record<string, PackageOptions> = {
+    learning: {},
+    "learning, recalling": { recall: 64 },
+    frozen: { learning: false },
+    "learning, flash": { target: "flash" },
+    "frozen, flash": { target: "flash", learning: false },
+    "frozen, recalling": { learning: false, recall: 40 },
+  };
+
+  test.each(Object.entries(kinds))("%s", async (_name, options) => {
+    const pages = options.target === "flash" && options.learning === false ? 1 : 2;
+    const [below, beyond] = around(pages * PAGE, options);
+    const fits = await build(below, 2, options);
+    const above = await build(beyond, 2, options);
+    // sizes are multiples of 16, and not every one is that of a shape
+    expect(pages * PAGE - fits.memoryBytes).toBeLessThanOrEqual(32);
+    expect(above.memoryBytes - pages * PAGE).toBeLessThanOrEqual(32);
+    expect(await runsIn(fits, pages)).toBe(true);
+    expect(await runsIn(above, pages)).toBe(false);
+    expect(await runsIn(above, pages + 1)).toBe(true);
+    expect(await runsIn(fits, pages - 1)).toBe(false);
+  });
+
+  /** Whether a module does all it can in so many pages. */
+  async function runsIn(built: Built, pages: number): Promise<boolean> {
+    const wasm = await withPages(built.wasm, pages);
+    try {
+      const device = new Packaged(built, new WebAssembly.Module(wasm as BufferSource));
+      expect(device.memory.length).toBe(pages * PAGE);
+      exercise(device, new Draws(3), 400);
+      return true;
+    } catch (error) {
+      // memory access, or a data segment, out of bounds; a view that ends beyond the memory
+      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return false;
+      throw error;
+    }
+  }
+
+  /** The shape that needs most of so many bytes, and the one that needs least above them, of some that are drawn. */
+  function around(bytes: number, { learning, recall = 0, target }: PackageOptions): [Shape, Shape] {
+    const draws = new Draws(bytes);
+    let [least, most] = [0, Number.POSITIVE_INFINITY];
+    let [below, above]: (Shape | undefined)[] = [];
+    for (let tried = 0; tried < 1_000_000 && (least < bytes - 16 || most > bytes + 16); ++tried) {
+      const vocabulary = 8 * (2 + draws.below(300));
+      const bits = draws.of([vocabulary, Math.min(vocabulary, 12 + draws.below(60))]);
+      const [block, heads, orders] = [1 + draws.below(4), 1 + draws.below(6), 1 + draws.below(4)];
+      const [classes, radial] = [draws.of([8, 16, 24]), draws.of([16, 64, 256, 1024, 8192])];
+      const sizes = { vocabulary, bits, block, heads, classes, radial, orders, decoder: "softmax" } as const;
+      const needs = bytesNeeded(sizes, { learning, recall, flash: target === "flash" });
+      if (needs <= bytes && needs > least) [least, below] = [needs, sizes];
+      if (needs > bytes && needs < most) [most, above] = [needs, sizes];
+    }
+    return [validateShape(below), validateShape(above)];
+  }
+});

@@ -1,0 +1,114 @@
+/** The models that the golden script is run with, in the forms in which they are compiled, and what the oracle makes of each. */
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Package, packageModel } from "../../host/compile/package.ts";
+import { load, type Model } from "../../host/index.ts";
+import type { Flavour } from "../../host/model/kernel.ts";
+import { type Driver, driverModule } from "./driver-module.ts";
+import { playOracle } from "./oracle.ts";
+import { type Answer, digestOf, goldenSteps, type Script, type Step, stepName, TEXT } from "./script.ts";
+
+export const FORMS = {
+  nano: { model: "models/nano-en", target: "wasm", learning: true },
+  "nano, flash": { model: "models/nano-en", target: "flash", learning: true },
+  "potato, no learning": { model: "models/potato-en", target: "wasm", learning: false },
+} as const;
+export type FormName = keyof typeof FORMS;
+export const FORM_NAMES = Object.keys(FORMS) as FormName[];
+
+/** A model's form in a flavour. */
+export interface Case {
+  readonly form: FormName;
+  readonly flavour: Flavour;
+  readonly script: Script;
+  readonly module: Uint8Array;
+  readonly weights: Uint8Array | null;
+  /** The same with the script inside. */
+  driver(): Promise<Driver>;
+  /** A path of its own, for files. */
+  readonly path: string;
+}
+
+/** Compiles each case once, into a folder that it removes in the end. */
+export class Cases {
+  private readonly folder = mkdtempSync(join(tmpdir(), "saffu-conformance-"));
+  private readonly known = new Map<string, Promise<unknown>>();
+
+  case(form: FormName, flavour: Flavour): Promise<Case> {
+    return this.once(`${form}, ${flavour}`, async (name) => {
+      const { model: directory, target, learning } = FORMS[form];
+      const steps = await this.steps(form);
+      const { module, weights = null } = await this.package(directory, target, flavour, learning);
+      const path = join(this.folder, name.replaceAll(/\W+/g, "-"));
+      const script = { module: `${path}.wasm`, weights: weights && `${path}.weights`, steps };
+      writeFileSync(script.module, module);
+      if (weights) writeFileSync(script.weights!, weights);
+      const driver = () =>
+        this.once(`${name}, driver`, async () => {
+          const stored = await this.package(directory, "flash", "scalar", false);
+          return driverModule(stored, { flavour, learning, flash: target === "flash" }, steps);
+        });
+      return { form, flavour, script, module, weights, driver, path };
+    });
+  }
+
+  async steps(form: FormName): Promise<Step[]> {
+    const { model: directory, learning } = FORMS[form];
+    const { config, tokenizer } = await this.model(directory);
+    return goldenSteps(config.shape.vocabulary, tokenizer.encode(TEXT), learning);
+  }
+
+  /** What the oracle answers. It has no flash: both forms of a model are held to the same. */
+  oracle(form: FormName): Promise<Answer[]> {
+    const { model: directory, learning } = FORMS[form];
+    return this.once(`${directory}, ${learning}, oracle`, async () =>
+      playOracle(await this.model(directory), await this.steps(form)),
+    );
+  }
+
+  model(directory: string): Promise<Model> {
+    return this.once(directory, load);
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private package(directory: string, target: "wasm" | "flash", flavour: Flavour, learning: boolean): Promise<Package> {
+    return this.once(`${directory}, ${target}, ${flavour}, ${learning}, package`, async () =>
+      packageModel(await this.model(directory), { target, flavour, learning }),
+    );
+  }
+
+  private once<T>(name: string, make: (name: string) => Promise<T>): Promise<T> {
+    if (!this.known.has(name)) this.known.set(name, make(name));
+    return this.known.get(name) as Promise<T>;
+  }
+}
+
+/** The first answer that is not as wanted, in words; undefined where all are. */
+export function difference(
+  steps: readonly Step[],
+  wanted: readonly Answer[],
+  found: readonly Answer[],
+): string | undefined {
+  for (const [i, step] of steps.entries()) {
+    const [a, b] = [wanted[i]!, found[i]];
+    const place = `step ${i}, ${stepName(step)}`;
+    if (b === undefined) return `${place}: no answer`;
+    if (digestOf(a) === digestOf(b)) continue;
+    if (!("values" in a && "values" in b)) return `${place}: digest ${digestOf(b)}, not ${digestOf(a)}`;
+    const at = a.values.findIndex((value, j) => value !== b.values[j]);
+    return at < 0
+      ? `${place}: ${b.values.length} values, not ${a.values.length}`
+      : `${place}, value ${at}: ${b.values[at]}, not ${a.values[at]}`;
+  }
+  return found.length > steps.length ? `${found.length} answers to ${steps.length} steps` : undefined;
+}
+
+/** One digest of all answers, 16 hexadecimal digits. */
+export function digestOfAll(answers: readonly Answer[]): string {
+  return createHash("sha256").update(answers.map(digestOf).join()).digest("hex").slice(0, 16);
+}

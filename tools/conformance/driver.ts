@@ -1,0 +1,61 @@
+// @ts-nocheck: AssemblyScript
+// Steps of the golden script inside the module, for a runtime that calls exports without arguments and shows their results. Each
+// answers the digest that script.ts makes of the same values. It has no data of its own: what it reads is put into memory beyond the
+// device's END (driver-module.ts).
+import { append, feed, forget, observe, sample } from "./device";
+
+/** Address of the text's tokens, u16. */
+const TEXT: usize = DRIVER_TEXT;
+/** FNV-1a of 64 bits over nothing. */
+// biome-ignore lint/correctness/noPrecisionLoss: u64
+export const NOTHING: u64 = 0xcbf29ce484222325;
+
+export function region(from: usize, to: usize): u64 {
+  let digest = NOTHING;
+  for (let at = from; at < to; ++at) digest = (digest ^ load<u8>(at)) * 0x100000001b3;
+  return digest;
+}
+
+export function one(value: u32): u64 {
+  return word(NOTHING, value);
+}
+
+function word(digest: u64, value: u32): u64 {
+  for (let i = 0; i < 4; ++i) {
+    digest = (digest ^ (value & 0xff)) * 0x100000001b3;
+    value >>= 8;
+  }
+  return digest;
+}
+
+export function generate(count: i32, temperature: f32, topK: u32, topP: f32): u64 {
+  let digest = NOTHING;
+  for (let i = 0; i < count; ++i) {
+    const token = sample(temperature, topK, topP);
+    append(token);
+    digest = word(digest, token);
+  }
+  return digest;
+}
+
+export function eachFeed(count: i32): u64 {
+  let digest = NOTHING;
+  for (let i = 0; i < count; ++i) digest = word(digest, reinterpret<u32>(feed(token(i))));
+  return digest;
+}
+
+export function eachObserve(count: i32): u64 {
+  let digest = NOTHING;
+  for (let i = 0; i < count; ++i) digest = word(digest, reinterpret<u32>(observe(token(i))));
+  return digest;
+}
+
+export function eachForget(count: i32): u64 {
+  let digest = NOTHING;
+  for (let i = 0; i < count; ++i) digest = word(digest, reinterpret<u32>(forget(token(i))));
+  return digest;
+}
+
+function token(i: i32): u32 {
+  return load<u16>(TEXT + ((<usize>i) << 1));
+}

@@ -1,0 +1,76 @@
+/** Small modules of every form, with random weights: what is called a million times. */
+import { type PackageOptions, packageModel } from "../../host/compile/package.ts";
+import type { Flavour } from "../../host/model/kernel.ts";
+import { type Tensor, writeTensors } from "../../host/model/safetensors.ts";
+import { type Shape, tensorSpecs, validateShape } from "../../host/model/shape.ts";
+import type { Draws } from "./draws.ts";
+
+/** A form, before it is compiled. */
+export interface Form {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly options: PackageOptions;
+}
+
+/** A form in both flavours, with the same weights. */
+export interface Subject extends Form {
+  readonly modules: Record<Flavour, WebAssembly.Module>;
+  /** What `saffu.read` reads; undefined where the modules hold it. */
+  readonly weights: Uint8Array | undefined;
+  /** Bytes of memory in use. */
+  readonly memoryBytes: number;
+}
+
+const SMALL = { vocabulary: 40, bits: 40, block: 3, heads: 2, classes: 8, radial: 32, orders: 4, decoder: "softmax" };
+const of = (name: string, changes: object, options: PackageOptions): Form => ({
+  name,
+  shape: validateShape({ ...SMALL, ...changes }),
+  options,
+});
+
+export const FORMS: readonly Form[] = [
+  of("one-hot, recalling", {}, { recall: 64 }),
+  of("ciphered, two orders", { bits: 9, block: 2, radial: 16, orders: 2 }, {}),
+  of("no attention", { radial: 0, orders: 0, heads: 1, block: 1 }, {}),
+  of("mixture decoder, recalling", { decoder: "mixture" }, { recall: 24 }),
+  of("frozen", { vocabulary: 64, bits: 7 }, { learning: false, recall: 16 }),
+  of("flash, ciphered, recalling", { bits: 11 }, { target: "flash", recall: 64 }),
+  of("flash, frozen", {}, { target: "flash", learning: false }),
+];
+
+export async function build(form: Form, draws: Draws): Promise<Subject> {
+  const { shape, options } = form;
+  const files = new Map([["model.safetensors", writeTensors(randomWeights(shape, draws))]]);
+  const made = async (flavour: Flavour) => packageModel({ config: { shape }, files }, { ...options, flavour });
+  const [scalar, simd] = [await made("scalar"), await made("simd")];
+  const { weights, memoryBytes } = scalar;
+  const module = (bytes: Uint8Array) => new WebAssembly.Module(bytes as BufferSource);
+  return { ...form, modules: { scalar: module(scalar.module), simd: module(simd.module) }, weights, memoryBytes };
+}
+
+/** Weights in the ranges of fitted ones. */
+function randomWeights(shape: Shape, draws: Draws): Map<string, Tensor> {
+  const codes = shape.decoder === "mixture" ? [0, 128] : [-127, 255];
+  const fill: Record<string, (i: number, width: number) => number> = {
+    // ascending bits, at least one, then 0xffff
+    cipher: (i, width) => (i % width === 0 || draws.below(2) > 0 ? draws.below(shape.bits) : 0xffff),
+    "block.U": () => draws.below(255) - 127,
+    "decoder.O": () => codes[0]! + draws.below(codes[1]!),
+    "block.U.scale": () => (1 + draws.below(500)) / 10_000,
+    "decoder.O.scale": () => (1 + draws.below(500)) / 10_000,
+    "attention.gate": () => draws.below(1001) / 1000,
+  };
+  const types = { I8: Int8Array, U16: Uint16Array, F32: Float32Array } as unknown as Record<
+    string,
+    typeof Float32Array
+  >;
+  const tensors = new Map<string, Tensor>();
+  for (const { name, dtype, shape: sizes } of tensorSpecs(shape)) {
+    const length = sizes.reduce((product, size) => product * size, 1);
+    const value = fill[name] ?? (() => -draws.below(400) / 100); // log priors
+    const data = types[dtype]!.from({ length }, (_, i) => value(i, sizes[1]!));
+    if (name === "cipher") for (let at = 0; at < length; at += sizes[1]!) data.subarray(at, at + sizes[1]!).sort();
+    tensors.set(name, { dtype, shape: sizes, data } as unknown as Tensor);
+  }
+  return tensors;
+}
