@@ -1,5 +1,6 @@
 """The golden script of script.ts on wasm3 (pywasm3) or wasmtime: golden.py wasm3|wasmtime < script.json"""
 
+import importlib.metadata
 import json
 import struct
 import sys
@@ -41,7 +42,7 @@ class Wasmtime:
     def __init__(self, module, weights):
         import wasmtime
 
-        self.version = wasmtime.__version__
+        self.version = importlib.metadata.version("wasmtime")
         engine = wasmtime.Engine()
         self.store = wasmtime.Store(engine)
         linker = wasmtime.Linker(engine)

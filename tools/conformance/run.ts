@@ -49,10 +49,15 @@ try {
     }
     for (const { flavour, form } of chosen) {
       const made = await cases.case(form, flavour);
-      const { version, answers } = await runtime.play(made);
-      const differs = difference(made.script.steps, await cases.oracle(form), answers);
-      if (differs !== undefined) complaints.push(`${runtime.name}, ${flavour}, ${form}: ${differs}`);
-      row(runtime.name, version, flavour, form, answers, differs === undefined ? "equal" : "DIFFERS");
+      const at = `${runtime.name}, ${flavour}, ${form}`;
+      try {
+        const { version, answers } = await runtime.play(made);
+        const differs = difference(made.script.steps, await cases.oracle(form), answers);
+        if (differs !== undefined) complaints.push(`${at}: ${differs}`);
+        row(runtime.name, version, flavour, form, answers, differs === undefined ? "equal" : "DIFFERS");
+      } catch (error) {
+        complaints.push(`${at}: ${(error as Error).message}`);
+      }
     }
     await runtime.close?.();
   }
