@@ -90,6 +90,8 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
       const answer = device.run[name]!(...values);
       for (const { offset, destination, bytes } of reads) {
         expect(bytes).toBeGreaterThan(0);
+        expect(bytes).toBeLessThanOrEqual(name === "reset" ? 4 * Math.max(V, M, orders * GATE_BUCKETS) : TILE_ROWS * M);
+        expect([offset % 2, destination % 16]).toEqual([0, 0]);
         expect(offset + bytes).toBeLessThanOrEqual(flash.weights!.length);
         expect(destination).toBeGreaterThanOrEqual(name === "reset" ? BASE : kept);
         expect(destination + bytes).toBeLessThanOrEqual(name === "reset" ? kept : tile);

@@ -51,6 +51,8 @@ export class Flash {
     const read = { offset, destination, bytes };
     ++this.count;
     this.onRead?.(read);
+    // also when a read before it has failed
+    if (offset + bytes > this.weights.length) throw new Error(`reads ${bytes} bytes at ${offset}`);
     const room = new Uint8Array(this.memory().buffer, destination, bytes);
     if (this.fault) return this.fault(room, read);
     room.set(this.stored(read));

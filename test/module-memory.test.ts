@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { BASE, bytesNeeded, PAGE } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
-import { type Shape, validateShape } from "../host/model/shape.ts";
+import { hiddenWidth, type Shape, validateShape } from "../host/model/shape.ts";
 import { Draws } from "../tools/module/draws.ts";
 import { withPages } from "../tools/module/inspect.ts";
 import { type Built, build, exercise, Packaged } from "./module-fixture.ts";
@@ -46,6 +46,25 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
       expect(new Float32Array(memory.buffer, end - 4, 1)[0]).toBeGreaterThan(0);
     },
   );
+});
+
+test("statistics copied into a new instance give the correction and the predictions from before", async () => {
+  const { shape, options } = FORMS["ciphered, flash, recalling"]!;
+  const built = await build(shape, 4, options);
+  const [before, after] = [new Packaged(built), new Packaged(built)];
+  const { vocabulary: V } = shape;
+  before.run.reset!();
+  for (let i = 0; i < 300; ++i) expect(before.run.observe!((i * i) % 17)).toBeGreaterThanOrEqual(0);
+  const from = before.value("OBSERVED");
+  const kept = before.memory.slice(from, before.value("OBSERVED_TOKENS") + 4);
+  expect(kept.length).toBe(8 * V * hiddenWidth(shape) + 4);
+  after.memory.set(kept, from);
+  for (const { run } of [before, after]) {
+    run.reset!();
+    expect([run.refit!(0, V, 300, 1), run.correct!(1), run.append!(4), run.predict!()]).toEqual([0, 0, 0, 0]);
+  }
+  expect(after.probabilities).toEqual(before.probabilities);
+  expect(Buffer.compare(after.correction(), before.correction())).toBe(0);
 });
 
 describe("one byte less fails", () => {

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 const folder = mkdtempSync(join(tmpdir(), "saffu-test-"));
 const vitestReport = join(folder, "vitest.json");
@@ -83,12 +84,8 @@ function countVitest() {
   }
 }
 
-/** From lines such as "[Result]: ✔ PASS 12 / 12"; see the runner's summary. */
+/** From the line "[Tests]: 173 / 173" of the summary, coloured or not. */
 function countAspect(output) {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const [, ok, all] of output.matchAll(/(\d+) \/ (\d+)/g)) {
-    counts.passed += Number(ok);
-    counts.failed += Number(all) - Number(ok);
-  }
-  return counts;
+  const [, passed = 0, all = 0] = /\[Tests\]: (\d+) \/ (\d+)/.exec(stripVTControlCharacters(output)) ?? [];
+  return { passed: Number(passed), failed: all - passed, skipped: 0 };
 }

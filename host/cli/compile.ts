@@ -1,6 +1,8 @@
 /** saffu compile */
 import { randomBytes } from "node:crypto";
-import { rename, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { cHeader, packageModel } from "../compile/package.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { writeFlushed } from "../model/directory-node.ts";
@@ -29,6 +31,8 @@ export async function run(directory: string, options: Options): Promise<void> {
   const signal = interruptSignal();
   const model = await loadModel(directory, undefined, signal);
   if (corrected && !model.correction) throw invalid(`corrected: ${directory} has no correction, a refit solves one`);
+  await assertWritable(out);
+  if (target === "flash") await assertWritable(`${out}.weights`);
   const made = await packageModel(model, {
     target: target === "flash" || flash ? "flash" : "wasm",
     flavour: flavour as Flavour | undefined,
@@ -52,6 +56,14 @@ export async function run(directory: string, options: Options): Promise<void> {
   );
 }
 
+/** Refuses before the work what cannot be written after it. Where a directory stands, the second of two renames would fail. */
+async function assertWritable(path: string): Promise<void> {
+  if ((await stat(path).catch(() => undefined))?.isDirectory()) throw unwritable(path, "EISDIR: it is a directory");
+  await access(dirname(path), constants.W_OK).catch((cause: Error) => {
+    throw unwritable(path, cause.message, cause);
+  });
+}
+
 /** Writes files, each of them whole, or none: they are moved into place once all of them are on the disk. */
 async function writeAtomic(files: readonly (readonly [path: string, bytes: Uint8Array])[]): Promise<void> {
   const suffix = `.${randomBytes(6).toString("hex")}.tmp`;
@@ -59,8 +71,6 @@ async function writeAtomic(files: readonly (readonly [path: string, bytes: Uint8
   try {
     for (const [path, bytes] of files) {
       at = path;
-      // where a directory stands, the second of two renames would fail
-      if ((await stat(path).catch(() => undefined))?.isDirectory()) throw new Error("EISDIR: it is a directory");
       await writeFlushed(path + suffix, bytes);
     }
     for (const [path] of files) {
@@ -69,6 +79,10 @@ async function writeAtomic(files: readonly (readonly [path: string, bytes: Uint8
     }
   } catch (cause) {
     for (const [path] of files) await rm(path + suffix, { force: true }).catch(() => {});
-    throw new SaffuError("UNWRITABLE", `${at} cannot be written: ${(cause as Error).message}`, { cause });
+    throw unwritable(at, (cause as Error).message, cause);
   }
+}
+
+function unwritable(path: string, what: string, cause?: unknown): SaffuError {
+  return new SaffuError("UNWRITABLE", `${path} cannot be written: ${what}`, { cause });
 }

@@ -37,15 +37,11 @@ export function moduleOptions(
   return { learning, recall: radial > 0 ? (recall ?? most) : 0, flash };
 }
 
-/**
- * Linear memory of the device module in bytes: weights, state and scratch, each tensor on a 16-byte boundary, and what `options`
- * ask for: statistics and correction, recalled tokens.
- */
-export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
-  const { learning, recall, flash } = moduleOptions(shape, options);
-  const { vocabulary, bits, block, orders, radial } = shape;
+/** Bytes of the weights, in memory or in flash: each tensor on a 16-byte boundary. */
+export function weightBytes(shape: Shape): number {
+  const { vocabulary, bits, block, orders } = shape;
   const hidden = hiddenWidth(shape);
-  const weights = [
+  return sumOf([
     bits === vocabulary ? 0 : vocabulary * cipherWidth(shape) * 2,
     block * bits * hidden,
     block * bits * 4,
@@ -54,7 +50,17 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
     vocabulary * 4,
     vocabulary * 4,
     orders * GATE_BUCKETS * 4,
-  ];
+  ]);
+}
+
+/**
+ * Linear memory of the device module in bytes: weights, state and scratch, each tensor on a 16-byte boundary, and what `options`
+ * ask for: statistics and correction, recalled tokens.
+ */
+export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
+  const { learning, recall, flash } = moduleOptions(shape, options);
+  const { vocabulary, block, orders, radial } = shape;
+  const hidden = hiddenWidth(shape);
   const gate = orders * GATE_BUCKETS * 4;
   const resident = [hidden * 4 + vocabulary * 4 + gate, TILE_ROWS * hidden, TILE_ROWS * 4];
   const state = [block * 2, radial * 2, 16];
@@ -71,10 +77,8 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   const cells = vocabulary * hidden;
   const statistics = learning ? [hidden * 4, SAMPLES * 4, cells * 4, cells * 4, 16, cells, vocabulary * 4] : [];
   const recalled = recall > 0 ? [recall * 2, 16] : [];
-  return [BASE, ...(flash ? resident : weights), ...state, ...scratch, ...statistics, ...recalled].reduce(
-    (sum, bytes) => sum + align(bytes),
-    0,
-  );
+  const weights = flash ? resident : [weightBytes(shape)];
+  return sumOf([BASE, ...weights, ...state, ...scratch, ...statistics, ...recalled]);
 }
 
 /** Constants of assembly/trainer-memory.ts: places of a batch and of a tile, threads, places that the gate is solved on. */
@@ -107,9 +111,10 @@ export function trainerBytesNeeded(shape: Shape): number {
     vocabulary * hidden,
     vocabulary * 4,
   ];
-  return groups.reduce((sum, bytes) => sum + align(bytes, 64), 0);
+  return sumOf(groups, 64);
 }
 
-function align(bytes: number, boundary = 16): number {
-  return Math.ceil(bytes / boundary) * boundary;
+/** Sum of pieces that each begin on a boundary. */
+function sumOf(pieces: readonly number[], boundary = 16): number {
+  return pieces.reduce((sum, bytes) => sum + Math.ceil(bytes / boundary) * boundary, 0);
 }

@@ -12,6 +12,8 @@ import type { Answer, Played } from "./script.ts";
 export interface Runtime {
   readonly name: string;
   readonly flavours: readonly Flavour[];
+  /** Seconds a thousand tokens of nano, and minutes of potato. */
+  readonly slow?: true;
   /** What must be there. */
   readonly needs: string;
   /** Whether it is. */
@@ -53,8 +55,19 @@ export const RUNTIMES: readonly Runtime[] = [
   program("wazero", `${BUILT}/wazero`, "interpreter"),
   program("wazero", `${BUILT}/wazero`, "compiler"),
   {
+    name: "WAMR, script inside",
+    flavours: ["scalar"],
+    needs: `${BUILT}/wamr/golden (tools/conformance/install.sh)`,
+    found: () => existsSync(`${BUILT}/wamr/golden`),
+    play: async (made) => {
+      const { module, exports } = await made.driver();
+      return runner(`${BUILT}/wamr/golden`, [written(made, module), ...exports], "");
+    },
+  },
+  {
     name: "wabt's interpreter, script inside",
     flavours: BOTH,
+    slow: true,
     needs: "the package wabt",
     found: () => existsSync(INTERPRETER),
     play: interpret,
@@ -121,10 +134,9 @@ function output(file: string, words: readonly string[], input: string): Promise<
 async function interpret(made: Case): Promise<Played> {
   const { version } = JSON.parse(readFileSync("node_modules/wabt/package.json", "utf8")) as { version: string };
   const { module, exports } = await made.driver();
-  const path = `${made.path}.driver.wasm`;
-  writeFileSync(path, module);
+  const words = [INTERPRETER, written(made, module), "--run-all-exports"];
   const start = performance.now();
-  const lines = (await output(process.execPath, [INTERPRETER, path, "--run-all-exports"], "")).trimEnd().split("\n");
+  const lines = (await output(process.execPath, words, "")).trimEnd().split("\n");
   const seconds = (performance.now() - start) / 1000;
   const answers = exports.map((name, i) => {
     const [, result] = lines[i]?.match(new RegExp(`^${name}\\(\\) => i64:(\\d+)$`)) ?? [];
@@ -132,6 +144,13 @@ async function interpret(made: Case): Promise<Played> {
     return { digest: BigInt(result).toString(16).padStart(16, "0"), seconds: i === 0 ? seconds : 0 };
   });
   return { version, answers };
+}
+
+/** The path of a driver's module. */
+function written(made: Case, module: Uint8Array): string {
+  const path = `${made.path}.driver.wasm`;
+  writeFileSync(path, module);
+  return path;
 }
 
 /** V8 as Debian's Chromium has it, in an empty page that asks nobody for anything. */
@@ -186,7 +205,7 @@ async function bundle(): Promise<string> {
   return outputFiles[0]!.text;
 }
 
-function onPath(program: string): string | undefined {
+export function onPath(program: string): string | undefined {
   return (process.env.PATH ?? "")
     .split(delimiter)
     .map((folder) => join(folder, program))
