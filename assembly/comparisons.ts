@@ -1,23 +1,28 @@
 // Comparisons of explicit self-attention (ours): where in the ring the last o tokens have stood before, and what followed.
 // c^(o) = Π_{i<o} ⟨x_i, x_{j+i}⟩ of one-hot rows is 1 exactly there, so a comparison is an equality of ids.
-import { ABSENT, ORDERS, RADIAL, V } from "./shape";
+import { followChains } from "./chains";
+import { addMatch, list } from "./matches";
+import { ABSENT, CHAINED, MOST_MATCHES, ORDERS, RADIAL, V } from "./shape";
 
 /** In another text one token alone recurs for no reason: its followers made predictions worse (docs/learning.md). */
 const LEAST_RECALLED: i32 = 2;
 
 /**
- * Lists the earlier places of the ring whose last tokens equal the newest ones, newest place first.
+ * Lists the earlier places of the ring whose last tokens equal the newest ones, newest place first: all of them, or where the ring is
+ * long those that its chains lead to.
  *
  * @param ring (R) u16 token ids, position p of the stream at p mod R; ABSENT where nothing stands yet
+ * @param chains of chains.ts; unused where the ring has none
  * @param newest index in the ring of the latest token
- * @param outMatches (R) u32, order (1 to ORDERS, the longest that holds) << 16 | id of the token that followed
+ * @param outMatches (MOST_MATCHES) u32, order (1 to ORDERS, the longest that holds) << 16 | id of the token that followed
  * @param outTotals (ORDERS) i32, number of matches of order at least o + 1
  * @returns number of matches listed
  */
-export function findMatches(ring: usize, newest: u32, outMatches: usize, outTotals: usize): i32 {
+export function findMatches(ring: usize, chains: usize, newest: u32, outMatches: usize, outTotals: usize): i32 {
   for (let o: usize = 0; o < <usize>ORDERS; ++o) store<i32>(outTotals + (o << 2), 0);
   const pivot = <u32>load<u16>(ring + (newest << 1));
   if (pivot == ABSENT) return 0;
+  if (CHAINED) return followChains(ring, chains, newest, outMatches, outTotals);
   let found = 0;
   if (ASC_FEATURE_SIMD) {
     const wanted = i16x8.splat(<i16>pivot);
@@ -44,8 +49,8 @@ export function findMatches(ring: usize, newest: u32, outMatches: usize, outTota
 }
 
 /**
- * Adds the matches of a memory that is read beside the ring, newest place first, until there are R in all: no call takes longer than
- * its bound, and what is left out is oldest.
+ * Adds the matches of a memory that is read beside the ring, newest place first, until there are MOST_MATCHES in all: no call takes longer
+ * than its bound, and what is left out is oldest.
  *
  * @param recalled (length) u16 token ids, oldest first; ABSENT between texts. A firmware writes it: any other id ≥ V counts as that
  * @param found matches listed so far
@@ -65,17 +70,17 @@ export function recallMatches(
   let at = length - 2; // the newest token has no follower
   if (ASC_FEATURE_SIMD) {
     const wanted = i16x8.splat(<i16>pivot);
-    for (; at >= 7 && found < RADIAL; at -= 8) {
+    for (; at >= 7 && found < MOST_MATCHES; at -= 8) {
       const first = at - 7;
       let mask = i16x8.bitmask(i16x8.eq(v128.load(recalled + (<usize>first << 1)), wanted));
-      while (mask != 0 && found < RADIAL) {
+      while (mask != 0 && found < MOST_MATCHES) {
         const lane = 31 - clz<i32>(mask);
         mask ^= 1 << lane;
         found = addRecalled(recalled, first + lane, ring, newest, found, outMatches, outTotals);
       }
     }
   }
-  for (; at >= 0 && found < RADIAL; --at) {
+  for (; at >= 0 && found < MOST_MATCHES; --at) {
     if (<u32>load<u16>(recalled + (<usize>at << 1)) == pivot) {
       found = addRecalled(recalled, at, ring, newest, found, outMatches, outTotals);
     }
@@ -103,27 +108,4 @@ function addRecalled(
     ++order;
   }
   return order < LEAST_RECALLED ? found : list(order, follower, found, outMatches, outTotals);
-}
-
-function addMatch(ring: usize, newest: u32, at: u32, found: i32, outMatches: usize, outTotals: usize): i32 {
-  const follower = <u32>load<u16>(ring + (((at + 1) & (RADIAL - 1)) << 1));
-  if (follower == ABSENT) return found; // the last token before a break: nothing followed it
-  const reach = min<u32>(ORDERS, RADIAL - ((newest - at) & (RADIAL - 1))); // no further back than the ring's oldest token
-  let order = 1;
-  while (order < <i32>reach) {
-    const token = load<u16>(ring + (((newest - order) & (RADIAL - 1)) << 1));
-    if (<u32>token == ABSENT || token != load<u16>(ring + (((at - order) & (RADIAL - 1)) << 1))) break;
-    ++order;
-  }
-  return list(order, follower, found, outMatches, outTotals);
-}
-
-/** Lists a match, and counts it for each order up to its own. */
-function list(order: i32, follower: u32, found: i32, outMatches: usize, outTotals: usize): i32 {
-  for (let o: usize = 0; o < <usize>order; ++o) {
-    const total = outTotals + (o << 2);
-    store<i32>(total, load<i32>(total) + 1);
-  }
-  store<u32>(outMatches + (<usize>found << 2), (order << 16) | follower);
-  return found + 1;
 }

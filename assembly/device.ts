@@ -1,6 +1,7 @@
 // The device module: one model of one shape. The host writes weights at the exported addresses, calls reset, then feeds tokens.
 // No imports, no start function, no growth; every call is bounded by the shape.
 import { attend, countDistinct } from "./attention";
+import { clearRing, pushToken } from "./chains";
 import { findMatches, recallMatches } from "./comparisons";
 import { correctRow } from "./correction";
 import { decode, decodeStored, quantiseHidden } from "./decoder";
@@ -11,6 +12,7 @@ import {
   BLOCK_U,
   BLOCK_U_SCALE,
   BLOCK_U0,
+  CHAINS,
   CIPHER,
   CONTEXT,
   CORRECTED_O,
@@ -109,7 +111,7 @@ export function reset(): i32 {
     if (RADIAL > 0) fetch(GATE, ORDERS * BUCKETS * 4, RESIDENT_GATE);
     if (readFailed()) return READ_FAILED;
   }
-  if (RADIAL > 0) memory.fill(RING, 0xff, RADIAL * 2);
+  if (RADIAL > 0) clearRing(RING, CHAINS);
   newest = RADIAL - 1;
   memory.fill(CONTEXT, 0xff, BLOCK * 2);
   place = 0;
@@ -150,7 +152,7 @@ function predictStack(withCorrection: bool): bool {
 /** PROBABILITIES ← their mixture with what followed earlier; returns the weight that the stack keeps. */
 function attendTo(recall: bool): f32 {
   if (RADIAL == 0) return 1;
-  let found = findMatches(RING, newest, MATCHES, TOTALS);
+  let found = findMatches(RING, CHAINS, newest, MATCHES, TOTALS);
   if (RECALL > 0 && recall) {
     const length = <i32>min<u32>(RECALL, load<u32>(RECALLED_LENGTH));
     found = recallMatches(RECALLED, length, RING, newest, found, MATCHES, TOTALS);
@@ -166,10 +168,7 @@ export function append(token: u32): i32 {
   if (!ready) return NOT_READY;
   for (let j: usize = BLOCK - 1; j > 0; --j) store<u16>(CONTEXT + (j << 1), load<u16>(CONTEXT + (j << 1) - 2));
   store<u16>(CONTEXT, <u16>token);
-  if (RADIAL > 0) {
-    newest = (newest + 1) & (RADIAL - 1);
-    store<u16>(RING + (newest << 1), <u16>token);
-  }
+  if (RADIAL > 0) newest = pushToken(RING, CHAINS, newest, token);
   ++place;
   predicted = false;
   return 0;

@@ -1,6 +1,7 @@
 // Where each tensor of the device module stands: laid out by hand, back to back, each on a 16-byte boundary, so that the module
 // needs no allocator, no start function and no growth. host/compile/layout.ts computes the same total; a test compares them.
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, FLASH, LEARNING, M, ORDERS, RADIAL, RECALL, V } from "./shape";
+import { CHAIN_BYTES } from "./chains";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, FLASH, LEARNING, M, MOST_MATCHES, ORDERS, RADIAL, RECALL, V } from "./shape";
 import { SAMPLES } from "./statistics";
 
 /** First address: the page's first bytes stay unused, so that no tensor stands at the null address. */
@@ -31,7 +32,8 @@ const TILE_END: usize = TILE_SCALES + TILE_ROWS * 4;
 // state
 export const CONTEXT: usize = TILE_END; // (r) u16, latest first
 export const RING: usize = (CONTEXT + BLOCK * 2 + 15) & ~15; // (R) u16
-export const GENERATOR: usize = (RING + RADIAL * 2 + 15) & ~15; // (4) u32
+export const CHAINS: usize = (RING + RADIAL * 2 + 15) & ~15; // of the ring; absent where it is compared place by place
+export const GENERATOR: usize = (CHAINS + CHAIN_BYTES + 15) & ~15; // (4) u32
 
 // scratch
 export const HIDDEN: usize = GENERATOR + 16; // (M) f32
@@ -39,8 +41,8 @@ export const HIDDEN_FIXED: usize = HIDDEN + M * 4; // (M) i16
 export const TOTALS: usize = (HIDDEN_FIXED + M * 2 + 15) & ~15; // (ORDERS) i32
 export const DISTINCT: usize = (TOTALS + ORDERS * 4 + 15) & ~15; // (ORDERS) i32
 export const ORDER_WEIGHTS: usize = (DISTINCT + ORDERS * 4 + 15) & ~15; // (ORDERS) f32
-export const MATCHES: usize = (ORDER_WEIGHTS + ORDERS * 4 + 15) & ~15; // (R) u32
-export const SEEN: usize = (MATCHES + RADIAL * 4 + 15) & ~15; // (V) u8, zero between calls; absent without self-attention
+export const MATCHES: usize = (ORDER_WEIGHTS + ORDERS * 4 + 15) & ~15; // (MOST_MATCHES) u32
+export const SEEN: usize = (MATCHES + MOST_MATCHES * 4 + 15) & ~15; // (V) u8, zero between calls; absent without self-attention
 export const WEIGHTS: usize = (SEEN + (RADIAL == 0 ? 0 : V) + 15) & ~15; // (V) f32, of sampling
 export const PROBABILITIES: usize = WEIGHTS + V * 4; // (V) f32
 export const SAMPLE_WEIGHTS: usize = PROBABILITIES + V * 4; // (M) u32; from here on absent without learning

@@ -26,6 +26,11 @@ export const FLASH: i32 = SHAPE_FLASH;
 /** Tokens of other texts that self-attention sees beside the ring, a multiple of 8; 0 = none. */
 export const RECALL: i32 = SHAPE_RECALL;
 
+/** Whether the ring is so long that its places are found by chains; else they are compared one by one. */
+export const CHAINED: bool = RADIAL > 1024;
+/** Matches that are listed at the most. */
+export const MOST_MATCHES: i32 = RADIAL < 1024 ? RADIAL : 1024;
+
 /** M = H·m: width of the hidden state, a multiple of 8. */
 export const M: i32 = HEADS * CLASSES;
 /** r·b: rows of U, one a position and bit. */

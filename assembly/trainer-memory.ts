@@ -1,5 +1,6 @@
 // Where each tensor of the trainer stands. The host gives the module a memory that ends after the last token (host/fit/).
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, V } from "./shape";
+import { CHAIN_BYTES } from "./chains";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, HEADS, M, MOST_MATCHES, ORDERS, PARTS, RADIAL, V } from "./shape";
 
 /** Tokens of one residual step at the most. */
 export const BATCH: i32 = 2048;
@@ -38,8 +39,9 @@ export const SCRATCH: usize = (LIKELIHOOD + BATCH * 4 + 63) & ~63; // (THREADS, 
 
 // the gate
 export const RING: usize = (SCRATCH + THREADS * SCRATCH_BYTES + 63) & ~63; // (R) u16
-export const MATCHES: usize = (RING + RADIAL * 2 + 63) & ~63; // (R) u32
-export const TOTALS: usize = MATCHES + RADIAL * 4; // (ORDERS) i32
+export const CHAINS: usize = (RING + RADIAL * 2 + 63) & ~63; // of the ring
+export const MATCHES: usize = (CHAINS + CHAIN_BYTES + 63) & ~63; // (MOST_MATCHES) u32
+export const TOTALS: usize = MATCHES + MOST_MATCHES * 4; // (ORDERS) i32
 export const DISTINCT: usize = TOTALS + 64; // (ORDERS) i32
 export const CHAIN: usize = DISTINCT + 64; // (PARTS) f32
 export const SEEN: usize = CHAIN + 64; // (V) u8, zero between calls

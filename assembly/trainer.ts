@@ -3,6 +3,7 @@
 // thread makes the same calls with its own number.
 import { countDistinct, gateInputs, solveGate } from "./attention";
 import { assignCipher, labelCiphers, rankTokens } from "./cipher";
+import { clearRing, pushToken } from "./chains";
 import { findMatches } from "./comparisons";
 import { explicitDecoder } from "./explicit";
 import { headStep, power, solveHead } from "./heads";
@@ -27,6 +28,7 @@ import {
   GATE_LIKELIHOODS,
   GATE_SUMS,
   CHAIN,
+  CHAINS,
   DISTINCT,
   SEEN,
   HIDDEN,
@@ -357,20 +359,23 @@ export function evaluate(from: i32, places: i32): void {
  */
 export function gatePlaces(from: i32, places: i32, index: i32): void {
   if (RADIAL == 0) return;
+  let newest = <u32>(from - 1) & (RADIAL - 1); // places stand at their number modulo R
+  if (index == 0) {
+    clearRing(RING, CHAINS);
+    const first = max<i32>(0, from - RADIAL);
+    newest = <u32>(first - 1) & (RADIAL - 1);
+    for (let at = first; at < from; ++at) newest = pushToken(RING, CHAINS, newest, load<u16>(TOKENS + (<usize>at << 1)));
+  }
   for (let i = 0; i < places; ++i) {
     const at = from + i;
-    for (let back = index + i == 0 ? RADIAL : 1; back > 0; --back) {
-      const place = at - back;
-      const token = place < 0 ? <u16>ABSENT : load<u16>(TOKENS + (<usize>place << 1));
-      store<u16>(RING + ((<usize>place & (RADIAL - 1)) << 1), token);
-    }
-    const found = findMatches(RING, <u32>(at - 1) & (RADIAL - 1), MATCHES, TOTALS);
+    const found = findMatches(RING, CHAINS, newest, MATCHES, TOTALS);
     const token = <u32>load<u16>(TOKENS + (<usize>at << 1));
     const stack = load<f32>(LIKELIHOOD + (<usize>i << 2));
     const to = <usize>(index + i);
     countDistinct(MATCHES, found, SEEN, DISTINCT);
     const likelihoods = GATE_LIKELIHOODS + to * PARTS * 4;
     gateInputs(MATCHES, found, TOTALS, DISTINCT, token, stack, likelihoods, GATE_BUCKETS + to * ORDERS);
+    newest = pushToken(RING, CHAINS, newest, token);
   }
 }
 

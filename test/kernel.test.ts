@@ -203,7 +203,7 @@ test("bytesNeeded is what the module lays out, for any shape", async () => {
     block: fc.integer({ min: 1, max: 6 }),
     heads: fc.integer({ min: 1, max: 5 }).map((n) => n * 2),
     classes: fc.constantFrom(4, 8, 12),
-    radial: fc.constantFrom(0, 16, 128),
+    radial: fc.constantFrom(0, 16, 128, 2048),
     orders: fc.integer({ min: 1, max: 4 }),
     decoder: fc.constantFrom("softmax", "mixture"),
   });

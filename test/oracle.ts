@@ -102,12 +102,32 @@ interface Match {
 function matchesIn(text: readonly number[], seen: readonly number[], orders: number): Match[] {
   const matches: Match[] = [];
   for (let at = text.length - 2; at >= 0; --at) {
-    let order = 0;
-    while (order < orders && at >= order && text[at - order] === seen.at(-1 - order)) ++order;
-    const follower = text[at + 1]!;
-    if (order > 0 && follower !== BREAK) matches.push({ order, follower });
+    const match = matchAt(text, at, seen, orders);
+    if (match.order > 0 && match.follower !== BREAK) matches.push(match);
   }
   return matches;
+}
+
+function matchAt(text: readonly number[], at: number, seen: readonly number[], orders: number): Match {
+  let order = 0;
+  while (order < orders && at >= order && text[at - order] === seen.at(-1 - order)) ++order;
+  return { order, follower: text[at + 1]! };
+}
+
+/**
+ * Matches of a ring of R > 1024 tokens: the newest 128 places of the last token; then those that match two tokens among the next 256
+ * older places whose pair has the hash of the last pair. `seen` are the last R tokens at the most.
+ */
+function chainedMatches(seen: readonly number[], radial: number, { orders, vocabulary }: Shape): Match[] {
+  const newest = seen.length - 1;
+  const hash = (at: number) =>
+    (Math.imul(seen[at - 1]! * vocabulary + seen[at]!, 0x9e3779b1) >>> 0) >>> (32 - Math.log2(radial / 4));
+  const places = Array.from({ length: newest }, (_, i) => newest - 1 - i); // newest first
+  const ofToken = places.filter((at) => seen[at] === seen[newest]).slice(0, 128);
+  const matches = ofToken.map((at) => matchAt(seen, at, seen, orders));
+  if (ofToken.length < 128) return matches;
+  const ofPair = places.filter((at) => at > 0 && at < ofToken.at(-1)! && hash(at) === hash(newest)).slice(0, 256);
+  return [...matches, ...ofPair.map((at) => matchAt(seen, at, seen, orders)).filter(({ order }) => order > 1)];
 }
 
 /** A model's forward pass over a stream of tokens. */
@@ -195,7 +215,7 @@ export class Oracle {
 
   /**
    * Mixes in what followed where the newest tokens stood before, here or in `recalled`, of which two must match and R matches in
-   * all are looked at.
+   * all, 1024 at the most, are looked at.
    *
    * @returns what the stack's own probabilities were multiplied by
    */
@@ -204,7 +224,8 @@ export class Oracle {
     if (radial === 0) return 1;
     const seen = this.stream.slice(-radial);
     const elsewhere = matchesIn(recalled, seen, orders).filter(({ order }) => order >= 2);
-    const matches = [...matchesIn(seen, seen, orders), ...elsewhere].slice(0, radial);
+    const here = radial > 1024 ? chainedMatches(seen, radial, this.shape) : matchesIn(seen, seen, orders);
+    const matches = [...here, ...elsewhere].slice(0, Math.min(radial, 1024));
     if (matches.length === 0) return 1;
     const totals = Array.from({ length: orders }, (_, o) => matches.filter(({ order }) => order > o).length);
     const gate = this.numbers("attention.gate");

@@ -43,7 +43,7 @@ function search(seen: i32): i32 {
 /** How many of the totals and matches that the kernel lists are not the ones that the search finds. */
 function wrong(seen: i32): i32 {
   fillRing(seen);
-  const found = findMatches(RING, <u32>(seen - 1) % RADIAL, MATCHES, TOTALS);
+  const found = findMatches(RING, 0, <u32>(seen - 1) % RADIAL, MATCHES, TOTALS);
   const wanted = search(seen);
   if (found != wanted) return RADIAL;
   let n = 0;
@@ -65,14 +65,14 @@ describe("comparisons", () => {
   test("of one token alone reach back to the ring's oldest, and no further", () => {
     writeStream(1, 1);
     fillRing(LENGTH);
-    expect(findMatches(RING, (LENGTH - 1) % RADIAL, MATCHES, TOTALS)).toBe(RADIAL - 1);
+    expect(findMatches(RING, 0, (LENGTH - 1) % RADIAL, MATCHES, TOTALS)).toBe(RADIAL - 1);
     for (let o = 0; o < ORDERS; ++o) expect(load<i32>(TOTALS + ((<usize>o) << 2))).toBe(RADIAL - 1 - o);
   });
 
   test("find nothing in an empty ring, where what is absent equals what is absent", () => {
     fillRing(0);
     mark(TOTALS, ORDERS * 4);
-    expect(findMatches(RING, RADIAL - 1, MATCHES, TOTALS)).toBe(0);
+    expect(findMatches(RING, 0, RADIAL - 1, MATCHES, TOTALS)).toBe(0);
     for (let o = 0; o < ORDERS; ++o) expect(load<i32>(TOTALS + ((<usize>o) << 2))).toBe(0);
   });
 
@@ -81,7 +81,7 @@ describe("comparisons", () => {
     stream[0] = 5;
     stream[1] = 5;
     fillRing(2);
-    expect(findMatches(RING, 1, MATCHES, TOTALS)).toBe(1);
+    expect(findMatches(RING, 0, 1, MATCHES, TOTALS)).toBe(1);
     expect(load<u32>(MATCHES)).toBe((1 << 16) | 5);
   });
 
@@ -91,12 +91,12 @@ describe("comparisons", () => {
     stream[2] = 0x0108;
     stream[3] = 0x0107;
     fillRing(4);
-    expect(findMatches(RING, 3, MATCHES, TOTALS)).toBe(1);
+    expect(findMatches(RING, 0, 3, MATCHES, TOTALS)).toBe(1);
     expect(load<u32>(MATCHES)).toBe((1 << 16) | 0x0207);
     stream[3] = 0xfff7; // the largest id a vocabulary has
     stream[1] = 0xfff7;
     fillRing(4);
-    expect(findMatches(RING, 3, MATCHES, TOTALS)).toBe(1);
+    expect(findMatches(RING, 0, 3, MATCHES, TOTALS)).toBe(1);
     expect(load<u32>(MATCHES)).toBe((1 << 16) | 0x0108);
   });
 
@@ -105,7 +105,7 @@ describe("comparisons", () => {
     mark(TOTALS + ORDERS * 4, 16);
     writeStream(2, 1);
     fillRing(LENGTH);
-    findMatches(RING, (LENGTH - 1) % RADIAL, MATCHES, TOTALS);
+    findMatches(RING, 0, (LENGTH - 1) % RADIAL, MATCHES, TOTALS);
     expect(untouched(MATCHES + (RADIAL - 1) * 4, 20)).toBe(true);
     expect(untouched(TOTALS + ORDERS * 4, 16)).toBe(true);
   });
@@ -144,7 +144,7 @@ function searchRecalled(length: i32, seen: i32, found: i32): i32 {
 function wrongRecalled(length: i32, seen: i32): i32 {
   fillRing(seen);
   const newest = <u32>(seen - 1) % RADIAL;
-  const own = findMatches(RING, newest, MATCHES, TOTALS);
+  const own = findMatches(RING, 0, newest, MATCHES, TOTALS);
   const found = recallMatches(RECALLED, length, RING, newest, own, MATCHES, TOTALS);
   const wanted = searchRecalled(length, seen, search(seen));
   if (found != wanted) return RADIAL;
@@ -176,7 +176,7 @@ describe("recalled comparisons", () => {
     for (let seen = 2; seen <= LENGTH; ++seen) {
       fillRing(seen);
       const newest = <u32>(seen - 1) % RADIAL;
-      const own = findMatches(RING, newest, MATCHES, TOTALS);
+      const own = findMatches(RING, 0, newest, MATCHES, TOTALS);
       expect(recallMatches(RECALLED, RECALL, RING, newest, own, MATCHES, TOTALS)).toBe(RADIAL);
       expect(load<i32>(TOTALS)).toBe(RADIAL);
       // a full list takes no more

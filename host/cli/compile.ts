@@ -16,13 +16,14 @@ interface Options {
   readonly flash?: boolean;
   readonly flavour?: string;
   readonly learning: boolean;
+  readonly radial?: number;
   readonly recall?: number;
   readonly corrected?: boolean;
   readonly json?: boolean;
 }
 
 export async function run(directory: string, options: Options): Promise<void> {
-  const { out, target, flash, flavour, learning, recall, corrected, json } = options;
+  const { out, target, flash, flavour, learning, radial, recall, corrected, json } = options;
   const invalid = (message: string) => new SaffuError("INVALID_OPTION", message);
   if (!["wasm", "flash", "c-header"].includes(target)) {
     throw invalid(`target must be wasm, flash or c-header, got ${target}`);
@@ -37,6 +38,7 @@ export async function run(directory: string, options: Options): Promise<void> {
     target: target === "flash" || flash ? "flash" : "wasm",
     flavour: flavour as Flavour | undefined,
     learning,
+    radial,
     recall,
     correction: corrected ? model.correction : undefined,
   });

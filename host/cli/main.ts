@@ -135,6 +135,7 @@ program
   .option("--flash", "with c-header: of the flash form")
   .option("--flavour <name>", "scalar (WebAssembly MVP) or simd (default: scalar)")
   .option("--no-learning", "without observe, forget and refit, and without the memory they need")
+  .option("--radial <n>", "tokens self-attention sees (default: the model's own)", parse.integer)
   .option("--recall <n>", "tokens of other texts that self-attention can recall (default: 0)", parse.integer)
   .option("--corrected", "with what the last refit solved in place of the base's rows")
   .option("--json", "print sizes and digest as JSON")

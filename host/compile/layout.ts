@@ -63,13 +63,13 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   const hidden = hiddenWidth(shape);
   const gate = orders * GATE_BUCKETS * 4;
   const resident = [hidden * 4 + vocabulary * 4 + gate, TILE_ROWS * hidden, TILE_ROWS * 4];
-  const state = [block * 2, radial * 2, 16];
+  const state = [block * 2, radial * 2, chainBytes(shape), 16];
   const scratch = [
     hidden * 4 + hidden * 2,
     orders * 4,
     orders * 4,
     orders * 4,
-    radial * 4,
+    mostMatches(shape) * 4,
     radial === 0 ? 0 : vocabulary,
     vocabulary * 4,
     vocabulary * 4,
@@ -80,6 +80,13 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   const weights = flash ? resident : [weightBytes(shape)];
   return sumOf([BASE, ...weights, ...state, ...scratch, ...statistics, ...recalled]);
 }
+
+/** Rings of up to so many tokens are compared place by place, as in assembly/shape.ts. */
+const SCANNED = 1024;
+const mostMatches = ({ radial }: Shape) => Math.min(radial, SCANNED);
+/** As in assembly/chains.ts: newest place of each token and of each hash of a pair, and two links a place. */
+const chainBytes = ({ radial, vocabulary }: Shape) =>
+  radial > SCANNED ? vocabulary * 2 + radial * 4 + (radial / 4) * 2 : 0;
 
 /** Constants of assembly/trainer-memory.ts: places of a batch and of a tile, threads, places that the gate is solved on. */
 const BATCH = 2048;
@@ -103,7 +110,8 @@ export function trainerBytesNeeded(shape: Shape): number {
     2 * vocabulary * hidden * 4 + 2 * features * hidden * 4 + BATCH * (4 + 2 * hidden * 4 + vocabulary * 4 + 4),
     THREADS * (hidden * TILE + TILE * 2 + hidden * 4 + 512) * 4,
     radial * 2,
-    radial * 4 + 3 * 64 + (radial === 0 ? 0 : vocabulary),
+    chainBytes(shape),
+    mostMatches(shape) * 4 + 3 * 64 + (radial === 0 ? 0 : vocabulary),
     3 * gate + GATE_PLACES * orders,
     radial === 0 ? 0 : GATE_PLACES * parts * 4,
     features * hidden,

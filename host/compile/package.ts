@@ -10,7 +10,7 @@ import { SaffuError, shown } from "../errors.ts";
 import { sha256 } from "../model/config.ts";
 import type { Correction, Flavour } from "../model/kernel.ts";
 import { readTensors } from "../model/safetensors.ts";
-import { hiddenWidth, type Shape, tensorSpecs } from "../model/shape.ts";
+import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../model/shape.ts";
 import { compileDevice } from "./compile.ts";
 import { BASE, bytesNeeded, type ModuleOptions } from "./layout.ts";
 
@@ -25,6 +25,8 @@ export interface PackageOptions extends Pick<ModuleOptions, "learning" | "recall
   readonly target?: "wasm" | "flash" | undefined;
   /** Default "scalar": interpreters have no SIMD. */
   readonly flavour?: Flavour | undefined;
+  /** R, tokens that self-attention sees, in place of the model's own: 0 or a power of two in 16..65536. */
+  readonly radial?: number | undefined;
   /** Tensors in place of the model's own: what a refit solved. */
   readonly correction?: Correction | undefined;
 }
@@ -40,7 +42,7 @@ export interface Package {
   readonly digest: string;
 }
 
-/** @throws SaffuError INVALID_OPTION, OUT_OF_MEMORY */
+/** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, OUT_OF_MEMORY */
 export async function packageModel({ config, files }: Packable, options: PackageOptions = {}): Promise<Package> {
   const { target = "wasm", flavour = "scalar", learning, recall = 0, correction } = options;
   const invalid = (name: string, bound: string, found: unknown) =>
@@ -50,7 +52,7 @@ export async function packageModel({ config, files }: Packable, options: Package
   if (!Number.isInteger(recall) || recall < 0 || recall > 32768 || recall % 8 !== 0) {
     throw invalid("recall", "a multiple of 8 in 0..32768", recall);
   }
-  const { shape } = config;
+  const shape = withRadial(config.shape, options.radial ?? config.shape.radial);
   const form = { learning, recall, flash: target === "flash" };
   const code = await compileDevice(shape, flavour, form);
   const image = weightImage(shape, files.get("model.safetensors")!, correction);
@@ -60,6 +62,14 @@ export async function packageModel({ config, files }: Packable, options: Package
   together.set(module);
   if (weights) together.set(weights, module.length);
   return { shape, module, weights, memoryBytes: bytesNeeded(shape, form), digest: await sha256(together) };
+}
+
+/** The gate holds for rings of any length: its buckets are numbers of matches. */
+function withRadial(shape: Shape, radial: number): Shape {
+  if (radial > 0 && shape.radial === 0) {
+    throw new SaffuError("INVALID_OPTION", `radial must be 0 where the model has no self-attention, got ${radial}`);
+  }
+  return validateShape({ ...shape, radial, orders: radial === 0 ? 0 : shape.orders });
 }
 
 /** The weights as they stand in memory from BASE on: tensor after tensor, each on a 16-byte boundary. */

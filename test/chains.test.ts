@@ -1,0 +1,104 @@
+/** Rings too long to be compared place by place: the same bits as an oracle that searches all of what was seen. */
+import { describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
+import { type Shape, validateShape } from "../host/model/shape.ts";
+import { Device, randomWeights } from "./kernel-fixture.ts";
+import { Oracle } from "./oracle.ts";
+
+const shape: Shape = validateShape({
+  vocabulary: 64,
+  bits: 64,
+  block: 1,
+  heads: 1,
+  classes: 8,
+  radial: 2048,
+  orders: 4,
+  decoder: "softmax",
+});
+
+/** A stream of tokens of which a few are frequent, and that repeats pieces of itself, near and far. */
+function streamOf(length: number, alphabet: number, seed: number): number[] {
+  const tokens: number[] = [];
+  let state = seed;
+  const below = (bound: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return Math.floor(((state >>> 8) / 2 ** 24) * bound);
+  };
+  while (tokens.length < length) {
+    if (tokens.length > 20 && below(4) === 0) {
+      const from = below(tokens.length - 8);
+      for (let i = 0; i < 8; ++i) tokens.push(tokens[from + i]!);
+    } else tokens.push(Math.min(below(alphabet), below(alphabet)));
+  }
+  return tokens.slice(0, length);
+}
+
+async function devices(weights: ReturnType<typeof randomWeights>): Promise<Device[]> {
+  const flavours = ["scalar", "simd"] as const;
+  const modules = await Promise.all(flavours.map((flavour) => compileDevice(shape, flavour, { recall: 0 })));
+  return modules.map((bytes) => new Device(new WebAssembly.Module(bytes as BufferSource), shape, weights));
+}
+
+/** Compares all devices with the oracle at every `every`-th place. */
+function compare(kernels: readonly Device[], oracle: Oracle, tokens: readonly number[], every: number): void {
+  for (const { run } of kernels) expect(run.reset!()).toBe(0);
+  for (const [i, token] of tokens.entries()) {
+    if (i % every === 0) {
+      const wanted = Array.from(oracle.predict());
+      for (const { run, probabilities } of kernels) {
+        expect(run.predict!()).toBe(0);
+        expect(Array.from(probabilities), `place ${i}`).toEqual(wanted);
+      }
+    }
+    for (const { run } of kernels) run.append!(token);
+    oracle.append(token);
+  }
+}
+
+describe("a ring of 2048 tokens", () => {
+  test.each([
+    // 2 to 6 tokens: chains longer than are followed; 64: links to places that were overwritten
+    ["of 2 tokens", 2],
+    ["of 3 tokens", 3],
+    ["of 6 tokens", 6],
+    ["of 20 tokens", 20],
+    ["of 64 tokens", 64],
+  ])(
+    "scalar, simd and oracle agree to the bit on a text %s, thrice as long as the ring",
+    async (_name, alphabet) => {
+      const weights = randomWeights(shape, 3);
+      const kernels = await devices(weights);
+      compare(kernels, new Oracle(shape, weights), streamOf(3 * shape.radial + 100, alphabet, alphabet), 37);
+    },
+    60_000,
+  );
+
+  test("a reset leaves nothing of the text before it", async () => {
+    const weights = randomWeights(shape, 4);
+    const kernels = await devices(weights);
+    for (const { run } of kernels) {
+      run.reset!();
+      for (const token of streamOf(2 * shape.radial + 5, 3, 1)) run.append!(token);
+    }
+    compare(kernels, new Oracle(shape, weights), streamOf(700, 3, 2), 7);
+  });
+
+  test("a token or a pair that was last seen a whole ring ago has no match", async () => {
+    const weights = randomWeights(shape, 5);
+    const kernels = await devices(weights);
+    for (const gap of [shape.radial - 2, shape.radial - 1, shape.radial, shape.radial + 1]) {
+      const filler = Array.from({ length: gap }, (_, i) => 4 + (i % 50));
+      compare(kernels, new Oracle(shape, weights), [1, 2, 3, ...filler, 1, 2, 3, 1, 2], 1 + Math.floor(gap / 3));
+      for (const { run } of kernels) run.reset!();
+      const oracle = new Oracle(shape, weights);
+      for (const token of [1, 2, ...filler, 1, 2]) {
+        for (const { run } of kernels) run.append!(token);
+        oracle.append(token);
+      }
+      for (const { run, probabilities } of kernels) {
+        run.predict!();
+        expect(Array.from(probabilities)).toEqual(Array.from(oracle.predict()));
+      }
+    }
+  });
+});
