@@ -10,6 +10,7 @@ import { fetch, forgiveReads, readFailed } from "./flash";
 import { log } from "./math";
 import {
   BLOCK_U,
+  BLOCK_U_LEVELS,
   BLOCK_U_SCALE,
   BLOCK_U0,
   CHAINS,
@@ -34,6 +35,7 @@ import {
   RECALLED,
   RECALLED_LENGTH,
   RESIDENT_GATE,
+  RESIDENT_LEVELS,
   RESIDENT_O0,
   RESIDENT_U0,
   RING,
@@ -47,12 +49,13 @@ import {
 } from "./memory";
 import { seedGenerator } from "./random";
 import { draw } from "./sampling";
-import { BLOCK, BUCKETS, CLASSES, DECODER, FLASH, HEADS, LEARNING, M, ORDERS, RADIAL, RECALL, V } from "./shape";
+import { BLOCK, BUCKETS, CLASSES, DECODER, FLASH, HEADS, LEARNING, M, ORDERS, RADIAL, RECALL, V, WEIGHT_BITS } from "./shape";
 import { softmax } from "./softmax";
 import { addToken, mergeSums, sampleRows, weigh } from "./statistics";
 
 export {
   BLOCK_U,
+  BLOCK_U_LEVELS,
   BLOCK_U_SCALE,
   BLOCK_U0,
   CIPHER,
@@ -106,6 +109,7 @@ export function reset(): i32 {
   if (FLASH > 0) {
     ready = false;
     forgiveReads();
+    if (WEIGHT_BITS == 4) fetch(BLOCK_U_LEVELS, 16, RESIDENT_LEVELS);
     fetch(BLOCK_U0, M * 4, RESIDENT_U0);
     fetch(DECODER_O0, V * 4, RESIDENT_O0);
     if (RADIAL > 0) fetch(GATE, ORDERS * BUCKETS * 4, RESIDENT_GATE);
@@ -139,7 +143,8 @@ function predictStack(withCorrection: bool): bool {
   forgiveReads();
   const u0 = FLASH > 0 ? RESIDENT_U0 : BLOCK_U0;
   const o0 = FLASH > 0 ? RESIDENT_O0 : DECODER_O0;
-  feedForward(CONTEXT, CIPHER, BLOCK_U, BLOCK_U_SCALE, u0, HIDDEN);
+  const levels = FLASH > 0 ? RESIDENT_LEVELS : BLOCK_U_LEVELS;
+  feedForward(CONTEXT, CIPHER, BLOCK_U, levels, BLOCK_U_SCALE, u0, HIDDEN);
   if (readFailed()) return false;
   for (let head: usize = 0; head < <usize>HEADS; ++head) softmax(HIDDEN + ((head * CLASSES) << 2), CLASSES);
   quantiseHidden(HIDDEN, HIDDEN_FIXED);

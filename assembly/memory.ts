@@ -1,7 +1,7 @@
 // Where each tensor of the device module stands: laid out by hand, back to back, each on a 16-byte boundary, so that the module
 // needs no allocator, no start function and no growth. host/compile/layout.ts computes the same total; a test compares them.
 import { CHAIN_BYTES } from "./chains";
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, FLASH, LEARNING, M, MOST_MATCHES, ORDERS, RADIAL, RECALL, V } from "./shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, FLASH, LEARNING, M, MOST_MATCHES, ORDERS, RADIAL, RECALL, U_ROW, V, WEIGHT_BITS } from "./shape";
 import { SAMPLES } from "./statistics";
 
 /** First address: the page's first bytes stay unused, so that no tensor stands at the null address. */
@@ -11,8 +11,9 @@ export const TILE_ROWS: usize = FLASH == 0 ? 0 : 32;
 
 // weights, written by the host, or in data segments; in the flash form they stand at address − BASE of the flash instead
 export const CIPHER: usize = BASE; // (V, k) u16; absent where one-hot
-export const BLOCK_U: usize = (CIPHER + (BITS == V ? 0 : V * CIPHER_WIDTH * 2) + 15) & ~15; // (r·b, M) i8
-export const BLOCK_U_SCALE: usize = (BLOCK_U + FEATURES * M + 15) & ~15; // (r·b) f32
+export const BLOCK_U: usize = (CIPHER + (BITS == V ? 0 : V * CIPHER_WIDTH * 2) + 15) & ~15; // (r·b, M) i8, or (r·b, M / 2) of two codes each
+export const BLOCK_U_LEVELS: usize = (BLOCK_U + FEATURES * U_ROW + 15) & ~15; // (16) i8; absent where weights have 8 bits
+export const BLOCK_U_SCALE: usize = BLOCK_U_LEVELS + (WEIGHT_BITS == 4 ? 16 : 0); // (r·b) f32
 export const BLOCK_U0: usize = (BLOCK_U_SCALE + FEATURES * 4 + 15) & ~15; // (M) f32
 export const DECODER_O: usize = (BLOCK_U0 + M * 4 + 15) & ~15; // (V, M) i8
 export const DECODER_O_SCALE: usize = (DECODER_O + V * M + 15) & ~15; // (V) f32
@@ -22,7 +23,8 @@ export const WEIGHTS_END: usize = (GATE + ORDERS * BUCKETS * 4 + 15) & ~15;
 
 // of the flash form: what is small, and a tile
 const RESIDENT: usize = FLASH == 0 ? WEIGHTS_END : BASE;
-export const RESIDENT_U0: usize = RESIDENT; // (M) f32
+export const RESIDENT_LEVELS: usize = RESIDENT; // (16) i8
+export const RESIDENT_U0: usize = RESIDENT_LEVELS + (FLASH > 0 && WEIGHT_BITS == 4 ? 16 : 0); // (M) f32
 export const RESIDENT_O0: usize = RESIDENT_U0 + FLASH * M * 4; // (V) f32
 export const RESIDENT_GATE: usize = RESIDENT_O0 + FLASH * V * 4; // (ORDERS, BUCKETS) f32
 export const TILE: usize = (RESIDENT_GATE + FLASH * ORDERS * BUCKETS * 4 + 15) & ~15; // (TILE_ROWS, M) i8

@@ -1,4 +1,6 @@
-// int8 weights with a scale a row, symmetric: the device sums their products in integers.
+// int8 weights with a scale a row, symmetric: the device sums their products in integers. U may have codes of four bits instead.
+import { centreRow, encodeRow, solveLevels } from "./codebook";
+import { M, U_ROW, WEIGHT_BITS } from "./shape";
 
 /** Below it 127 / peak is no longer finite; such a row counts as 0. */
 const LEAST: f32 = 1e-30;
@@ -17,4 +19,34 @@ export function quantiseRow(row: usize, n: usize, outRow: usize): f32 {
     store<i8>(outRow + c, <i8>nearest<f32>(load<f32>(row + (c << 2)) * inverse));
   }
   return peak / <f32>127;
+}
+
+/**
+ * The weights of U, of as many bits as the shape says.
+ *
+ * @param u (count, M) f32; of four bits, the mean of each head is taken from its rows
+ * @param scratch CODEBOOK_SCRATCH bytes
+ * @param outU (count, M) i8, or (count, M / 2) codes
+ * @param outScales (count) f32
+ * @param outLevels (LEVELS) i8, of four bits alone
+ */
+export function quantiseLayer(
+  u: usize,
+  count: i32,
+  scratch: usize,
+  outU: usize,
+  outScales: usize,
+  outLevels: usize,
+): void {
+  let unit: f32 = 0;
+  if (WEIGHT_BITS == 4) {
+    for (let row: usize = 0; row < <usize>count; ++row) centreRow(u + ((row * M) << 2));
+    unit = solveLevels(u, count, scratch, outLevels);
+  }
+  for (let row: usize = 0; row < <usize>count; ++row) {
+    const values = u + ((row * M) << 2);
+    const out = outU + row * U_ROW;
+    const scale = WEIGHT_BITS == 4 ? encodeRow(values, outLevels, unit, out) : quantiseRow(values, M, out);
+    store<f32>(outScales + (row << 2), scale);
+  }
 }

@@ -13,6 +13,8 @@ export const BLOCK: i32 = SHAPE_BLOCK;
 export const HEADS: i32 = SHAPE_HEADS;
 /** m: classes (hidden units) a head, a multiple of 4. */
 export const CLASSES: i32 = SHAPE_CLASSES;
+/** Bits of a weight of U: 8, or 4. */
+export const WEIGHT_BITS: i32 = SHAPE_WEIGHT_BITS;
 /** R: tokens the radial context (self-attention) sees, a power of two of at least 16; 0 = none. */
 export const RADIAL: i32 = SHAPE_RADIAL;
 /** Highest order of the comparisons, 1 to 4; 0 = none. */
@@ -33,6 +35,8 @@ export const MOST_MATCHES: i32 = RADIAL < 1024 ? RADIAL : 1024;
 
 /** M = H·m: width of the hidden state, a multiple of 8. */
 export const M: i32 = HEADS * CLASSES;
+/** Bytes of a row of U. */
+export const U_ROW: i32 = (M * WEIGHT_BITS) / 8;
 /** r·b: rows of U, one a position and bit. */
 export const FEATURES: i32 = BLOCK * BITS;
 /** Parts of the mixture: the stack, then one an order. */

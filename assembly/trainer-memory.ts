@@ -1,5 +1,6 @@
 // Where each tensor of the trainer stands. The host gives the module a memory that ends after the last token (host/fit/).
 import { CHAIN_BYTES } from "./chains";
+import { LEVELS } from "./codebook";
 import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, HEADS, M, MOST_MATCHES, ORDERS, PARTS, RADIAL, V } from "./shape";
 
 /** Tokens of one residual step at the most. */
@@ -51,9 +52,10 @@ export const GATE_BUCKETS: usize = GATE_SUMS + 2 * ORDERS * BUCKETS * 4; // (GAT
 export const GATE_LIKELIHOODS: usize = (GATE_BUCKETS + GATE_TOKENS * ORDERS + 63) & ~63; // (GATE_TOKENS, PARTS) f32
 
 // int8 model
-export const U_INT8: usize = (GATE_LIKELIHOODS + (RADIAL == 0 ? 0 : GATE_TOKENS * PARTS * 4) + 63) & ~63; // (r·b, M) i8
+export const U_INT8: usize = (GATE_LIKELIHOODS + (RADIAL == 0 ? 0 : GATE_TOKENS * PARTS * 4) + 63) & ~63; // (r·b, M) i8, or (r·b, M / 2) codes
 export const U_SCALE: usize = (U_INT8 + FEATURES * M + 63) & ~63; // (r·b) f32
-export const O_INT8: usize = (U_SCALE + FEATURES * 4 + 63) & ~63; // (V, M) i8
+export const U_LEVELS: usize = U_SCALE + FEATURES * 4; // (LEVELS) i8, of the codes
+export const O_INT8: usize = (U_LEVELS + LEVELS + 63) & ~63; // (V, M) i8
 export const O_SCALE: usize = (O_INT8 + V * M + 63) & ~63; // (V) f32
 
 export const TOKENS: usize = (O_SCALE + V * 4 + 63) & ~63; // (N) u16, to the memory's end

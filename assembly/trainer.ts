@@ -5,15 +5,16 @@ import { countDistinct, gateInputs, solveGate } from "./attention";
 import { assignCipher, labelCiphers, rankTokens } from "./cipher";
 import { clearRing, pushToken } from "./chains";
 import { findMatches } from "./comparisons";
+import { decodeRow } from "./codebook";
 import { explicitDecoder } from "./explicit";
 import { headStep, power, solveHead } from "./heads";
 import { hiddenState } from "./layer";
 import { log } from "./math";
 import { newtonPositions } from "./positions";
-import { quantiseRow } from "./quantise";
+import { quantiseLayer, quantiseRow } from "./quantise";
 import { mix, nextUniform, permuted, seedGenerator } from "./random";
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "./residual";
-import { ABSENT, BITS, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, ROW_BYTES, V } from "./shape";
+import { ABSENT, BITS, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, ROW_BYTES, U_ROW, V } from "./shape";
 import { softmax } from "./softmax";
 import { barrier, shareStart } from "./threads";
 import {
@@ -51,6 +52,7 @@ import {
   TOTALS,
   U,
   U_INT8,
+  U_LEVELS,
   U_SCALE,
   U0,
 } from "./trainer-memory";
@@ -73,6 +75,7 @@ export {
   TOKENS,
   U,
   U_INT8,
+  U_LEVELS,
   U_SCALE,
   U0,
 } from "./trainer-memory";
@@ -384,11 +387,21 @@ export function gateSolve(places: i32, sweeps: i32): void {
   if (RADIAL > 0) solveGate(GATE_LIKELIHOODS, GATE_BUCKETS, places, sweeps, CHAIN, GATE_SUMS, GATE);
 }
 
-/** The int8 model: U_INT8, U_SCALE, O_INT8, O_SCALE from U and O. Thread 0 alone. */
-export function quantise(): void {
+/** Whether U is what its codes say: they are then not solved again. */
+let rounded: bool = false;
+
+/** U becomes what its codes of four bits say, so that what is solved after it makes up for what they lose. Thread 0 alone. */
+export function roundHidden(): void {
+  quantiseLayer(U, FEATURES, SCRATCH, U_INT8, U_SCALE, U_LEVELS);
   for (let row: usize = 0; row < <usize>FEATURES; ++row) {
-    store<f32>(U_SCALE + (row << 2), quantiseRow(U + ((row * M) << 2), M, U_INT8 + row * M));
+    decodeRow(U_INT8 + row * U_ROW, U_LEVELS, load<f32>(U_SCALE + (row << 2)), U + ((row * M) << 2));
   }
+  rounded = true;
+}
+
+/** The model's weights: U_INT8, U_SCALE, U_LEVELS, O_INT8, O_SCALE from U and O. Thread 0 alone. */
+export function quantise(): void {
+  if (!rounded) quantiseLayer(U, FEATURES, SCRATCH, U_INT8, U_SCALE, U_LEVELS);
   for (let v: usize = 0; v < <usize>V; ++v) {
     store<f32>(O_SCALE + (v << 2), quantiseRow(O + ((v * M) << 2), M, O_INT8 + v * M));
   }

@@ -156,6 +156,7 @@ describe("a shape that does not fit the memory", () => {
 
   const SHAPES: [string, Partial<Shape>][] = [
     ["one-hot with self-attention", { radial: 64, orders: 3 }],
+    ["chains, weights of four bits", { radial: 4096, orders: 2, weightBits: 4 }],
     ["ciphered inputs", { bits: 20, block: 3, heads: 3, classes: 8 }],
     ["odd sizes", { vocabulary: 264, bits: 264, heads: 5, classes: 8, radial: 16, orders: 1 }],
   ];

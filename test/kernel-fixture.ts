@@ -20,7 +20,8 @@ export function randomWeights(shape: Shape, seed: number): Map<string, Tensor> {
     if (dtype === "I8") {
       const least = shape.decoder === "mixture" && name === "decoder.O" ? 0 : -127;
       data = Int8Array.from(fill(() => least + Math.floor(uniform() * (128 - least))));
-    } else if (name === "cipher") {
+    } else if (dtype === "U8") data = Uint8Array.from(fill(() => Math.floor(uniform() * 256)));
+    else if (name === "cipher") {
       const width = dimensions[1]!;
       data = Uint16Array.from(
         fill((i) => (i % width === 0 || uniform() < 0.5 ? Math.floor(uniform() * shape.bits) : 0xffff)),

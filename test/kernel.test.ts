@@ -13,6 +13,8 @@ const SHAPES: Record<string, Shape> = {
   "ciphered, four bits wide": shapeOf({ bits: 7, block: 3, classes: 4, heads: 4 }),
   "mixture decoder": shapeOf({ decoder: "mixture" }),
   "no attention": shapeOf({ radial: 0, orders: 0 }),
+  "weights of four bits": shapeOf({ weightBits: 4 }),
+  "weights of four bits, ciphered": shapeOf({ weightBits: 4, bits: 7, classes: 4, heads: 6 }),
   "one head, short ring": shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }),
 };
 
@@ -38,7 +40,8 @@ function randomTensors(shape: Shape, seed: number): Map<string, Tensor> {
     if (dtype === "I8") {
       const least = shape.decoder === "mixture" && name === "decoder.O" ? 0 : -127;
       data = Int8Array.from(fill(() => least + Math.floor(uniform() * (128 - least))));
-    } else if (name === "cipher") {
+    } else if (dtype === "U8") data = Uint8Array.from(fill(() => Math.floor(uniform() * 256)));
+    else if (name === "cipher") {
       const width = dimensions[1]!;
       data = Uint16Array.from(
         fill((i) => (i % width === 0 || uniform() < 0.5 ? Math.floor(uniform() * shape.bits) : 0xffff)),

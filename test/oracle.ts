@@ -171,9 +171,15 @@ export class Oracle {
   }
 
   protected hidden(): Float32Array {
-    const { block, bits, heads, classes } = this.shape;
+    const { block, bits, heads, classes, weightBits } = this.shape;
     const width = heads * classes;
     const hidden = Float32Array.from(this.numbers("block.u0"));
+    const weightAt = (i: number) => {
+      const codes = this.numbers("block.U");
+      if (weightBits !== 4) return codes[i]!;
+      const code = i % 2 === 0 ? codes[i / 2]! % 16 : Math.floor(codes[(i - 1) / 2]! / 16);
+      return this.numbers("block.U.levels")[code]!;
+    };
     for (let j = 0; j < block; ++j) {
       const token = this.stream.at(-1 - j);
       if (token === undefined) continue;
@@ -181,8 +187,7 @@ export class Oracle {
       for (const bit of set) {
         const row = j * bits + bit;
         const scale = f(this.numbers("block.U.scale")[row]! / set.length);
-        for (let c = 0; c < width; ++c)
-          hidden[c] = f(hidden[c]! + f(scale * this.numbers("block.U")[row * width + c]!));
+        for (let c = 0; c < width; ++c) hidden[c] = f(hidden[c]! + f(scale * weightAt(row * width + c)));
       }
     }
     for (let head = 0; head < heads; ++head) softmax(hidden.subarray(head * classes, (head + 1) * classes));

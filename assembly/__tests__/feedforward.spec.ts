@@ -1,5 +1,5 @@
 import { feedForward } from "../feedforward";
-import { ABSENT, BITS, BLOCK, CIPHER_WIDTH, FEATURES, M, V } from "../shape";
+import { ABSENT, BITS, BLOCK, CIPHER_WIDTH, FEATURES, M, U_ROW, V, WEIGHT_BITS } from "../shape";
 import { denseToken } from "./dense";
 import {
   below,
@@ -17,7 +17,8 @@ import {
 
 const CONTEXT = memory.data(BLOCK * 2, 16);
 const CIPHER = memory.data(V * CIPHER_WIDTH * 2, 16);
-const ROWS = memory.data(FEATURES * M, 16); // (r·b, M) i8
+const ROWS = memory.data(FEATURES * M, 16); // (r·b, M) i8, or (r·b, M / 2) codes
+const LEVELS = memory.data(16, 16);
 const SCALES = memory.data(FEATURES * 4, 16);
 const BIAS = memory.data(M * 4, 16);
 const OUT = memory.data(M * 4 + 16, 16);
@@ -25,9 +26,17 @@ const OUT = memory.data(M * 4 + 16, 16);
 function writeModel(seed: u32): void {
   startValues(seed);
   fillCipher(CIPHER, V);
-  for (let i = 0; i < FEATURES * M; ++i) store<i8>(ROWS + i, <i8>(below(255) - 127));
+  for (let i = 0; i < FEATURES * U_ROW; ++i) store<i8>(ROWS + i, <i8>(below(255) - 127));
+  for (let i = 0; i < 16; ++i) store<i8>(LEVELS + i, <i8>(below(255) - 127));
   fill(SCALES, FEATURES, 1e-4, 0.03);
   fill(BIAS, M, -3, 0);
+}
+
+/** U[row, c] before its row's scale. */
+function weightAt(row: i32, c: i32): i32 {
+  if (WEIGHT_BITS == 8) return <i32>load<i8>(ROWS + row * M + c);
+  const codes = <i32>load<u8>(ROWS + (row * M + c) / 2);
+  return <i32>load<i8>(LEVELS + (c % 2 == 0 ? codes % 16 : codes / 16));
 }
 
 function setContext(j: i32, token: i32): void {
@@ -46,7 +55,7 @@ function dense(): StaticArray<f64> {
     const x = denseToken(CIPHER, contextAt(j));
     for (let bit = 0; bit < BITS; ++bit) {
       const row = j * BITS + bit;
-      for (let c = 0; c < M; ++c) out[c] += x[bit] * get(SCALES, row) * <f64>load<i8>(ROWS + row * M + c);
+      for (let c = 0; c < M; ++c) out[c] += x[bit] * get(SCALES, row) * <f64>weightAt(row, c);
     }
   }
   return out;
@@ -65,7 +74,7 @@ function pinned(): StaticArray<f32> {
       if (x[bit] == 0) continue;
       const row = j * BITS + bit;
       const scale = <f32>get(SCALES, row) / <f32>bits;
-      for (let c = 0; c < M; ++c) out[c] += scale * <f32>load<i8>(ROWS + row * M + c);
+      for (let c = 0; c < M; ++c) out[c] += scale * <f32>weightAt(row, c);
     }
   }
   return out;
@@ -76,7 +85,7 @@ describe("the feed-forward step", () => {
     writeModel(1);
     for (let token = 0; token < V; ++token) {
       for (let j = 0; j < BLOCK; ++j) setContext(j, (token + j * 7) % V);
-      feedForward(CONTEXT, CIPHER, ROWS, SCALES, BIAS, OUT);
+      feedForward(CONTEXT, CIPHER, ROWS, LEVELS, SCALES, BIAS, OUT);
       expect(gap(OUT, dense())).toBeLessThan(ROUNDING, token.toString());
     }
   });
@@ -85,7 +94,7 @@ describe("the feed-forward step", () => {
     for (let seed: u32 = 2; seed < 12; ++seed) {
       writeModel(seed);
       for (let j = 0; j < BLOCK; ++j) setContext(j, below(V));
-      feedForward(CONTEXT, CIPHER, ROWS, SCALES, BIAS, OUT);
+      feedForward(CONTEXT, CIPHER, ROWS, LEVELS, SCALES, BIAS, OUT);
       expect(differing(OUT, pinned())).toBe(0);
     }
   });
@@ -94,7 +103,7 @@ describe("the feed-forward step", () => {
     writeModel(12);
     for (let known = 0; known < BLOCK; ++known) {
       for (let j = 0; j < BLOCK; ++j) setContext(j, j < known ? below(V) : <i32>ABSENT);
-      feedForward(CONTEXT, CIPHER, ROWS, SCALES, BIAS, OUT);
+      feedForward(CONTEXT, CIPHER, ROWS, LEVELS, SCALES, BIAS, OUT);
       expect(differing(OUT, pinned())).toBe(0, known.toString());
     }
   });
@@ -104,7 +113,7 @@ describe("the feed-forward step", () => {
     const bias = copyOf(BIAS, M);
     for (let j = 0; j < BLOCK; ++j) setContext(j, j);
     mark(OUT + M * 4, 16);
-    feedForward(CONTEXT, CIPHER, ROWS, SCALES, BIAS, OUT);
+    feedForward(CONTEXT, CIPHER, ROWS, LEVELS, SCALES, BIAS, OUT);
     expect(untouched(OUT + M * 4, 16)).toBe(true);
     expect(gap(BIAS, bias)).toBe(0);
   });

@@ -1,7 +1,10 @@
+import { CHAIN_BYTES } from "../chains";
 import {
   BLOCK_U,
+  BLOCK_U_LEVELS,
   BLOCK_U_SCALE,
   BLOCK_U0,
+  CHAINS,
   CIPHER,
   CONTEXT,
   CORRECTED_O,
@@ -31,7 +34,7 @@ import {
   WEIGHTS,
   WEIGHTS_END,
 } from "../memory";
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, ORDERS, RADIAL, RECALL, V } from "../shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, MOST_MATCHES, ORDERS, RADIAL, RECALL, U_ROW, V, WEIGHT_BITS } from "../shape";
 import { SAMPLES } from "../statistics";
 
 let end: usize = 0;
@@ -54,7 +57,8 @@ function walk(): void {
   overlapping = 0;
   wasted = 0;
   follows(CIPHER, BITS == V ? 0 : V * CIPHER_WIDTH, 2);
-  follows(BLOCK_U, FEATURES * M, 1);
+  follows(BLOCK_U, FEATURES * U_ROW, 1);
+  follows(BLOCK_U_LEVELS, WEIGHT_BITS == 4 ? 16 : 0, 1);
   follows(BLOCK_U_SCALE, FEATURES, 4);
   follows(BLOCK_U0, M, 4);
   follows(DECODER_O, V * M, 1);
@@ -64,13 +68,14 @@ function walk(): void {
   follows(WEIGHTS_END, 0, 1);
   follows(CONTEXT, BLOCK, 2);
   follows(RING, RADIAL, 2);
+  follows(CHAINS, <i32>CHAIN_BYTES, 1);
   follows(GENERATOR, 4, 4);
   follows(HIDDEN, M, 4);
   follows(HIDDEN_FIXED, M, 2);
   follows(TOTALS, ORDERS, 4);
   follows(DISTINCT, ORDERS, 4);
   follows(ORDER_WEIGHTS, ORDERS, 4);
-  follows(MATCHES, RADIAL, 4);
+  follows(MATCHES, MOST_MATCHES, 4);
   follows(SEEN, V, 1);
   follows(WEIGHTS, V, 4);
   follows(PROBABILITIES, V, 4);

@@ -31,6 +31,7 @@ program
   .option("--radial <n>", "tokens self-attention sees; 0 for none", parse.integer)
   .option("--orders <n>", "highest order of self-attention, 1 to 4", parse.integer)
   .option("--decoder <name>", "softmax or mixture")
+  .option("--weight-bits <n>", "bits of a hidden layer's weight, 8 or 4", parse.integer)
   .option("--passes <n>", "residual passes; 0 leaves the plain explicit decoder", parse.integer)
   .option("--targets <name>", "hidden targets: responsibility or cipher")
   .option("--positions <name>", "weights of the block's positions: decay or newton")

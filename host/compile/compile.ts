@@ -108,6 +108,7 @@ export function shapeConstants(shape: Shape, options: ModuleOptions = {}): strin
     SHAPE_BLOCK: shape.block,
     SHAPE_HEADS: shape.heads,
     SHAPE_CLASSES: shape.classes,
+    SHAPE_WEIGHT_BITS: shape.weightBits ?? 8,
     SHAPE_RADIAL: shape.radial,
     SHAPE_ORDERS: shape.orders,
     SHAPE_DECODER: shape.decoder === "softmax" ? 0 : 1,

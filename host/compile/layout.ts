@@ -3,7 +3,7 @@
  * hand. A test compiles shapes and compares.
  */
 
-import { cipherWidth, GATE_BUCKETS, hiddenWidth, type Shape } from "../model/shape.ts";
+import { cipherWidth, GATE_BUCKETS, hiddenWidth, LEVELS, type Shape } from "../model/shape.ts";
 import { MOST_RECENT } from "../model/statistics.ts";
 
 /** BASE of assembly/memory.ts: where the weights begin. */
@@ -39,11 +39,12 @@ export function moduleOptions(
 
 /** Bytes of the weights, in memory or in flash: each tensor on a 16-byte boundary. */
 export function weightBytes(shape: Shape): number {
-  const { vocabulary, bits, block, orders } = shape;
+  const { vocabulary, bits, block, orders, weightBits = 8 } = shape;
   const hidden = hiddenWidth(shape);
   return sumOf([
     bits === vocabulary ? 0 : vocabulary * cipherWidth(shape) * 2,
-    block * bits * hidden,
+    (block * bits * hidden * weightBits) / 8,
+    weightBits === 4 ? LEVELS : 0,
     block * bits * 4,
     hidden * 4,
     vocabulary * hidden,
@@ -62,7 +63,11 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   const { vocabulary, block, orders, radial } = shape;
   const hidden = hiddenWidth(shape);
   const gate = orders * GATE_BUCKETS * 4;
-  const resident = [hidden * 4 + vocabulary * 4 + gate, TILE_ROWS * hidden, TILE_ROWS * 4];
+  const resident = [
+    (shape.weightBits === 4 ? LEVELS : 0) + hidden * 4 + vocabulary * 4 + gate,
+    TILE_ROWS * hidden,
+    TILE_ROWS * 4,
+  ];
   const state = [block * 2, radial * 2, chainBytes(shape), 16];
   const scratch = [
     hidden * 4 + hidden * 2,
@@ -115,7 +120,7 @@ export function trainerBytesNeeded(shape: Shape): number {
     3 * gate + GATE_PLACES * orders,
     radial === 0 ? 0 : GATE_PLACES * parts * 4,
     features * hidden,
-    features * 4,
+    features * 4 + LEVELS,
     vocabulary * hidden,
     vocabulary * 4,
   ];

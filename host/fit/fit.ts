@@ -221,10 +221,11 @@ async function runSteps(
   trainer: Trainer,
   name: string,
   phase: FitProgress["phase"],
+  first: number,
   total: number,
   { signal, onProgress }: Hooks,
 ): Promise<void> {
-  for (let from = 0; from < total; from += STEPS_A_CALL) {
+  for (let from = first; from < total; from += STEPS_A_CALL) {
     throwIfAborted(signal);
     const to = Math.min(total, from + STEPS_A_CALL);
     await trainer.all(name, "thread", "threads", from, to);
@@ -244,7 +245,7 @@ async function fitHeads(trainer: Trainer, shape: Shape, recipe: Recipe, tokens: 
   await trainer.all("configureHeads", recipe.seed, batch, rate, mass, recipe.targets === "cipher" ? 1 : 0);
   await trainer.once("initialiseHeads");
   const steps = Math.ceil(tokens / batch) * passes;
-  await runSteps(trainer, "headSteps", "heads", steps, hooks);
+  await runSteps(trainer, "headSteps", "heads", 0, steps, hooks);
   if (recipe.positions === "newton") {
     const slice = Math.min(20_000, Math.ceil(tokens / 10));
     await trainer.all("solvePositions", "thread", "threads", tokens - slice, tokens, 4);
@@ -273,7 +274,13 @@ async function fitResidual(
   await trainer.once("initialiseResidual", 0);
   const masses = [decoderMass, hiddenMass, decoderStep, hiddenStep] as const;
   await trainer.all("configureResidual", recipe.seed, batch, lead, rate, ...masses);
-  await runSteps(trainer, "residualSteps", "residual", Math.ceil(tokens / batch) * passes, hooks);
+  const steps = Math.ceil(tokens / batch);
+  await runSteps(trainer, "residualSteps", "residual", 0, steps * passes, hooks);
+  if (shape.weightBits !== 4) return;
+  // one pass more, of the decoder alone, on hidden layers as the device has them
+  await trainer.once("roundHidden");
+  await trainer.all("configureResidual", recipe.seed, batch, steps * (passes + 1), rate, ...masses);
+  await runSteps(trainer, "residualSteps", "residual", steps * passes, steps * (passes + 1), hooks);
 }
 
 /** The gate is solved on the text's tail, which the stack has not seen. */
@@ -328,10 +335,11 @@ async function bitsOf(trainer: Trainer, tokens: Uint16Array, from: number, { sig
 }
 
 /** The tensors of model.safetensors, copied out of the trainer. */
-function weightsOf(trainer: Trainer, shape: Shape): Map<string, Tensor> {
+export function weightsOf(trainer: Trainer, shape: Shape): Map<string, Tensor> {
   const addresses: Record<string, string> = {
     cipher: "CIPHER",
     "block.U": "U_INT8",
+    "block.U.levels": "U_LEVELS",
     "block.U.scale": "U_SCALE",
     "block.u0": "U0",
     "decoder.O": "O_INT8",
@@ -339,12 +347,12 @@ function weightsOf(trainer: Trainer, shape: Shape): Map<string, Tensor> {
     "decoder.o0": "O0",
     "attention.gate": "GATE",
   };
-  const arrays = { I8: Int8Array, U16: Uint16Array, F32: Float32Array };
+  const arrays = { I8: Int8Array, U8: Uint8Array, U16: Uint16Array, F32: Float32Array };
   return new Map(
     tensorSpecs(shape).map(({ name, dtype, shape: dimensions }) => {
       const type = arrays[dtype as keyof typeof arrays];
       const length = dimensions.reduce((product, size) => product * size, 1);
-      const view = trainer.view<Int8Array | Uint16Array | Float32Array>(type, addresses[name]!, length);
+      const view = trainer.view<Int8Array | Uint8Array | Uint16Array | Float32Array>(type, addresses[name]!, length);
       return [name, { dtype, shape: dimensions, data: view.slice() } as Tensor];
     }),
   );

@@ -27,6 +27,8 @@ export interface RecipeOptions {
   /** Highest order of self-attention. */
   readonly orders?: number | undefined;
   readonly decoder?: Shape["decoder"] | undefined;
+  /** Bits of a weight of U: 8, or 4. */
+  readonly weightBits?: Shape["weightBits"] | undefined;
   /** Residual passes over the text; 0 leaves them out. Default 2, on fewer than 200,000 tokens 3. */
   readonly passes?: number | undefined;
   /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
@@ -89,12 +91,13 @@ export function shapeOf(options: RecipeOptions): Shape {
     radial = base.radial,
     orders = radial === 0 ? 0 : base.orders,
     decoder = base.decoder,
+    weightBits = base.weightBits,
   } = options;
   // the bytes are tokens of every tokenizer
   if (Number.isInteger(vocabulary) && (vocabulary < 256 || vocabulary > MAX_VOCABULARY)) {
     throw new SaffuError("INVALID_SHAPE", `vocabulary must be in 256..${MAX_VOCABULARY}, got ${vocabulary}`);
   }
-  const shape = validateShape({ vocabulary, bits, block, heads, classes, radial, orders, decoder });
+  const shape = validateShape({ vocabulary, bits, block, heads, classes, radial, orders, decoder, weightBits });
   if (options.targets === "cipher" && 2 ** shape.classes - 1 < vocabulary) {
     throw new SaffuError(
       "INVALID_SHAPE",

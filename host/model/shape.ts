@@ -27,6 +27,8 @@ export interface Shape {
   readonly orders: number;
   /** `softmax(h O + o0)`, the paper's, or `h P` with P row-stochastic, ours. */
   readonly decoder: "softmax" | "mixture";
+  /** Bits of a weight of U; 8 where it is left out. O has 8. */
+  readonly weightBits?: 4 | 8;
 }
 
 /** One tensor of model.safetensors. */
@@ -77,13 +79,16 @@ export function validateShape(value: unknown): Shape {
   if (decoder !== "softmax" && decoder !== "mixture") {
     throw invalid(`decoder must be "softmax" or "mixture", got ${shown(decoder)}`);
   }
+  const { weightBits = 8 } = given as unknown as Shape;
+  if (weightBits !== 4 && weightBits !== 8) throw invalid(`weightBits must be 4 or 8, got ${shown(weightBits)}`);
   const weightBytes = (block * bits + vocabulary) * hidden;
   if (weightBytes > MAX_WEIGHT_BYTES) {
     throw invalid(
       `(block × bits + vocabulary) × heads × classes must be at most ${MAX_WEIGHT_BYTES}, got ${weightBytes}`,
     );
   }
-  return { vocabulary, bits, block, heads, classes, radial, orders, decoder };
+  const shape = { vocabulary, bits, block, heads, classes, radial, orders, decoder };
+  return weightBits === 8 ? shape : { ...shape, weightBits };
 }
 
 /** k: the most bits any token's cipher has. The b likeliest tokens get one bit, the next b·(b−1)/2 two, and so on (2311.11012). */
@@ -106,13 +111,22 @@ export function hiddenWidth(shape: Shape): number {
 /** Buckets of the gate for each order: matches (8 classes) times agreement of their followers (4). */
 export const GATE_BUCKETS = 32;
 
+/** Values that a weight of four bits can have, before its row's scale. */
+export const LEVELS = 16;
+
 /** The tensors of model.safetensors, in the order in which the device module lays them out. */
 export function tensorSpecs(shape: Shape): TensorSpec[] {
   const { vocabulary, bits, block, orders } = shape;
   const hidden = hiddenWidth(shape);
+  const rows = block * bits;
   const specs: TensorSpec[] = [
-    { name: "block.U", dtype: "I8", shape: [block * bits, hidden], address: "BLOCK_U" },
-    { name: "block.U.scale", dtype: "F32", shape: [block * bits], address: "BLOCK_U_SCALE" },
+    ...(shape.weightBits === 4
+      ? ([
+          { name: "block.U", dtype: "U8", shape: [rows, hidden / 2], address: "BLOCK_U" },
+          { name: "block.U.levels", dtype: "I8", shape: [LEVELS], address: "BLOCK_U_LEVELS" },
+        ] as const)
+      : [{ name: "block.U", dtype: "I8", shape: [rows, hidden], address: "BLOCK_U" } as const]),
+    { name: "block.U.scale", dtype: "F32", shape: [rows], address: "BLOCK_U_SCALE" },
     { name: "block.u0", dtype: "F32", shape: [hidden], address: "BLOCK_U0" },
     { name: "decoder.O", dtype: "I8", shape: [vocabulary, hidden], address: "DECODER_O" },
     { name: "decoder.O.scale", dtype: "F32", shape: [vocabulary], address: "DECODER_O_SCALE" },

@@ -146,9 +146,12 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
     if (fault !== undefined) throw corrupt(`correction.${name} ${fault}`);
     correction.set(name, tensor);
   }
-  for (const name of ["block.U", "decoder.O"]) {
-    const [rows, scales] = [correction.has(name), correction.has(`${name}.scale`)];
-    if (rows !== scales) throw corrupt(`correction.${name} and correction.${name}.scale stand together or not at all`);
+  for (const layer of ["block.U", "decoder.O"]) {
+    const parts = tensorSpecs(base.shape).filter(({ name }) => CORRECTABLE.has(name) && name.startsWith(layer));
+    const missing = parts.find(({ name }) => !correction.has(name));
+    if (missing && parts.some(({ name }) => correction.has(name))) {
+      throw corrupt(`correction.${missing.name} is missing: the tensors of ${layer} stand together or not at all`);
+    }
   }
   const [unknown] = tensors.keys();
   if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);
@@ -159,4 +162,4 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
   };
 }
 
-const CORRECTABLE = new Set(["block.U", "block.U.scale", "decoder.O", "decoder.O.scale"]);
+const CORRECTABLE = new Set(["block.U", "block.U.levels", "block.U.scale", "decoder.O", "decoder.O.scale"]);

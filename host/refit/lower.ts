@@ -5,11 +5,13 @@
  */
 import { compileTrainer } from "../compile/compile.ts";
 import { throwIfAborted } from "../errors.ts";
+import { weightsOf } from "../fit/fit.ts";
 import { Trainer } from "../fit/trainer.ts";
+import { dequantised } from "../model/dequantise.ts";
 import type { Correction } from "../model/kernel.ts";
 import type { RefitOptions } from "../model/learner.ts";
 import type { Lower } from "../model/model.ts";
-import { readTensors, type Tensor } from "../model/safetensors.ts";
+import { readTensors } from "../model/safetensors.ts";
 import { hiddenWidth, type Shape } from "../model/shape.ts";
 
 /** Places of a step: few of them, so that sums are close to those of the whole text. */
@@ -46,14 +48,11 @@ export async function refitLower(
     await trainer.all("count", "thread", tokens.length);
     const width = hiddenWidth(shape);
     const layers = [
-      { name: "block.U", floats: "U", bytes: "U_INT8", scales: "U_SCALE", rows: shape.block * shape.bits },
-      { name: "decoder.O", floats: "O", bytes: "O_INT8", scales: "O_SCALE", rows: shape.vocabulary },
+      { name: "block.U", floats: "U", rows: shape.block * shape.bits },
+      { name: "decoder.O", floats: "O", rows: shape.vocabulary },
     ];
     for (const { name, floats, rows } of layers) {
-      const bytes = tensors.get(name)!.data as Int8Array;
-      const scales = tensors.get(`${name}.scale`)!.data as Float32Array;
-      const to = trainer.view(Float32Array, floats, rows * width);
-      for (let i = 0; i < to.length; ++i) to[i] = bytes[i]! * scales[Math.floor(i / width)]!;
+      trainer.view(Float32Array, floats, rows * width).set(dequantised(tensors, name, width));
     }
     const base = (name: string) => tensors.get(name)!.data as Float32Array;
     trainer.view(Float32Array, "U0", width).set(base("block.u0"));
@@ -71,12 +70,8 @@ export async function refitLower(
       onProgress?.({ done: at + 1, total: steps });
     }
     await trainer.once("quantise");
-    return new Map(
-      layers.flatMap(({ name, bytes, scales, rows }): [string, Tensor][] => [
-        [name, { dtype: "I8", shape: [rows, width], data: trainer.view(Int8Array, bytes, rows * width).slice() }],
-        [`${name}.scale`, { dtype: "F32", shape: [rows], data: trainer.view(Float32Array, scales, rows).slice() }],
-      ]),
-    );
+    const solved = weightsOf(trainer, shape);
+    return new Map([...solved].filter(([name]) => layers.some((layer) => name.startsWith(layer.name))));
   } finally {
     await trainer.stop();
   }
