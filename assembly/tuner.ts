@@ -247,8 +247,8 @@ function descend(weights: usize, count: usize, rate: f32, step: i32): void {
   adam(gradient, count, rate, correction1, correction2, weights, gradient + STRIDE, gradient + 2 * STRIDE);
 }
 
-/** LOSS += Σ −log p of the batch. */
-function addLoss(count: i32): void {
+/** LOSS += Σ LIKELIHOOD's −log, of the first `count` places. Thread 0 alone. */
+export function addLoss(count: i32): void {
   let loss = load<f64>(LOSS);
   for (let t: usize = 0; t < <usize>count; ++t) loss -= <f64>log(max<f32>(load<f32>(LIKELIHOOD + (t << 2)), 1.2e-38));
   store<f64>(LOSS, loss);
