@@ -5,14 +5,13 @@
  */
 import { compileTrainer } from "../compile/compile.ts";
 import { throwIfAborted } from "../errors.ts";
-import { weightsOf } from "../fit/fit.ts";
 import { Trainer } from "../fit/trainer.ts";
-import { dequantised } from "../model/dequantise.ts";
+import { LAYERS, loadWeights, weightsOf } from "../fit/weights.ts";
 import type { Correction } from "../model/kernel.ts";
 import type { RefitOptions } from "../model/learner.ts";
 import type { Lower } from "../model/model.ts";
 import { readTensors } from "../model/safetensors.ts";
-import { hiddenWidth, type Shape } from "../model/shape.ts";
+import type { Shape } from "../model/shape.ts";
 
 /** Places of a step: few of them, so that sums are close to those of the whole text. */
 const BATCH = 2048;
@@ -33,7 +32,7 @@ function trainerOf(shape: Shape): Promise<Uint8Array> {
 }
 
 /**
- * @returns int8 rows of U and O in place of the base's
+ * @returns quantised rows of U and O in place of the base's
  * @throws SaffuError OUT_OF_MEMORY, ABORTED
  */
 export async function refitLower(
@@ -46,21 +45,7 @@ export async function refitLower(
   try {
     trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
     await trainer.all("count", "thread", tokens.length);
-    const width = hiddenWidth(shape);
-    const layers = [
-      { name: "block.U", floats: "U", rows: shape.block * shape.bits },
-      { name: "decoder.O", floats: "O", rows: shape.vocabulary },
-    ];
-    for (const { name, floats, rows } of layers) {
-      trainer.view(Float32Array, floats, rows * width).set(dequantised(tensors, name, width));
-    }
-    const base = (name: string) => tensors.get(name)!.data as Float32Array;
-    trainer.view(Float32Array, "U0", width).set(base("block.u0"));
-    trainer.view(Float32Array, "O0", shape.vocabulary).set(base("decoder.o0"));
-    if (shape.bits < shape.vocabulary) {
-      const cipher = tensors.get("cipher")!.data as Uint16Array;
-      trainer.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
-    }
+    loadWeights(trainer, tensors, shape);
     await trainer.once("initialiseResidual", 1);
     await trainer.all("configureResidual", 1, BATCH, 0, RATE, mass, mass * HIDDEN_SHARE, step, step);
     const steps = Math.ceil(tokens.length / BATCH) * PASSES;
@@ -71,7 +56,7 @@ export async function refitLower(
     }
     await trainer.once("quantise");
     const solved = weightsOf(trainer, shape);
-    return new Map([...solved].filter(([name]) => layers.some((layer) => name.startsWith(layer.name))));
+    return new Map([...solved].filter(([name]) => LAYERS.some((layer) => name.startsWith(layer.name))));
   } finally {
     await trainer.stop();
   }
