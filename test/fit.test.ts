@@ -203,10 +203,7 @@ describe("every form is a sound model that knows its text", () => {
     ["as few bits as can name the tokens", { bits: 9 }],
     ["weights of four bits", { weightBits: 4 }],
     ["weights of four bits and no decoder after them", { weightBits: 4, passes: 0 }],
-    [
-      "weights of four bits, mixture decoder, few bits",
-      { weightBits: 4, bits: 9, decoder: "mixture", radial: 0, orders: 0 },
-    ],
+    ["weights of four bits, mixture decoder", { weightBits: 4, decoder: "mixture", radial: 0, orders: 0 }],
     ["a ring with chains", { radial: 2048 }],
   ])("%s", async (_what, changes) => {
     const { heads: _h, classes: _c, ...rest } = BYTES;

@@ -21,7 +21,17 @@ const MOST_CODE = 8 * 1024;
 
 /** What every module exports, whatever its form: sorted, functions with their types. */
 const EXPORTS = [
-  ...["BLOCK_U0", "BLOCK_U", "BLOCK_U_SCALE", "CIPHER", "CORRECTED_O", "CORRECTED_O_SCALE", "DECODER_O0", "DECODER_O"],
+  ...[
+    "BLOCK_U0",
+    "BLOCK_U",
+    "BLOCK_U_LEVELS",
+    "BLOCK_U_SCALE",
+    "CIPHER",
+    "CORRECTED_O",
+    "CORRECTED_O_SCALE",
+    "DECODER_O0",
+    "DECODER_O",
+  ],
   ...["DECODER_O_SCALE", "END", "EXPECTED", "GATE", "OBSERVED", "OBSERVED_TOKENS", "PROBABILITIES", "RECALL"],
   ...["RECALLED", "RECALLED_LENGTH", "RING", "__data_end", "__heap_base"],
 ]
@@ -53,6 +63,8 @@ interface Form {
 
 const nano = profile({ profile: "nano" });
 const potato = profile({ profile: "potato" });
+/** With the ring that a microcontroller has room for. */
+const small = profile({ profile: "potato", radial: 1024 });
 const base = profile({ profile: "base" });
 const odd = validateShape({
   vocabulary: 72,
@@ -70,20 +82,20 @@ const frozen = { learning: false };
 const FORMS: Record<string, Form> = {
   nano: { shape: nano, flavour: "scalar", options: {}, row: "nano | in memory", model: "nano-en" },
   "nano, frozen": { shape: nano, flavour: "scalar", options: frozen, row: "nano | in memory, frozen" },
-  "nano, flash": { shape: nano, flavour: "scalar", options: { flash: true }, row: "nano | in flash" },
+  "nano, flash": { shape: nano, flavour: "scalar", options: { flash: true }, row: "nano | in flash, R 256" },
   "nano, simd": { shape: nano, flavour: "simd", options: {}, model: "nano-en" },
   potato: { shape: potato, flavour: "scalar", options: {}, model: "potato-en" },
   "potato, not recalling": { shape: potato, flavour: "scalar", options: { recall: 0 }, row: "potato | in memory" },
   "potato, frozen": { shape: potato, flavour: "scalar", options: frozen, row: "potato | in memory, frozen" },
-  "potato, flash": { shape: potato, flavour: "scalar", options: { flash: true } },
+  "potato, flash": { shape: small, flavour: "scalar", options: { flash: true } },
   "potato, flash, frozen": {
-    shape: potato,
+    shape: small,
     flavour: "scalar",
     options: { ...frozen, flash: true },
-    row: "potato | in flash, frozen",
+    row: "potato | in flash, R 1024, frozen",
   },
   "potato, simd": { shape: potato, flavour: "simd", options: {}, model: "potato-en" },
-  "potato, flash, simd": { shape: potato, flavour: "simd", options: { flash: true } },
+  "potato, flash, simd": { shape: small, flavour: "simd", options: { flash: true } },
   "base, flash": { shape: base, flavour: "scalar", options: { flash: true } },
   "odd sizes, ciphered": { shape: odd, flavour: "scalar", options: { recall: 24 } },
   "odd sizes, ciphered, flash, simd": { shape: odd, flavour: "simd", options: { flash: true } },
@@ -168,6 +180,7 @@ describe("packaged", () => {
     const options = { learning: false };
     const { module, shape, weights } = await packageModel(await load("models/potato-en"), {
       target: "flash",
+      radial: 1024,
       ...options,
     });
     expect(weights!.length).toBe(weightBytes(shape));
@@ -179,12 +192,12 @@ describe("packaged", () => {
 
 test("nano needs one page with statistics and all, potato in flash needs less without them", () => {
   expect(bytesNeeded(nano)).toBeLessThanOrEqual(PAGE);
-  expect(bytesNeeded(potato, { flash: true, learning: false })).toBeLessThanOrEqual(65_536);
+  expect(bytesNeeded(small, { flash: true, learning: false })).toBeLessThanOrEqual(65_536);
 });
 
 /** Of all tensors, each on a 16-byte boundary. */
 function weightBytes(shape: Shape): number {
-  const elements = { I8: 1, U16: 2, F32: 4 } as Record<string, number>;
+  const elements = { I8: 1, U8: 1, U16: 2, F32: 4 } as Record<string, number>;
   return tensorSpecs(shape).reduce((sum, { dtype, shape: sizes }) => {
     const bytes = sizes.reduce((product, size) => product * size, elements[dtype]!);
     return sum + Math.ceil(bytes / 16) * 16;

@@ -14,7 +14,7 @@ import { writeBlock } from "./markdown.ts";
 
 const MODELS: Record<string, FitOptions> = {
   "nano-en": { profile: "nano", passes: 4 },
-  "potato-en": { profile: "potato", passes: 4 },
+  "potato-en": { profile: "potato", passes: 3 },
 };
 
 const corpus = benchCorpus();

@@ -3,7 +3,7 @@
  * is measured: code is compiled, memory is laid out, and the stack is the static bound of tools/module/inspect.ts.
  */
 import { compileDevice } from "../host/compile/compile.ts";
-import { bytesNeeded, weightBytes } from "../host/compile/layout.ts";
+import { bytesNeeded, type ModuleOptions, weightBytes } from "../host/compile/layout.ts";
 import { type Profile, shapeOf } from "../host/fit/recipe.ts";
 import { hiddenWidth } from "../host/model/shape.ts";
 import { writeBlock } from "./markdown.ts";
@@ -11,28 +11,32 @@ import { inspect } from "./module/inspect.ts";
 
 const PROFILES: Profile[] = ["nano", "potato", "base"];
 /** As `saffu compile` makes them: without room for recalled tokens, which take two bytes each. */
-const FORMS = {
+const FORMS: Record<string, ModuleOptions> = {
   "in memory": { recall: 0 },
   "in memory, frozen": { recall: 0, learning: false },
   "in flash": { recall: 0, flash: true },
   "in flash, frozen": { recall: 0, flash: true, learning: false },
 };
+/** In flash, `--radial`: what a microcontroller has room for. */
+const FLASH_RADIAL = 1024;
 
 const rows: string[][] = [
   ["shape", "form", "code", "simd", "weights", "memory", "statistics", "stack, values", "wasm3, slots", "bytes"],
 ];
 for (const profile of PROFILES) {
-  const shape = shapeOf({ profile });
   for (const [form, options] of Object.entries(FORMS)) {
+    const own = shapeOf({ profile });
+    const shape = options.flash ? { ...own, radial: Math.min(own.radial, FLASH_RADIAL) } : own;
     const scalar = await compileDevice(shape, "scalar", options);
     const simd = await compileDevice(shape, "simd", options);
     const { stack } = await inspect(scalar);
-    const learns = !("learning" in options);
+    const learns = options.learning !== false;
     const statistics = learns ? 2 * shape.vocabulary * hiddenWidth(shape) * 4 + 4 : 0;
     const memory = bytesNeeded(shape, options);
     const { values, slots, bytes } = stack;
     const figures = [scalar.length, simd.length, weightBytes(shape), memory, statistics, values, slots, bytes];
-    rows.push([profile, form, ...figures.map((figure) => figure.toLocaleString("en"))]);
+    const ring = options.flash ? form.replace("flash", `flash, R ${shape.radial}`) : form;
+    rows.push([profile, ring, ...figures.map((figure) => figure.toLocaleString("en"))]);
   }
 }
 rows.splice(

@@ -66,8 +66,14 @@ export interface Recipe {
 
 const PROFILES: Record<Profile, Shape> = {
   nano: { vocabulary: 256, bits: 256, block: 3, heads: 2, classes: 8, radial: 256, orders: 4, decoder: "softmax" },
-  potato: { vocabulary: 1024, bits: 1024, block: 3, heads: 8, classes: 8, radial: 1024, orders: 4, decoder: "softmax" },
-  base: { vocabulary: 4096, bits: 4096, block: 3, heads: 12, classes: 8, radial: 4096, orders: 4, decoder: "softmax" },
+  potato: {
+    ...{ vocabulary: 1024, bits: 1024, block: 3, heads: 13, classes: 8 },
+    ...{ radial: 65536, orders: 4, decoder: "softmax", weightBits: 4 },
+  },
+  base: {
+    ...{ vocabulary: 4096, bits: 4096, block: 3, heads: 16, classes: 8 },
+    ...{ radial: 65536, orders: 4, decoder: "softmax", weightBits: 4 },
+  },
 };
 
 /**
