@@ -1,5 +1,5 @@
 /**
- * Rebuilds the shipped models: `npm run models` fits nano-en and potato-en on `train` of the bench corpus, writes models/, and
+ * Rebuilds the shipped models: `npm run models [-- NAME...]` fits nano-en, potato-en and base-en on `train` of the bench corpus, writes models/, and
  * says whether the digests are those that stood there before. The cards' figures are measured here.
  */
 import { readFile } from "node:fs/promises";
@@ -15,16 +15,20 @@ import { writeBlock } from "./markdown.ts";
 const MODELS: Record<string, FitOptions> = {
   "nano-en": { profile: "nano", passes: 4 },
   "potato-en": { profile: "potato", passes: 3 },
+  "base-en": { profile: "base", passes: 3 },
 };
+/** Names on the command line, or all. */
+const chosen = process.argv.slice(2);
 
 const corpus = benchCorpus();
 const train = new TextEncoder().encode(corpus.train);
 
 for (const [name, options] of Object.entries(MODELS)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
   const directory = join("models", name);
   const { files, report, tokenizer } = await fit(() => [train], options);
   const figures: Figure[] = [
-    await modelFigure("this model, int8", files, corpus),
+    await modelFigure("this model", files, corpus),
     await modelFigure("the same without self-attention", await withoutAttention(files), corpus),
     ...baselineFigures(tokenizer.encode(train), tokenizer, corpus, report.shape.radial),
   ];
@@ -34,7 +38,7 @@ for (const [name, options] of Object.entries(MODELS)) {
   await save(directory, carded);
   console.log(`${directory}: ${before === after ? "the same digests as before" : before === "" ? "new" : "CHANGED"}`);
   console.log(figureTable(figures));
-  writeBlock("README.md", name, figureTable(figures));
+  if (name !== "base-en") writeBlock("README.md", name, figureTable(figures));
 }
 
 /** The model with `sections` in its card, and the digests that go with it. */

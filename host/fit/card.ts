@@ -15,13 +15,26 @@ export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts): string
     "Fitted in closed form by saffu, without back-propagation: co-occurrence sums, then logarithms.",
     shape,
     {
-      weights: `${facts.weightBytes} bytes, int8 with a scale a row`,
+      weights: storedAs(shape, facts.weightBytes),
       "fitted on": `${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text`,
       "hidden targets": recipe.targets,
-      passes: `${recipe.heads.passes} over the heads, ${shape.decoder === "mixture" ? 0 : recipe.residual.passes} residual`,
+      passes: `${recipe.heads.passes} over the heads, ${residualPasses(shape, recipe)}`,
       seed: recipe.seed,
     },
   );
+}
+
+/** How weights are stored. */
+export function storedAs({ weightBits }: Shape, bytes: number): string {
+  return `${bytes} bytes, ${weightBits === 4 ? "U in 4 bits, O in 8" : "int8"}, with a scale a row`;
+}
+
+function residualPasses({ decoder, weightBits }: Shape, recipe: Recipe): string {
+  if (decoder === "mixture") return "0 residual";
+  const { passes } = recipe.residual;
+  return weightBits === 4 && passes > 0
+    ? `${passes} residual, 1 of the decoder after rounding U`
+    : `${passes} residual`;
 }
 
 /** A card: how the model came to be, its shape, `facts`, and what it is not good for. */
