@@ -1,5 +1,5 @@
 /** How a model is tuned: what a caller may choose, and what config.json records of it. */
-import { SaffuError, shown } from "../errors.ts";
+import { invalidOption } from "../fit/recipe.ts";
 import { MOST_PLACES } from "./memory.ts";
 
 /** Where tuning starts from: the model's own weights, or random ones of its shape (`cold`: normal; `xavier`: Glorot's uniform). */
@@ -47,10 +47,10 @@ const NEVER = 0x7fffffff;
 /** @throws SaffuError INVALID_OPTION, naming the option and its bound */
 export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
   const { epochs = 1, batch = 512, thaw, init = "warm", seed = 1 } = options;
-  if (!INITS.includes(init)) throw invalid("init", `"warm", "cold" or "xavier"`, init);
+  if (!INITS.includes(init)) throw invalidOption("init", `"warm", "cold" or "xavier"`, init);
   const { lr = init === "warm" ? 0.003 : 0.01 } = options;
   integer("epochs", epochs, 1, 1000);
-  if (typeof lr !== "number" || !(lr >= 1e-7 && lr <= 1)) throw invalid("lr", "a number in 0.0000001..1", lr);
+  if (typeof lr !== "number" || !(lr >= 1e-7 && lr <= 1)) throw invalidOption("lr", "a number in 0.0000001..1", lr);
   integer("batch", batch, 1, MOST_PLACES);
   if (thaw !== undefined) integer("thaw", thaw, 1, epochs);
   integer("seed", seed, 0, 0xffffffff);
@@ -61,16 +61,13 @@ export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
 export function scheduleOf({ epochs, batch, thaw }: TuneRecipe, places: number): Schedule {
   const stepsPerEpoch = Math.ceil(places / batch);
   const steps = stepsPerEpoch * epochs;
-  if (steps >= NEVER) throw invalid("epochs", `at most ${Math.floor(NEVER / stepsPerEpoch)} for this text`, epochs);
+  if (steps >= NEVER)
+    throw invalidOption("epochs", `at most ${Math.floor(NEVER / stepsPerEpoch)} for this text`, epochs);
   const thawStep = thaw === null ? NEVER : stepsPerEpoch * (thaw - 1);
   return { stepsPerEpoch, steps, warmUp: Math.ceil(WARM_UP * steps), thawStep };
 }
 
 function integer(name: string, value: unknown, least: number, most: number): void {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
-  throw invalid(name, `an integer in ${least}..${most}`, value);
-}
-
-function invalid(name: string, bound: string, found: unknown): SaffuError {
-  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
+  throw invalidOption(name, `an integer in ${least}..${most}`, value);
 }

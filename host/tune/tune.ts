@@ -9,7 +9,7 @@
 import { compileDevice, compileTrainer, compileTuner } from "../compile/compile.ts";
 import { MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { cardOf } from "../fit/card.ts";
+import { cardOf, storedAs } from "../fit/card.ts";
 import { recipeOf } from "../fit/recipe.ts";
 import {
   assertEnough,
@@ -145,7 +145,7 @@ export async function tune(
   const { weights, gateSeconds } = await solved(tuned, tokens, gate, run, options);
   onProgress?.({ phase: "files", done: 0, total: 1 });
   const card = cardOf(ORIGINS[recipe.init], tuned.shape, {
-    weights: `${weights.length} bytes, int8 with a scale a row`,
+    weights: storedAs(tuned.shape, weights.length),
     "tuned on": `${tokens.length} tokens, ${bytes} bytes of text`,
     epochs:
       bestEpoch === recipe.epochs ? recipe.epochs : `${bestEpoch}, the best of ${recipe.epochs} on a held-out text`,
