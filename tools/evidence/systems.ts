@@ -1,0 +1,127 @@
+/** Everything that is measured: what it is called, what it may choose on dev, and how it is run. */
+import { DATA_SOURCES, type LoadedData } from "./data.ts";
+import type { Job, Options, Result } from "./job.ts";
+import { COUNTING_SOURCES, kneserNey, naiveBayes } from "./kinds/counting.ts";
+import { EXPLICIT_SOURCES, explicit, SHAPE, weightBytes } from "./kinds/explicit.ts";
+import { NEURAL_SOURCES, neural, neuralIsThere } from "./kinds/neural.ts";
+import { TUNE_SOURCES, tuned, tuneIsThere } from "./kinds/tune.ts";
+
+export interface System {
+  readonly name: string;
+  readonly title: string;
+  readonly family: "explicit" | "tuned" | "counting" | "neural";
+  /** Files and folders that decide a result. */
+  readonly sources: readonly string[];
+  /** Whether a seed makes a difference. */
+  readonly seeded: boolean;
+  /** Options that are not searched. */
+  readonly fixed: Options;
+  /** What is searched on dev, one axis after the other, each from the best so far; first values stand in for axes not yet searched. */
+  readonly axes: Readonly<Record<string, Options[string][]>>;
+  /** What it needs and is missing, if anything. */
+  readonly missing?: () => string | undefined;
+  /** Part of the quick form. */
+  readonly quick?: boolean;
+  readonly run: (job: Job, data: LoadedData) => Result | Promise<Result>;
+}
+
+/** What every job loads and is measured by. */
+const COMMON = [...DATA_SOURCES, "tools/evidence/kinds/measure.ts"];
+const WIDE = { ...SHAPE, classes: 32 };
+const RATES = [0.001, 0.002, 0.004, 0.008];
+
+const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
+  name,
+  title,
+  family: "explicit",
+  sources: [...COMMON, ...EXPLICIT_SOURCES],
+  seeded: true,
+  fixed,
+  axes: {},
+  quick,
+  run: explicit,
+});
+
+const counted = (name: string, title: string, rest: Pick<System, "fixed" | "axes" | "run">, quick = false): System => ({
+  name,
+  title,
+  family: "counting",
+  sources: [...COMMON, ...COUNTING_SOURCES],
+  seeded: false,
+  quick,
+  ...rest,
+});
+
+const pruned = (name: string, title: string, bytes: number, quick = false): System =>
+  counted(name, title, { fixed: { bytes }, axes: { order: [3, 5] }, run: kneserNey }, quick);
+
+const backPropagated = (name: "warm" | "cold", title: string): System => ({
+  name,
+  title,
+  family: "tuned",
+  sources: [...COMMON, ...EXPLICIT_SOURCES, ...TUNE_SOURCES],
+  seeded: true,
+  fixed: { init: name },
+  axes: { rate: [0.0003, 0.001, 0.003, 0.01] },
+  missing: () => (tuneIsThere() ? undefined : "`tune` of host/index.ts"),
+  quick: true,
+  run: tuned,
+});
+
+const network = (model: string, title: string, quick = false): System => ({
+  name: model,
+  title,
+  family: "neural",
+  sources: [...COMMON, ...NEURAL_SOURCES],
+  seeded: true,
+  fixed: { model },
+  axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5] },
+  missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
+  quick,
+  run: neural,
+});
+
+const { heads, classes } = SHAPE;
+
+export const SYSTEMS: readonly System[] = [
+  closed("explicit", `explicit, ${heads} × ${classes}`, { heads, classes }, true),
+  closed("explicit-wide", `explicit, ${WIDE.heads} × ${WIDE.classes}`, { heads: WIDE.heads, classes: WIDE.classes }),
+  closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }),
+  backPropagated("warm", `explicit ${heads} × ${classes}, then Adam (warm)`),
+  backPropagated("cold", `random ${heads} × ${classes}, then Adam (cold)`),
+  ...[2, 3, 4, 5].map((order) =>
+    counted(`kneser-ney-${order}`, `Kneser-Ney ${order}`, { fixed: { order }, axes: {}, run: kneserNey }, order === 3),
+  ),
+  pruned("pruned", `Kneser-Ney pruned to the bytes of ${heads} × ${classes}`, weightBytes(SHAPE), true),
+  pruned("pruned-wide", `Kneser-Ney pruned to the bytes of ${WIDE.heads} × ${WIDE.classes}`, weightBytes(WIDE)),
+  counted(
+    "naive-bayes",
+    "naive Bayes over positions",
+    { fixed: {}, axes: { mass: [10, 30, 100, 300, 1000], block: [3, 2, 1, 5] }, run: naiveBayes },
+    true,
+  ),
+  network("feed-forward", "feed-forward ReLU", true),
+  network("transformer", "transformer"),
+  network("lstm", "LSTM"),
+];
+
+/** The models of `npm run ablation`: stacks alone, one option set each. */
+export const ABLATION: System = {
+  ...closed("ablation", "explicit stack", { radial: 0 }),
+};
+
+export function systemOf(name: string): System {
+  const found = [...SYSTEMS, ABLATION].find((system) => system.name === name);
+  if (found === undefined) throw new Error(`there is no system ${name}`);
+  return found;
+}
+
+/** The system as the quick form has it: one axis, two values. */
+export function quickened(system: System): System {
+  const [first] = Object.entries(system.axes);
+  const rest = Object.entries(system.axes).map(([axis, values]) => [
+    axis,
+    values.slice(0, axis === first?.[0] ? 2 : 1),
+  ]);
+  return { ...system, axes: Object.fromEntries(rest) };
+}
