@@ -13,7 +13,7 @@ import { quickened, SYSTEMS, systemOf } from "./evidence/systems.ts";
 
 const HELP = `npm run evidence -- [options]
   --budget N   tokens of training text; may be given several times
-  --only TEXT  systems whose name contains it
+  --only TEXT  systems whose name contains it; may be given several times
   --seeds N    seeds of each cell
   --quick      one budget, two seeds, part of the systems, two values to search; writes under build/
   --out DIR    where evidence.md and evidence/ stand; docs by default
@@ -25,7 +25,7 @@ const BUDGETS = [10_000, 30_000, 100_000, 300_000, 1_000_000];
 const { values } = parseArgs({
   options: {
     budget: { type: "string", multiple: true },
-    only: { type: "string", default: "" },
+    only: { type: "string", multiple: true, default: [""] },
     seeds: { type: "string" },
     quick: { type: "boolean", default: false },
     out: { type: "string" },
@@ -45,7 +45,7 @@ const budgets = quick ? BUDGETS.slice(0, 1) : BUDGETS;
 const seeds = Array.from({ length: Number(values.seeds ?? (quick ? 2 : 5)) }, (_, i) => i + 1);
 const systems = quick ? SYSTEMS.filter((system) => system.quick).map(quickened) : SYSTEMS;
 const wanted = cellsOf(
-  systems.filter(({ name }) => name.includes(values.only)),
+  systems.filter(({ name }) => values.only.some((text) => name.includes(text))),
   values.budget?.map(Number) ?? budgets,
   seeds,
 );

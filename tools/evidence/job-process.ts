@@ -4,7 +4,6 @@ import { loadData } from "./data.ts";
 import type { Job } from "./job.ts";
 import { systemOf } from "./systems.ts";
 
-process.on("SIGTERM", () => process.exit(143)); // and what it has started ends with it
 const job: Job = JSON.parse(await text(process.stdin));
 const result = await systemOf(job.system).run(job, await loadData(job.budget));
 process.stdout.write(JSON.stringify(result));

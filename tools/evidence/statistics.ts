@@ -1,6 +1,6 @@
 /** Means, and intervals of Student's t. */
 import quantile from "@stdlib/stats-base-dists-t-quantile";
-import { mean, sampleVariance } from "simple-statistics";
+import { mean, sampleRankCorrelation, sampleVariance } from "simple-statistics";
 
 const CONFIDENCE = 0.95;
 
@@ -35,6 +35,11 @@ export function difference(a: readonly number[], b: readonly number[]): Estimate
 export function signOf({ mean, half }: Estimate): -1 | 0 | 1 {
   if (mean + half < 0) return -1;
   return mean - half > 0 ? 1 : 0;
+}
+
+/** Spearman's, −1 to 1. */
+export function rankCorrelation(a: readonly number[], b: readonly number[]): number {
+  return sampleRankCorrelation([...a], [...b]);
 }
 
 function t(freedom: number): number {

@@ -43,12 +43,15 @@ export async function neural({ seed, options }: Job, data: LoadedData): Promise<
 
 async function answerOf(job: object): Promise<Answer> {
   const child = spawn(PYTHON, [PROGRAM], { stdio: ["pipe", "pipe", "inherit"] });
-  const stop = () => child.kill();
-  process.once("exit", stop);
+  const stop = () => {
+    child.kill();
+    process.exit(143);
+  };
+  process.once("SIGTERM", stop);
   child.stdin.end(JSON.stringify(job));
   let output = "";
   for await (const chunk of child.stdout) output += chunk;
-  process.off("exit", stop);
+  process.off("SIGTERM", stop);
   const { result } = JSON.parse(output.trim().split("\n").at(-1) || "{}") as { result?: Answer };
   if (result === undefined) throw new Error(`${PROGRAM} ended without a result`);
   return result;
