@@ -138,7 +138,7 @@ describe("npm run evidence -- --quick, on less", () => {
   test("measures, and writes page, plots and results", () => {
     expect(first).toContain("0 jobs failed");
     const page = readFileSync(join(out, "evidence.md"), "utf8");
-    expect(page).toContain("Kneser-Ney pruned to the bytes of 8 × 8");
+    expect(page).toContain("Kneser-Ney pruned, ≤ ");
     expect(page).toContain("not measured yet");
     for (const name of ["tokens", "seconds", "bytes"]) {
       expect(page).toContain(`evidence/${name}.svg`);

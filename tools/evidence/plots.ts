@@ -19,8 +19,9 @@ interface Point {
   readonly high: number;
 }
 
-const FONT = { config: { font: "sans-serif", background: "white" } };
+const STYLE = { config: { font: "sans-serif", background: "white", legend: { labelLimit: 0 } } };
 const QUALITY = { type: "quantitative", scale: { zero: false }, title: "bits per byte, dev" } as const;
+const COLOUR = { field: "system", type: "nominal", sort: null, scale: { scheme: "tableau20" } } as const;
 
 /** Bits per byte, without cache or self-attention, by whatever a plot has on its x axis. */
 export function pointsOf(findings: readonly Finding[]): Point[] {
@@ -48,7 +49,7 @@ export function pointsOf(findings: readonly Finding[]): Point[] {
 export function scatter(points: readonly Point[], x: "seconds" | "bytes", title: string): Promise<string> {
   const panels = [...new Set(points.map(({ tokens }) => tokens))];
   return svg({
-    ...FONT,
+    ...STYLE,
     data: { values: [...points] },
     facet: { field: "tokens", type: "ordinal", sort: panels, title: null },
     columns: 2,
@@ -63,14 +64,14 @@ export function scatter(points: readonly Point[], x: "seconds" | "bytes", title:
           encoding: {
             y: { ...QUALITY, field: "low" },
             y2: { field: "high" },
-            color: { field: "system", type: "nominal" },
+            color: COLOUR,
           },
         },
         {
           mark: { type: "point", filled: true, size: 70 },
           encoding: {
             y: { ...QUALITY, field: "dev" },
-            color: { field: "system", type: "nominal", scale: { scheme: "tableau20" }, legend: { labelLimit: 320 } },
+            color: COLOUR,
             shape: { field: "family", type: "nominal" },
           },
         },
@@ -82,13 +83,13 @@ export function scatter(points: readonly Point[], x: "seconds" | "bytes", title:
 /** Bits per byte against the budget, a line for each system. */
 export function curves(points: readonly Point[]): Promise<string> {
   return svg({
-    ...FONT,
+    ...STYLE,
     width: 520,
     height: 380,
     data: { values: [...points] },
     encoding: {
       x: { field: "budget", type: "quantitative", scale: { type: "log" }, axis: { format: "~s" }, title: "tokens" },
-      color: { field: "system", type: "nominal", scale: { scheme: "tableau20" }, legend: { labelLimit: 320 } },
+      color: COLOUR,
     },
     layer: [
       { mark: { type: "line" }, encoding: { y: { ...QUALITY, field: "dev" } } },
@@ -110,7 +111,7 @@ export function sizes(entries: readonly Entry[]): Promise<string> {
     block: String(job.options.block),
   }));
   return svg({
-    ...FONT,
+    ...STYLE,
     width: 520,
     height: 380,
     data: { values },

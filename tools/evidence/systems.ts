@@ -52,8 +52,13 @@ const counted = (name: string, title: string, rest: Pick<System, "fixed" | "axes
   ...rest,
 });
 
-const pruned = (name: string, title: string, bytes: number, quick = false): System =>
-  counted(name, title, { fixed: { bytes }, axes: { order: [3, 5] }, run: kneserNey }, quick);
+const pruned = (name: string, bytes: number, quick = false): System =>
+  counted(
+    name,
+    `Kneser-Ney pruned, ≤ ${bytes.toLocaleString("en")} bytes`,
+    { fixed: { bytes }, axes: { order: [3, 5] }, run: kneserNey },
+    quick,
+  );
 
 const backPropagated = (name: "warm" | "cold", title: string): System => ({
   name,
@@ -92,12 +97,12 @@ export const SYSTEMS: readonly System[] = [
   ...[2, 3, 4, 5].map((order) =>
     counted(`kneser-ney-${order}`, `Kneser-Ney ${order}`, { fixed: { order }, axes: {}, run: kneserNey }, order === 3),
   ),
-  pruned("pruned", `Kneser-Ney pruned to the bytes of ${heads} × ${classes}`, weightBytes(SHAPE), true),
-  pruned("pruned-wide", `Kneser-Ney pruned to the bytes of ${WIDE.heads} × ${WIDE.classes}`, weightBytes(WIDE)),
+  pruned("pruned", weightBytes(SHAPE), true),
+  pruned("pruned-wide", weightBytes(WIDE)),
   counted(
     "naive-bayes",
     "naive Bayes over positions",
-    { fixed: {}, axes: { mass: [10, 30, 100, 300, 1000], block: [3, 2, 1, 5] }, run: naiveBayes },
+    { fixed: {}, axes: { block: [3, 2, 1, 5], mass: [100, 10, 30, 300, 1000] }, run: naiveBayes },
     true,
   ),
   network("feed-forward", "feed-forward ReLU", true),
