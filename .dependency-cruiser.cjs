@@ -1,4 +1,4 @@
-// Data flows one way (ARCHITECTURE.md): errors ← tokenizer ← model ← stream, compile, fit, refit ← cli and tools. An import against that
+// Data flows one way (ARCHITECTURE.md): errors ← tokenizer ← model ← stream, compile, fit, refit ← tune ← cli and tools. An import against that
 // direction is in the wrong place.
 const npm = { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown"] };
 const below = (name, from, to) => ({ name, severity: "error", from: { path: from }, to: { path: to } });
@@ -17,6 +17,7 @@ module.exports = {
     below("model-knows-tokenizer", "^host/model", "^host/(?!errors|tokenizer|model)"),
     below("stream-knows-model", "^host/stream", "^host/(?!errors|tokenizer|model|stream)"),
     below("compile-knows-model", "^host/compile", "^host/(?!errors|model|compile)"),
+    below("tune-is-known-above", "^host/(?!tune|cli|index)", "^host/tune"),
     below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
     below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),
     below("assembly-stands-alone", "^assembly", "^(host|tools|test)"),
@@ -24,14 +25,14 @@ module.exports = {
       name: "inference-has-no-dependency",
       comment: "What runs a model imports no package: the command line, the compiler and the tools may.",
       severity: "error",
-      from: { path: "^host/(errors|tokenizer|model|stream|fit|browser|index)" },
+      from: { path: "^host/(errors|tokenizer|model|stream|fit|tune|browser|index)" },
       to: npm,
     },
     {
       name: "browser-needs-no-node",
       severity: "error",
       from: { path: "^host/browser" },
-      to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile|refit)" },
+      to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile|refit|tune)" },
     },
     {
       name: "node-builtins-where-named",

@@ -34,12 +34,38 @@ export function forwardTile(
     const row = outHidden + ((<usize>t * M) << 2);
     if (t < count) hiddenState(tokens, load<i32>(places + ((<usize>t) << 2)), cipher, u, u0, row);
     else memory.fill(row, 0, M << 2);
-    for (let c: usize = 0; c < <usize>M; ++c) {
-      store<f32>(transposed + ((c * TILE + t) << 2), load<f32>(row + (c << 2)));
-    }
   }
+  predictTile(outHidden, count, o, o0, transposed, lanes, outPredicted);
+}
+
+/**
+ * Predictions of one tile from its hidden states: softmax(h O + o0); columns from `count` on are zeroed.
+ *
+ * @param hidden (TILE, M) f32; @param o (V, M) f32, o0 (V) f32
+ * @param transposed (M, TILE) f32 scratch; @param lanes (2, TILE) f32 scratch
+ * @param outPredicted (V, TILE) f32
+ */
+export function predictTile(
+  hidden: usize,
+  count: i32,
+  o: usize,
+  o0: usize,
+  transposed: usize,
+  lanes: usize,
+  outPredicted: usize,
+): void {
+  transposeTile(hidden, transposed);
   product(o, M, 1, transposed, TILE, V, M, TILE, 0, outPredicted, TILE);
   softmaxColumns(o0, lanes, count, outPredicted);
+}
+
+/** outTransposed (M, TILE) ← rows (TILE, M), f32. */
+export function transposeTile(rows: usize, outTransposed: usize): void {
+  for (let t: usize = 0; t < <usize>TILE; ++t, rows += M << 2) {
+    for (let c: usize = 0; c < <usize>M; ++c) {
+      store<f32>(outTransposed + ((c * TILE + t) << 2), load<f32>(rows + (c << 2)));
+    }
+  }
 }
 
 /** values[v, t] ← softmax over v of values[v, t] + o0[v]; columns from `count` on are zeroed. */

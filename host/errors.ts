@@ -33,6 +33,8 @@ export type ErrorCode =
   | "STATISTICS_FULL"
   /** A text to forget that was never observed: nothing has been taken away. */
   | "NOT_OBSERVED"
+  /** A checkpoint of tuning that belongs to another model, text or choice of options. */
+  | "CHECKPOINT_MISMATCH"
   /** A directory or file that cannot be written. */
   | "UNWRITABLE"
   /** A shape or input that needs more memory than there is. */

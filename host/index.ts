@@ -1,5 +1,5 @@
 /**
- * saffu under Node: load, generate, score, fit, observe, forget, merge, refit, save.
+ * saffu under Node: load, generate, score, fit, tune, observe, forget, merge, refit, save.
  *
  * ```ts
  * import { fit, load, save } from "saffu";
@@ -31,6 +31,8 @@ export { parameters, type Shape, validateShape } from "./model/shape.ts";
 export { chunksOf, surprisalStream, textStream } from "./stream/web.ts";
 export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
 export { trainTokenizer } from "./tokenizer/train.ts";
+export type { Init, TuneRecipe, TuneRecipeOptions } from "./tune/recipe.ts";
+export { type TuneOptions, type TuneProgress, type TuneReport, type TuneResult, tune } from "./tune/tune.ts";
 
 /**
  * Loads a model.

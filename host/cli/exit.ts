@@ -18,6 +18,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   STATISTICS_MISMATCH: 7,
   STATISTICS_FULL: 7,
   NOT_OBSERVED: 7,
+  CHECKPOINT_MISMATCH: 7,
   ABORTED: 130,
 };
 const TERMINATED = 143;
@@ -28,8 +29,8 @@ Exit codes:
   0 done            4 bad input text       130 interrupted (Ctrl-C)
   1 unexpected      5 cannot write         143 terminated
   2 bad option,     6 not supported here
-    shape or size   7 statistics refused: another base, full,
-  3 bad model files   or a text that was never observed
+    shape or size   7 statistics refused: another base, full, or a text
+  3 bad model files   never observed; or a checkpoint of another run
 An error is one line on standard error, "saffu: CODE: message"; with --json it is {"error":{"code","message"}}.`;
 
 /** Prints the line of an error and returns the exit code. */

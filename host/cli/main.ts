@@ -41,6 +41,25 @@ program
   .action(async (texts, options) => (await import("./fit.ts")).run(texts, options));
 
 program
+  .command("tune")
+  .description("tune DIR on TEXT by back-propagation, and write the result to a directory")
+  .argument("<dir>", "model directory; it stays as it is")
+  .argument("<text...>", "files to read, in order; - is standard input")
+  .requiredOption("--out <dir>", "directory to write; a model that stands there is replaced")
+  .option("--epochs <n>", "passes over the text (default: 1)", parse.integer)
+  .option("--lr <x>", "learning rate at its peak (default: of the start, see docs/tuning.md)", parse.number)
+  .option("--batch <n>", "tokens a step, 1 to 2048 (default: 512)", parse.integer)
+  .option("--thaw <epoch>", "train the input cipher as a real table from this epoch on (default: never)", parse.integer)
+  .option("--init <name>", "warm: from DIR's weights; cold, xavier: random ones of its shape (default: warm)")
+  .option("--seed <n>", "order of the text, and random weights (default: 1)", parse.integer)
+  .option("--threads <n>", "worker threads; the result does not depend on it", parse.integer)
+  .option("--dev <file>", "held-out text: scored after each epoch, and the best epoch is kept")
+  .option("--checkpoint <file>", "written after each epoch and at an interrupt; gone on from where it is there")
+  .option("--json", "print the report as JSON")
+  .addHelpText("after", "\nExample:\n  saffu tune models/potato-en book.txt --out models/book --epochs 2")
+  .action(async (directory, texts, options) => (await import("./tune.ts")).run(directory, texts, options));
+
+program
   .command("eval")
   .description("score TEXT: bits per byte, perplexity")
   .argument("<dir>", "model directory")

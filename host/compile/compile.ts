@@ -37,7 +37,21 @@ export async function compileDevice(shape: Shape, flavour: Flavour, options: Mod
 
 /** The trainer module of `shape`; it imports its memory as `env.memory`, shared where `threads`. */
 export async function compileTrainer(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
-  return compile("trainer", shape, { learning: false, recall: 0 }, [
+  return compileSolver("trainer", shape, flavour, threads);
+}
+
+/** The tuner module of `shape`, which imports its memory as the trainer does. */
+export async function compileTuner(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
+  return compileSolver("tuner", shape, flavour, threads);
+}
+
+async function compileSolver(
+  entry: "trainer" | "tuner",
+  shape: Shape,
+  flavour: Flavour,
+  threads: boolean,
+): Promise<Uint8Array> {
+  return compile(entry, shape, { learning: false, recall: 0 }, [
     ...features(flavour),
     ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
     "--optimizeLevel=3",

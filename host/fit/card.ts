@@ -11,14 +11,30 @@ export interface FitFacts {
 
 /** The card's text. */
 export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts): string {
+  return cardOf(
+    "Fitted in closed form by saffu, without back-propagation: co-occurrence sums, then logarithms.",
+    shape,
+    {
+      weights: `${facts.weightBytes} bytes, int8 with a scale a row`,
+      "fitted on": `${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text`,
+      "hidden targets": recipe.targets,
+      passes: `${recipe.heads.passes} over the heads, ${shape.decoder === "mixture" ? 0 : recipe.residual.passes} residual`,
+      seed: recipe.seed,
+    },
+  );
+}
+
+/** A card: how the model came to be, its shape, `facts`, and what it is not good for. */
+export function cardOf(origin: string, shape: Shape, facts: Readonly<Record<string, string | number>>): string {
   const attention = shape.radial === 0 ? "none" : `orders 1 to ${shape.orders} over the last ${shape.radial} tokens`;
+  const rows = Object.entries(facts).map(([name, value]) => `| ${name} | ${value} |`);
   return `---
 library_name: saffu
 pipeline_tag: text-generation
 ---
 # A SAFFU language model
 
-Fitted in closed form by saffu, without back-propagation: co-occurrence sums, then logarithms.
+${origin}
 
 | | |
 | --- | --- |
@@ -28,11 +44,7 @@ Fitted in closed form by saffu, without back-propagation: co-occurrence sums, th
 | decoder | ${shape.decoder} |
 | self-attention | ${attention} |
 | parameters | ${parameters(shape)} |
-| weights | ${facts.weightBytes} bytes, int8 with a scale a row |
-| fitted on | ${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text |
-| hidden targets | ${recipe.targets} |
-| passes | ${recipe.heads.passes} over the heads, ${shape.decoder === "mixture" ? 0 : recipe.residual.passes} residual |
-| seed | ${recipe.seed} |
+${rows.join("\n")}
 
 ## What it is not good for
 

@@ -138,6 +138,24 @@ async function assertReplaceable(target: string): Promise<void> {
   }
 }
 
+/**
+ * Replaces one file, atomically: written beside its place, flushed, and renamed into it.
+ *
+ * @throws SaffuError UNWRITABLE; what stood there before stands there still
+ */
+export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const target = resolve(path);
+  const temporary = temporaryBeside(target);
+  try {
+    await writeFlushed(temporary, bytes);
+    await rename(temporary, target);
+    await flushDirectory(dirname(target));
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw unwritable(path, (cause as Error).message, cause);
+  }
+}
+
 /** Writes a new file and flushes it. */
 export async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, "wx");

@@ -6,11 +6,12 @@
 import { compileTrainer } from "../compile/compile.ts";
 import { throwIfAborted } from "../errors.ts";
 import { Trainer } from "../fit/trainer.ts";
+import { LAYERS, loadWeights, weightsOf } from "../fit/weights.ts";
 import type { Correction } from "../model/kernel.ts";
 import type { RefitOptions } from "../model/learner.ts";
 import type { Lower } from "../model/model.ts";
-import { readTensors, type Tensor } from "../model/safetensors.ts";
-import { hiddenWidth, type Shape } from "../model/shape.ts";
+import { readTensors } from "../model/safetensors.ts";
+import type { Shape } from "../model/shape.ts";
 
 /** Places of a step: few of them, so that sums are close to those of the whole text. */
 const BATCH = 2048;
@@ -44,24 +45,7 @@ export async function refitLower(
   try {
     trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
     await trainer.all("count", "thread", tokens.length);
-    const width = hiddenWidth(shape);
-    const layers = [
-      { name: "block.U", floats: "U", bytes: "U_INT8", scales: "U_SCALE", rows: shape.block * shape.bits },
-      { name: "decoder.O", floats: "O", bytes: "O_INT8", scales: "O_SCALE", rows: shape.vocabulary },
-    ];
-    for (const { name, floats, rows } of layers) {
-      const bytes = tensors.get(name)!.data as Int8Array;
-      const scales = tensors.get(`${name}.scale`)!.data as Float32Array;
-      const to = trainer.view(Float32Array, floats, rows * width);
-      for (let i = 0; i < to.length; ++i) to[i] = bytes[i]! * scales[Math.floor(i / width)]!;
-    }
-    const base = (name: string) => tensors.get(name)!.data as Float32Array;
-    trainer.view(Float32Array, "U0", width).set(base("block.u0"));
-    trainer.view(Float32Array, "O0", shape.vocabulary).set(base("decoder.o0"));
-    if (shape.bits < shape.vocabulary) {
-      const cipher = tensors.get("cipher")!.data as Uint16Array;
-      trainer.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
-    }
+    loadWeights(trainer, tensors, shape);
     await trainer.once("initialiseResidual", 1);
     await trainer.all("configureResidual", 1, BATCH, 0, RATE, mass, mass * HIDDEN_SHARE, step, step);
     const steps = Math.ceil(tokens.length / BATCH) * PASSES;
@@ -71,12 +55,8 @@ export async function refitLower(
       onProgress?.({ done: at + 1, total: steps });
     }
     await trainer.once("quantise");
-    return new Map(
-      layers.flatMap(({ name, bytes, scales, rows }): [string, Tensor][] => [
-        [name, { dtype: "I8", shape: [rows, width], data: trainer.view(Int8Array, bytes, rows * width).slice() }],
-        [`${name}.scale`, { dtype: "F32", shape: [rows], data: trainer.view(Float32Array, scales, rows).slice() }],
-      ]),
-    );
+    const solved = weightsOf(trainer, shape);
+    return new Map(LAYERS.flatMap(({ name }) => [name, `${name}.scale`]).map((name) => [name, solved.get(name)!]));
   } finally {
     await trainer.stop();
   }

@@ -1,0 +1,269 @@
+// The tuner module: back-propagation with Adam, from weights that are there (fitted in closed form, or drawn at random). The host
+// writes tokens at TOKENS and weights at theirs, calls configure, then runs steps in calls of bounded work. With shared memory, every
+// thread makes the same calls with its own number.
+import { adam, BETA1, BETA2, biasCorrection } from "./adam";
+import { biasGradient, decoderGradient, deltasOfTile, featureGradient, likelihoodsOfTile } from "./backward";
+import {
+  embeddedDeltas,
+  embeddedFeatureGradient,
+  embeddedTile,
+  embeddingGradient,
+  foldEmbedding,
+  thawCipher,
+} from "./embedding";
+import { log } from "./math";
+import { mix, nextUniform, permuted, seedGenerator } from "./random";
+import { forwardTile, predictTile } from "./residual";
+import { BITS, BLOCK, FEATURES, M, V } from "./shape";
+import { barrier, shareStart } from "./threads";
+import { TILE } from "./trainer-memory";
+import {
+  CIPHER,
+  CIPHERED,
+  DELTA,
+  EMBEDDED,
+  EMBEDDED_DELTA,
+  EMBEDDING,
+  FIRST_MOMENT,
+  FOLDED,
+  HIDDEN,
+  LABELS,
+  LIKELIHOOD,
+  LOSS,
+  O,
+  O0,
+  PARAMETERS,
+  PREDICTED,
+  SCRATCH,
+  SCRATCH_BYTES,
+  STRIDE,
+  TOKENS,
+  U,
+  U0,
+  WIDTH,
+} from "./tuner-memory";
+
+export { BATCH, THREADS } from "./trainer-memory";
+export {
+  CIPHER,
+  EMBEDDING,
+  FIRST_MOMENT,
+  FOLDED,
+  GRADIENT,
+  LIKELIHOOD,
+  LOSS,
+  O,
+  O0,
+  PARAMETERS,
+  SECOND_MOMENT,
+  TOKENS,
+  U,
+  U0,
+  WIDTH,
+} from "./tuner-memory";
+
+/** Groups of four bits at a position: what rows of U are shared out in. */
+const GROUPS: i32 = (BITS + 3) / 4;
+/** Standard deviation of a cold start's weights. */
+const DEVIATION: f32 = 0.1;
+
+let n: i32 = 0; // training places: labels TOKENS[0..n)
+let key: u32 = 0;
+let batch: i32 = 0;
+let peak: f32 = 0;
+let warmUp: i32 = 0;
+let total: i32 = 0;
+let thawStep: i32 = i32.MAX_VALUE;
+let thawed: bool = false; // inputs are read from E
+
+// @ts-ignore: decorator
+@inline
+function scratchOf(thread: i32): usize {
+  return SCRATCH + <usize>thread * SCRATCH_BYTES;
+}
+
+/**
+ * Settings of the steps.
+ *
+ * @param places of the text, and of one step (at most BATCH); @param steps of the whole run
+ * @param rate at its peak; @param warm steps in which it rises to there
+ * @param thaw first step at which E is trained; @param from the step that comes next
+ */
+export function configure(
+  seed: u32,
+  places: i32,
+  inStep: i32,
+  steps: i32,
+  rate: f32,
+  warm: i32,
+  thaw: i32,
+  from: i32,
+): void {
+  key = seed;
+  n = places;
+  batch = inStep;
+  total = steps;
+  peak = rate;
+  warmUp = warm;
+  thawStep = CIPHERED ? thaw : i32.MAX_VALUE;
+  thawed = from > thawStep;
+}
+
+/** Moments ← 0, E ← the cipher, the loss ← 0. Thread 0 alone. */
+export function begin(): void {
+  memory.fill(FIRST_MOMENT, 0, 2 * STRIDE);
+  if (CIPHERED) thawCipher(CIPHER, EMBEDDING);
+  store<f64>(LOSS, 0);
+}
+
+/**
+ * Weights of a cold start, biases 0. Thread 0 alone.
+ *
+ * @param xavier false: nearly normal of deviation 0.1, the sum of four uniforms (variance 1/3, so the factor is √3); true: uniform
+ * within ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010), r·b and M of the hidden layer, M and V of the decoder
+ */
+export function initialise(seed: u32, xavier: bool): void {
+  const generator = scratchOf(0);
+  seedGenerator(generator, seed);
+  memory.fill(U0, 0, M << 2);
+  memory.fill(O0, 0, V << 2);
+  draw(generator, FEATURES * M, xavier ? sqrt<f32>(<f32>6 / <f32>(FEATURES + M)) : 0, U);
+  draw(generator, V * M, xavier ? sqrt<f32>(<f32>6 / <f32>(M + V)) : 0, O);
+}
+
+/** outWeights (count) f32 ← uniform within ±bound, or normal where the bound is 0. */
+function draw(generator: usize, count: usize, bound: f32, outWeights: usize): void {
+  for (const end = outWeights + (count << 2); outWeights < end; outWeights += 4) {
+    let value = nextUniform(generator);
+    if (bound > 0) value = (2 * value - 1) * bound;
+    else {
+      value += nextUniform(generator) + nextUniform(generator) + nextUniform(generator) - 2;
+      value *= DEVIATION * 1.7320508;
+    }
+    store<f32>(outWeights, value);
+  }
+}
+
+/** Learning rate of a step: linear from 0 to the peak in the warm-up, then linear down to a tenth of it. */
+export function rateAt(step: i32): f32 {
+  if (step < warmUp) return (peak * <f32>(step + 1)) / <f32>warmUp;
+  return peak * (<f32>1 - (<f32>0.9 * <f32>(step - warmUp)) / <f32>max<i32>(1, total - warmUp));
+}
+
+/** Steps [from, to): tiles are shared among threads, then rows of each layer, with a barrier after each. */
+export function tuneSteps(thread: i32, threads: i32, from: i32, to: i32): void {
+  const steps = (n + batch - 1) / batch; // an epoch
+  for (let step = from; step < to; ++step) {
+    thawed = step >= thawStep;
+    const start = (step % steps) * batch;
+    const count = min<i32>(batch, n - start);
+    const order = mix(key + <u32>(step / steps) * 0x9e3779b9);
+    const tiles = (count + TILE - 1) / TILE;
+    for (let tile = shareStart(tiles, 1, thread, threads), end = shareStart(tiles, 1, thread + 1, threads); tile < end; ++tile) {
+      const inTile = min<i32>(TILE, count - tile * TILE);
+      for (let t = 0; t < inTile; ++t) {
+        const i = tile * TILE + t;
+        store<u32>(LABELS + (<usize>i << 2), permuted(start + i, n, order));
+      }
+      forward(tile, inTile, scratchOf(thread));
+      backward(tile, inTile, scratchOf(thread));
+    }
+    barrier(threads);
+    if (thread == 0) addLoss(count);
+    update(thread, threads, count, tiles, step);
+    barrier(threads);
+  }
+}
+
+/** Hidden states, predictions and likelihoods of a tile whose places stand in LABELS. */
+function forward(tile: i32, inTile: i32, transposed: usize): void {
+  const at = <usize>tile * TILE;
+  const places = LABELS + (at << 2);
+  const hidden = HIDDEN + at * M * 4;
+  const predicted = PREDICTED + at * V * 4;
+  const lanes = transposed + M * TILE * 4;
+  if (thawed) {
+    embeddedTile(TOKENS, places, inTile, EMBEDDING, U, U0, EMBEDDED + at * WIDTH * 4, hidden);
+    predictTile(hidden, inTile, O, O0, transposed, lanes, predicted);
+  } else {
+    forwardTile(TOKENS, places, inTile, CIPHER, U, U0, O, O0, transposed, lanes, hidden, predicted);
+  }
+  likelihoodsOfTile(TOKENS, places, inTile, predicted, LIKELIHOOD + (at << 2));
+}
+
+/** Gradients of a tile at the layers' logits, and at its inputs where those are trained. */
+function backward(tile: i32, inTile: i32, transposed: usize): void {
+  const at = <usize>tile * TILE;
+  const delta = DELTA + at * M * 4;
+  deltasOfTile(TOKENS, LABELS + (at << 2), inTile, O, HIDDEN + at * M * 4, PREDICTED + at * V * 4, delta);
+  if (thawed) embeddedDeltas(delta, U, transposed, EMBEDDED_DELTA + at * WIDTH * 4);
+}
+
+/** Gradients of this thread's share of the weights, and Adam's step on it. */
+function update(thread: i32, threads: i32, count: i32, tiles: i32, step: i32): void {
+  const weight: f32 = <f32>1 / <f32>count;
+  const rate = rateAt(step);
+
+  let first: usize = shareStart(V, 4, thread, threads);
+  let end: usize = shareStart(V, 4, thread + 1, threads);
+  decoderGradient(tiles, PREDICTED, HIDDEN, first, end, weight, O + STRIDE, O0 + STRIDE);
+  descend(O + ((first * M) << 2), (end - first) * M, rate, step);
+  descend(O0 + (first << 2), end - first, rate, step);
+  if (thawed) {
+    const table = EMBEDDING + STRIDE;
+    embeddingGradient(TOKENS, LABELS, count, EMBEDDED_DELTA, <u32>first, <u32>end, weight, table);
+    descend(EMBEDDING + ((first * WIDTH) << 2), (end - first) * WIDTH, rate, step - thawStep);
+  }
+
+  const group = shareStart(BLOCK * GROUPS, 1, thread, threads);
+  const last = shareStart(BLOCK * GROUPS, 1, thread + 1, threads);
+  first = rowOf(group);
+  end = rowOf(last);
+  if (thawed) {
+    const four = scratchOf(thread);
+    for (let i = group; i < last; ++i) {
+      embeddedFeatureGradient(tiles, EMBEDDED, DELTA, i / GROUPS, (i % GROUPS) * 4, weight, four, U + STRIDE);
+    }
+  } else {
+    featureGradient(TOKENS, LABELS, count, CIPHER, DELTA, <i32>first, <i32>end, weight, U + STRIDE);
+  }
+  descend(U + ((first * M) << 2), (end - first) * M, rate, step);
+
+  if (thread > 0) return;
+  biasGradient(count, DELTA, weight, U0 + STRIDE);
+  descend(U0, M, rate, step);
+}
+
+/** First row of U in a group. */
+function rowOf(group: i32): usize {
+  return (group / GROUPS) * BITS + (group % GROUPS) * 4;
+}
+
+/** Adam's step on `count` weights from `weights` on, of which `step` is the 0-based number. */
+function descend(weights: usize, count: usize, rate: f32, step: i32): void {
+  const correction1 = biasCorrection(BETA1, step + 1);
+  const correction2 = biasCorrection(BETA2, step + 1);
+  const gradient = weights + STRIDE;
+  adam(gradient, count, rate, correction1, correction2, weights, gradient + STRIDE, gradient + 2 * STRIDE);
+}
+
+/** LOSS += Σ LIKELIHOOD's −log, of the first `count` places. Thread 0 alone. */
+export function addLoss(count: i32): void {
+  let loss = load<f64>(LOSS);
+  for (let t: usize = 0; t < <usize>count; ++t) loss -= <f64>log(max<f32>(load<f32>(LIKELIHOOD + (t << 2)), 1.2e-38));
+  store<f64>(LOSS, loss);
+}
+
+/** LIKELIHOOD[i] ← p(token at from + i), for i < places ≤ BATCH. Thread 0 alone. */
+export function evaluate(from: i32, places: i32): void {
+  for (let tile = 0; tile * TILE < places; ++tile) {
+    const inTile = min<i32>(TILE, places - tile * TILE);
+    for (let t = 0; t < inTile; ++t) store<u32>(LABELS + (<usize>(tile * TILE + t) << 2), from + tile * TILE + t);
+    forward(tile, inTile, scratchOf(0));
+  }
+}
+
+/** FOLDED ← E·U a position. Thread 0 alone. */
+export function fold(): void {
+  if (CIPHERED) foldEmbedding(EMBEDDING, U, FOLDED);
+}

@@ -1,0 +1,85 @@
+/** What long work on a trainer shares: its options, its progress, and calls of bounded length between which a signal is seen. */
+import { SaffuError, shown, throwIfAborted } from "../errors.ts";
+import type { Flavour } from "../model/kernel.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** How far long work has come. `total` is 0 where it is not known. */
+export interface PhaseProgress<Phase extends string> {
+  readonly phase: Phase;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** How a caller follows long work, and ends it. */
+export interface Hooks<Phase extends string> {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: PhaseProgress<Phase>) => void) | undefined;
+}
+
+/** How the work is done; no result depends on it. */
+export interface RunOptions {
+  /** Worker threads; 0 works in the calling thread. Default 2 under Node. */
+  readonly threads?: number | undefined;
+  /** `scalar` works where SIMD is missing. */
+  readonly flavour?: Flavour | undefined;
+}
+
+/** Fewest tokens that a model is fitted to: below it there is nothing to count. */
+export const LEAST_TOKENS = 16;
+/** Steps run between two looks at the signal: a fraction of a second of work. */
+export const STEPS_A_CALL = 16;
+
+/** The options with defaults. @throws SaffuError INVALID_OPTION */
+export function runOptions({ threads, flavour = "simd" }: RunOptions): { threads: number; flavour: Flavour } {
+  if (flavour !== "simd" && flavour !== "scalar") {
+    throw new SaffuError("INVALID_OPTION", `flavour must be "simd" or "scalar", got ${shown(flavour)}`);
+  }
+  return { threads: threadsOf(threads), flavour };
+}
+
+function threadsOf(threads: number | undefined): number {
+  if (threads === undefined) return typeof process === "undefined" ? 0 : 2;
+  if (!Number.isInteger(threads) || threads < 0 || threads > 16) {
+    throw new SaffuError("INVALID_OPTION", `threads must be an integer in 0..16, got ${shown(threads)}`);
+  }
+  return threads;
+}
+
+/** @throws SaffuError INVALID_TEXT where a text is too short to be counted */
+export function assertEnough(tokens: number, what: string): void {
+  if (tokens >= LEAST_TOKENS) return;
+  throw new SaffuError("INVALID_TEXT", `the text has ${tokens} tokens, ${what} needs at least ${LEAST_TOKENS}`);
+}
+
+/** Lets timers, signals and input be served between two long pieces of work. @throws SaffuError ABORTED */
+export async function turn(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  throwIfAborted(signal);
+}
+
+/** Runs steps [0, total) of an exported function in calls of bounded work. */
+export async function runSteps<Phase extends string>(
+  trainer: Trainer,
+  name: string,
+  phase: Phase,
+  total: number,
+  { signal, onProgress }: Hooks<Phase>,
+): Promise<void> {
+  for (let from = 0; from < total; from += STEPS_A_CALL) {
+    throwIfAborted(signal);
+    const to = Math.min(total, from + STEPS_A_CALL);
+    await trainer.all(name, "thread", "threads", from, to);
+    onProgress?.({ phase, done: to, total });
+  }
+}
+
+/** Seconds since the last call. */
+export function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}

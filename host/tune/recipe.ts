@@ -1,0 +1,76 @@
+/** How a model is tuned: what a caller may choose, and what config.json records of it. */
+import { SaffuError, shown } from "../errors.ts";
+import { MOST_PLACES } from "./memory.ts";
+
+/** Where tuning starts from: the model's own weights, or random ones of its shape (`cold`: normal; `xavier`: Glorot's uniform). */
+export type Init = "warm" | "cold" | "xavier";
+
+export interface TuneRecipeOptions {
+  /** Passes over the text, 1..1000. Default 1. */
+  readonly epochs?: number | undefined;
+  /** Learning rate at its peak, 1e-7..1. Default 0.003 from a warm start, 0.01 from a cold one. */
+  readonly lr?: number | undefined;
+  /** Tokens a step, 1..2048. Default 512. */
+  readonly batch?: number | undefined;
+  /** Epoch, counted from 1, from which on the input cipher is trained as a real table. Default never. */
+  readonly thaw?: number | undefined;
+  /** Default "warm". */
+  readonly init?: Init | undefined;
+  /** Whole number in 0..2^32−1: order of the text, weights of a cold start. Default 1. */
+  readonly seed?: number | undefined;
+}
+
+/** The options with defaults; `thaw` is null for never. */
+export interface TuneRecipe {
+  readonly epochs: number;
+  readonly lr: number;
+  readonly batch: number;
+  readonly thaw: number | null;
+  readonly init: Init;
+  readonly seed: number;
+}
+
+/** Steps of an epoch and of the run, the warm-up among them, and the step from which on inputs are trained. */
+export interface Schedule {
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  readonly warmUp: number;
+  readonly thawStep: number;
+}
+
+const INITS: readonly unknown[] = ["warm", "cold", "xavier"];
+/** Share of the steps in which the learning rate rises to its peak. */
+const WARM_UP = 0.02;
+/** A step that no run reaches. */
+const NEVER = 0x7fffffff;
+
+/** @throws SaffuError INVALID_OPTION, naming the option and its bound */
+export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
+  const { epochs = 1, batch = 512, thaw, init = "warm", seed = 1 } = options;
+  if (!INITS.includes(init)) throw invalid("init", `"warm", "cold" or "xavier"`, init);
+  const { lr = init === "warm" ? 0.003 : 0.01 } = options;
+  integer("epochs", epochs, 1, 1000);
+  if (typeof lr !== "number" || !(lr >= 1e-7 && lr <= 1)) throw invalid("lr", "a number in 0.0000001..1", lr);
+  integer("batch", batch, 1, MOST_PLACES);
+  if (thaw !== undefined) integer("thaw", thaw, 1, epochs);
+  integer("seed", seed, 0, 0xffffffff);
+  return { epochs, lr, batch, thaw: thaw ?? null, init, seed };
+}
+
+/** The schedule over `places` tokens. @throws SaffuError INVALID_OPTION where there are too many steps to count */
+export function scheduleOf({ epochs, batch, thaw }: TuneRecipe, places: number): Schedule {
+  const stepsPerEpoch = Math.ceil(places / batch);
+  const steps = stepsPerEpoch * epochs;
+  if (steps >= NEVER) throw invalid("epochs", `at most ${Math.floor(NEVER / stepsPerEpoch)} for this text`, epochs);
+  const thawStep = thaw === null ? NEVER : stepsPerEpoch * (thaw - 1);
+  return { stepsPerEpoch, steps, warmUp: Math.ceil(WARM_UP * steps), thawStep };
+}
+
+function integer(name: string, value: unknown, least: number, most: number): void {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
+  throw invalid(name, `an integer in ${least}..${most}`, value);
+}
+
+function invalid(name: string, bound: string, found: unknown): SaffuError {
+  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
+}

@@ -1,0 +1,115 @@
+/** The steps of a tuning run: epochs, held-out bits after each, and checkpoints, over a tuner module that has its tokens and weights. */
+import { SaffuError, throwIfAborted } from "../errors.ts";
+import { type Hooks, STEPS_A_CALL } from "../fit/steps.ts";
+import { evaluated } from "../fit/text.ts";
+import type { Trainer } from "../fit/trainer.ts";
+import { type Blocks, type Run, type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint-node.ts";
+import type { Schedule, TuneRecipe } from "./recipe.ts";
+
+/** What a run works on. */
+export interface Task {
+  readonly tuner: Trainer;
+  readonly recipe: TuneRecipe;
+  readonly schedule: Schedule;
+  /** Tokens trained on, from the first of the tuner's. */
+  readonly places: number;
+  /** Held-out texts: tokens, with absent ones between texts, where they stand, and their bytes; no tokens where there are none. */
+  readonly dev: { readonly tokens: Uint16Array; readonly from: number; readonly bytes: number };
+  /** File and identity of the checkpoint. */
+  readonly checkpoint?: { readonly path: string; readonly run: Run } | undefined;
+}
+
+/** What a run has come to. */
+export type Outcome = Pick<RunState, "trainBits" | "devBits"> & { readonly bestEpoch: number };
+
+/** Addresses of the blocks. */
+const BLOCKS = { weights: "U", firstMoment: "FIRST_MOMENT", secondMoment: "SECOND_MOMENT" } as const;
+
+/**
+ * Runs all steps, from the checkpoint on where there is one. The tuner's weights are then those of the best epoch: by the held-out
+ * bits, the start included; without a held-out text, the last.
+ *
+ * @throws SaffuError ABORTED, with the checkpoint written; CHECKPOINT_MISMATCH, MODEL_CORRUPT, UNWRITABLE
+ */
+export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promise<Outcome> {
+  const { tuner, recipe, schedule, places, checkpoint } = task;
+  const blocks: Blocks = {
+    weights: blockOf(tuner, BLOCKS.weights),
+    firstMoment: blockOf(tuner, BLOCKS.firstMoment),
+    secondMoment: blockOf(tuner, BLOCKS.secondMoment),
+  };
+  const state: RunState = { ...blocks, step: 0, nats: 0, trainBits: [], devBits: [], best: undefined };
+  if (checkpoint) {
+    const found = await readCheckpoint(checkpoint.path, checkpoint.run, blocks.weights.length);
+    if (found) restore(state, found);
+  }
+  const nats = tuner.view(Float64Array, "LOSS", 1);
+  nats[0] = state.nats;
+  const { steps, stepsPerEpoch, warmUp, thawStep } = schedule;
+  const { seed, batch, lr } = recipe;
+  await tuner.all("configure", seed, places, batch, steps, lr, warmUp, thawStep, state.step);
+  const save = async () => {
+    if (checkpoint) await writeCheckpoint(checkpoint.path, checkpoint.run, state);
+  };
+  try {
+    for (;;) {
+      throwIfAborted(hooks.signal);
+      if (state.step % stepsPerEpoch === 0) {
+        await endEpoch(task, state, nats, hooks);
+        if (state.step > 0) await save();
+        if (state.step === steps) break;
+      }
+      const epochEnd = state.step - (state.step % stepsPerEpoch) + stepsPerEpoch;
+      const to = Math.min(epochEnd, state.step + STEPS_A_CALL);
+      await tuner.all("tuneSteps", "thread", "threads", state.step, to);
+      state.step = to;
+      state.nats = nats[0]!;
+      hooks.onProgress?.({ phase: "tune", done: to, total: steps });
+    }
+  } catch (cause) {
+    if (cause instanceof SaffuError && cause.code === "ABORTED") await save();
+    throw cause;
+  }
+  if (state.best) blocks.weights.set(state.best.weights);
+  const { trainBits, devBits, best } = state;
+  return { trainBits, devBits, bestEpoch: best?.epoch ?? recipe.epochs };
+}
+
+function blockOf(tuner: Trainer, address: string): Float32Array {
+  return tuner.view(Float32Array, address, tuner.constant("PARAMETERS"));
+}
+
+/** Puts what a checkpoint holds in the place of the start. */
+function restore(state: RunState, found: RunState): void {
+  for (const name of Object.keys(BLOCKS) as (keyof Blocks)[]) state[name].set(found[name]);
+  const { step, nats, trainBits, devBits, best } = found;
+  state.trainBits.push(...trainBits);
+  state.devBits.push(...devBits);
+  Object.assign(state, { step, nats, best });
+}
+
+/** At the end of an epoch, and before the first: what the training tokens cost, then what the held-out text costs, where it is better. */
+async function endEpoch(
+  { tuner, dev, places, schedule }: Task,
+  state: RunState,
+  nats: Float64Array,
+  { signal, onProgress }: Hooks<"dev">,
+): Promise<void> {
+  const epoch = state.step / schedule.stepsPerEpoch;
+  if (state.trainBits.length < epoch) {
+    state.trainBits.push(nats[0]! / Math.LN2 / places);
+    state.nats = 0;
+  }
+  if (dev.tokens.length === 0 || state.devBits.length > epoch) return;
+  nats[0] = 0;
+  let done = 0;
+  for await (const scored of evaluated(tuner, dev.tokens, dev.from, signal)) {
+    await tuner.once("addLoss", scored); // its own logarithm: which epoch is best must not depend on the engine's
+    done += scored;
+    onProgress?.({ phase: "dev", done, total: dev.tokens.length });
+  }
+  const bits = nats[0]! / Math.LN2 / dev.bytes;
+  nats[0] = 0;
+  if (state.devBits.every((before) => bits < before)) state.best = { epoch, weights: state.weights.slice() };
+  state.devBits.push(bits);
+}
