@@ -4,7 +4,7 @@ import type { Job, Options, Result } from "./job.ts";
 import { COUNTING_SOURCES, kneserNey, naiveBayes } from "./kinds/counting.ts";
 import { EXPLICIT_SOURCES, explicit, SHAPE, weightBytes } from "./kinds/explicit.ts";
 import { NEURAL_SOURCES, neural, neuralIsThere } from "./kinds/neural.ts";
-import { TUNE_SOURCES, tuned, tuneIsThere } from "./kinds/tune.ts";
+import { TUNE_SOURCES, tuned } from "./kinds/tune.ts";
 
 export interface System {
   readonly name: string;
@@ -60,15 +60,14 @@ const pruned = (name: string, bytes: number, quick = false): System =>
     quick,
   );
 
-const backPropagated = (name: "warm" | "cold", title: string): System => ({
+const backPropagated = (name: "warm" | "cold", title: string, axes: System["axes"]): System => ({
   name,
   title,
   family: "tuned",
   sources: [...COMMON, ...EXPLICIT_SOURCES, ...TUNE_SOURCES],
   seeded: true,
   fixed: { init: name },
-  axes: { rate: [0.0003, 0.001, 0.003, 0.01] },
-  missing: () => (tuneIsThere() ? undefined : "`tune` of host/index.ts"),
+  axes,
   quick: true,
   run: tuned,
 });
@@ -92,8 +91,16 @@ export const SYSTEMS: readonly System[] = [
   closed("explicit", `explicit, ${heads} × ${classes}`, { heads, classes }, true),
   closed("explicit-wide", `explicit, ${WIDE.heads} × ${WIDE.classes}`, { heads: WIDE.heads, classes: WIDE.classes }),
   closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }),
-  backPropagated("warm", `explicit ${heads} × ${classes}, then Adam (warm)`),
-  backPropagated("cold", `random ${heads} × ${classes}, then Adam (cold)`),
+  backPropagated("warm", `explicit ${heads} × ${classes}, then Adam (warm)`, {
+    rate: [0.001, 0.0003, 0.003, 0.01],
+    epochs: [4, 1, 12],
+    batch: [512, 128],
+  }),
+  backPropagated("cold", `random ${heads} × ${classes}, then Adam (cold)`, {
+    rate: [0.01, 0.003, 0.03, 0.1],
+    epochs: [30, 10, 3, 100],
+    batch: [512, 128],
+  }),
   ...[2, 3, 4, 5].map((order) =>
     counted(`kneser-ney-${order}`, `Kneser-Ney ${order}`, { fixed: { order }, axes: {}, run: kneserNey }, order === 3),
   ),
