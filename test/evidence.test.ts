@@ -107,7 +107,7 @@ test("the ablation's grid has about as many models as the paper's, no two alike"
   expect(new Set(grid.map(keyOf)).size).toBe(240);
 });
 
-test("the quick form searches two values of one axis", () => {
+test("the quick form searches two learning rates at most", () => {
   for (const system of SYSTEMS.map(quickened)) {
     const searched = Object.values(system.axes).map(({ length }) => length);
     expect(searched.filter((length) => length > 1).length).toBeLessThanOrEqual(1);
@@ -133,7 +133,7 @@ describe("npm run evidence -- --quick, on less", () => {
   let first: string;
   beforeAll(async () => {
     first = await run();
-  });
+  }, 300_000); // a fit, with its kernels, on a machine that may be busy
 
   test("measures, and writes page, plots and results", () => {
     expect(first).toContain("0 jobs failed");
@@ -145,7 +145,7 @@ describe("npm run evidence -- --quick, on less", () => {
       expect(readFileSync(join(out, "evidence", `${name}.svg`), "utf8")).toMatch(/^<svg/);
     }
     const found = new Store(results).all();
-    expect(found.map(({ job }) => job.system)).toEqual(["explicit", "pruned", "pruned"]);
+    expect(found.map(({ job }) => job.system)).toEqual(["explicit", "pruned"]);
     for (const { result } of found) {
       expect(result.recency!.dev).toBeLessThan(result.alone.dev);
       expect(result.peakMemoryBytes).toBeGreaterThan(5e7);
@@ -153,11 +153,11 @@ describe("npm run evidence -- --quick, on less", () => {
   });
 
   test("runs only what is missing", async () => {
-    const kept = readFileSync(results, "utf8").split("\n").slice(0, 2);
+    const kept = readFileSync(results, "utf8").split("\n").slice(0, 1);
     writeFileSync(results, `${kept.join("\n")}\n{"key":"torn`);
     const again = await run();
     expect(again.match(/bits per byte/g)).toHaveLength(1);
-    expect(new Store(results).all()).toHaveLength(3);
+    expect(new Store(results).all()).toHaveLength(2);
   });
 
   test("reports the same page from the same results", async () => {

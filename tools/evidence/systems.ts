@@ -128,12 +128,9 @@ export function systemOf(name: string): System {
   return found;
 }
 
-/** The system as the quick form has it: one axis, two values. */
+/** The system as the quick form has it: two learning rates of what is tuned, first values of all else. */
 export function quickened(system: System): System {
-  const [first] = Object.entries(system.axes);
-  const rest = Object.entries(system.axes).map(([axis, values]) => [
-    axis,
-    values.slice(0, axis === first?.[0] ? 2 : 1),
-  ]);
-  return { ...system, axes: Object.fromEntries(rest) };
+  const kept = (axis: string) => (system.family === "tuned" && axis === "rate" ? 2 : 1);
+  const axes = Object.entries(system.axes).map(([axis, values]) => [axis, values.slice(0, kept(axis))]);
+  return { ...system, axes: Object.fromEntries(axes) };
 }
