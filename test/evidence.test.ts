@@ -26,6 +26,18 @@ const result = (dev: number): Result => ({
 const entry = (job: Job, dev: number): Entry => ({ key: keyOf(job), code: "0", job, result: result(dev) });
 const job = (seed: number, options = {}): Job => ({ system: "explicit", budget: 1000, seed, options });
 
+/** What one of the tools prints. */
+function tool(name: string, ...words: string[]): Promise<string> {
+  const child = spawn(process.execPath, ["--import", "tsx", `tools/${name}.ts`, ...words]);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  }
+  return new Promise((resolve) => child.on("close", () => resolve(output)));
+}
+
 describe("a results file", () => {
   test("gives back what was appended, the last line of a job", () => {
     const path = join(folder, "twice.jsonl");
@@ -119,17 +131,7 @@ describe("npm run evidence -- --quick, on less", () => {
   const out = join(folder, "out");
   const results = join(out, "evidence", "results.jsonl");
   const words = ["--quick", "--budget", "3000", "--seeds", "1", "--only", "pruned", "--only", "explicit", "--out", out];
-  const run = (...more: string[]) => {
-    const child = spawn(process.execPath, ["--import", "tsx", "tools/evidence.ts", ...words, ...more]);
-    let output = "";
-    child.stdout.on("data", (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on("data", (chunk) => {
-      output += chunk;
-    });
-    return new Promise<string>((resolve) => child.on("close", () => resolve(output)));
-  };
+  const run = (...more: string[]) => tool("evidence", ...words, ...more);
   let first: string;
   beforeAll(async () => {
     first = await run();
@@ -171,3 +173,9 @@ describe("npm run evidence -- --quick, on less", () => {
     expect(await run("--only", "feed-forward")).toContain("skipped, needs .venv-baselines");
   });
 });
+
+test("npm run ablation measures models of its grid, each once", async () => {
+  const words = ["--tokens", "3000", "--limit", "1", "--out", join(folder, "ablation")];
+  expect(await tool("ablation", ...words)).toContain("1 of 1 models measured");
+  expect(await tool("ablation", ...words)).toContain("0 of 0 models measured");
+}, 300_000);
