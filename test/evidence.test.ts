@@ -175,7 +175,7 @@ describe("npm run evidence -- --quick, on less", () => {
 });
 
 test("npm run ablation measures models of its grid, each once", async () => {
-  const words = ["--tokens", "3000", "--limit", "1", "--out", join(folder, "ablation")];
+  const words = ["--tokens", "10000", "--limit", "1", "--out", join(folder, "ablation")];
   expect(await tool("ablation", ...words)).toContain("1 of 1 models measured");
   expect(await tool("ablation", ...words)).toContain("0 of 0 models measured");
 }, 300_000);

@@ -54,6 +54,7 @@ class Model implements NaiveBayes {
   readonly pairs: number;
   private readonly prior: Float64Array; // (V) π
   private readonly rows: readonly (Row | undefined)[]; // (r · V)
+  private readonly gains: Float64Array; // (V) scratch, zeros between calls
 
   constructor(tokens: ArrayLike<number>, { block, vocabulary, mass }: NaiveBayesOptions) {
     this.vocabulary = vocabulary;
@@ -80,23 +81,31 @@ class Model implements NaiveBayes {
       }
     });
     this.rows = rows;
+    this.gains = new Float64Array(vocabulary);
     this.pairs = pairs.reduce((sum, { table }) => sum + table.size, 0);
     this.bytes = 3 * this.pairs + 8 * block * vocabulary + 4 * vocabulary;
   }
 
   probability(context: ArrayLike<number>, token: number): number {
-    const { vocabulary, prior, rows } = this;
+    const { vocabulary, prior, rows, gains } = this;
     checkedToken(token, vocabulary);
-    const gains = new Map<number, number>();
+    const named: number[] = [];
     for (let j = 0; j < Math.min(rows.length / vocabulary, context.length); ++j) {
       const row = rows[j * vocabulary + checkedToken(context[context.length - 1 - j]!, vocabulary)];
-      row?.tokens.forEach((id, i) => {
-        gains.set(id, (gains.get(id) ?? 0) + row.gains[i]!);
-      });
+      if (row === undefined) continue;
+      for (let i = 0; i < row.tokens.length; ++i) {
+        const id = row.tokens[i]!;
+        if (gains[id] === 0) named.push(id);
+        gains[id]! += row.gains[i]!;
+      }
     }
+    const own = prior[token]! * Math.exp(gains[token]!);
     let total = 1; // Σ π over tokens that no row names, and what the others add
-    for (const [id, gain] of gains) total += prior[id]! * Math.expm1(gain);
-    return (prior[token]! * Math.exp(gains.get(token) ?? 0)) / total;
+    for (const id of named) {
+      total += prior[id]! * Math.expm1(gains[id]!);
+      gains[id] = 0;
+    }
+    return own / total;
   }
 
   score(sequence: ArrayLike<number>): Float64Array {

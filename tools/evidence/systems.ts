@@ -1,7 +1,7 @@
 /** Everything that is measured: what it is called, what it may choose on dev, and how it is run. */
 import { DATA_SOURCES, type LoadedData } from "./data.ts";
 import type { Job, Options, Result } from "./job.ts";
-import { COUNTING_SOURCES, kneserNey, naiveBayes } from "./kinds/counting.ts";
+import { KNESER_NEY_SOURCES, kneserNey, NAIVE_BAYES_SOURCES, naiveBayes } from "./kinds/counting.ts";
 import { EXPLICIT_SOURCES, explicit, SHAPE, weightBytes } from "./kinds/explicit.ts";
 import { NEURAL_SOURCES, neural, neuralIsThere } from "./kinds/neural.ts";
 import { TUNE_SOURCES, tuned } from "./kinds/tune.ts";
@@ -46,7 +46,7 @@ const counted = (name: string, title: string, rest: Pick<System, "fixed" | "axes
   name,
   title,
   family: "counting",
-  sources: [...COMMON, ...COUNTING_SOURCES],
+  sources: [...COMMON, ...(rest.run === naiveBayes ? NAIVE_BAYES_SOURCES : KNESER_NEY_SOURCES)],
   seeded: false,
   quick,
   ...rest,

@@ -10,13 +10,13 @@ import type { Job, Options, Result } from "../job.ts";
 import { SHAPE } from "./explicit.ts";
 import { clock, held, peakMemory } from "./measure.ts";
 
-/** The sources that decide how a baseline comes out. */
-export const COUNTING_SOURCES = [
-  ...["cache", "counts", "kneser-ney", "naive-bayes", "pruned", "table", "trie", "window"].map(
-    (name) => `tools/baselines/${name}.ts`,
-  ),
+const COMMON = [
+  ...["cache", "counts", "kneser-ney", "table", "trie", "window"].map((name) => `tools/baselines/${name}.ts`),
   "tools/evidence/kinds/counting.ts",
 ];
+/** The sources that decide how a baseline comes out. */
+export const KNESER_NEY_SOURCES = [...COMMON, "tools/baselines/pruned.ts"];
+export const NAIVE_BAYES_SOURCES = [...COMMON, "tools/baselines/naive-bayes.ts"];
 
 interface Sized {
   readonly model: LanguageModel;
