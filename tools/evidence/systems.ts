@@ -90,7 +90,8 @@ const { heads, classes } = SHAPE;
 export const SYSTEMS: readonly System[] = [
   closed("explicit", `explicit, ${heads} × ${classes}`, { heads, classes }, true),
   closed("explicit-wide", `explicit, ${WIDE.heads} × ${WIDE.classes}`, { heads: WIDE.heads, classes: WIDE.classes }),
-  closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }),
+  // nothing of it is drawn
+  { ...closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }), seeded: false },
   backPropagated("warm", `explicit ${heads} × ${classes}, then Adam (warm)`, {
     rate: [0.001, 0.0003, 0.003, 0.01],
     epochs: [4, 1, 12],
