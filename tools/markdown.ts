@@ -16,3 +16,9 @@ export function readBlock(page: string, name: string): string {
   const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   return text.slice(text.indexOf(open) + open.length, text.indexOf(close)).trim();
 }
+
+/** A Markdown table; the first column is text, the others are numbers unless `text` says that they are not. */
+export function table(headers: readonly string[], rows: readonly (readonly string[])[], text = false): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(headers), line(headers.map((_, i) => (i === 0 || text ? "---" : "---:"))), ...rows.map(line)].join("\n");
+}

@@ -55,10 +55,16 @@ export function kneserNeyTable(
 
 /** Weights found on the tail of `train`, by models of what is before: one that has seen the tail would be trusted too much. */
 function cachesOf(train: Uint16Array, { orders, vocabulary, cacheLength, cacheOrder = 3 }: TableOptions): Cache[] {
-  const cut = train.length - Math.min(TAIL_MOST, Math.floor(train.length * TAIL_SHARE));
-  const counts = new NgramCounts(train.subarray(0, cut), Math.max(...orders), vocabulary);
+  const { head, tail } = withoutTail(train);
+  const counts = new NgramCounts(head, Math.max(...orders), vocabulary);
   const options = { length: cacheLength, order: cacheOrder };
-  return orders.map((order) => fitCache(kneserNeyOf(counts, order), train.subarray(cut), options));
+  return orders.map((order) => fitCache(kneserNeyOf(counts, order), tail, options));
+}
+
+/** Training tokens, and those at their end on which cache weights are found. */
+export function withoutTail(train: Uint16Array): { head: Uint16Array; tail: Uint16Array } {
+  const cut = train.length - Math.min(TAIL_MOST, Math.floor(train.length * TAIL_SHARE));
+  return { head: train.subarray(0, cut), tail: train.subarray(cut) };
 }
 
 function sum(values: ArrayLike<number>): number {

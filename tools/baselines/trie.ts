@@ -38,6 +38,11 @@ export class NodeTable {
     return this.contexts[node]!;
   }
 
+  /** Its last token. */
+  tokenOf(node: number): number {
+    return this.tokens[node]!;
+  }
+
   /** Where (context, token) stands, or the free slot where it would. */
   private slot(context: number, token: number): number {
     const { contexts, tokens, slots } = this;

@@ -99,7 +99,7 @@ function devStart(text: string): number {
 }
 
 /** Shuffles in place: Fisher and Yates, drawing from mulberry32. */
-function shuffle(items: unknown[], seed: number): void {
+export function shuffle(items: unknown[], seed: number): void {
   let state = seed;
   const below = (n: number): number => {
     state = (state + 0x6d2b79f5) | 0;

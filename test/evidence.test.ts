@@ -1,0 +1,181 @@
+/** The evidence: what is measured once stays, what a kill left out is made up for, and the pages say what the results say. */
+import { spawn } from "node:child_process";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { gridOf } from "../tools/evidence/ablation.ts";
+import { type Entry, type Job, keyOf, type Result } from "../tools/evidence/job.ts";
+import { cellsOf, progressOf } from "../tools/evidence/plan.ts";
+import { difference, estimate, signOf } from "../tools/evidence/statistics.ts";
+import { Store } from "../tools/evidence/store.ts";
+import { quickened, SYSTEMS, type System } from "../tools/evidence/systems.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "saffu-evidence-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const result = (dev: number): Result => ({
+  alone: { dev, test: dev },
+  trainTokens: 1,
+  parameters: 1,
+  bytes: 1,
+  seconds: 1,
+  compileSeconds: 0,
+  peakMemoryBytes: 1,
+});
+const entry = (job: Job, dev: number): Entry => ({ key: keyOf(job), code: "0", job, result: result(dev) });
+const job = (seed: number, options = {}): Job => ({ system: "explicit", budget: 1000, seed, options });
+
+/** What one of the tools prints. */
+function tool(name: string, ...words: string[]): Promise<string> {
+  const child = spawn(process.execPath, ["--import", "tsx", `tools/${name}.ts`, ...words]);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  }
+  return new Promise((resolve) => child.on("close", () => resolve(output)));
+}
+
+describe("a results file", () => {
+  test("gives back what was appended, the last line of a job", () => {
+    const path = join(folder, "twice.jsonl");
+    const store = new Store(path);
+    for (const dev of [3, 2]) store.append(entry(job(1), dev));
+    expect(new Store(path).get(job(1))!.result.alone.dev).toBe(2);
+    expect(new Store(path).get(job(2))).toBeUndefined();
+  });
+
+  test("survives a line that a kill has torn", () => {
+    const path = join(folder, "torn.jsonl");
+    new Store(path).append(entry(job(1), 3));
+    appendFileSync(path, JSON.stringify(entry(job(2), 3)).slice(0, 50));
+    const store = new Store(path);
+    expect(store.get(job(2))).toBeUndefined();
+    store.append(entry(job(3), 3));
+    expect(new Store(path).all().map(({ job }) => job.seed)).toEqual([1, 3]);
+  });
+
+  test("finds a job whatever the order of its options", () => {
+    expect(keyOf(job(1, { a: 1, b: 2 }))).toBe(keyOf(job(1, { b: 2, a: 1 })));
+    expect(keyOf(job(1, { a: 1, b: 2 }))).not.toBe(keyOf(job(1, { a: 2, b: 2 })));
+  });
+});
+
+describe("a cell of the matrix", () => {
+  const system = { ...SYSTEMS[0]!, fixed: { model: "m" }, axes: { rate: [1, 2, 3], tied: [false, true] } } as System;
+  const [cell] = cellsOf([system], [1000], [1, 2, 3]);
+
+  test("searches one axis after the other with the first seed, then runs the others with the best", () => {
+    const store = new Store(join(folder, "search.jsonl"));
+    const ran: string[] = [];
+    for (let { next } = progressOf(cell!, store); next.length > 0; { next } = progressOf(cell!, store)) {
+      for (const job of next) {
+        const { rate, tied } = job.options as { rate: number; tied: boolean };
+        ran.push(`${job.seed} ${rate} ${tied}`);
+        store.append(entry(job, Math.abs(rate - 2) + (tied ? 0 : 0.5))); // best: rate 2, tied
+      }
+    }
+    expect(ran).toEqual(["1 1 false", "1 2 false", "1 3 false", "1 2 true", "2 2 true", "3 2 true"]);
+    const { chosen, entries, searched } = progressOf(cell!, store);
+    expect(chosen).toEqual({ model: "m", rate: 2, tied: true });
+    expect(entries).toHaveLength(3);
+    expect(searched).toHaveLength(4);
+  });
+
+  test("of a system without seeds is one run", () => {
+    expect(cellsOf([{ ...system, seeded: false }], [1000], [1, 2, 3])[0]!.seeds).toEqual([1]);
+  });
+});
+
+describe("statistics", () => {
+  test("a 95 % interval of five values is that of Student's t", () => {
+    // sd of 1 … 5 is √2.5, t(0.975, 4) = 2.776 (any table)
+    const { mean, half } = estimate([1, 2, 3, 4, 5]);
+    expect(mean).toBe(3);
+    expect(half).toBeCloseTo(2.776 * Math.sqrt(2.5 / 5), 3);
+    expect(estimate([1]).half).toBeNaN();
+  });
+
+  test("a difference of means has Welch's interval", () => {
+    // equal variances and sizes: 8 degrees of freedom, t(0.975, 8) = 2.306
+    const gap = difference([1, 2, 3, 4, 5], [11, 12, 13, 14, 15])!;
+    expect(gap.mean).toBe(-10);
+    expect(gap.half).toBeCloseTo(2.306, 3);
+    expect(signOf(gap)).toBe(-1);
+    expect(signOf({ ...gap, half: 11 })).toBe(0);
+  });
+
+  test("what has no seed is exact, and nothing is said of two single values", () => {
+    expect(difference([1, 2, 3, 4, 5], [10])!.half).toBeCloseTo(estimate([1, 2, 3, 4, 5]).half, 10);
+    expect(difference([1], [2])).toBeUndefined();
+  });
+});
+
+test("the ablation's grid has about as many models as the paper's, no two alike", () => {
+  const grid = gridOf(1000);
+  expect(grid).toHaveLength(240);
+  expect(new Set(grid.map(keyOf)).size).toBe(240);
+});
+
+test("the quick form searches two learning rates at most", () => {
+  for (const system of SYSTEMS.map(quickened)) {
+    const searched = Object.values(system.axes).map(({ length }) => length);
+    expect(searched.filter((length) => length > 1).length).toBeLessThanOrEqual(1);
+    expect(Math.max(0, ...searched)).toBeLessThanOrEqual(2);
+  }
+});
+
+describe("npm run evidence -- --quick, on less", () => {
+  const out = join(folder, "out");
+  const results = join(out, "evidence", "results.jsonl");
+  const words = ["--quick", "--budget", "3000", "--seeds", "1", "--only", "pruned", "--only", "explicit", "--out", out];
+  const run = (...more: string[]) => tool("evidence", ...words, ...more);
+  let first: string;
+  beforeAll(async () => {
+    first = await run();
+  }, 300_000); // a fit, with its kernels, on a machine that may be busy
+
+  test("measures, and writes page, plots and results", () => {
+    expect(first).toContain("0 jobs failed");
+    const page = readFileSync(join(out, "evidence.md"), "utf8");
+    expect(page).toContain("Kneser-Ney pruned, ≤ ");
+    expect(page).toContain("not measured yet");
+    for (const name of ["tokens", "seconds", "bytes"]) {
+      expect(page).toContain(`evidence/${name}.svg`);
+      expect(readFileSync(join(out, "evidence", `${name}.svg`), "utf8")).toMatch(/^<svg/);
+    }
+    const found = new Store(results).all();
+    expect(found.map(({ job }) => job.system)).toEqual(["explicit", "pruned"]);
+    for (const { result } of found) {
+      expect(result.recency!.dev).toBeLessThan(result.alone.dev);
+      expect(result.peakMemoryBytes).toBeGreaterThan(5e7);
+    }
+  });
+
+  test("runs only what is missing", async () => {
+    const kept = readFileSync(results, "utf8").split("\n").slice(0, 1);
+    writeFileSync(results, `${kept.join("\n")}\n{"key":"torn`);
+    const again = await run();
+    expect(again.match(/bits per byte/g)).toHaveLength(1);
+    expect(new Store(results).all()).toHaveLength(2);
+  });
+
+  test("reports the same page from the same results", async () => {
+    const before = readFileSync(join(out, "evidence.md"), "utf8");
+    await run("--report");
+    expect(readFileSync(join(out, "evidence.md"), "utf8")).toBe(before);
+  });
+
+  test("skips by name what needs something that is not there", async () => {
+    if (existsSync(".venv-baselines")) return;
+    expect(await run("--only", "feed-forward")).toContain("skipped, needs .venv-baselines");
+  });
+});
+
+test("npm run ablation measures models of its grid, each once", async () => {
+  const words = ["--tokens", "10000", "--limit", "1", "--out", join(folder, "ablation")];
+  expect(await tool("ablation", ...words)).toContain("1 of 1 models measured");
+  expect(await tool("ablation", ...words)).toContain("0 of 0 models measured");
+}, 300_000);

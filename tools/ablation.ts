@@ -1,0 +1,36 @@
+/**
+ * Many shapes on one budget: `npm run ablation` measures what is missing of the grid and writes docs/evidence.md anew. It can be killed
+ * at any time and goes on where it was.
+ */
+import { parseArgs } from "node:util";
+import { gridOf } from "./evidence/ablation.ts";
+import { ablationPath } from "./evidence/report.ts";
+import { runJobs } from "./evidence/run.ts";
+import { stopSignal } from "./evidence/stop.ts";
+import { Store } from "./evidence/store.ts";
+
+const HELP = `npm run ablation -- [options]
+  --tokens N  training text, 1,000,000 by default
+  --limit N   at most so many models of the grid, those of before included
+  --out DIR   where evidence/ablation.jsonl stands; docs by default; npm run evidence -- --report writes the page`;
+
+const { values } = parseArgs({
+  options: {
+    tokens: { type: "string", default: "1000000" },
+    limit: { type: "string" },
+    out: { type: "string", default: "docs" },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit();
+}
+const store = new Store(ablationPath(values.out));
+const grid = gridOf(Number(values.tokens)).slice(0, values.limit === undefined ? undefined : Number(values.limit));
+const missing = grid.filter((job) => store.get(job) === undefined);
+const failed = await runJobs(missing, store, { log: console.log, signal: stopSignal() });
+console.log(
+  `${missing.length - failed.length} of ${missing.length} models measured; npm run evidence -- --report shows them`,
+);
+process.exitCode = failed.length > 0 ? 1 : 0;

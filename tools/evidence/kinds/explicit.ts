@@ -1,0 +1,56 @@
+/** Models fitted in closed form. */
+
+import { shapeOf } from "../../../host/fit/recipe.ts";
+import { type FitOptions, fit, parameters, type Shape } from "../../../host/index.ts";
+import { type Tensor, writeTensors } from "../../../host/model/safetensors.ts";
+import { tensorSpecs } from "../../../host/model/shape.ts";
+import { type LoadedData, VOCABULARY } from "../data.ts";
+import type { Job, Options, Result } from "../job.ts";
+import { modelResult, peakMemory } from "./measure.ts";
+
+/** The shape of the systems that others are compared with at equal parameters or equal bytes: the potato's. */
+export const SHAPE = shapeOf({ profile: "potato", vocabulary: VOCABULARY });
+/** Its parameters. */
+export const PARAMETERS = parameters(SHAPE);
+/** The sources that decide how a saffu model comes out. */
+export const EXPLICIT_SOURCES = [
+  "assembly",
+  "host/compile",
+  "host/fit",
+  "host/model",
+  "tools/evidence/kinds/explicit.ts",
+];
+
+/** A fit whose options are those of the job. */
+export async function explicit({ seed, options }: Job, data: LoadedData): Promise<Result> {
+  const { files, report } = await fitted({ seed, ...fitOptions(options) }, data);
+  const peakMemoryBytes = peakMemory();
+  const { heads, residual, gate, files: writing, compile } = report.seconds;
+  return {
+    ...(await modelResult(files, data)),
+    trainTokens: report.trainTokens,
+    seconds: heads + residual + gate + writing,
+    compileSeconds: compile,
+    peakMemoryBytes,
+  };
+}
+
+/** `fit` over the data's text and tokenizer. */
+export function fitted(options: FitOptions, data: LoadedData): ReturnType<typeof fit> {
+  return fit(() => [data.text], { ...options, tokenizer: data.tokenizer });
+}
+
+/** Options of a job as those of a fit: they are named alike. */
+export function fitOptions(options: Options): FitOptions {
+  return options as FitOptions;
+}
+
+/** Bytes of model.safetensors for a shape: they do not depend on the weights. */
+export function weightBytes(shape: Shape): number {
+  const types = { I8: Int8Array, U16: Uint16Array, F32: Float32Array };
+  const zeros = tensorSpecs(shape).map(({ name, dtype, shape: sizes }): [string, Tensor] => {
+    const data = new types[dtype as keyof typeof types](sizes.reduce((product, size) => product * size, 1));
+    return [name, { dtype, shape: sizes, data } as Tensor];
+  });
+  return writeTensors(new Map(zeros)).length;
+}

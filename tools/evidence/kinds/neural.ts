@@ -1,0 +1,58 @@
+/** Neural baselines, trained by tools/baselines/neural.py in the project's own virtual environment. */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type LoadedData, VOCABULARY } from "../data.ts";
+import type { Job, Result } from "../job.ts";
+import { PARAMETERS } from "./explicit.ts";
+
+const PROGRAM = "tools/baselines/neural.py";
+const PYTHON = join(".venv-baselines", process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+export const NEURAL_SOURCES = [PROGRAM, "tools/baselines/requirements.txt", "tools/evidence/kinds/neural.ts"];
+
+/** What the program's last line says. */
+interface Answer {
+  readonly parameters: number;
+  readonly seconds: number;
+  readonly compileSeconds: number;
+  readonly peakMemoryBytes: number;
+  readonly devBits: number;
+  readonly testBits: number;
+}
+
+/** Whether `npm run baselines` has made the environment. */
+export function neuralIsThere(): boolean {
+  return existsSync(PYTHON);
+}
+
+/** `model`, `rate`, `tied`, `dropout`; as many parameters as the stack has. */
+export async function neural({ seed, options }: Job, data: LoadedData): Promise<Result> {
+  const { train, dev, test } = data;
+  const files = { train, dev: dev.files, test: test.files };
+  const answer = await answerOf({ ...options, ...files, seed, vocabulary: VOCABULARY, parameters: PARAMETERS });
+  return {
+    alone: { dev: answer.devBits / dev.bytes, test: answer.testBits / test.bytes },
+    trainTokens: data.trainTokens,
+    parameters: answer.parameters,
+    bytes: answer.parameters,
+    seconds: answer.seconds - answer.compileSeconds,
+    compileSeconds: answer.compileSeconds,
+    peakMemoryBytes: answer.peakMemoryBytes,
+  };
+}
+
+async function answerOf(job: object): Promise<Answer> {
+  const child = spawn(PYTHON, [PROGRAM], { stdio: ["pipe", "pipe", "inherit"] });
+  const stop = () => {
+    child.kill();
+    process.exit(143);
+  };
+  process.once("SIGTERM", stop);
+  child.stdin.end(JSON.stringify(job));
+  let output = "";
+  for await (const chunk of child.stdout) output += chunk;
+  process.off("SIGTERM", stop);
+  const { result } = JSON.parse(output.trim().split("\n").at(-1) || "{}") as { result?: Answer };
+  if (result === undefined) throw new Error(`${PROGRAM} ended without a result`);
+  return result;
+}

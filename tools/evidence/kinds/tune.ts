@@ -1,0 +1,43 @@
+/** Back-propagation and Adam from a start: the explicit one (warm), or a random one (cold). */
+import { type Init, tune } from "../../../host/index.ts";
+import type { LoadedData } from "../data.ts";
+import type { Job, Result } from "../job.ts";
+import { fitted, SHAPE } from "./explicit.ts";
+import { modelResult, peakMemory } from "./measure.ts";
+
+export const TUNE_SOURCES = ["host/tune", "tools/evidence/kinds/tune.ts"];
+/** Tokens of dev that decide which epoch is kept, the same share of every book: as for the networks. */
+const SLICE = 20_000;
+
+/** `init`, `rate`, `epochs`, `batch`. */
+export async function tuned({ seed, options }: Job, data: LoadedData): Promise<Result> {
+  const { heads, classes } = SHAPE;
+  const init = options.init as Init;
+  // a random start needs the explicit model for its shape alone, and so no pass over the text
+  const base = await fitted({ seed, heads, classes, ...(init === "warm" ? {} : { passes: 0 }) }, data);
+  const { files, report } = await tune(base.files, () => [data.text], {
+    init,
+    seed,
+    lr: Number(options.rate),
+    epochs: Number(options.epochs),
+    batch: Number(options.batch),
+    dev: stoppingTexts(data),
+  });
+  const peakMemoryBytes = peakMemory();
+  const start = init === "warm" ? base.report.seconds : { heads: 0, residual: 0, gate: 0, files: 0, compile: 0 };
+  return {
+    ...(await modelResult(files, data)),
+    trainTokens: report.trainTokens,
+    seconds: start.heads + start.residual + start.gate + start.files + report.seconds.tune + report.seconds.files,
+    // the tuner's gate is solved by a trainer that is compiled for it
+    compileSeconds: start.compile + report.seconds.compile + report.seconds.gate,
+    peakMemoryBytes,
+  };
+}
+
+/** The first share of each book of dev. */
+function stoppingTexts({ corpus, tokenizer }: LoadedData): Uint8Array[] {
+  const texts = corpus.dev.map(({ text }) => text);
+  const share = Math.min(1, SLICE / texts.reduce((sum, text) => sum + tokenizer.encode(text).length, 0));
+  return texts.map((text) => new TextEncoder().encode(text.slice(0, Math.ceil(text.length * share))));
+}

@@ -1,0 +1,137 @@
+/** Everything that is measured: what it is called, what it may choose on dev, and how it is run. */
+import { DATA_SOURCES, type LoadedData } from "./data.ts";
+import type { Job, Options, Result } from "./job.ts";
+import { KNESER_NEY_SOURCES, kneserNey, NAIVE_BAYES_SOURCES, naiveBayes } from "./kinds/counting.ts";
+import { EXPLICIT_SOURCES, explicit, SHAPE, weightBytes } from "./kinds/explicit.ts";
+import { NEURAL_SOURCES, neural, neuralIsThere } from "./kinds/neural.ts";
+import { TUNE_SOURCES, tuned } from "./kinds/tune.ts";
+
+export interface System {
+  readonly name: string;
+  readonly title: string;
+  readonly family: "explicit" | "tuned" | "counting" | "neural";
+  /** Files and folders that decide a result. */
+  readonly sources: readonly string[];
+  /** Whether a seed makes a difference. */
+  readonly seeded: boolean;
+  /** Options that are not searched. */
+  readonly fixed: Options;
+  /** What is searched on dev, one axis after the other, each from the best so far; first values stand in for axes not yet searched. */
+  readonly axes: Readonly<Record<string, Options[string][]>>;
+  /** What it needs and is missing, if anything. */
+  readonly missing?: () => string | undefined;
+  /** Part of the quick form. */
+  readonly quick?: boolean;
+  readonly run: (job: Job, data: LoadedData) => Result | Promise<Result>;
+}
+
+/** What every job loads and is measured by. */
+const COMMON = [...DATA_SOURCES, "tools/evidence/kinds/measure.ts"];
+const WIDE = { ...SHAPE, classes: 32 };
+const RATES = [0.001, 0.002, 0.004, 0.008];
+
+const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
+  name,
+  title,
+  family: "explicit",
+  sources: [...COMMON, ...EXPLICIT_SOURCES],
+  seeded: true,
+  fixed,
+  axes: {},
+  quick,
+  run: explicit,
+});
+
+const counted = (name: string, title: string, rest: Pick<System, "fixed" | "axes" | "run">, quick = false): System => ({
+  name,
+  title,
+  family: "counting",
+  sources: [...COMMON, ...(rest.run === naiveBayes ? NAIVE_BAYES_SOURCES : KNESER_NEY_SOURCES)],
+  seeded: false,
+  quick,
+  ...rest,
+});
+
+const pruned = (name: string, bytes: number, quick = false): System =>
+  counted(
+    name,
+    `Kneser-Ney pruned, ≤ ${bytes.toLocaleString("en")} bytes`,
+    { fixed: { bytes }, axes: { order: [3, 5] }, run: kneserNey },
+    quick,
+  );
+
+const backPropagated = (name: "warm" | "cold", title: string, axes: System["axes"]): System => ({
+  name,
+  title,
+  family: "tuned",
+  sources: [...COMMON, ...EXPLICIT_SOURCES, ...TUNE_SOURCES],
+  seeded: true,
+  fixed: { init: name },
+  axes,
+  quick: true,
+  run: tuned,
+});
+
+const network = (model: string, title: string, quick = false): System => ({
+  name: model,
+  title,
+  family: "neural",
+  sources: [...COMMON, ...NEURAL_SOURCES],
+  seeded: true,
+  fixed: { model },
+  axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5] },
+  missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
+  quick,
+  run: neural,
+});
+
+const { heads, classes } = SHAPE;
+
+export const SYSTEMS: readonly System[] = [
+  closed("explicit", `explicit, ${heads} × ${classes}`, { heads, classes }, true),
+  closed("explicit-wide", `explicit, ${WIDE.heads} × ${WIDE.classes}`, { heads: WIDE.heads, classes: WIDE.classes }),
+  // nothing of it is drawn
+  { ...closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }), seeded: false },
+  backPropagated("warm", `explicit ${heads} × ${classes}, then Adam (warm)`, {
+    rate: [0.001, 0.0003, 0.003, 0.01],
+    epochs: [4, 1, 12],
+    batch: [512, 128],
+  }),
+  backPropagated("cold", `random ${heads} × ${classes}, then Adam (cold)`, {
+    rate: [0.01, 0.003, 0.03, 0.1],
+    epochs: [30, 10, 3, 100],
+    batch: [512, 128],
+  }),
+  ...[2, 3, 4, 5].map((order) =>
+    counted(`kneser-ney-${order}`, `Kneser-Ney ${order}`, { fixed: { order }, axes: {}, run: kneserNey }, order === 3),
+  ),
+  pruned("pruned", weightBytes(SHAPE), true),
+  pruned("pruned-wide", weightBytes(WIDE)),
+  counted(
+    "naive-bayes",
+    "naive Bayes over positions",
+    { fixed: {}, axes: { block: [3, 2, 1, 5], mass: [100, 10, 30, 300, 1000] }, run: naiveBayes },
+    true,
+  ),
+  network("feed-forward", "feed-forward ReLU", true),
+  network("transformer", "transformer"),
+  network("lstm", "LSTM"),
+];
+
+/** The models of `npm run ablation`: stacks alone, one option set each. */
+export const ABLATION: System = {
+  ...closed("ablation", "explicit stack", { radial: 0 }),
+};
+
+export function systemOf(name: string): System {
+  const found = [...SYSTEMS, ABLATION].find((system) => system.name === name);
+  if (found === undefined) throw new Error(`there is no system ${name}`);
+  return found;
+}
+
+/** The system as the quick form has it: two learning rates of what is tuned, first values of all else. */
+export function quickened(system: System): System {
+  const kept = (axis: string) => (system.family === "tuned" && axis === "rate" ? 2 : 1);
+  const axes = Object.entries(system.axes).map(([axis, values]) => [axis, values.slice(0, kept(axis))]);
+  return { ...system, axes: Object.fromEntries(axes) };
+}

@@ -1,0 +1,183 @@
+/** What the results say of each claim of the papers, and of each number that this project wants to reach. */
+import { mean } from "simple-statistics";
+import { table } from "../markdown.ts";
+import { type Findings, type Form, number, secondsOf } from "./findings.ts";
+import type { Entry, Held } from "./job.ts";
+import { difference, type Estimate, signOf } from "./statistics.ts";
+
+/** Of one place where a claim can be tested: it holds, it is level (the interval holds zero), or it fails. */
+interface Case {
+  readonly where: string;
+  readonly holds: "yes" | "level" | "no";
+  readonly detail: string;
+}
+
+const NETWORKS = ["feed-forward", "transformer", "lstm"];
+const COUNTERS = ["kneser-ney-5"];
+/** Small data, in tokens. */
+const SMALL = 30_000;
+/** "A single-board computer with 2 GB". */
+const BOARD_BYTES = 2 * 1024 ** 3;
+
+/** The table of verdicts. */
+export function verdictTable(findings: Findings, ablation: readonly Entry[]): string {
+  const rows: [string, string, Case[]][] = [
+    [
+      "explicit solutions beat back-propagation alone",
+      "dev, the same stack from a random start",
+      versus(findings, "cold"),
+    ],
+    ["", "dev, the best of the networks at equal parameters", versusBest(findings, NETWORKS, "dev")],
+    ["a warm start reaches better optima", "dev, warm against cold at the same budget", warmOverCold(findings)],
+    ["… from less data", "dev, warm against cold at the next larger budget", warmOverMore(findings)],
+    [
+      "generalises from small data",
+      `test, up to ${number(SMALL)} tokens, explicit against the best network`,
+      versusBest(findings, NETWORKS, "test").filter(small),
+    ],
+    ["", "the same, against Kneser-Ney 5", versusBest(findings, COUNTERS, "test").filter(small)],
+    ["some of the best models are not the largest", "dev, the ablation", notTheLargest(ablation)],
+    ["fit for low-resource hardware", "peak memory of a fit below 2 GiB", onTheBoard(findings)],
+    ["", "seconds of a fit, against the best network", faster(findings)],
+    ["two layers beat one", "", []],
+  ];
+  return table(
+    ["claim", "tested as", "verdict", "figures"],
+    rows.map(([claim, test, cases]) => [
+      claim,
+      test,
+      verdictOf(cases),
+      cases.map(({ where, detail }) => `${where}: ${detail}`).join("; "),
+    ]),
+    true,
+  );
+}
+
+function verdictOf(cases: readonly Case[]): string {
+  if (cases.length === 0) return "not measured yet";
+  const yes = cases.filter(({ holds }) => holds === "yes");
+  if (yes.length === cases.length) return "reproduced";
+  if (yes.length > 0) return `in part (${yes.map(({ where }) => where).join(", ")})`;
+  return cases.some(({ holds }) => holds === "level") ? "not (level at best)" : "not";
+}
+
+/** A case of a difference that should lie below zero. */
+function caseOf(where: string, gap: Estimate | undefined, note = ""): Case[] {
+  if (gap === undefined) return [];
+  const holds = ({ "-1": "yes", "0": "level", "1": "no" } as const)[signOf(gap)];
+  return [{ where, holds, detail: `${signed(gap)}${note}` }];
+}
+
+function signed({ mean, half }: Estimate): string {
+  return `${mean < 0 ? "−" : "+"}${Math.abs(mean).toFixed(3)} ± ${half.toFixed(3)}`;
+}
+
+function versus(findings: Findings, other: string): Case[] {
+  return findings.budgets.flatMap((budget) =>
+    caseOf(number(budget), findings.gap("explicit", other, budget, "alone", "dev")),
+  );
+}
+
+function versusBest(findings: Findings, others: readonly string[], split: keyof Held): Case[] {
+  return findings.budgets.flatMap((budget) => {
+    const best = findings.best(others, budget);
+    if (best === undefined) return [];
+    return caseOf(number(budget), findings.gap("explicit", best, budget, "alone", split), ` (${best})`);
+  });
+}
+
+function warmOverCold(findings: Findings): Case[] {
+  return findings.budgets.flatMap((budget) =>
+    caseOf(number(budget), findings.gap("warm", "cold", budget, "alone", "dev")),
+  );
+}
+
+function warmOverMore(findings: Findings): Case[] {
+  const { budgets } = findings;
+  return budgets.slice(0, -1).flatMap((budget, i) => {
+    const more = budgets[i + 1]!;
+    const [warm, cold] = [
+      findings.values("warm", budget, "alone", "dev"),
+      findings.values("cold", more, "alone", "dev"),
+    ];
+    return caseOf(`${number(budget)} against ${number(more)}`, difference(warm, cold));
+  });
+}
+
+function small({ where }: Case): boolean {
+  return Number(where.replaceAll(",", "")) <= SMALL;
+}
+
+function notTheLargest(entries: readonly Entry[]): Case[] {
+  return [...new Set(entries.map(({ job }) => job.budget))].flatMap((budget) => {
+    const models = entries.filter(({ job }) => job.budget === budget).map(({ result }) => result);
+    if (models.length < 10) return [];
+    const ranked = [...models].sort((a, b) => a.alone.dev - b.alone.dev);
+    const best = ranked.slice(0, Math.ceil(models.length / 10));
+    const larger = models.filter(({ parameters }) => parameters > best[0]!.parameters).length;
+    const worse = best.filter((model) =>
+      models.some((m) => m.parameters > model.parameters && m.alone.dev > model.alone.dev),
+    );
+    const detail = `${larger} of ${models.length} models are larger than the best; ${worse.length} of the best ${best.length} are smaller than some worse one`;
+    return [{ where: number(budget), holds: larger > 0 ? "yes" : "no", detail } as const];
+  });
+}
+
+function onTheBoard(findings: Findings): Case[] {
+  return findings.budgets.flatMap((budget) => {
+    const entries = findings.of("explicit", budget)?.entries ?? [];
+    if (entries.length === 0) return [];
+    const most = Math.max(...entries.map(({ result }) => result.peakMemoryBytes));
+    return [
+      { where: number(budget), holds: most < BOARD_BYTES ? "yes" : "no", detail: `${number(most / 1e6)} MB` } as const,
+    ];
+  });
+}
+
+function faster(findings: Findings): Case[] {
+  return findings.budgets.flatMap((budget) => {
+    const best = findings.best(NETWORKS, budget);
+    const [own, other] = [findings.of("explicit", budget), best && findings.of(best, budget)];
+    if (!own?.entries.length || !other) return [];
+    const [a, b] = [secondsOf(own).mean, secondsOf(other).mean];
+    return [
+      {
+        where: number(budget),
+        holds: a < b ? "yes" : "no",
+        detail: `${a.toFixed(1)} s, ${best} ${b.toFixed(1)} s`,
+      } as const,
+    ];
+  });
+}
+
+/** A ratio of bits per byte that is to be reached. */
+type Bound = readonly [a: string, aForm: Form, b: string, bForm: Form, split: keyof Held, bound: number];
+
+const BOUNDS: readonly Bound[] = [
+  ["explicit", "alone", "kneser-ney-2", "alone", "dev", 0.95],
+  ["explicit-wide", "alone", "kneser-ney-3", "alone", "dev", 1.06],
+  ["explicit", "recency", "kneser-ney-5", "alone", "test", 1.0],
+  ["explicit", "recency", "kneser-ney-5", "recency", "test", 1.0],
+  ["explicit-wide", "recency", "kneser-ney-5", "alone", "dev", 1.06],
+  ["explicit-wide", "recency", "kneser-ney-5", "recency", "dev", 1.06],
+  ["warm", "alone", "kneser-ney-3", "alone", "dev", 1.05],
+  ["warm", "alone", "kneser-ney-3", "alone", "test", 1.0],
+  ["warm", "alone", "pruned", "alone", "dev", 0.9],
+  ["warm", "alone", "feed-forward", "alone", "dev", 1.0],
+  ["warm", "alone", "transformer", "alone", "dev", 1.0],
+];
+
+/** Ratios of bits per byte by budget, and what is to be reached. */
+export function boundTable(findings: Findings): string {
+  const name = (system: string, form: Form) => (form === "alone" ? system : `${system} with recency`);
+  const rows = BOUNDS.map(([a, aForm, b, bForm, split, bound]) => [
+    `${name(a, aForm)} ÷ ${name(b, bForm)}, ${split}`,
+    ...findings.budgets.map((budget) => {
+      const [above, below] = [findings.values(a, budget, aForm, split), findings.values(b, budget, bForm, split)];
+      if (above.length === 0 || below.length === 0) return "–";
+      return (mean(above) / mean(below)).toFixed(3);
+    }),
+    `≤ ${bound.toFixed(2)}`,
+  ]);
+  return table(["bits per byte", ...findings.budgets.map(number), "to reach"], rows);
+}
