@@ -25,7 +25,7 @@ const bytes = new TextEncoder().encode(part);
 console.log(`\n\n${name}, a book it has not seen: ${PART} words to read, then ${rest.length} bytes to predict.\n`);
 
 const began = performance.now();
-const own = await fit(() => [bytes], { tokenizer: potato.tokenizer, classes: 16 });
+const own = await fit(() => [bytes], { tokenizer: potato.tokenizer, heads: 8, classes: 16 });
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
 const stack = await load(await withoutAttention(potato.files));
 const fitted = await load(own.files);

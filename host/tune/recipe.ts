@@ -10,7 +10,7 @@ export interface TuneRecipeOptions {
   readonly epochs?: number | undefined;
   /** Learning rate at its peak, 1e-7..1. Default 0.003 from a warm start, 0.01 from a cold one. */
   readonly lr?: number | undefined;
-  /** Tokens a step, 1..2048. Default 512. */
+  /** Tokens a step, 1..2048. Default 256. */
   readonly batch?: number | undefined;
   /** Epoch, counted from 1, from which on the input cipher is trained as a real table. Default never. */
   readonly thaw?: number | undefined;
@@ -46,7 +46,7 @@ const NEVER = 0x7fffffff;
 
 /** @throws SaffuError INVALID_OPTION, naming the option and its bound */
 export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
-  const { epochs = 1, batch = 512, thaw, init = "warm", seed = 1 } = options;
+  const { epochs = 1, batch = 256, thaw, init = "warm", seed = 1 } = options;
   if (!INITS.includes(init)) throw invalidOption("init", `"warm", "cold" or "xavier"`, init);
   const { lr = init === "warm" ? 0.003 : 0.01 } = options;
   integer("epochs", epochs, 1, 1000);
