@@ -93,7 +93,7 @@ export const SYSTEMS: readonly System[] = [
   // nothing of it is drawn
   { ...closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }), seeded: false },
   backPropagated("warm", `explicit ${heads} × ${classes}, then Adam (warm)`, {
-    rate: [0.001, 0.0003, 0.003, 0.01],
+    rate: [0.001, 0.0003, 0.003, 0.01, 0.03],
     epochs: [4, 1, 12],
     batch: [512, 128],
   }),
