@@ -17,9 +17,9 @@ const GOLDEN = {
     probabilities: "bfe7ef70acc209d8df41474577431eb2d72aa997e3ea8063aa0e15d48b85ef6e",
   },
   "models/potato-en": {
-    text: "60547704b1eb0e62a9875a75c98c667264ee657e9de3e7aad7c611c83b142bb5",
-    surprisal: "342f44600ab3ed812bfaabc3d84fd016aae3ebcd7c3e16db484c78e3abf5754c",
-    probabilities: "979f8a1b0b4a54e607c74ad8c6963c8ebd383a57cae96c9873ccf515e5cb68a4",
+    text: "fda6f328c3e22016c9f6944cad465cb5b076b3230eb0778392ec2d82d2646cf6",
+    surprisal: "8b0cd85ba62ac991a3c51f090389a7a2b279120490023818a035faf042885ebd",
+    probabilities: "77ac128b8dda92f1644eded0656ffd123b2230d0f098257d47cb8415cb74bfad",
   },
 };
 
