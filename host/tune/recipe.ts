@@ -3,7 +3,7 @@ import { invalidOption } from "../fit/recipe.ts";
 import { MOST_PLACES } from "./memory.ts";
 
 /** Where tuning starts from: the model's own weights, or random ones of its shape (`cold`: normal; `xavier`: Glorot's uniform). */
-export type Init = "warm" | "cold" | "xavier";
+export type TuneInit = "warm" | "cold" | "xavier";
 
 export interface TuneRecipeOptions {
   /** Passes over the text, 1..1000. Default 1. */
@@ -15,7 +15,7 @@ export interface TuneRecipeOptions {
   /** Epoch, counted from 1, from which on the input cipher is trained as a real table. Default never. */
   readonly thaw?: number | undefined;
   /** Default "warm". */
-  readonly init?: Init | undefined;
+  readonly init?: TuneInit | undefined;
   /** Whole number in 0..2^32−1: order of the text, weights of a cold start. Default 1. */
   readonly seed?: number | undefined;
 }
@@ -26,7 +26,7 @@ export interface TuneRecipe {
   readonly lr: number;
   readonly batch: number;
   readonly thaw: number | null;
-  readonly init: Init;
+  readonly init: TuneInit;
   readonly seed: number;
 }
 
