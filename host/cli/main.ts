@@ -49,7 +49,7 @@ program
   .option("--epochs <n>", "passes over the text (default: 1)", parse.integer)
   .option(
     "--lr <x>",
-    "learning rate at its peak (default: 0.003 from a warm start, 0.03 from a cold one)",
+    "learning rate at its peak (default: 0.01 from a warm start, 0.03 from a cold one)",
     parse.number,
   )
   .option("--batch <n>", "tokens a step, 1 to 2048 (default: 256)", parse.integer)
