@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { compileTrainer, compileTuner } from "../host/compile/compile.ts";
 import { Trainer } from "../host/fit/trainer.ts";
 import { loadWeights } from "../host/fit/weights.ts";
-import { fit, type Init, load, tune } from "../host/index.ts";
+import { fit, load, type TuneInit, tune } from "../host/index.ts";
 import { type ModelFiles, parseConfig } from "../host/model/config.ts";
 import { readTensors } from "../host/model/safetensors.ts";
 import { benchCorpus, firstWords } from "./corpora/gutenberg.ts";
@@ -43,7 +43,7 @@ for (const words of numbers(values.words)) {
 
 async function showGrid(files: ModelFiles, text: Uint8Array): Promise<void> {
   await show("explicit", files);
-  for (const init of values.inits.split(",") as Init[]) {
+  for (const init of values.inits.split(",") as TuneInit[]) {
     for (const epochs of numbers(values.epochs)) {
       for (const batch of numbers(values.batches)) {
         for (const lr of numbers(values.rates)) {
