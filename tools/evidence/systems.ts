@@ -28,7 +28,7 @@ export interface System {
 /** What every job loads and is measured by. */
 const COMMON = [...DATA_SOURCES, "tools/evidence/kinds/measure.ts"];
 const WIDE = { ...SHAPE, classes: 32 };
-const RATES = [0.001, 0.002, 0.004, 0.008];
+const RATES = [0.001, 0.0005, 0.002, 0.004, 0.008];
 
 const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
   name,
