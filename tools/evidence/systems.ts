@@ -129,9 +129,12 @@ export function systemOf(name: string): System {
   return found;
 }
 
-/** The system as the quick form has it: two learning rates of what is tuned, first values of all else. */
+/** The system as the quick form has it: two learning rates and the fewest epochs of what is tuned, first values of all else. */
 export function quickened(system: System): System {
-  const kept = (axis: string) => (system.family === "tuned" && axis === "rate" ? 2 : 1);
-  const axes = Object.entries(system.axes).map(([axis, values]) => [axis, values.slice(0, kept(axis))]);
+  const kept = (axis: string, values: Options[string][]) => {
+    if (axis === "epochs") return [Math.min(...values.map(Number))];
+    return values.slice(0, system.family === "tuned" && axis === "rate" ? 2 : 1);
+  };
+  const axes = Object.entries(system.axes).map(([axis, values]) => [axis, kept(axis, values)]);
   return { ...system, axes: Object.fromEntries(axes) };
 }
