@@ -45,7 +45,7 @@ export function embeddedTile(
     for (let t: usize = 0; t < <usize>TILE; ++t) {
       const token = <i32>t < count ? contextToken(tokens, load<i32>(places + (t << 2)), <i32>j) : ABSENT;
       if (token == ABSENT) memory.fill(rows + t * row, 0, row);
-      else memory.copy(rows + t * row, embedding + token * row, row);
+      else memory.copy(rows + t * row, embedding + <usize>token * row, row);
     }
     product(rows, WIDTH, 1, u + ((j * BITS * M) << 2), M, TILE, BITS, M, 1, outHidden, M);
   }
@@ -93,7 +93,7 @@ export function embeddedFeatureGradient(
     const inputs = embedded + (((j * BATCH + tile * TILE) * WIDTH + bit) << 2);
     product(inputs, 1, WIDTH, delta + ((tile * TILE * M) << 2), M, 4, TILE, M, weight, four, M);
   }
-  memory.copy(outU + (((j * BITS + bit) * M) << 2), four, (min<usize>(4, BITS - bit) * M) << 2);
+  memory.copy(outU + (((j * BITS + bit) * M) << 2), four, (min<usize>(4, <usize>BITS - bit) * M) << 2);
 }
 
 /**

@@ -8,9 +8,10 @@ import { explicitDecoder } from "./explicit";
 import { headStep, power, solveHead } from "./heads";
 import { hiddenState } from "./layer";
 import { log } from "./math";
+import { consecutivePlaces, shuffledPlaces } from "./places";
 import { newtonPositions } from "./positions";
 import { quantiseRow } from "./quantise";
-import { mix, nextUniform, permuted, seedGenerator } from "./random";
+import { mix, nextUniform, seedGenerator } from "./random";
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "./residual";
 import { ABSENT, BITS, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, ROW_BYTES, V } from "./shape";
 import { softmax } from "./softmax";
@@ -240,10 +241,7 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
     const weight: f32 = (eta * <f32>n) / <f32>count;
     for (let tile = shareStart(tiles, 1, thread, threads), end = shareStart(tiles, 1, thread + 1, threads); tile < end; ++tile) {
       const inTile = min<i32>(TILE, count - tile * TILE);
-      for (let t = 0; t < inTile; ++t) {
-        const i = tile * TILE + t;
-        store<u32>(LABELS + (<usize>i << 2), permuted(start + i, n, order));
-      }
+      shuffledPlaces(start + tile * TILE, inTile, n, order, LABELS + (<usize>(tile * TILE) << 2));
       forward(tile, inTile, transposed, lanes);
       if (step >= lead) {
         const at = <usize>tile * TILE;
@@ -334,8 +332,8 @@ export function evaluate(from: i32, places: i32): void {
   const scratch = scratchOf(0);
   for (let tile = 0; tile * TILE < places; ++tile) {
     const inTile = min<i32>(TILE, places - tile * TILE);
-    for (let t = 0; t < inTile; ++t) store<u32>(LABELS + (<usize>(tile * TILE + t) << 2), from + tile * TILE + t);
     const at = <usize>tile * TILE;
+    consecutivePlaces(from + <i32>at, inTile, LABELS + (at << 2));
     if (DECODER == 0) forward(tile, inTile, scratch, scratch + M * TILE * 4);
     for (let t: usize = 0; t < <usize>inTile; ++t) {
       const label = <usize>load<u16>(TOKENS + (<usize>(from + <i32>(at + t)) << 1));

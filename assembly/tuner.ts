@@ -12,7 +12,8 @@ import {
   thawCipher,
 } from "./embedding";
 import { log } from "./math";
-import { mix, nextUniform, permuted, seedGenerator } from "./random";
+import { consecutivePlaces, shuffledPlaces } from "./places";
+import { mix, nextUniform, seedGenerator } from "./random";
 import { forwardTile, predictTile } from "./residual";
 import { BITS, BLOCK, FEATURES, M, V } from "./shape";
 import { barrier, shareStart } from "./threads";
@@ -161,10 +162,7 @@ export function tuneSteps(thread: i32, threads: i32, from: i32, to: i32): void {
     const tiles = (count + TILE - 1) / TILE;
     for (let tile = shareStart(tiles, 1, thread, threads), end = shareStart(tiles, 1, thread + 1, threads); tile < end; ++tile) {
       const inTile = min<i32>(TILE, count - tile * TILE);
-      for (let t = 0; t < inTile; ++t) {
-        const i = tile * TILE + t;
-        store<u32>(LABELS + (<usize>i << 2), permuted(start + i, n, order));
-      }
+      shuffledPlaces(start + tile * TILE, inTile, n, order, LABELS + (<usize>(tile * TILE) << 2));
       forward(tile, inTile, scratchOf(thread));
       backward(tile, inTile, scratchOf(thread));
     }
@@ -258,7 +256,7 @@ export function addLoss(count: i32): void {
 export function evaluate(from: i32, places: i32): void {
   for (let tile = 0; tile * TILE < places; ++tile) {
     const inTile = min<i32>(TILE, places - tile * TILE);
-    for (let t = 0; t < inTile; ++t) store<u32>(LABELS + (<usize>(tile * TILE + t) << 2), from + tile * TILE + t);
+    consecutivePlaces(from + tile * TILE, inTile, LABELS + (<usize>(tile * TILE) << 2));
     forward(tile, inTile, scratchOf(0));
   }
 }

@@ -31,7 +31,7 @@ export { parameters, type Shape, validateShape } from "./model/shape.ts";
 export { chunksOf, surprisalStream, textStream } from "./stream/web.ts";
 export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
 export { trainTokenizer } from "./tokenizer/train.ts";
-export type { Init, TuneRecipe, TuneRecipeOptions } from "./tune/recipe.ts";
+export type { TuneInit, TuneRecipe, TuneRecipeOptions } from "./tune/recipe.ts";
 export { type TuneOptions, type TuneProgress, type TuneReport, type TuneResult, tune } from "./tune/tune.ts";
 
 /**

@@ -29,5 +29,7 @@ export function memoised(real: typeof compile): typeof compile {
       remembered(`device ${flavour}`, () => real.compileDevice(shape, flavour, options), shape, options),
     compileTrainer: (shape, flavour, threads) =>
       remembered(`trainer ${flavour}`, () => real.compileTrainer(shape, flavour, threads), shape, threads),
+    compileTuner: (shape, flavour, threads) =>
+      remembered(`tuner ${flavour}`, () => real.compileTuner(shape, flavour, threads), shape, threads),
   };
 }

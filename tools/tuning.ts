@@ -1,11 +1,16 @@
 /**
- * What tuning gains, and costs: `npx tsx tools/tuning.ts [--words 45000,450000] [--threads 1]`. On the first words of the bench corpus, a potato
- * without self-attention: the explicit fit, tuned from there, and trained from random weights, each at several learning rates; bits per
- * byte of the int8 stack on dev and test. Writes the table of docs/tuning.md for the words that were measured.
+ * What tuning gains, and costs: `npm run tuning -- [--words 45000,450000] [--speed]`. On the first words of the bench corpus, a potato
+ * without self-attention: the explicit fit, tuned from there, and trained from random weights, each at several learning rates; bits
+ * per byte of the int8 stack on dev and test. Prints rows of the table in docs/tuning.md. `--speed` prints the rate of a tuning step
+ * over that of a residual step instead, each over the same tokens in turn.
  */
 import { parseArgs } from "node:util";
-import { fit, type Init, tune } from "../host/index.ts";
-import type { ModelFiles } from "../host/model/config.ts";
+import { compileTrainer, compileTuner } from "../host/compile/compile.ts";
+import { Trainer } from "../host/fit/trainer.ts";
+import { loadWeights } from "../host/fit/weights.ts";
+import { fit, load, type TuneInit, tune } from "../host/index.ts";
+import { type ModelFiles, parseConfig } from "../host/model/config.ts";
+import { readTensors } from "../host/model/safetensors.ts";
 import { benchCorpus, firstWords } from "./corpora/gutenberg.ts";
 import { modelFigure } from "./figures.ts";
 
@@ -15,39 +20,83 @@ const { values } = parseArgs({
     rates: { type: "string", default: "0.001,0.003,0.01,0.03" },
     inits: { type: "string", default: "warm,cold,xavier" },
     epochs: { type: "string", default: "1" },
-    batch: { type: "string", default: "512" },
+    batches: { type: "string", default: "256" },
     bits: { type: "string" },
     thaw: { type: "string" },
     threads: { type: "string", default: "1" },
+    speed: { type: "boolean", default: false },
   },
 });
 const corpus = benchCorpus();
 const numbers = (list: string) => list.split(",").map(Number);
+const optional = (value: string | undefined) => (value === undefined ? undefined : Number(value));
 const threads = Number(values.threads);
+const [bits, thaw] = [optional(values.bits), optional(values.thaw)];
 
 for (const words of numbers(values.words)) {
   const text = new TextEncoder().encode(firstWords(corpus.train, words));
-  const bits = values.bits === undefined ? undefined : Number(values.bits);
   const { files, report } = await fit(() => [text], { profile: "potato", radial: 0, bits, threads });
-  const { trainTokens, recipe, seconds } = report;
-  const explicitRate = (trainTokens * recipe.residual.passes) / seconds.residual;
-  console.log(`${words} words, ${trainTokens} tokens; residual pass ${Math.round(explicitRate)} tokens/s`);
-  await show("explicit only", files);
-  for (const epochs of numbers(values.epochs)) {
-    for (const init of values.inits.split(",") as Init[]) {
-      for (const lr of numbers(values.rates)) {
-        const thaw = values.thaw === undefined ? undefined : Number(values.thaw);
-        const options = { init, lr, epochs, threads, thaw, batch: Number(values.batch) };
-        const tuned = await tune(files, () => [text], options);
-        const rate = (trainTokens * epochs) / tuned.report.seconds.tune;
-        const speed = `${Math.round(rate)} tokens/s, ${(rate / explicitRate).toFixed(2)} of the residual pass`;
-        await show(`${init} + tune, ${epochs} epochs, lr ${lr}`, tuned.files, speed);
+  console.log(`${words} words, ${report.trainTokens} tokens`);
+  if (values.speed) await showSpeed(files, text);
+  else await showGrid(files, text);
+}
+
+async function showGrid(files: ModelFiles, text: Uint8Array): Promise<void> {
+  await show("explicit", files);
+  for (const init of values.inits.split(",") as TuneInit[]) {
+    for (const epochs of numbers(values.epochs)) {
+      for (const batch of numbers(values.batches)) {
+        for (const lr of numbers(values.rates)) {
+          const tuned = await tune(files, () => [text], { init, lr, epochs, threads, thaw, batch });
+          await show(`${init}, ${epochs} epochs, batch ${batch}, lr ${lr}`, tuned.files);
+        }
       }
     }
   }
 }
 
-async function show(name: string, files: ModelFiles, more = ""): Promise<void> {
+async function show(name: string, files: ModelFiles): Promise<void> {
   const { dev, test } = await modelFigure(name, files, corpus);
-  console.log(`| ${name} | ${dev.toFixed(3)} | ${test.toFixed(3)} | ${more}`);
+  console.log(`| ${name} | ${dev.toFixed(3)} | ${test.toFixed(3)} |`);
+}
+
+/** Steps of both kinds in turn, on this thread, over the same number of tokens; the ratio's median and range. */
+async function showSpeed(files: ModelFiles, text: Uint8Array): Promise<void> {
+  const ROUNDS = 9;
+  const STEPS = 8;
+  const { shape } = parseConfig(files.get("config.json")!);
+  const tokens = (await load(files)).tokenizer.encode(text);
+  const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");
+  const start = async (wasm: Uint8Array) => {
+    const trainer = await Trainer.start(wasm, tokens.length, 0);
+    trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+    return trainer;
+  };
+  const trainer = await start(await compileTrainer(shape, "simd", false));
+  await trainer.all("count", "thread", tokens.length);
+  const tuner = await start(await compileTuner(shape, "simd", false));
+  for (const on of [trainer, tuner]) loadWeights(on, tensors, shape);
+  await trainer.once("initialiseResidual", 1);
+  await tuner.once("begin");
+  const seconds = async (on: Trainer, name: string, round: number) => {
+    const before = process.cpuUsage();
+    await on.all(name, "thread", "threads", round * STEPS, (round + 1) * STEPS);
+    return process.cpuUsage(before).user / 1e6;
+  };
+  for (const batch of numbers(values.batches)) {
+    await trainer.all("configureResidual", 1, batch, 0, 0.5, 20, 5, 2, 1);
+    const never = 0x7fffffff;
+    await tuner.all("configure", 1, tokens.length, batch, never, 0.001, 0, thaw === undefined ? never : 0, 0);
+    const ratios: number[] = [];
+    const rates: number[] = [];
+    for (let round = 0; round < ROUNDS; ++round) {
+      const residual = await seconds(trainer, "residualSteps", round);
+      const tuning = await seconds(tuner, "tuneSteps", round);
+      ratios.push(residual / tuning);
+      rates.push((STEPS * batch) / tuning);
+    }
+    const [least, median, most] = [0, ROUNDS >> 1, ROUNDS - 1].map((i) => ratios.sort((a, b) => a - b)[i]!.toFixed(2));
+    const rate = Math.round(rates.sort((a, b) => a - b)[ROUNDS >> 1]!);
+    console.log(`batch ${batch}: ${median} (${least} to ${most}) of a residual step's tokens/s; ${rate} tokens/s`);
+  }
 }

@@ -76,7 +76,7 @@ const PROFILES: Record<Profile, Shape> = {
 export function shapeOf(options: RecipeOptions): Shape {
   const { profile = "potato" } = options;
   const profiles = Object.keys(PROFILES);
-  if (!profiles.includes(profile)) throw invalid("profile", `one of ${profiles.join(", ")}`, profile);
+  if (!profiles.includes(profile)) throw invalidOption("profile", `one of ${profiles.join(", ")}`, profile);
   const base = PROFILES[profile];
   // a label cipher has to name every token with one head's classes, so the plain form has one wide head
   const wide = options.targets === "cipher" && options.heads === undefined && options.classes === undefined;
@@ -116,11 +116,12 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
   const few = tokens < 200_000;
   const { targets = "responsibility", positions = "decay", seed = 1, passes = few ? 3 : 2 } = options;
   if (!["responsibility", "cipher"].includes(targets))
-    throw invalid("targets", `"responsibility" or "cipher"`, targets);
-  if (!["decay", "newton"].includes(positions)) throw invalid("positions", `"decay" or "newton"`, positions);
+    throw invalidOption("targets", `"responsibility" or "cipher"`, targets);
+  if (!["decay", "newton"].includes(positions)) throw invalidOption("positions", `"decay" or "newton"`, positions);
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
-    throw invalid("seed", "an integer in 0..4294967295", seed);
-  if (!Number.isInteger(passes) || passes < 0 || passes > 100) throw invalid("passes", "an integer in 0..100", passes);
+    throw invalidOption("seed", "an integer in 0..4294967295", seed);
+  if (!Number.isInteger(passes) || passes < 0 || passes > 100)
+    throw invalidOption("passes", "an integer in 0..100", passes);
   const q = Math.min(1, Math.max(0, Math.log10(tokens / 20000) / 2));
   const between = (small: number, large: number) => Number((small * (large / small) ** q).toPrecision(3));
   const cipher = targets === "cipher";
@@ -149,6 +150,7 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
   };
 }
 
-function invalid(name: string, bound: string, found: unknown): SaffuError {
+/** What an option out of its bounds is refused with. */
+export function invalidOption(name: string, bound: string, found: unknown): SaffuError {
   return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
 }

@@ -1,21 +1,21 @@
 /** How a model is tuned: what a caller may choose, and what config.json records of it. */
-import { SaffuError, shown } from "../errors.ts";
+import { invalidOption } from "../fit/recipe.ts";
 import { MOST_PLACES } from "./memory.ts";
 
 /** Where tuning starts from: the model's own weights, or random ones of its shape (`cold`: normal; `xavier`: Glorot's uniform). */
-export type Init = "warm" | "cold" | "xavier";
+export type TuneInit = "warm" | "cold" | "xavier";
 
 export interface TuneRecipeOptions {
   /** Passes over the text, 1..1000. Default 1. */
   readonly epochs?: number | undefined;
-  /** Learning rate at its peak, 1e-7..1. Default 0.003 from a warm start, 0.01 from a cold one. */
+  /** Learning rate at its peak, 1e-7..1. Default 0.01 from a warm start, 0.03 from a cold one. */
   readonly lr?: number | undefined;
-  /** Tokens a step, 1..2048. Default 512. */
+  /** Tokens a step, 1..2048. Default 256. */
   readonly batch?: number | undefined;
   /** Epoch, counted from 1, from which on the input cipher is trained as a real table. Default never. */
   readonly thaw?: number | undefined;
   /** Default "warm". */
-  readonly init?: Init | undefined;
+  readonly init?: TuneInit | undefined;
   /** Whole number in 0..2^32−1: order of the text, weights of a cold start. Default 1. */
   readonly seed?: number | undefined;
 }
@@ -26,7 +26,7 @@ export interface TuneRecipe {
   readonly lr: number;
   readonly batch: number;
   readonly thaw: number | null;
-  readonly init: Init;
+  readonly init: TuneInit;
   readonly seed: number;
 }
 
@@ -46,11 +46,11 @@ const NEVER = 0x7fffffff;
 
 /** @throws SaffuError INVALID_OPTION, naming the option and its bound */
 export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
-  const { epochs = 1, batch = 512, thaw, init = "warm", seed = 1 } = options;
-  if (!INITS.includes(init)) throw invalid("init", `"warm", "cold" or "xavier"`, init);
-  const { lr = init === "warm" ? 0.003 : 0.01 } = options;
+  const { epochs = 1, batch = 256, thaw, init = "warm", seed = 1 } = options;
+  if (!INITS.includes(init)) throw invalidOption("init", `"warm", "cold" or "xavier"`, init);
+  const { lr = init === "warm" ? 0.01 : 0.03 } = options;
   integer("epochs", epochs, 1, 1000);
-  if (typeof lr !== "number" || !(lr >= 1e-7 && lr <= 1)) throw invalid("lr", "a number in 0.0000001..1", lr);
+  if (typeof lr !== "number" || !(lr >= 1e-7 && lr <= 1)) throw invalidOption("lr", "a number in 0.0000001..1", lr);
   integer("batch", batch, 1, MOST_PLACES);
   if (thaw !== undefined) integer("thaw", thaw, 1, epochs);
   integer("seed", seed, 0, 0xffffffff);
@@ -61,16 +61,13 @@ export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
 export function scheduleOf({ epochs, batch, thaw }: TuneRecipe, places: number): Schedule {
   const stepsPerEpoch = Math.ceil(places / batch);
   const steps = stepsPerEpoch * epochs;
-  if (steps >= NEVER) throw invalid("epochs", `at most ${Math.floor(NEVER / stepsPerEpoch)} for this text`, epochs);
+  if (steps >= NEVER)
+    throw invalidOption("epochs", `at most ${Math.floor(NEVER / stepsPerEpoch)} for this text`, epochs);
   const thawStep = thaw === null ? NEVER : stepsPerEpoch * (thaw - 1);
   return { stepsPerEpoch, steps, warmUp: Math.ceil(WARM_UP * steps), thawStep };
 }
 
 function integer(name: string, value: unknown, least: number, most: number): void {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
-  throw invalid(name, `an integer in ${least}..${most}`, value);
-}
-
-function invalid(name: string, bound: string, found: unknown): SaffuError {
-  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
+  throw invalidOption(name, `an integer in ${least}..${most}`, value);
 }

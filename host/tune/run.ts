@@ -100,8 +100,8 @@ async function endEpoch(
     state.trainBits.push(nats[0]! / Math.LN2 / places);
     state.nats = 0;
   }
-  if (dev.tokens.length === 0 || state.devBits.length > epoch) return;
   nats[0] = 0;
+  if (dev.tokens.length === 0 || state.devBits.length > epoch) return;
   let done = 0;
   for await (const scored of evaluated(tuner, dev.tokens, dev.from, signal)) {
     await tuner.once("addLoss", scored); // its own logarithm: which epoch is best must not depend on the engine's
