@@ -18,7 +18,7 @@ vi.mock("../host/compile/compile.ts", async (original) => {
   return memoised(await original());
 });
 
-const ONE_HOT = { ...BYTES, passes: 2 } satisfies FitOptions;
+const ONE_HOT = { ...BYTES, weightBits: 8 as const, passes: 2 } satisfies FitOptions;
 const CIPHERED = { ...ONE_HOT, bits: 30 } satisfies FitOptions; // not whole vectors of four
 const DEV = bytesOf("Zeile 3: the quick “café” 🦊 jumps over dog 5.\nZeile 10: the brown fox.\n");
 const text = () => [TEXT];

@@ -180,7 +180,7 @@ async function fitHeads(
   await trainer.all("configureHeads", recipe.seed, batch, rate, mass, recipe.targets === "cipher" ? 1 : 0);
   await trainer.once("initialiseHeads");
   const steps = Math.ceil(tokens / batch) * passes;
-  await runSteps(trainer, "headSteps", "heads", 0, steps, hooks);
+  await runSteps(trainer, "headSteps", "heads", [0, steps], steps, hooks);
   if (recipe.positions === "newton") {
     const slice = Math.min(20_000, Math.ceil(tokens / 10));
     await trainer.all("solvePositions", "thread", "threads", tokens - slice, tokens, 4);
@@ -210,12 +210,14 @@ async function fitResidual(
   const masses = [decoderMass, hiddenMass, decoderStep, hiddenStep] as const;
   await trainer.all("configureResidual", recipe.seed, batch, lead, rate, ...masses);
   const steps = Math.ceil(tokens / batch);
-  await runSteps(trainer, "residualSteps", "residual", 0, steps * passes, hooks);
-  if (shape.weightBits !== 4) return;
+  const solved = steps * passes;
+  const total = shape.weightBits === 4 ? solved + steps : solved;
+  await runSteps(trainer, "residualSteps", "residual", [0, solved], total, hooks);
+  if (total === solved) return;
   // one pass more, of the decoder alone, on hidden layers as the device has them
   await trainer.once("roundHidden");
-  await trainer.all("configureResidual", recipe.seed, batch, steps * (passes + 1), rate, ...masses);
-  await runSteps(trainer, "residualSteps", "residual", steps * passes, steps * (passes + 1), hooks);
+  await trainer.all("configureResidual", recipe.seed, batch, total, rate, ...masses);
+  await runSteps(trainer, "residualSteps", "residual", [solved, total], total, hooks);
 }
 
 /** Σ −log2 p of `tokens`, which stand at `from` in the trainer, under the f32 stack. */

@@ -57,18 +57,18 @@ export async function turn(signal: AbortSignal | undefined): Promise<void> {
   throwIfAborted(signal);
 }
 
-/** Runs steps [first, total) of an exported function in calls of bounded work. */
+/** Runs steps [first, last) of `total` of an exported function in calls of bounded work. */
 export async function runSteps<Phase extends string>(
   trainer: Trainer,
   name: string,
   phase: Phase,
-  first: number,
+  [first, last]: readonly [first: number, last: number],
   total: number,
   { signal, onProgress }: Hooks<Phase>,
 ): Promise<void> {
-  for (let from = first; from < total; from += STEPS_A_CALL) {
+  for (let from = first; from < last; from += STEPS_A_CALL) {
     throwIfAborted(signal);
-    const to = Math.min(total, from + STEPS_A_CALL);
+    const to = Math.min(last, from + STEPS_A_CALL);
     await trainer.all(name, "thread", "threads", from, to);
     onProgress?.({ phase, done: to, total });
   }

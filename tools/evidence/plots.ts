@@ -57,7 +57,15 @@ export function scatter(points: readonly Point[], x: "seconds" | "bytes", title:
     spec: {
       width: 300,
       height: 260,
-      encoding: { x: { field: x, type: "quantitative", scale: { type: "log" }, axis: { format: "~s" }, title } },
+      encoding: {
+        x: {
+          field: x,
+          type: "quantitative",
+          scale: { type: "log" },
+          axis: { format: x === "bytes" ? "~s" : "~g" },
+          title,
+        },
+      },
       layer: [
         {
           mark: { type: "rule" },

@@ -56,7 +56,7 @@ ${stateOf(findings)}
 
 Claims of the papers (docs/fitting.md, sources). A difference is explicit, or warm, less the other, in bits per byte; below zero the
 claim holds. A claim is reproduced where the 95 % interval is clear of zero at every budget that is measured, in part where it is so
-at some.
+at some; budgets that a verdict does not name, and networks that no table below has, are not measured yet.
 
 ${verdictTable(findings, ablation)}
 

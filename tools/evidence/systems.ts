@@ -28,7 +28,7 @@ export interface System {
 /** What every job loads and is measured by. */
 const COMMON = [...DATA_SOURCES, "tools/evidence/kinds/measure.ts"];
 const WIDE = { ...SHAPE, classes: 32 };
-const RATES = [0.001, 0.002, 0.004, 0.008];
+const RATES = [0.001, 0.0005, 0.002, 0.004, 0.008];
 
 const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
   name,
@@ -129,9 +129,12 @@ export function systemOf(name: string): System {
   return found;
 }
 
-/** The system as the quick form has it: two learning rates of what is tuned, first values of all else. */
+/** The system as the quick form has it: two learning rates and the fewest epochs of what is tuned, first values of all else. */
 export function quickened(system: System): System {
-  const kept = (axis: string) => (system.family === "tuned" && axis === "rate" ? 2 : 1);
-  const axes = Object.entries(system.axes).map(([axis, values]) => [axis, values.slice(0, kept(axis))]);
+  const kept = (axis: string, values: Options[string][]) => {
+    if (axis === "epochs") return [Math.min(...values.map(Number))];
+    return values.slice(0, system.family === "tuned" && axis === "rate" ? 2 : 1);
+  };
+  const axes = Object.entries(system.axes).map(([axis, values]) => [axis, kept(axis, values)]);
   return { ...system, axes: Object.fromEntries(axes) };
 }

@@ -56,9 +56,10 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
 function verdictOf(cases: readonly Case[]): string {
   if (cases.length === 0) return "not measured yet";
   const yes = cases.filter(({ holds }) => holds === "yes");
-  if (yes.length === cases.length) return "reproduced";
-  if (yes.length > 0) return `in part (${yes.map(({ where }) => where).join(", ")})`;
-  return cases.some(({ holds }) => holds === "level") ? "not (level at best)" : "not";
+  const at = (some: readonly Case[]) => some.map(({ where }) => where).join("; ");
+  if (yes.length === cases.length) return `reproduced at ${at(cases)}`;
+  if (yes.length > 0) return `in part: at ${at(yes)}`;
+  return `not at ${at(cases)}${cases.some(({ holds }) => holds === "level") ? ", level at best" : ""}`;
 }
 
 /** A case of a difference that should lie below zero. */

@@ -47,7 +47,7 @@ export function fitOptions(options: Options): FitOptions {
 
 /** Bytes of model.safetensors for a shape: they do not depend on the weights. */
 export function weightBytes(shape: Shape): number {
-  const types = { I8: Int8Array, U16: Uint16Array, F32: Float32Array };
+  const types = { I8: Int8Array, U8: Uint8Array, U16: Uint16Array, F32: Float32Array };
   const zeros = tensorSpecs(shape).map(({ name, dtype, shape: sizes }): [string, Tensor] => {
     const data = new types[dtype as keyof typeof types](sizes.reduce((product, size) => product * size, 1));
     return [name, { dtype, shape: sizes, data } as Tensor];

@@ -1,5 +1,5 @@
 /** Back-propagation and Adam from a start: the explicit one (warm), or a random one (cold). */
-import { type Init, tune } from "../../../host/index.ts";
+import { type TuneRecipeOptions, tune } from "../../../host/index.ts";
 import type { LoadedData } from "../data.ts";
 import type { Job, Result } from "../job.ts";
 import { fitted, SHAPE } from "./explicit.ts";
@@ -12,7 +12,7 @@ const SLICE = 20_000;
 /** `init`, `rate`, `epochs`, `batch`. */
 export async function tuned({ seed, options }: Job, data: LoadedData): Promise<Result> {
   const { heads, classes } = SHAPE;
-  const init = options.init as Init;
+  const init = options.init as NonNullable<TuneRecipeOptions["init"]>;
   // a random start needs the explicit model for its shape alone, and so no pass over the text
   const base = await fitted({ seed, heads, classes, ...(init === "warm" ? {} : { passes: 0 }) }, data);
   const { files, report } = await tune(base.files, () => [data.text], {
