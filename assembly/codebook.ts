@@ -1,5 +1,6 @@
 // Weights of four bits (ours): a code names one of sixteen levels, which are those of the layer, and a row has a scale. The levels are
 // where the weights are dense: Lloyd's algorithm (Lloyd 1982) over a histogram of all rows, each divided by its root mean square.
+import { codeAt } from "./codes";
 import { CLASSES, HEADS, M } from "./shape";
 
 /** Values that a code can name. */
@@ -150,8 +151,7 @@ export function encodeRow(row: usize, levels: usize, unit: f32, outCodes: usize)
 /** outRow (M) f32 ← scale · levels[code]. */
 export function decodeRow(codes: usize, levels: usize, scale: f32, outRow: usize): void {
   for (let c: usize = 0; c < <usize>M; ++c) {
-    const code = (<usize>load<u8>(codes + (c >> 1)) >> ((c & 1) << 2)) & 15;
-    store<f32>(outRow + (c << 2), scale * <f32>load<i8>(levels + code));
+    store<f32>(outRow + (c << 2), scale * <f32>load<i8>(levels + codeAt(codes, c)));
   }
 }
 

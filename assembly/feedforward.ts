@@ -1,6 +1,7 @@
 // The feed-forward step of a SAFFU layer on the device: x̄ U + u0 with rows of 8 or 4 bits, as a gather of the rows that the block's tokens
 // name. The attention over positions is folded into the rows when they are solved, so a position costs a row and nothing else.
 import { cipherBit, cipherLength } from "./cipher";
+import { codeAt } from "./codes";
 import { fetch } from "./flash";
 import { TILE, TILE_SCALES } from "./memory";
 import { ABSENT, BITS, BLOCK, CIPHER_WIDTH, M, U_ROW, V, WEIGHT_BITS } from "./shape";
@@ -51,7 +52,7 @@ function addRow(row: usize, levels: usize, scale: f32, out: usize): void {
   } else {
     for (let c: usize = 0; c < <usize>M; ++c) {
       const at = out + (c << 2);
-      const weight = WEIGHT_BITS == 8 ? load<i8>(row + c) : load<i8>(levels + ((load<u8>(row + (c >> 1)) >> ((c & 1) << 2)) & 15));
+      const weight = load<i8>(WEIGHT_BITS == 8 ? row + c : levels + codeAt(row, c));
       store<f32>(at, load<f32>(at) + scale * <f32>weight);
     }
   }

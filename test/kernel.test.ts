@@ -5,6 +5,7 @@ import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE } from "../host/compile/layout.ts";
 import type { Tensor } from "../host/model/safetensors.ts";
 import { type Shape, tensorSpecs, validateShape } from "../host/model/shape.ts";
+import { type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
 import { exp, log, Oracle } from "./oracle.ts";
 
 const SHAPES: Record<string, Shape> = {
@@ -23,45 +24,6 @@ function shapeOf(changes: Partial<Shape>): Shape {
   return validateShape({ ...base, ...changes });
 }
 
-type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
-
-/** Random weights of the right ranges; a fixed generator, so that a failure can be seen again. */
-function randomTensors(shape: Shape, seed: number): Map<string, Tensor> {
-  let state = seed;
-  const uniform = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) / 2 ** 24;
-  };
-  const tensors = new Map<string, Tensor>();
-  for (const { name, dtype, shape: dimensions } of tensorSpecs(shape)) {
-    const length = dimensions.reduce((product, size) => product * size, 1);
-    const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
-    let data: Tensor["data"];
-    if (dtype === "I8") {
-      const least = shape.decoder === "mixture" && name === "decoder.O" ? 0 : -127;
-      data = Int8Array.from(fill(() => least + Math.floor(uniform() * (128 - least))));
-    } else if (dtype === "U8") data = Uint8Array.from(fill(() => Math.floor(uniform() * 256)));
-    else if (name === "cipher") {
-      const width = dimensions[1]!;
-      data = Uint16Array.from(
-        fill((i) => (i % width === 0 || uniform() < 0.5 ? Math.floor(uniform() * shape.bits) : 0xffff)),
-      );
-      // absent bits stand last
-      for (let row = 0; row < length; row += width) data.subarray(row, row + width).sort();
-    } else if (name === "attention.gate") {
-      const parts = dimensions[1]!;
-      const rows = fill(() => uniform() + 0.01);
-      data = Float32Array.from(rows, (value, i) => {
-        const first = i - (i % parts);
-        return value / rows.slice(first, first + parts).reduce((sum, part) => sum + part, 0);
-      });
-    } else if (name.endsWith("scale")) data = Float32Array.from(fill(() => uniform() * 0.05 + 1e-4));
-    else data = Float32Array.from(fill(() => uniform() * 4 - 4));
-    tensors.set(name, { dtype, shape: dimensions, data } as Tensor);
-  }
-  return tensors;
-}
-
 async function start(wasm: Uint8Array, shape: Shape, tensors: ReadonlyMap<string, Tensor>): Promise<Exports> {
   const { instance } = await WebAssembly.instantiate(wasm as BufferSource);
   const exports = instance.exports as unknown as Exports;
@@ -74,19 +36,6 @@ async function start(wasm: Uint8Array, shape: Shape, tensors: ReadonlyMap<string
   return exports;
 }
 
-/** A stream that repeats itself, so that attention has something to find. */
-function stream(shape: Shape, length: number, seed: number): number[] {
-  const tokens: number[] = [];
-  let state = seed;
-  for (let i = 0; i < length; ++i) {
-    state = (Math.imul(state, 22695477) + 1) | 0;
-    const back = (state >>> 16) % 23;
-    const copies = i > 30 && (state >>> 8) % 3 !== 0;
-    tokens.push(copies ? tokens[i - 1 - back]! : (state >>> 12) % shape.vocabulary);
-  }
-  return tokens;
-}
-
 describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
   let scalar: Uint8Array;
   let simd: Uint8Array;
@@ -96,10 +45,10 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
   }, 60_000);
 
   test("scalar, simd and oracle agree to the bit on a stream longer than the ring", async () => {
-    const tensors = randomTensors(shape, 1);
+    const tensors = randomWeights(shape, 1);
     const kernels = [await start(scalar, shape, tensors), await start(simd, shape, tensors)];
     const oracle = new Oracle(shape, tensors);
-    for (const [i, token] of stream(shape, 300, 5).entries()) {
+    for (const [i, token] of repetitive(shape, 300, 5).entries()) {
       const wanted = oracle.predict();
       for (const kernel of kernels) {
         kernel.predict!();
@@ -113,8 +62,8 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
   });
 
   test("probabilities sum to one", async () => {
-    const kernel = await start(simd, shape, randomTensors(shape, 2));
-    for (const token of stream(shape, 100, 6)) {
+    const kernel = await start(simd, shape, randomWeights(shape, 2));
+    for (const token of repetitive(shape, 100, 6)) {
       kernel.predict!();
       const at = (kernel.PROBABILITIES as unknown as WebAssembly.Global).value as number;
       const sum = new Float32Array(kernel.memory.buffer, at, shape.vocabulary).reduce((all, p) => all + p, 0);
@@ -125,7 +74,7 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
   });
 
   test("sampling draws what the oracle draws", async () => {
-    const tensors = randomTensors(shape, 3);
+    const tensors = randomWeights(shape, 3);
     const kernels = [await start(scalar, shape, tensors), await start(simd, shape, tensors)];
     const settings: [number, number, number][] = [
       [1, 0, 1],
@@ -154,17 +103,17 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
   });
 
   test("reset forgets the context and nothing else", async () => {
-    const kernel = await start(simd, shape, randomTensors(shape, 4));
-    const tokens = stream(shape, 90, 7);
+    const kernel = await start(simd, shape, randomWeights(shape, 4));
+    const tokens = repetitive(shape, 90, 7);
     const first = tokens.map((token) => kernel.feed!(token));
     kernel.reset!();
     expect(tokens.map((token) => kernel.feed!(token))).toEqual(first);
   });
 
   test("tokens and options out of range are refused, and change nothing", async () => {
-    const kernel = await start(simd, shape, randomTensors(shape, 4));
-    const twin = await start(simd, shape, randomTensors(shape, 4));
-    for (const token of stream(shape, 40, 8)) {
+    const kernel = await start(simd, shape, randomWeights(shape, 4));
+    const twin = await start(simd, shape, randomWeights(shape, 4));
+    for (const token of repetitive(shape, 40, 8)) {
       expect(kernel.feed!(shape.vocabulary)).toBe(-1);
       expect(kernel.append!(-1)).toBe(-1);
       expect(kernel.append!(0xffff)).toBe(-1);
