@@ -1,7 +1,7 @@
 // Weights of four bits (ours): a code names one of sixteen levels, which are those of the layer, and a row has a scale. The levels are
 // where the weights are dense: Lloyd's algorithm (Lloyd 1982) over a histogram of all rows, each divided by its root mean square.
 import { codeAt } from "./codes";
-import { CLASSES, HEADS, M } from "./shape";
+import { CLASSES } from "./shape";
 
 /** Values that a code can name. */
 export const LEVELS: usize = 16;
@@ -21,9 +21,8 @@ const TRY_STEP: f32 = 0.1;
 export const CODEBOOK_SCRATCH: usize = (<usize>BINS + 3 * LEVELS) * 8;
 
 /** Takes the mean of each head from a row of U: softmax over a head does not see it, and what is left is smaller. */
-export function centreRow(row: usize): void {
-  for (let head: usize = 0; head < <usize>HEADS; ++head) {
-    const first = row + ((head * CLASSES) << 2);
+export function centreRow(row: usize, width: usize): void {
+  for (let first = row; first < row + (width << 2); first += CLASSES << 2) {
     let sum: f32 = 0;
     for (let c: usize = 0; c < <usize>CLASSES; ++c) sum += load<f32>(first + (c << 2));
     const mean = sum / <f32>CLASSES;
@@ -31,33 +30,33 @@ export function centreRow(row: usize): void {
   }
 }
 
-function rootMeanSquare(row: usize): f32 {
+function rootMeanSquare(row: usize, width: usize): f32 {
   let sum: f32 = 0;
-  for (let c: usize = 0; c < <usize>M; ++c) sum += load<f32>(row + (c << 2)) * load<f32>(row + (c << 2));
-  return sqrt<f32>(sum / <f32>M);
+  for (let c: usize = 0; c < width; ++c) sum += load<f32>(row + (c << 2)) * load<f32>(row + (c << 2));
+  return sqrt<f32>(sum / <f32>width);
 }
 
 /**
  * Solves the levels of a layer.
  *
- * @param rows (count, M) f32
+ * @param rows (count, width) f32
  * @param scratch CODEBOOK_SCRATCH bytes
  * @param outLevels (LEVELS) i8, ascending, the largest magnitude 127
  * @returns what one unit of a level is in root mean squares of a row
  */
-export function solveLevels(rows: usize, count: i32, scratch: usize, outLevels: usize): f32 {
+export function solveLevels(rows: usize, count: i32, width: usize, scratch: usize, outLevels: usize): f32 {
   memory.fill(scratch, 0, CODEBOOK_SCRATCH);
   let total: f64 = 0;
   for (let i = 0; i < count; ++i) {
-    const row = rows + ((<usize>i * M) << 2);
-    const unit = rootMeanSquare(row);
+    const row = rows + ((<usize>i * width) << 2);
+    const unit = rootMeanSquare(row, width);
     if (unit < LEAST) continue;
-    for (let c: usize = 0; c < <usize>M; ++c) {
+    for (let c: usize = 0; c < width; ++c) {
       const bin = <i32>floor<f32>((load<f32>(row + (c << 2)) / unit - LEAST_BIN) / BIN);
       const at = scratch + (<usize>max<i32>(0, min<i32>(BINS - 1, bin)) << 3);
       store<f64>(at, load<f64>(at) + 1);
     }
-    total += <f64>M;
+    total += <f64>width;
   }
   const levels = scratch + (BINS << 3); // (LEVELS) f64, then sums and counts of the same size
   const sums = levels + (LEVELS << 3);
@@ -106,13 +105,13 @@ function middle(levels: usize, level: usize): f64 {
 /**
  * outCodes ← the codes of a row's nearest levels, at the scale that leaves the least square error of those tried.
  *
- * @param row (M) f32
+ * @param row (width) f32
  * @param levels (LEVELS) i8 and unit, of solveLevels
- * @param outCodes (M / 2) u8, the codes of columns 2c and 2c + 1, the first in the low bits
+ * @param outCodes (width / 2) u8, the codes of columns 2c and 2c + 1, the first in the low bits
  * @returns the scale: element c is scale · levels[code c]
  */
-export function encodeRow(row: usize, levels: usize, unit: f32, outCodes: usize): f32 {
-  const least = rootMeanSquare(row) * unit;
+export function encodeRow(row: usize, width: usize, levels: usize, unit: f32, outCodes: usize): f32 {
+  const least = rootMeanSquare(row, width) * unit;
   let best: f32 = 0;
   let bestTry: f32 = 0;
   let bestError: f32 = f32.MAX_VALUE;
@@ -120,7 +119,7 @@ export function encodeRow(row: usize, levels: usize, unit: f32, outCodes: usize)
     const tried = least * (FIRST_TRY + <f32>i * TRY_STEP);
     let products: f32 = 0;
     let squares: f32 = 0;
-    for (let c: usize = 0; c < <usize>M; ++c) {
+    for (let c: usize = 0; c < width; ++c) {
       const x = load<f32>(row + (c << 2));
       const level = <f32>load<i8>(levels + codeOf(x / tried, levels));
       products += x * level;
@@ -128,7 +127,7 @@ export function encodeRow(row: usize, levels: usize, unit: f32, outCodes: usize)
     }
     const scale = squares > 0 ? products / squares : 0; // of least squares
     let error: f32 = 0;
-    for (let c: usize = 0; c < <usize>M; ++c) {
+    for (let c: usize = 0; c < width; ++c) {
       const x = load<f32>(row + (c << 2));
       const off = x - scale * <f32>load<i8>(levels + codeOf(x / tried, levels));
       error += off * off;
@@ -139,7 +138,7 @@ export function encodeRow(row: usize, levels: usize, unit: f32, outCodes: usize)
       best = scale;
     }
   }
-  for (let c: usize = 0; c < <usize>M; c += 2) {
+  for (let c: usize = 0; c < width; c += 2) {
     const at = row + (c << 2);
     const low = bestTry > 0 ? codeOf(load<f32>(at) / bestTry, levels) : 0;
     const high = bestTry > 0 ? codeOf(load<f32>(at, 4) / bestTry, levels) : 0;
@@ -148,9 +147,9 @@ export function encodeRow(row: usize, levels: usize, unit: f32, outCodes: usize)
   return best;
 }
 
-/** outRow (M) f32 ← scale · levels[code]. */
-export function decodeRow(codes: usize, levels: usize, scale: f32, outRow: usize): void {
-  for (let c: usize = 0; c < <usize>M; ++c) {
+/** outRow (width) f32 ← scale · levels[code]. */
+export function decodeRow(codes: usize, width: usize, levels: usize, scale: f32, outRow: usize): void {
+  for (let c: usize = 0; c < width; ++c) {
     store<f32>(outRow + (c << 2), scale * <f32>load<i8>(levels + codeAt(codes, c)));
   }
 }

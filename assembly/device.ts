@@ -3,18 +3,17 @@
 import { attend, countDistinct } from "./attention";
 import { clearRing, pushToken } from "./chains";
 import { findMatches, recallMatches } from "./comparisons";
+import { hiddenStates, nextDocument } from "./contexts";
 import { correctRow } from "./correction";
 import { decode, decodeStored, quantiseHidden } from "./decoder";
-import { feedForward } from "./feedforward";
 import { fetch, forgiveReads, readFailed } from "./flash";
 import { log } from "./math";
 import {
-  BLOCK_U,
   BLOCK_U_LEVELS,
-  BLOCK_U_SCALE,
   BLOCK_U0,
+  BLOCK_W,
+  BLOCK_W0,
   CHAINS,
-  CIPHER,
   CONTEXT,
   CORRECTED_O,
   CORRECTED_O_SCALE,
@@ -22,12 +21,15 @@ import {
   DECODER_O_SCALE,
   DECODER_O0,
   DISTINCT,
+  DOCUMENT,
+  DOCUMENT_U_LEVELS,
   EXPECTED,
   GATE,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
   MATCHES,
+  NEXT_DOCUMENT,
   OBSERVED,
   OBSERVED_TOKENS,
   ORDER_WEIGHTS,
@@ -38,10 +40,13 @@ import {
   RESIDENT_LEVELS,
   RESIDENT_O0,
   RESIDENT_U0,
+  RESIDENT_W,
+  RESIDENT_W0,
   RING,
   SAMPLE_ROWS,
   SAMPLE_WEIGHTS,
   SEEN,
+  STACKED_U_LEVELS,
   TILE,
   TILE_SCALES,
   TOTALS,
@@ -49,8 +54,24 @@ import {
 } from "./memory";
 import { seedGenerator } from "./random";
 import { draw } from "./sampling";
-import { BLOCK, BUCKETS, CLASSES, DECODER, FLASH, HEADS, LEARNING, M, ORDERS, RADIAL, RECALL, V, WEIGHT_BITS } from "./shape";
-import { softmax } from "./softmax";
+import {
+  ATTENDED,
+  BLOCK,
+  BUCKETS,
+  CONTEXT_TOKENS,
+  DECODER,
+  DOCUMENT_HEADS,
+  DOCUMENT_M,
+  FLASH,
+  LEARNING,
+  M,
+  ORDERS,
+  RADIAL,
+  RECALL,
+  STACKED_HEADS,
+  V,
+  WEIGHT_BITS,
+} from "./shape";
 import { addToken, mergeSums, sampleRows, weigh } from "./statistics";
 
 export {
@@ -100,7 +121,7 @@ let predicted: bool = false; // whether PROBABILITIES belongs to the present con
 let corrected: bool = false; // whether predictions are made with the correction's rows
 
 /**
- * Empties the context: block and ring. The generator keeps its place, statistics and correction stay. The first call of all, and in
+ * Empties the context: block, ring and document. The generator keeps its place, statistics and correction stay. The first call of all, and in
  * the flash form the one that fetches what is small.
  *
  * @returns 0, or -5 where a read failed: the module is not ready then
@@ -109,7 +130,15 @@ export function reset(): i32 {
   if (FLASH > 0) {
     ready = false;
     forgiveReads();
-    if (WEIGHT_BITS == 4) fetch(BLOCK_U_LEVELS, 16, RESIDENT_LEVELS);
+    if (WEIGHT_BITS == 4) {
+      fetch(BLOCK_U_LEVELS, 16, RESIDENT_LEVELS);
+      if (DOCUMENT_HEADS > 0) fetch(DOCUMENT_U_LEVELS, 16, RESIDENT_LEVELS + 16);
+      if (STACKED_HEADS > 0) fetch(STACKED_U_LEVELS, 16, RESIDENT_LEVELS + (DOCUMENT_HEADS > 0 ? 32 : 16));
+    }
+    if (ATTENDED) {
+      fetch(BLOCK_W, BLOCK * BLOCK * 4, RESIDENT_W);
+      fetch(BLOCK_W0, BLOCK * 4, RESIDENT_W0);
+    }
     fetch(BLOCK_U0, M * 4, RESIDENT_U0);
     fetch(DECODER_O0, V * 4, RESIDENT_O0);
     if (RADIAL > 0) fetch(GATE, ORDERS * BUCKETS * 4, RESIDENT_GATE);
@@ -117,7 +146,8 @@ export function reset(): i32 {
   }
   if (RADIAL > 0) clearRing(RING, CHAINS);
   newest = RADIAL - 1;
-  memory.fill(CONTEXT, 0xff, BLOCK * 2);
+  memory.fill(CONTEXT, 0xff, CONTEXT_TOKENS * 2);
+  if (DOCUMENT_HEADS > 0) memory.fill(DOCUMENT, 0, DOCUMENT_M * 4);
   place = 0;
   predicted = false;
   ready = true;
@@ -141,12 +171,8 @@ export function predict(): i32 {
 /** PROBABILITIES ← the stack alone, of the base or with its correction. False where a read failed. */
 function predictStack(withCorrection: bool): bool {
   forgiveReads();
-  const u0 = FLASH > 0 ? RESIDENT_U0 : BLOCK_U0;
   const o0 = FLASH > 0 ? RESIDENT_O0 : DECODER_O0;
-  const levels = FLASH > 0 ? RESIDENT_LEVELS : BLOCK_U_LEVELS;
-  feedForward(CONTEXT, CIPHER, BLOCK_U, levels, BLOCK_U_SCALE, u0, HIDDEN);
-  if (readFailed()) return false;
-  for (let head: usize = 0; head < <usize>HEADS; ++head) softmax(HIDDEN + ((head * CLASSES) << 2), CLASSES);
+  if (!hiddenStates()) return false;
   quantiseHidden(HIDDEN, HIDDEN_FIXED);
   if (LEARNING > 0 && withCorrection) decode(HIDDEN_FIXED, CORRECTED_O, CORRECTED_O_SCALE, o0, PROBABILITIES);
   else if (FLASH > 0) return decodeStored(HIDDEN_FIXED, DECODER_O, DECODER_O_SCALE, o0, PROBABILITIES);
@@ -167,16 +193,33 @@ function attendTo(recall: bool): f32 {
   return attend(MATCHES, found, TOTALS, DISTINCT, FLASH > 0 ? RESIDENT_GATE : GATE, ORDER_WEIGHTS, PROBABILITIES);
 }
 
-/** Appends a token to the context without predicting it. 0; -1 where token ≥ V, -6 before reset. */
+/** Appends a token to the context without predicting it. 0; -1 where token ≥ V, -5 where a read failed (of the document's rows), -6 before reset. */
 export function append(token: u32): i32 {
   if (token >= <u32>V) return OUT_OF_RANGE;
   if (!ready) return NOT_READY;
-  for (let j: usize = BLOCK - 1; j > 0; --j) store<u16>(CONTEXT + (j << 1), load<u16>(CONTEXT + (j << 1) - 2));
+  if (!foresee(token)) return READ_FAILED;
+  extend(token);
+  return 0;
+}
+
+/** Reads what `extend` will need of `token`. False where a read failed: then the context cannot be extended by it, and has not changed. */
+// @ts-ignore: decorator
+@inline
+function foresee(token: u32): bool {
+  if (DOCUMENT_HEADS == 0) return true;
+  forgiveReads();
+  nextDocument(token);
+  return !readFailed();
+}
+
+/** The context with one more token, which was foreseen. */
+function extend(token: u32): void {
+  if (DOCUMENT_HEADS > 0) memory.copy(DOCUMENT, NEXT_DOCUMENT, DOCUMENT_M * 4);
+  for (let j: usize = CONTEXT_TOKENS - 1; j > 0; --j) store<u16>(CONTEXT + (j << 1), load<u16>(CONTEXT + (j << 1) - 2));
   store<u16>(CONTEXT, <u16>token);
   if (RADIAL > 0) newest = pushToken(RING, CHAINS, newest, token);
   ++place;
   predicted = false;
-  return 0;
 }
 
 /** Surprisal of `token` in bits, −log2 p(token | context); then appends it. -1 where token ≥ V; -5, -6 as predict. */
@@ -184,8 +227,12 @@ export function feed(token: u32): f32 {
   if (token >= <u32>V) return <f32>OUT_OF_RANGE;
   const error = predict();
   if (error < 0) return <f32>error;
+  if (!foresee(token)) {
+    predicted = false; // a second try reads again what the first has read
+    return <f32>READ_FAILED;
+  }
   const surprisal = surprisalOf(load<f32>(PROBABILITIES + (token << 2)));
-  append(token);
+  extend(token);
   return surprisal;
 }
 
@@ -237,13 +284,14 @@ function learn(token: u32, add: i32): f32 {
   const rest = attendTo(false); // a piece is closed: what was observed before it has no say
   const p = load<f32>(at);
   weigh(HIDDEN, p > 0 ? min<f32>(1, (rest * stack) / p) : 0, SAMPLE_WEIGHTS);
+  if (!foresee(token)) return <f32>READ_FAILED;
   const tokens = load<u32>(OBSERVED_TOKENS);
   const bound: u32 = add > 0 ? 0xffffffff : 0;
   if (tokens == bound || !addToken(token, SAMPLE_WEIGHTS, SAMPLE_ROWS, rows, add, OBSERVED, EXPECTED)) {
     return <f32>(add > 0 ? FULL : NOT_OBSERVED);
   }
   store<u32>(OBSERVED_TOKENS, tokens + add);
-  append(token);
+  extend(token);
   return surprisalOf(p);
 }
 

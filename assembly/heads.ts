@@ -1,10 +1,10 @@
 // Heads, each solved alone by the explicit solution under a mixture decoder (step 1 of the recipe). Hidden targets are the
 // responsibilities of the head's classes (EM; Neal & Hinton 1998), or the label cipher of the token that came (2311.11012).
 
-import { addToFeatures, hiddenLogits } from "./layer";
+import { addTarget, headLogits, positionsOf, prepareInputs, rowsOf, tableOf, widthOf } from "./inputs";
 import { exp, log } from "./math";
 import { mix, permuted } from "./random";
-import { BITS, BLOCK, CLASSES, FEATURES, HEAD_BYTES, M, V } from "./shape";
+import { CLASSES, HEAD_BYTES, M, V } from "./shape";
 import { softmax, sumInLanes } from "./softmax";
 import { addScaled, logOdds, scale } from "./vectors";
 
@@ -20,11 +20,11 @@ export function power(x: f32, exponent: f32): f32 {
  *
  * @param n training places; @param batch places of a step; @param step counts from 0
  * @param fixedTargets true: `first` (a label cipher) stays the target in every step
- * @param mass α of both solves; @param positions (r) f32 weights of the block's positions
+ * @param mass α of both solves; @param positions (positions) f32 weights of what the head reads
  * @param first (V, M) f32; marginal (V) f32
- * @param sumsU (r·b, M) f32, sumsO (V, M) f32: this head's columns
- * @param scratch (2 m) f32
- * @param outU (r·b, M), outU0 (M), outP (V, M) f32: this head's columns
+ * @param sumsU laid out as U (hidden-layout.ts), sumsO (V, M) f32: this head's columns
+ * @param scratch (2 m + INPUTS) f32
+ * @param outU the hidden layers' weights, outU0 (M), outP (V, M) f32: this head's columns
  */
 export function headStep(
   head: i32,
@@ -56,23 +56,28 @@ export function headStep(
   const eta: f32 = step == 0 ? 1 : power(<f32>(step + 2), -rate);
   const weight: f32 = (eta * <f32>n) / <f32>count;
   const keep: f32 = 1 - eta;
-  for (let row: usize = 0; row < <usize>FEATURES; ++row) scale(keep, CLASSES, sumsU + ((row * M) << 2) + column);
+  const rows = <usize>rowsOf(head);
+  const width = <usize>widthOf(head);
+  const table = sumsU + tableOf(head);
+  for (let row: usize = 0; row < rows; ++row) scale(keep, CLASSES, table + ((row * width) << 2));
   for (let v: usize = 0; v < <usize>V; ++v) scale(keep, CLASSES, sumsO + ((v * M) << 2) + column);
 
+  const inputs = scratch + ((2 * CLASSES) << 2);
   const order = mix(key + <u32>pass * 0x9e3779b9 + <u32>head * 0x85ebca6b);
   for (let i = from; i < from + count; ++i) {
     const at = <i32>permuted(i, n, order);
     const label = <usize>load<u16>(tokens + ((<usize>at) << 1));
     let target = first + ((label * M) << 2) + column;
+    prepareInputs(head, tokens, at, cipher, outU, outU0, inputs);
     if (step > 0 && !fixedTargets) {
-      hiddenLogits(tokens, at, cipher, outU, outU0, offset, CLASSES, scratch);
+      headLogits(head, tokens, at, cipher, inputs, outU, outU0, scratch);
       responsibilities(scratch, outP + ((label * M) << 2) + column);
       target = scratch;
     }
-    addToFeatures(tokens, at, cipher, target, weight, CLASSES, 0, FEATURES, sumsU + column);
+    addTarget(head, tokens, at, cipher, inputs, target, weight, sumsU);
     addScaled(target, weight, CLASSES, sumsO + ((label * M) << 2) + column);
   }
-  solveHead(sumsU, sumsO, offset, mass, positions, marginal, scratch, outU, outU0, outP);
+  solveHead(head, sumsU, sumsO, mass, positions, marginal, scratch, outU, outU0, outP);
 }
 
 /** hidden ← softmax(hidden) · likelihood, normalised: the posterior of each class given context and token. */
@@ -87,11 +92,11 @@ export function responsibilities(hidden: usize, likelihood: usize): void {
   else for (let c: usize = 0; c < HEAD_BYTES; c += 4) store<f32>(hidden + c, <f32>1 / <f32>CLASSES);
 }
 
-/** The explicit solution of the head at class `offset` from its sums: u0 = log π, U in log-odds, P = smoothed p(y | class). */
+/** The explicit solution of a head from its sums: u0 = log π, U in log-odds, P = smoothed p(y | class). */
 export function solveHead(
+  head: i32,
   sumsU: usize,
   sumsO: usize,
-  offset: usize,
   mass: f32,
   positions: usize,
   marginal: usize,
@@ -100,9 +105,10 @@ export function solveHead(
   outU0: usize,
   outP: usize,
 ): void {
-  sumsU += offset << 2;
+  const offset = <usize>(head * CLASSES);
+  sumsU += tableOf(head);
   sumsO += offset << 2;
-  outU += offset << 2;
+  outU += tableOf(head);
   outU0 += offset << 2;
   outP += offset << 2;
   const totals = prior + (CLASSES << 2);
@@ -112,10 +118,13 @@ export function solveHead(
   for (let c: usize = 0; c < HEAD_BYTES; c += 4) store<f32>(prior + c, load<f32>(prior + c) + 1e-3);
   scale(<f32>1 / sumInLanes(prior, CLASSES), CLASSES, prior);
   for (let c: usize = 0; c < HEAD_BYTES; c += 4) store<f32>(outU0 + c, log(load<f32>(prior + c)));
-  for (let j: usize = 0; j < <usize>BLOCK; ++j) {
+  const width = <usize>widthOf(head);
+  const groups = <usize>positionsOf(head);
+  const rows = <usize>rowsOf(head) / groups;
+  for (let j: usize = 0; j < groups; ++j) {
     const position = load<f32>(positions + (j << 2));
-    for (let bit: usize = 0; bit < <usize>BITS; ++bit) {
-      const row = ((j * BITS + bit) * M) << 2;
+    for (let i: usize = 0; i < rows; ++i) {
+      const row = ((j * rows + i) * width) << 2;
       logOdds(sumsU + row, prior, mass, sumInLanes(sumsU + row, CLASSES) + mass, position, CLASSES, outU + row);
     }
   }

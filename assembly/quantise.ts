@@ -1,6 +1,6 @@
 // int8 weights with a scale a row, symmetric: the device sums their products in integers. U may have codes of four bits instead.
 import { centreRow, encodeRow, solveLevels } from "./codebook";
-import { M, U_ROW, WEIGHT_BITS } from "./shape";
+import { rowBytes, WEIGHT_BITS } from "./shape";
 
 /** Below it 127 / peak is no longer finite; such a row counts as 0. */
 const LEAST: f32 = 1e-30;
@@ -22,17 +22,18 @@ export function quantiseRow(row: usize, n: usize, outRow: usize): f32 {
 }
 
 /**
- * The weights of U, of as many bits as the shape says.
+ * The weights of a hidden layer, of as many bits as the shape says.
  *
- * @param u (count, M) f32; of four bits, the mean of each head is taken from its rows
+ * @param u (count, width) f32; of four bits, the mean of each head is taken from its rows
  * @param scratch CODEBOOK_SCRATCH bytes
- * @param outU (count, M) i8, or (count, M / 2) codes
+ * @param outU (count, width) i8, or (count, width / 2) codes
  * @param outScales (count) f32
  * @param outLevels (LEVELS) i8, of four bits alone
  */
 export function quantiseLayer(
   u: usize,
   count: i32,
+  width: usize,
   scratch: usize,
   outU: usize,
   outScales: usize,
@@ -40,13 +41,13 @@ export function quantiseLayer(
 ): void {
   let unit: f32 = 0;
   if (WEIGHT_BITS == 4) {
-    for (let row: usize = 0; row < <usize>count; ++row) centreRow(u + ((row * M) << 2));
-    unit = solveLevels(u, count, scratch, outLevels);
+    for (let row: usize = 0; row < <usize>count; ++row) centreRow(u + ((row * width) << 2), width);
+    unit = solveLevels(u, count, width, scratch, outLevels);
   }
   for (let row: usize = 0; row < <usize>count; ++row) {
-    const values = u + ((row * M) << 2);
-    const out = outU + row * U_ROW;
-    const scale = WEIGHT_BITS == 4 ? encodeRow(values, outLevels, unit, out) : quantiseRow(values, M, out);
+    const values = u + ((row * width) << 2);
+    const out = outU + row * rowBytes(width);
+    const scale = WEIGHT_BITS == 4 ? encodeRow(values, width, outLevels, unit, out) : quantiseRow(values, width, out);
     store<f32>(outScales + (row << 2), scale);
   }
 }

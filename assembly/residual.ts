@@ -1,10 +1,32 @@
 // The residual solve (ours): compare what was observed with what the model expected, and add the log of their ratio. In batches,
 // with decaying averages of both sums, decoder and hidden layers together (step 2 of the recipe).
-import { addToFeatures, hiddenState } from "./layer";
+import { addToDocument } from "./document";
+import { hiddenState } from "./hidden";
+import { DOCUMENT_AT, INPUTS, STACKED_AT, STATES_AT } from "./hidden-layout";
+import { addToFeatures } from "./layer";
 import { exp, exp4 } from "./math";
 import { product } from "./product";
-import { CLASSES, HEADS, M, ROW_BYTES, V } from "./shape";
+import {
+  BLOCK,
+  BLOCK_HEADS,
+  BLOCK_M,
+  CLASSES,
+  DOCUMENT_FEATURES,
+  DOCUMENT_HEADS,
+  DOCUMENT_M,
+  FEATURES,
+  HEADS,
+  M,
+  ROW_BYTES,
+  STACKED_BLOCK,
+  STACKED_FEATURES,
+  STACKED_HEADS,
+  STACKED_M,
+  V,
+} from "./shape";
 import { sumInLanes } from "./softmax";
+import { addGains } from "./stacked";
+import { shareStart } from "./threads";
 import { TILE } from "./trainer-memory";
 import { addLogRatio, addScaled, expTimes, scale } from "./vectors";
 
@@ -14,7 +36,7 @@ import { addLogRatio, addScaled, expTimes, scale } from "./vectors";
  * @param tokens (N) u16; @param places (TILE) u32; @param count places in use, the rest of the tile is zeroed
  * @param o (V, M) f32, o0 (V) f32
  * @param transposed (M, TILE) f32 scratch; @param lanes (2, TILE) f32 scratch
- * @param outHidden (TILE, M) f32; outPredicted (V, TILE) f32
+ * @param outInputs (TILE, INPUTS) f32, see hiddenState; @param outHidden (TILE, M) f32; outPredicted (V, TILE) f32
  */
 export function forwardTile(
   tokens: usize,
@@ -27,12 +49,14 @@ export function forwardTile(
   o0: usize,
   transposed: usize,
   lanes: usize,
+  outInputs: usize,
   outHidden: usize,
   outPredicted: usize,
 ): void {
   for (let t = 0; t < TILE; ++t) {
     const row = outHidden + ((<usize>t * M) << 2);
-    if (t < count) hiddenState(tokens, load<i32>(places + ((<usize>t) << 2)), cipher, u, u0, row);
+    const inputs = outInputs + ((<usize>t * INPUTS) << 2);
+    if (t < count) hiddenState(tokens, load<i32>(places + ((<usize>t) << 2)), cipher, u, u0, inputs, row);
     else memory.fill(row, 0, M << 2);
   }
   predictTile(outHidden, count, o, o0, transposed, lanes, outPredicted);
@@ -130,18 +154,23 @@ function softmaxColumns(o0: usize, lanes: usize, count: i32, values: usize): voi
 
 /**
  * Hidden targets of the residual solve: t ∝ h · exp(g − ⟨h, g⟩) per head, g_c = O[y, c] − Σ_v ŷ_v O[v, c], the exponent held to
- * ±5. What each class would have gained decides how much of it was wanted.
+ * ±5. What each class would have gained decides how much of it was wanted. What the second layer's logits would gain, h · (g − ⟨h, g⟩),
+ * is a gain of the block's present state, too, by way of the rows of U.
  *
+ * @param u the hidden layers' weights
  * @param predicted (V, TILE) f32; @param hidden (TILE, M) f32
+ * @param delta (M) f32 scratch
  * @param outTargets (TILE, M) f32; rows from `count` on are zeroed
  */
 export function targetsOfTile(
   tokens: usize,
   places: usize,
   count: i32,
+  u: usize,
   o: usize,
   predicted: usize,
   hidden: usize,
+  delta: usize,
   outTargets: usize,
 ): void {
   product(predicted, 1, TILE, o, M, TILE, V, M, 0, outTargets, M);
@@ -154,20 +183,33 @@ export function targetsOfTile(
     const label = <usize>load<u16>(tokens + (load<u32>(places + (t << 2)) << 1));
     const wanted = o + ((label * M) << 2);
     const h = hidden + ((t * M) << 2);
+    for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(target + c, load<f32>(wanted + c) - load<f32>(target + c));
+    if (STACKED_HEADS > 0) {
+      const stacked: usize = (BLOCK_M + DOCUMENT_M) << 2;
+      softmaxGradient(h + stacked, target + stacked, STACKED_HEADS, delta);
+      addGains(u + STACKED_AT, 0, delta, target);
+    }
     for (let head: usize = 0; head < <usize>HEADS; ++head) {
       const offset = (head * CLASSES) << 2;
       let mean: f32 = 0;
-      for (let c = offset; c < offset + (CLASSES << 2); c += 4) {
-        const gain = load<f32>(wanted + c) - load<f32>(target + c);
-        store<f32>(target + c, gain);
-        mean += load<f32>(h + c) * gain;
-      }
+      for (let c = offset; c < offset + (CLASSES << 2); c += 4) mean += load<f32>(h + c) * load<f32>(target + c);
       for (let c = offset; c < offset + (CLASSES << 2); c += 4) {
         store<f32>(target + c, min<f32>(5, max<f32>(-5, load<f32>(target + c) - mean)));
       }
       expTimes(h + offset, CLASSES, target + offset);
       scale(<f32>1 / sumInLanes(target + offset, CLASSES), CLASSES, target + offset);
     }
+  }
+}
+
+/** outDelta (heads · m) f32 ← h · (g − ⟨h, g⟩) per head: from a gradient at the softmax to one at its logits. */
+export function softmaxGradient(hidden: usize, gradient: usize, heads: i32, outDelta: usize): void {
+  for (let head: usize = 0; head < <usize>heads; ++head) {
+    const from = (head * CLASSES) << 2;
+    const to = from + (CLASSES << 2);
+    let mean: f32 = 0;
+    for (let c = from; c < to; c += 4) mean += load<f32>(hidden + c) * load<f32>(gradient + c);
+    for (let c = from; c < to; c += 4) store<f32>(outDelta + c, load<f32>(hidden + c) * (load<f32>(gradient + c) - mean));
   }
 }
 
@@ -230,43 +272,125 @@ export function solveDecoder(
 }
 
 /**
- * Sums and solve of the hidden layer's rows [first, end): G ← keep·G + weight·Σ x ⊗ t, Ĝ likewise with h, then
- * U += step · log[(G + α c) / (Ĝ + α c)], c the mean hidden state of the batch.
+ * Sums and solve of this thread's share of the hidden layers' rows: G ← keep·G + weight·Σ x ⊗ t, Ĝ likewise with h, then
+ * U += step / K · η · log[(G + α c) / (Ĝ + α c)], c the mean hidden state of the batch, K the norm of the layer's inputs: r of the block,
+ * 1 of the document, positions · heads of the second layer.
  *
+ * @param tiles tiles in the batch, count places in use; @param inputs (BATCH, INPUTS) f32
  * @param mean (M) f32 scratch
+ * @param outObserved, outExpected laid out as outU, the hidden layers' weights
  */
 export function solveFeatures(
+  thread: i32,
+  threads: i32,
   tokens: usize,
   places: usize,
   count: i32,
+  tiles: i32,
   cipher: usize,
+  inputs: usize,
   hidden: usize,
   targets: usize,
-  first: i32,
-  end: i32,
   keep: f32,
   weight: f32,
   mass: f32,
   step: f32,
+  eta: f32,
   mean: usize,
   outObserved: usize,
   outExpected: usize,
   outU: usize,
 ): void {
-  const base = (<usize>first * M) << 2;
-  const n = <usize>(end - first) * M;
-  scale(keep, n, outObserved + base);
-  scale(keep, n, outExpected + base);
   memory.fill(mean, 0, M << 2);
+  for (let t = 0; t < count; ++t) addScaled(hidden + ((<usize>t * M) << 2), <f32>1 / <f32>count, M, mean);
+
+  let first = shareStart(FEATURES, 1, thread, threads);
+  let end = shareStart(FEATURES, 1, thread + 1, threads);
+  decay(keep, first * BLOCK_M, end * BLOCK_M, outObserved, outExpected);
   for (let t = 0; t < count; ++t) {
-    const at = load<i32>(places + (t << 2));
-    const h = hidden + ((<usize>t * M) << 2);
-    addScaled(h, <f32>1 / <f32>count, M, mean);
-    addToFeatures(tokens, at, cipher, targets + ((<usize>t * M) << 2), weight, M, first, end, outObserved);
-    addToFeatures(tokens, at, cipher, h, weight, M, first, end, outExpected);
+    const at = load<i32>(places + ((<usize>t) << 2));
+    const row = (<usize>t * M) << 2;
+    const shares = inputs + ((<usize>t * INPUTS) << 2);
+    addToFeatures(tokens, at, cipher, shares, targets + row, weight, BLOCK_M, first, end, outObserved);
+    addToFeatures(tokens, at, cipher, shares, hidden + row, weight, BLOCK_M, first, end, outExpected);
   }
+  solveRows(first, end, BLOCK_M, mean, mass, (step / <f32>BLOCK) * eta, outObserved, outExpected, outU);
+
+  if (DOCUMENT_HEADS > 0) {
+    const column: usize = BLOCK_M << 2;
+    first = shareStart(DOCUMENT_FEATURES, 1, thread, threads);
+    end = shareStart(DOCUMENT_FEATURES, 1, thread + 1, threads);
+    const observed = outObserved + DOCUMENT_AT;
+    const expected = outExpected + DOCUMENT_AT;
+    decay(keep, first * DOCUMENT_M, end * DOCUMENT_M, observed, expected);
+    for (let t = 0; t < count; ++t) {
+      const at = load<i32>(places + ((<usize>t) << 2));
+      const row = ((<usize>t * M) << 2) + column;
+      addToDocument(tokens, at, cipher, targets + row, weight, DOCUMENT_M, first, end, observed);
+      addToDocument(tokens, at, cipher, hidden + row, weight, DOCUMENT_M, first, end, expected);
+    }
+    solveRows(first, end, DOCUMENT_M, mean + column, mass, step * eta, observed, expected, outU + DOCUMENT_AT);
+  }
+
+  if (STACKED_HEADS > 0) {
+    const column: usize = (BLOCK_M + DOCUMENT_M) << 2;
+    first = shareStart(STACKED_FEATURES, 4, thread, threads);
+    end = shareStart(STACKED_FEATURES, 4, thread + 1, threads);
+    const observed = outObserved + STACKED_AT;
+    const expected = outExpected + STACKED_AT;
+    decay(keep, first * STACKED_M, end * STACKED_M, observed, expected);
+    const states = inputs + STATES_AT;
+    addStateSums(states, targets + column, tiles, first, end, weight, observed);
+    addStateSums(states, hidden + column, tiles, first, end, weight, expected);
+    const norm: f32 = <f32>(STACKED_BLOCK * BLOCK_HEADS);
+    solveRows(first, end, STACKED_M, mean + column, mass, (step / norm) * eta, observed, expected, outU + STACKED_AT);
+  }
+}
+
+/** Both sums ← keep · sums, for elements [first, end). */
+function decay(keep: f32, first: usize, end: usize, observed: usize, expected: usize): void {
+  scale(keep, end - first, observed + (first << 2));
+  scale(keep, end - first, expected + (first << 2));
+}
+
+/** Rows [first, end) of a table of `width` columns: U += step · log[(G + α c) / (Ĝ + α c)]. */
+function solveRows(
+  first: i32,
+  end: i32,
+  width: usize,
+  mean: usize,
+  mass: f32,
+  step: f32,
+  observed: usize,
+  expected: usize,
+  outU: usize,
+): void {
   for (let row = <usize>first; row < <usize>end; ++row) {
-    const offset = (row * M) << 2;
-    addLogRatio(outObserved + offset, outExpected + offset, mean, mass, step, M, outU + offset);
+    const offset = (row * width) << 2;
+    addLogRatio(observed + offset, expected + offset, mean, mass, step, width, outU + offset);
+  }
+}
+
+/**
+ * outSums += weight · Σ states ⊗ values, for rows [first, end), a multiple of 4 of them. Places that are not in use have states of
+ * whatever was there, and values of 0.
+ *
+ * @param states (tiles · TILE) rows of INPUTS f32; @param values (tiles · TILE) rows of M f32, offset to the layer's first column
+ * @param outSums (rows, width of the second layer's heads) f32
+ */
+export function addStateSums(
+  states: usize,
+  values: usize,
+  tiles: i32,
+  first: i32,
+  end: i32,
+  weight: f32,
+  outSums: usize,
+): void {
+  const rows = outSums + ((<usize>first * STACKED_M) << 2);
+  for (let tile: usize = 0; tile < <usize>tiles; ++tile) {
+    const left = states + ((tile * TILE * INPUTS + first) << 2);
+    const right = values + ((tile * TILE * M) << 2);
+    product(left, 1, INPUTS, right, M, end - first, TILE, STACKED_M, weight, rows, STACKED_M);
   }
 }

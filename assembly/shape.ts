@@ -9,8 +9,20 @@ export const BITS: i32 = SHAPE_BITS;
 export const CIPHER_WIDTH: i32 = SHAPE_CIPHER_WIDTH;
 /** r: tokens the block context sees; position 0 is the pivot, the latest token. */
 export const BLOCK: i32 = SHAPE_BLOCK;
-/** H: label heads. */
-export const HEADS: i32 = SHAPE_HEADS;
+/** Whether the block is attended to by the softmax of comparisons (attention over positions, 2311.07510). */
+export const ATTENDED: bool = SHAPE_BLOCK_ATTENTION != 0;
+/** H: label heads of the block context. */
+export const BLOCK_HEADS: i32 = SHAPE_HEADS;
+/** Heads of the document context; 0 = none. */
+export const DOCUMENT_HEADS: i32 = SHAPE_DOCUMENT_HEADS;
+/** T: tokens in which a token's share of the document falls to 1/e, nearly. */
+export const DOCUMENT_SPAN: i32 = SHAPE_DOCUMENT_SPAN;
+/** Heads of the second layer, which reads the hidden states of the block's heads; 0 = none. */
+export const STACKED_HEADS: i32 = SHAPE_STACKED_HEADS;
+/** Hidden states that the second layer sees: the present one and those of the places before it. */
+export const STACKED_BLOCK: i32 = SHAPE_STACKED_BLOCK;
+/** Heads of all layers: what the decoder reads. */
+export const HEADS: i32 = BLOCK_HEADS + DOCUMENT_HEADS + STACKED_HEADS;
 /** m: classes (hidden units) a head, a multiple of 4. */
 export const CLASSES: i32 = SHAPE_CLASSES;
 /** Bits of a weight of U: 8, or 4. */
@@ -33,12 +45,29 @@ export const CHAINED: bool = RADIAL > 1024;
 /** Matches that are listed at the most. */
 export const MOST_MATCHES: i32 = RADIAL < 1024 ? RADIAL : 1024;
 
-/** M = H·m: width of the hidden state, a multiple of 8. */
+/** M: width of the hidden state, that of the block's heads, then the document's, then the second layer's; each a multiple of 8. */
 export const M: i32 = HEADS * CLASSES;
-/** Bytes of a row of U. */
-export const U_ROW: i32 = (M * WEIGHT_BITS) / 8;
-/** r·b: rows of U, one a position and bit. */
+export const BLOCK_M: i32 = BLOCK_HEADS * CLASSES;
+export const DOCUMENT_M: i32 = DOCUMENT_HEADS * CLASSES;
+export const STACKED_M: i32 = STACKED_HEADS * CLASSES;
+/** Bytes of a row of U of so many columns. */
+// @ts-ignore: decorator
+@inline
+export function rowBytes(width: usize): usize {
+  return (width * WEIGHT_BITS) / 8;
+}
+/** r·b: rows of the block's U, one a position and bit. */
 export const FEATURES: i32 = BLOCK * BITS;
+/** Rows of the document's U, one a bit. */
+export const DOCUMENT_FEATURES: i32 = DOCUMENT_HEADS > 0 ? BITS : 0;
+/** Rows of the second layer's U, one a position and class of the block's heads. */
+export const STACKED_FEATURES: i32 = STACKED_HEADS > 0 ? STACKED_BLOCK * BLOCK_M : 0;
+/** Tokens of which the device has to know the ids, the latest first: those of every block that a hidden state is made of. */
+export const CONTEXT_TOKENS: i32 = STACKED_HEADS > 0 ? BLOCK + STACKED_BLOCK - 1 : BLOCK;
+/** Weights of positions that a head may have: as many as any layer has positions. */
+export const POSITIONS_A_HEAD: i32 = STACKED_HEADS > 0 && STACKED_BLOCK > BLOCK ? STACKED_BLOCK : BLOCK;
+/** Weights of attention over positions, rounded up to whole vectors. */
+export const SHARES: i32 = (BLOCK + 3) & ~3;
 /** Parts of the mixture: the stack, then one an order. */
 export const PARTS: i32 = 1 + ORDERS;
 /** Gate buckets of an order: matches (8 classes) times agreement of their followers (4). */

@@ -7,20 +7,51 @@ import { clearRing, pushToken } from "./chains";
 import { findMatches } from "./comparisons";
 import { decodeRow } from "./codebook";
 import { explicitDecoder } from "./explicit";
+import { addAttentionTargets, attendedWeight, countPairs, solveAttention, totalPairs } from "./explicit-attention";
 import { headStep, power, solveHead } from "./heads";
-import { hiddenState } from "./layer";
+import { hiddenState } from "./hidden";
+import { DOCUMENT_AT, HIDDEN_WEIGHTS, INPUTS, STACKED_AT, W0_AT, W_AT } from "./hidden-layout";
 import { log } from "./math";
 import { consecutivePlaces, shuffledPlaces } from "./places";
 import { newtonPositions } from "./positions";
 import { quantiseLayer, quantiseRow } from "./quantise";
 import { mix, nextUniform, seedGenerator } from "./random";
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "./residual";
-import { ABSENT, BITS, BLOCK, CLASSES, DECODER, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, ROW_BYTES, U_ROW, V } from "./shape";
+import {
+  ATTENDED,
+  BITS,
+  BLOCK,
+  BLOCK_HEADS,
+  BLOCK_M,
+  CLASSES,
+  DECODER,
+  DOCUMENT_FEATURES,
+  DOCUMENT_HEADS,
+  DOCUMENT_M,
+  FEATURES,
+  HEADS,
+  M,
+  ORDERS,
+  PARTS,
+  POSITIONS_A_HEAD,
+  RADIAL,
+  ROW_BYTES,
+  rowBytes,
+  STACKED_FEATURES,
+  STACKED_HEADS,
+  STACKED_M,
+  V,
+} from "./shape";
 import { softmax } from "./softmax";
 import { barrier, shareStart } from "./threads";
 import {
+  ATTENTION_SUMS,
   BATCH,
+  BATCH_INPUTS,
   CIPHER,
+  DOCUMENT_U_INT8,
+  DOCUMENT_U_LEVELS,
+  DOCUMENT_U_SCALE,
   F,
   F_EXPECTED,
   G,
@@ -42,11 +73,16 @@ import {
   O_INT8,
   O_SCALE,
   O0,
+  PAIRS,
+  PAIR_TOTALS,
   POSITIONS,
   PREDICTED,
   RING,
   SCRATCH,
   SCRATCH_BYTES,
+  STACKED_U_INT8,
+  STACKED_U_LEVELS,
+  STACKED_U_SCALE,
   TARGETS,
   TILE,
   TOKENS,
@@ -59,9 +95,13 @@ import {
 } from "./trainer-memory";
 import { addScaled, scale } from "./vectors";
 
+export { HIDDEN_WEIGHTS } from "./hidden-layout";
 export {
   BATCH,
   CIPHER,
+  DOCUMENT_U_INT8,
+  DOCUMENT_U_LEVELS,
+  DOCUMENT_U_SCALE,
   GATE,
   GATE_BUCKETS,
   GATE_LIKELIHOODS,
@@ -72,6 +112,9 @@ export {
   O_SCALE,
   O0,
   POSITIONS,
+  STACKED_U_INT8,
+  STACKED_U_LEVELS,
+  STACKED_U_SCALE,
   THREADS,
   TOKENS,
   U,
@@ -80,6 +123,16 @@ export {
   U_SCALE,
   U0,
 } from "./trainer-memory";
+export { POSITIONS_A_HEAD } from "./shape";
+
+/** Where the hidden layers' weights stand behind U; what the shape does not have is of no length. */
+export const DOCUMENT_U: usize = U + DOCUMENT_AT;
+export const STACKED_U: usize = U + STACKED_AT;
+export const BLOCK_W: usize = U + W_AT;
+export const BLOCK_W0: usize = U + W0_AT;
+/** Their biases, behind the block's. */
+export const DOCUMENT_U0: usize = U0 + BLOCK_M * 4;
+export const STACKED_U0: usize = DOCUMENT_U0 + DOCUMENT_M * 4;
 
 let n: i32 = 0; // training places: labels TOKENS[0..n)
 let key: u32 = 0;
@@ -138,7 +191,7 @@ export function configureHeads(seed: u32, places: i32, decay: f32, mass: f32, ci
  * (variance 1/3, so the factor is 2·√3); or label ciphers, by the ranks that `count` has left. Thread 0 alone.
  */
 export function initialiseHeads(): void {
-  memory.fill(G, 0, FEATURES * M * 4);
+  memory.fill(G, 0, HIDDEN_WEIGHTS * 4);
   memory.fill(F, 0, V * M * 4);
   if (cipherTargets) {
     labelCiphers(PREDICTED, key, scratchOf(0), F_EXPECTED);
@@ -156,10 +209,13 @@ export function initialiseHeads(): void {
   }
 }
 
-/** Steps [from, to) of the heads that are this thread's. No barrier: heads do not know of one another. */
-export function headSteps(thread: i32, threads: i32, from: i32, to: i32): void {
-  for (let head = thread; head < HEADS; head += threads) {
-    const positions = POSITIONS + (<usize>(head * BLOCK) << 2);
+/**
+ * Steps [from, to) of those of heads [first, end) that are this thread's. No barrier: heads of one layer do not know of one another;
+ * those of the second layer want the first's solution.
+ */
+export function headSteps(thread: i32, threads: i32, first: i32, end: i32, from: i32, to: i32): void {
+  for (let head = first + thread; head < end; head += threads) {
+    const positions = POSITIONS + (<usize>(head * POSITIONS_A_HEAD) << 2);
     for (let step = from; step < to; ++step) {
       headStep(
         head,
@@ -186,22 +242,41 @@ export function headSteps(thread: i32, threads: i32, from: i32, to: i32): void {
   }
 }
 
-/** Newton steps for the position weights of this thread's heads, over TOKENS[from..to), then U at the new weights. */
-export function solvePositions(thread: i32, threads: i32, from: i32, to: i32, steps: i32): void {
-  for (let head = thread; head < HEADS; head += threads) {
-    const offset = <usize>(head * CLASSES);
-    const positions = POSITIONS + (<usize>(head * BLOCK) << 2);
-    newtonPositions(TOKENS, from, to, CIPHER, U, U0, O, offset, steps, scratchOf(thread), positions);
-    solveHead(G, F, offset, headMass, positions, MARGINAL, scratchOf(thread), U, U0, O);
+/** Newton steps for the position weights of those of heads [first, end) that are this thread's, over TOKENS[from..to), then U at the new weights. */
+export function solvePositions(thread: i32, threads: i32, first: i32, end: i32, from: i32, to: i32, steps: i32): void {
+  for (let head = first + thread; head < end; head += threads) {
+    const positions = POSITIONS + (<usize>(head * POSITIONS_A_HEAD) << 2);
+    newtonPositions(head, TOKENS, from, to, CIPHER, U, U0, O, steps, scratchOf(thread), positions);
+    solveHead(head, G, F, headMass, positions, MARGINAL, scratchOf(thread), U, U0, O);
   }
+}
+
+/**
+ * Attention over positions, places [from, to) of one of its two passes: pairs are counted (0), then targets are added up (1); the last
+ * call of the second solves W and w0, and sets the weights of the block's positions. Thread 0 alone.
+ */
+export function attentionSteps(pass: i32, from: i32, to: i32): void {
+  if (!ATTENDED) return;
+  if (pass == 0) {
+    if (from == 0) memory.fill(PAIRS, 0, (FEATURES * V) << 2);
+    countPairs(TOKENS, from, to, CIPHER, PAIRS);
+    if (to == n) totalPairs(PAIRS, PAIR_TOTALS);
+    return;
+  }
+  if (from == 0) memory.fill(ATTENTION_SUMS, 0, (BLOCK * BLOCK + BLOCK) << 3);
+  addAttentionTargets(TOKENS, from, to, CIPHER, PAIRS, PAIR_TOTALS, MARGINAL, headMass, scratchOf(0), ATTENTION_SUMS);
+  if (to < n) return;
+  solveAttention(ATTENTION_SUMS, <f64>headMass, U + W_AT, U + W0_AT);
+  const weight = attendedWeight(U + W0_AT);
+  for (let i: usize = 0; i < <usize>(BLOCK_HEADS * POSITIONS_A_HEAD); ++i) store<f32>(POSITIONS + (i << 2), weight);
 }
 
 /** Clears the sums before residual steps; under the softmax decoder O becomes 0 unless `keep`. Thread 0 alone. */
 export function initialiseResidual(keep: bool): void {
   memory.fill(F, 0, V * M * 4);
   memory.fill(F_EXPECTED, 0, V * M * 4);
-  memory.fill(G, 0, FEATURES * M * 4);
-  memory.fill(G_EXPECTED, 0, FEATURES * M * 4);
+  memory.fill(G, 0, HIDDEN_WEIGHTS * 4);
+  memory.fill(G_EXPECTED, 0, HIDDEN_WEIGHTS * 4);
   if (!keep) memory.fill(O, 0, V * M * 4);
 }
 
@@ -252,7 +327,7 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
         const at = <usize>tile * TILE;
         const places = LABELS + (at << 2);
         const rows = at * M * 4;
-        targetsOfTile(TOKENS, places, inTile, O, PREDICTED + at * V * 4, HIDDEN + rows, TARGETS + rows);
+        targetsOfTile(TOKENS, places, inTile, U, O, PREDICTED + at * V * 4, HIDDEN + rows, row, TARGETS + rows);
       }
     }
     barrier(threads);
@@ -277,18 +352,21 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
     );
     if (step >= lead) {
       solveFeatures(
+        thread,
+        threads,
         TOKENS,
         LABELS,
         count,
+        tiles,
         CIPHER,
+        BATCH_INPUTS,
         HIDDEN,
         TARGETS,
-        shareStart(FEATURES, 1, thread, threads),
-        shareStart(FEATURES, 1, thread + 1, threads),
         1 - eta,
         weight,
         massU,
-        (stepU / <f32>BLOCK) * eta,
+        stepU,
+        eta,
         row,
         G,
         G_EXPECTED,
@@ -313,6 +391,7 @@ function forward(tile: i32, inTile: i32, transposed: usize, lanes: usize): void 
     O0,
     transposed,
     lanes,
+    BATCH_INPUTS + at * INPUTS * 4,
     HIDDEN + at * M * 4,
     PREDICTED + at * V * 4,
   );
@@ -326,7 +405,7 @@ export function explicitSteps(from: i32, to: i32, mass: f32, solve: bool): void 
   const hidden = scratchOf(0);
   if (from == 0) memory.fill(F, 0, V * M * 4);
   for (let at = from; at < to; ++at) {
-    hiddenState(TOKENS, at, CIPHER, U, U0, hidden);
+    hiddenState(TOKENS, at, CIPHER, U, U0, hidden + (M << 2), hidden);
     addScaled(hidden, 1, M, F + ((<usize>load<u16>(TOKENS + (<usize>at << 1)) * M) << 2));
   }
   if (solve) explicitDecoder(F, MARGINAL, mass, hidden, O);
@@ -345,7 +424,7 @@ export function evaluate(from: i32, places: i32): void {
       let p: f32 = 0;
       if (DECODER == 0) p = load<f32>(PREDICTED + ((at * V + label * TILE + t) << 2));
       else {
-        hiddenState(TOKENS, from + <i32>(at + t), CIPHER, U, U0, scratch);
+        hiddenState(TOKENS, from + <i32>(at + t), CIPHER, U, U0, scratch + (M << 2), scratch);
         for (let c: usize = 0; c < ROW_BYTES; c += 4) p += load<f32>(scratch + c) * load<f32>(O + (label * M << 2) + c);
         p /= <f32>HEADS;
       }
@@ -390,16 +469,33 @@ let rounded: bool = false;
 
 /** U becomes what its codes of four bits say, so that what is solved after it makes up for what they lose. Thread 0 alone. */
 export function roundHidden(): void {
-  quantiseLayer(U, FEATURES, SCRATCH, U_INT8, U_SCALE, U_LEVELS);
-  for (let row: usize = 0; row < <usize>FEATURES; ++row) {
-    decodeRow(U_INT8 + row * U_ROW, U_LEVELS, load<f32>(U_SCALE + (row << 2)), U + ((row * M) << 2));
-  }
+  quantiseHidden();
+  decodeLayer(FEATURES, BLOCK_M, U_INT8, U_LEVELS, U_SCALE, U);
+  decodeLayer(DOCUMENT_FEATURES, DOCUMENT_M, DOCUMENT_U_INT8, DOCUMENT_U_LEVELS, DOCUMENT_U_SCALE, DOCUMENT_U);
+  decodeLayer(STACKED_FEATURES, STACKED_M, STACKED_U_INT8, STACKED_U_LEVELS, STACKED_U_SCALE, STACKED_U);
   rounded = true;
 }
 
-/** The model's weights: U_INT8, U_SCALE, U_LEVELS, O_INT8, O_SCALE from U and O. Thread 0 alone. */
+function quantiseHidden(): void {
+  quantiseLayer(U, FEATURES, BLOCK_M, SCRATCH, U_INT8, U_SCALE, U_LEVELS);
+  if (DOCUMENT_HEADS > 0) {
+    quantiseLayer(DOCUMENT_U, DOCUMENT_FEATURES, DOCUMENT_M, SCRATCH, DOCUMENT_U_INT8, DOCUMENT_U_SCALE, DOCUMENT_U_LEVELS);
+  }
+  if (STACKED_HEADS > 0) {
+    quantiseLayer(STACKED_U, STACKED_FEATURES, STACKED_M, SCRATCH, STACKED_U_INT8, STACKED_U_SCALE, STACKED_U_LEVELS);
+  }
+}
+
+/** outU (count, width) f32 ← scale · level of its code. */
+function decodeLayer(count: i32, width: usize, codes: usize, levels: usize, scales: usize, outU: usize): void {
+  for (let row: usize = 0; row < <usize>count; ++row) {
+    decodeRow(codes + row * rowBytes(width), width, levels, load<f32>(scales + (row << 2)), outU + ((row * width) << 2));
+  }
+}
+
+/** The model's weights in int8, or codes of four bits: rows of U and O, scales and levels. Thread 0 alone. */
 export function quantise(): void {
-  if (!rounded) quantiseLayer(U, FEATURES, SCRATCH, U_INT8, U_SCALE, U_LEVELS);
+  if (!rounded) quantiseHidden();
   for (let v: usize = 0; v < <usize>V; ++v) {
     store<f32>(O_SCALE + (v << 2), quantiseRow(O + ((v * M) << 2), M, O_INT8 + v * M));
   }

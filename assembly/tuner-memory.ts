@@ -1,20 +1,23 @@
 // Where each tensor of the tuner stands. Weights, their gradient and Adam's two moments are four blocks of one layout, STRIDE
 // bytes apart, so that what belongs to a weight is found from its address. Barrier, batch and tile are the trainer's.
-import { BITS, BLOCK, CIPHER_WIDTH, FEATURES, M, V } from "./shape";
+import { HIDDEN_WEIGHTS, INPUTS } from "./hidden-layout";
+import { BITS, BLOCK, BLOCK_M, CIPHER_WIDTH, M, SHARES, STACKED_BLOCK, STACKED_HEADS, V } from "./shape";
 import { BATCH, THREADS, TILE } from "./trainer-memory";
 
 /** Columns of the embedding table: b, rounded up to whole vectors; those from b on stay 0. */
 export const WIDTH: i32 = (BITS + 3) & ~3;
 /** Whether inputs are ciphered, so that there is a table to thaw. */
 export const CIPHERED: bool = BITS < V;
+/** f32 of the gradients at earlier states that a place hands on. */
+export const EARLIER: i32 = STACKED_HEADS > 0 ? (STACKED_BLOCK - 1) * BLOCK_M : 0;
 /** Number of weights, the embedding's included. */
-export const PARAMETERS: i32 = FEATURES * M + M + V * M + V + (CIPHERED ? V * WIDTH : 0);
+export const PARAMETERS: i32 = HIDDEN_WEIGHTS + M + V * M + V + (CIPHERED ? V * WIDTH : 0);
 /** Bytes from a weight to its gradient, from there to the first moment, and to the second. */
 export const STRIDE: usize = (PARAMETERS * 4 + 63) & ~63;
 
 export const CIPHER: usize = 128; // (V, k) u16; below it stands the barrier
-export const U: usize = (CIPHER + (CIPHERED ? V * CIPHER_WIDTH * 2 : 0) + 63) & ~63; // (r·b, M) f32
-export const U0: usize = U + FEATURES * M * 4; // (M) f32
+export const U: usize = (CIPHER + (CIPHERED ? V * CIPHER_WIDTH * 2 : 0) + 63) & ~63; // the hidden layers' weights, as hidden-layout.ts has them
+export const U0: usize = U + HIDDEN_WEIGHTS * 4; // (M) f32
 export const O: usize = U0 + M * 4; // (V, M) f32
 export const O0: usize = O + V * M * 4; // (V) f32
 export const EMBEDDING: usize = O0 + V * 4; // (V, WIDTH) f32, E; there where CIPHERED
@@ -27,9 +30,11 @@ export const SECOND_MOMENT: usize = FIRST_MOMENT + STRIDE; // (PARAMETERS) f32
 export const LOSS: usize = SECOND_MOMENT + STRIDE; // f64, nats since the host last cleared it
 export const LABELS: usize = LOSS + 64; // (BATCH) u32, places in TOKENS
 export const LIKELIHOOD: usize = LABELS + BATCH * 4; // (BATCH) f32, of the token that came
-export const HIDDEN: usize = LIKELIHOOD + BATCH * 4; // (BATCH, M) f32
-export const DELTA: usize = HIDDEN + BATCH * M * 4; // (BATCH, M) f32, gradient at the hidden layer's logits
-export const PREDICTED: usize = DELTA + BATCH * M * 4; // (BATCH / TILE, V, TILE) f32, ŷ, then ŷ − y
+export const BATCH_INPUTS: usize = LIKELIHOOD + BATCH * 4; // (BATCH, INPUTS) f32
+export const HIDDEN: usize = BATCH_INPUTS + BATCH * INPUTS * 4; // (BATCH, M) f32
+export const DELTA: usize = HIDDEN + BATCH * M * 4; // (BATCH, M) f32, gradient at the hidden layers' logits
+export const EARLIER_DELTA: usize = DELTA + BATCH * M * 4; // (BATCH, EARLIER) f32, at those of the block's heads at the places before
+export const PREDICTED: usize = EARLIER_DELTA + BATCH * EARLIER * 4; // (BATCH / TILE, V, TILE) f32, ŷ, then ŷ − y
 
 // thawed inputs
 const EMBEDDED_BYTES: usize = CIPHERED ? BLOCK * BATCH * WIDTH * 4 : 0;
@@ -37,8 +42,8 @@ export const EMBEDDED: usize = PREDICTED + BATCH * V * 4; // (r, BATCH, WIDTH) f
 export const EMBEDDED_DELTA: usize = EMBEDDED + EMBEDDED_BYTES; // (r, BATCH / TILE, WIDTH, TILE) f32, gradient there
 export const FOLDED: usize = EMBEDDED_DELTA + EMBEDDED_BYTES; // (r·V, M) f32, E·U a position
 
-// scratch, one a thread: a tile transposed, two lanes of it, four rows
-export const SCRATCH_BYTES: usize = (M * TILE + TILE * 2 + M * 4) * 4;
+// scratch, one a thread: a tile transposed, two lanes of it, four rows, attention over an earlier place
+export const SCRATCH_BYTES: usize = (M * TILE + TILE * 2 + M * 4 + 3 * SHARES) * 4;
 export const SCRATCH: usize = FOLDED + (CIPHERED ? BLOCK * V * M * 4 : 0); // (THREADS, ...)
 
 export const TOKENS: usize = (SCRATCH + THREADS * SCRATCH_BYTES + 63) & ~63; // (N) u16, to the memory's end

@@ -2,7 +2,15 @@
 // writes tokens at TOKENS and weights at theirs, calls configure, then runs steps in calls of bounded work. With shared memory, every
 // thread makes the same calls with its own number.
 import { adam, BETA1, BETA2, biasCorrection } from "./adam";
-import { biasGradient, decoderGradient, deltasOfTile, featureGradient, likelihoodsOfTile } from "./backward";
+import {
+  attentionGradient,
+  biasGradient,
+  decoderGradient,
+  deltasOfTile,
+  documentGradient,
+  featureGradient,
+  likelihoodsOfTile,
+} from "./backward";
 import {
   embeddedDeltas,
   embeddedFeatureGradient,
@@ -11,17 +19,35 @@ import {
   foldEmbedding,
   thawCipher,
 } from "./embedding";
+import { DOCUMENT_AT, HIDDEN_WEIGHTS, INPUTS, STACKED_AT, STATES_AT, W0_AT, W_AT } from "./hidden-layout";
 import { log } from "./math";
 import { consecutivePlaces, shuffledPlaces } from "./places";
 import { mix, nextUniform, seedGenerator } from "./random";
-import { forwardTile, predictTile } from "./residual";
-import { BITS, BLOCK, FEATURES, M, V } from "./shape";
+import { addStateSums, forwardTile, predictTile } from "./residual";
+import {
+  ATTENDED,
+  BITS,
+  BLOCK,
+  BLOCK_M,
+  DOCUMENT_FEATURES,
+  DOCUMENT_HEADS,
+  DOCUMENT_M,
+  FEATURES,
+  M,
+  STACKED_FEATURES,
+  STACKED_HEADS,
+  STACKED_M,
+  V,
+} from "./shape";
 import { barrier, shareStart } from "./threads";
 import { TILE } from "./trainer-memory";
 import {
+  BATCH_INPUTS,
   CIPHER,
   CIPHERED,
   DELTA,
+  EARLIER,
+  EARLIER_DELTA,
   EMBEDDED,
   EMBEDDED_DELTA,
   EMBEDDING,
@@ -62,6 +88,15 @@ export {
   U0,
   WIDTH,
 } from "./tuner-memory";
+
+/** Where the other layers' weights stand behind U, and their biases behind the block's; of no length where the shape has none. */
+export const DOCUMENT_U: usize = U + DOCUMENT_AT;
+export const STACKED_U: usize = U + STACKED_AT;
+export const BLOCK_W: usize = U + W_AT;
+export const BLOCK_W0: usize = U + W0_AT;
+export const DOCUMENT_U0: usize = U0 + BLOCK_M * 4;
+export const STACKED_U0: usize = DOCUMENT_U0 + DOCUMENT_M * 4;
+export { HIDDEN_WEIGHTS } from "./hidden-layout";
 
 /** Groups of four bits at a position: what rows of U are shared out in. */
 const GROUPS: i32 = (BITS + 3) / 4;
@@ -121,15 +156,24 @@ export function begin(): void {
  * Weights of a cold start, biases 0. Thread 0 alone.
  *
  * @param xavier false: nearly normal of deviation 0.1, the sum of four uniforms (variance 1/3, so the factor is √3); true: uniform
- * within ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010), r·b and M of the hidden layer, M and V of the decoder
+ * within ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010), rows and columns of each hidden layer's U, M and V of the decoder. W and
+ * w0 are 0: attention to all positions alike
  */
 export function initialise(seed: u32, xavier: bool): void {
   const generator = scratchOf(0);
   seedGenerator(generator, seed);
   memory.fill(U0, 0, M << 2);
   memory.fill(O0, 0, V << 2);
-  draw(generator, FEATURES * M, xavier ? sqrt<f32>(<f32>6 / <f32>(FEATURES + M)) : 0, U);
-  draw(generator, V * M, xavier ? sqrt<f32>(<f32>6 / <f32>(M + V)) : 0, O);
+  memory.fill(U, 0, HIDDEN_WEIGHTS << 2);
+  drawLayer(generator, FEATURES, BLOCK_M, xavier, U);
+  if (DOCUMENT_HEADS > 0) drawLayer(generator, DOCUMENT_FEATURES, DOCUMENT_M, xavier, DOCUMENT_U);
+  if (STACKED_HEADS > 0) drawLayer(generator, STACKED_FEATURES, STACKED_M, xavier, STACKED_U);
+  drawLayer(generator, V, M, xavier, O);
+}
+
+/** outWeights (rows, columns) f32 ← a cold start of one layer. */
+function drawLayer(generator: usize, rows: i32, columns: i32, xavier: bool, outWeights: usize): void {
+  draw(generator, rows * columns, xavier ? sqrt<f32>(<f32>6 / <f32>(rows + columns)) : 0, outWeights);
 }
 
 /** outWeights (count) f32 ← uniform within ±bound, or normal where the bound is 0. */
@@ -168,6 +212,11 @@ export function tuneSteps(thread: i32, threads: i32, from: i32, to: i32): void {
     }
     barrier(threads);
     if (thread == 0) addLoss(count);
+    if (ATTENDED) {
+      // W's gradient reads U, and U's, by way of earlier places, reads W: neither moves before both are known
+      if (thread == 0) gradientOfAttention(count);
+      barrier(threads);
+    }
     update(thread, threads, count, tiles, step);
     barrier(threads);
   }
@@ -184,7 +233,8 @@ function forward(tile: i32, inTile: i32, transposed: usize): void {
     embeddedTile(TOKENS, places, inTile, EMBEDDING, U, U0, EMBEDDED + at * WIDTH * 4, hidden);
     predictTile(hidden, inTile, O, O0, transposed, lanes, predicted);
   } else {
-    forwardTile(TOKENS, places, inTile, CIPHER, U, U0, O, O0, transposed, lanes, hidden, predicted);
+    const inputs = BATCH_INPUTS + at * INPUTS * 4;
+    forwardTile(TOKENS, places, inTile, CIPHER, U, U0, O, O0, transposed, lanes, inputs, hidden, predicted);
   }
   likelihoodsOfTile(TOKENS, places, inTile, predicted, LIKELIHOOD + (at << 2));
 }
@@ -193,15 +243,32 @@ function forward(tile: i32, inTile: i32, transposed: usize): void {
 function backward(tile: i32, inTile: i32, transposed: usize): void {
   const at = <usize>tile * TILE;
   const delta = DELTA + at * M * 4;
-  deltasOfTile(TOKENS, LABELS + (at << 2), inTile, O, HIDDEN + at * M * 4, PREDICTED + at * V * 4, delta);
+  deltasOfTile(
+    TOKENS,
+    LABELS + (at << 2),
+    inTile,
+    U,
+    O,
+    BATCH_INPUTS + at * INPUTS * 4,
+    HIDDEN + at * M * 4,
+    PREDICTED + at * V * 4,
+    delta,
+    EARLIER_DELTA + at * EARLIER * 4,
+  );
   if (thawed) embeddedDeltas(delta, U, transposed, EMBEDDED_DELTA + at * WIDTH * 4);
+}
+
+/** Gradient of W and w0. Thread 0 alone. */
+function gradientOfAttention(count: i32): void {
+  const weight: f32 = <f32>1 / <f32>count;
+  const scratch = scratchOf(0);
+  attentionGradient(TOKENS, LABELS, count, CIPHER, U, BATCH_INPUTS, DELTA, EARLIER_DELTA, weight, scratch, U + STRIDE);
 }
 
 /** Gradients of this thread's share of the weights, and Adam's step on it. */
 function update(thread: i32, threads: i32, count: i32, tiles: i32, step: i32): void {
   const weight: f32 = <f32>1 / <f32>count;
   const rate = rateAt(step);
-
   let first: usize = shareStart(V, 4, thread, threads);
   let end: usize = shareStart(V, 4, thread + 1, threads);
   decoderGradient(tiles, PREDICTED, HIDDEN, first, end, weight, O + STRIDE, O0 + STRIDE);
@@ -223,12 +290,43 @@ function update(thread: i32, threads: i32, count: i32, tiles: i32, step: i32): v
       embeddedFeatureGradient(tiles, EMBEDDED, DELTA, i / GROUPS, (i % GROUPS) * 4, weight, four, U + STRIDE);
     }
   } else {
-    featureGradient(TOKENS, LABELS, count, CIPHER, DELTA, <i32>first, <i32>end, weight, U + STRIDE);
+    featureGradient(
+      TOKENS,
+      LABELS,
+      count,
+      CIPHER,
+      U,
+      BATCH_INPUTS,
+      DELTA,
+      EARLIER_DELTA,
+      <i32>first,
+      <i32>end,
+      weight,
+      scratchOf(thread),
+      U + STRIDE,
+    );
   }
-  descend(U + ((first * M) << 2), (end - first) * M, rate, step);
+  descend(U + ((first * BLOCK_M) << 2), (end - first) * BLOCK_M, rate, step);
+  if (DOCUMENT_HEADS > 0) {
+    first = shareStart(DOCUMENT_FEATURES, 1, thread, threads);
+    end = shareStart(DOCUMENT_FEATURES, 1, thread + 1, threads);
+    documentGradient(TOKENS, LABELS, count, CIPHER, DELTA, <i32>first, <i32>end, weight, DOCUMENT_U + STRIDE);
+    descend(DOCUMENT_U + ((first * DOCUMENT_M) << 2), (end - first) * DOCUMENT_M, rate, step);
+  }
+  if (STACKED_HEADS > 0) {
+    first = shareStart(STACKED_FEATURES, 4, thread, threads);
+    end = shareStart(STACKED_FEATURES, 4, thread + 1, threads);
+    const table = STACKED_U + STRIDE;
+    memory.fill(table + ((first * STACKED_M) << 2), 0, ((end - first) * STACKED_M) << 2);
+    const delta = DELTA + (BLOCK_M + DOCUMENT_M) * 4;
+    addStateSums(BATCH_INPUTS + STATES_AT, delta, tiles, <i32>first, <i32>end, weight, table);
+    descend(STACKED_U + ((first * STACKED_M) << 2), (end - first) * STACKED_M, rate, step);
+  }
 
+  if (ATTENDED) barrier(threads);
   if (thread > 0) return;
-  biasGradient(count, DELTA, weight, U0 + STRIDE);
+  if (ATTENDED) descend(BLOCK_W, HIDDEN_WEIGHTS - (W_AT >> 2), rate, step);
+  biasGradient(count, DELTA, EARLIER_DELTA, weight, U0 + STRIDE);
   descend(U0, M, rate, step);
 }
 

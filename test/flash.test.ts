@@ -3,7 +3,15 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { BASE } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
-import { cipherWidth, GATE_BUCKETS, hiddenWidth, type Shape, validateShape } from "../host/model/shape.ts";
+import {
+  cipherWidth,
+  GATE_BUCKETS,
+  hiddenLayers,
+  hiddenWidth,
+  LEVELS,
+  type Shape,
+  validateShape,
+} from "../host/model/shape.ts";
 import { Draws } from "../tools/module/draws.ts";
 import { repetitive } from "./kernel-fixture.ts";
 import { type Built, build, Packaged, type Read } from "./module-fixture.ts";
@@ -18,11 +26,16 @@ function shapeOf(changes: Partial<Shape>): Shape {
   return validateShape({ ...shape, ...changes });
 }
 
+const CONTEXTS = {
+  blockAttention: true,
+  ...{ documentHeads: 2, documentSpan: 5, stackedHeads: 1, stackedBlock: 2 },
+};
 const FORMS: Record<string, { shape: Shape; options: PackageOptions; simd?: true }> = {
   "one-hot": { shape: shapeOf({}), options: {} },
   "ciphered, recalling": { shape: shapeOf({ bits: 16, block: 2 }), options: { recall: 64 }, simd: true },
   "four bits wide, frozen": { shape: shapeOf({ bits: 7, heads: 4, classes: 4 }), options: { learning: false } },
   "mixture decoder": { shape: shapeOf({ decoder: "mixture" }), options: { recall: 24 } },
+  "all contexts, ciphered": { shape: shapeOf({ ...CONTEXTS, bits: 16, weightBits: 4 }), options: {}, simd: true },
   // fewer tokens than a tile has rows
   "no attention": { shape: shapeOf({ radial: 0, orders: 0, vocabulary: 24, bits: 24, block: 1 }), options: {} },
 };
@@ -81,7 +94,12 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
 
   test("reads lie within the weights, and go to the tile, or from reset to what is kept; a prediction has a bounded number", () => {
     const device = new Packaged(flash);
-    const kept = BASE + Math.ceil((M * 4 + V * 4 + orders * GATE_BUCKETS * 4) / 16) * 16;
+    const layers = hiddenLayers(shape);
+    const { blockAttention, documentHeads = 0, stackedHeads = 0, stackedBlock = 1, weightBits } = shape;
+    const levels = weightBits === 4 ? LEVELS * layers.length : 0;
+    const lines = (bytes: number) => Math.ceil(bytes / 16) * 16;
+    const attention = blockAttention ? lines(block * block * 4) + lines(block * 4) : 0;
+    const kept = BASE + lines(levels + M * 4 + V * 4 + orders * GATE_BUCKETS * 4) + attention;
     const tile = kept + TILE_ROWS * M + TILE_ROWS * 4;
     const reads: Read[] = [];
     device.flash!.onRead = (read) => reads.push(read);
@@ -98,15 +116,23 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
       }
       return [answer, reads.length] as const;
     };
-    expect(during("reset")).toEqual([0, orders > 0 ? 3 : 2]);
+    const kinds = 2 + (orders > 0 ? 1 : 0) + (levels > 0 ? layers.length : 0) + (blockAttention ? 2 : 0);
+    expect(during("reset")).toEqual([0, kinds]);
     const ciphered = shape.bits < V;
-    const rows = block * (2 * cipherWidth(shape) + (ciphered ? 1 : 0)) + 2 * Math.ceil(V / TILE_ROWS);
+    const token = 2 * cipherWidth(shape) + (ciphered ? 1 : 0);
+    const states = stackedHeads > 0 ? stackedBlock : 1;
+    const compared = ciphered && blockAttention ? 2 : 0;
+    const stacked = 2 * (layers.find(({ name }) => name === "stacked")?.rows ?? 0);
+    const appended = documentHeads > 0 ? token : 0;
+    const rows = states * block * (token + compared) + stacked + appended + 2 * Math.ceil(V / TILE_ROWS);
     let most = 0;
     for (const [i, token] of repetitive(shape, 120, 4).entries()) {
       const [answer, count] = during(i % 3 === 0 ? "predict" : "feed", token);
       expect(answer).toBeGreaterThanOrEqual(0);
       most = Math.max(most, count);
-      expect(during("append", token)).toEqual([0, 0]);
+      const [appending, reading] = during("append", token);
+      expect(appending).toBe(0);
+      expect(reading).toBeLessThanOrEqual(appended);
       if (learns) expect(during("observe", token)[1]).toBeLessThanOrEqual(rows);
     }
     expect(most).toBeLessThanOrEqual(rows);

@@ -8,6 +8,10 @@ import { type Shape, tensorSpecs, validateShape } from "../host/model/shape.ts";
 import { type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
 import { exp, log, Oracle } from "./oracle.ts";
 
+const CONTEXTS = {
+  blockAttention: true,
+  ...{ documentHeads: 2, documentSpan: 5, stackedHeads: 3, stackedBlock: 2 },
+};
 const SHAPES: Record<string, Shape> = {
   "one-hot with attention": shapeOf({}),
   ciphered: shapeOf({ bits: 16, block: 2 }),
@@ -16,6 +20,12 @@ const SHAPES: Record<string, Shape> = {
   "no attention": shapeOf({ radial: 0, orders: 0 }),
   "weights of four bits": shapeOf({ weightBits: 4 }),
   "weights of four bits, ciphered": shapeOf({ weightBits: 4, bits: 7, classes: 4, heads: 6 }),
+  "attention over the block": shapeOf({ blockAttention: true, block: 5 }),
+  "attention over the block, ciphered": shapeOf({ blockAttention: true, bits: 16, block: 2, weightBits: 4 }),
+  document: shapeOf({ documentHeads: 1, documentSpan: 8 }),
+  "second layer": shapeOf({ stackedHeads: 1, stackedBlock: 3 }),
+  "all contexts, ciphered": shapeOf({ ...CONTEXTS, bits: 16, weightBits: 4 }),
+  "all contexts, mixture decoder": shapeOf({ ...CONTEXTS, decoder: "mixture", block: 4 }),
   "one head, short ring": shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }),
 };
 

@@ -3,7 +3,7 @@
  * rounding to f32 at the places where the definition pins it, so results must agree to the bit.
  */
 import type { Tensor } from "../host/model/safetensors.ts";
-import { hiddenWidth, type Shape } from "../host/model/shape.ts";
+import { headsOf, hiddenWidth, type Shape } from "../host/model/shape.ts";
 import { log, nearest, Oracle, surprisal } from "./oracle.ts";
 
 const f = Math.fround;
@@ -147,9 +147,9 @@ export class LearningOracle extends Oracle {
     for (let v = from; v < to; ++v) {
       const cells = Array.from({ length: width }, (_, c) => v * width + c);
       // a = α · π / m with π the row's share of what was expected; a row never expected counts as one threshold's worth
-      const total = f(f(cells.reduce((sum, at) => sum + this.expected[at]!, 0)) + 256 * shape.heads);
+      const total = f(f(cells.reduce((sum, at) => sum + this.expected[at]!, 0)) + 256 * headsOf(shape));
       const a = f(f(f(mass) / f(tokens * width)) * total);
-      const rate = f(f(step) / shape.heads);
+      const rate = f(f(step) / headsOf(shape));
       const scale = this.numbers("decoder.O.scale")[v]!;
       const row = cells.map((at) => {
         const ratio = f(f(f(f(this.observed[at]!) * THRESHOLDS) + a) / f(f(this.expected[at]!) + a));

@@ -170,28 +170,103 @@ export class Oracle {
     return Array.from((data as Uint16Array).subarray(token * width, (token + 1) * width)).filter((bit) => bit < bits);
   }
 
-  protected hidden(): Float32Array {
-    const { block, bits, heads, classes, weightBits } = this.shape;
-    const width = heads * classes;
-    const hidden = Float32Array.from(this.numbers("block.u0"));
-    const weightAt = (i: number) => {
-      const codes = this.numbers("block.U");
-      if (weightBits !== 4) return codes[i]!;
-      const code = i % 2 === 0 ? codes[i / 2]! % 16 : Math.floor(codes[(i - 1) / 2]! / 16);
-      return this.numbers("block.U.levels")[code]!;
-    };
+  /** Elements of a layer's rows: int8, or levels by their codes. */
+  private elementsOf(layer: string): (i: number) => number {
+    const codes = this.numbers(`${layer}.U`);
+    if (this.shape.weightBits !== 4) return (i) => codes[i]!;
+    const levels = this.numbers(`${layer}.U.levels`);
+    return (i) => levels[i % 2 === 0 ? codes[i / 2]! % 16 : Math.floor(codes[(i - 1) / 2]! / 16)]!;
+  }
+
+  /** logits += share · row, of the rows that a token names at a position. */
+  private addToken(layer: string, logits: Float32Array, token: number, position: number, share: number): void {
+    const set = this.cipherOf(token);
+    const elementAt = this.elementsOf(layer);
+    for (const bit of set) {
+      const row = position * this.shape.bits + bit;
+      const scale = f(f(share * this.numbers(`${layer}.U.scale`)[row]!) / set.length);
+      logits.forEach((logit, c) => {
+        logits[c] = f(logit + f(scale * elementAt(row * logits.length + c)));
+      });
+    }
+  }
+
+  private softmaxHeads(logits: Float32Array): Float32Array {
+    const { classes } = this.shape;
+    for (let at = 0; at < logits.length; at += classes) softmax(logits.subarray(at, at + classes));
+    return logits;
+  }
+
+  /** How often each position of the block is taken: r times its attention. */
+  private shares(context: readonly number[]): number[] {
+    const { block, blockAttention } = this.shape;
+    if (!blockAttention) return new Array(block).fill(1);
+    const comparisons = Array.from({ length: block }, (_, j) => {
+      const [pivot, token] = [context.at(-1), context.at(-1 - j)];
+      if (pivot === undefined || token === undefined) return 0;
+      const [a, b] = [this.cipherOf(pivot), this.cipherOf(token)];
+      const common = a.reduce((sum, bit) => sum + b.filter((other) => other === bit).length, 0);
+      return f(common / (a.length * b.length));
+    });
+    const logits = new Float32Array(Math.ceil(block / 4) * 4).fill(-1e9);
     for (let j = 0; j < block; ++j) {
-      const token = this.stream.at(-1 - j);
-      if (token === undefined) continue;
-      const set = this.cipherOf(token);
-      for (const bit of set) {
-        const row = j * bits + bit;
-        const scale = f(this.numbers("block.U.scale")[row]! / set.length);
-        for (let c = 0; c < width; ++c) hidden[c] = f(hidden[c]! + f(scale * weightAt(row * width + c)));
+      logits[j] = this.numbers("block.w0")[j]!;
+      for (let i = 0; i < block; ++i) {
+        logits[j] = f(logits[j]! + f(comparisons[i]! * this.numbers("block.W")[i * block + j]!));
       }
     }
-    for (let head = 0; head < heads; ++head) softmax(hidden.subarray(head * classes, (head + 1) * classes));
-    return hidden;
+    softmax(logits);
+    return Array.from(logits, (share) => f(share * block));
+  }
+
+  /** Hidden state of the block's heads after some tokens. */
+  private blockState(context: readonly number[]): Float32Array {
+    const logits = Float32Array.from(this.numbers("block.u0"));
+    const shares = this.shares(context);
+    for (let j = 0; j < this.shape.block; ++j) {
+      const token = context.at(-1 - j);
+      if (token !== undefined) this.addToken("block", logits, token, j, shares[j]!);
+    }
+    return this.softmaxHeads(logits);
+  }
+
+  /** Hidden state of the document's heads: each token lets what was there fade, and adds its row. */
+  private documentState(): Float32Array {
+    const { documentSpan: span = 1 } = this.shape;
+    const bias = this.numbers("document.u0");
+    const bag = new Float32Array(bias.length);
+    for (const token of this.stream) {
+      for (let c = 0; c < bag.length; ++c) bag[c] = f(f(f(span - 1) / f(span)) * bag[c]!);
+      this.addToken("document", bag, token, 0, f(1 / f(span)));
+    }
+    return this.softmaxHeads(bag.map((value, c) => f(bias[c]! + value)));
+  }
+
+  /** Hidden state of the second layer: it reads the block's states after the last tokens, of which there is one more than tokens. */
+  private stackedState(): Float32Array {
+    const { stackedBlock = 1 } = this.shape;
+    const logits = Float32Array.from(this.numbers("stacked.u0"));
+    const elementAt = this.elementsOf("stacked");
+    for (let j = 0; j < stackedBlock && j <= this.stream.length; ++j) {
+      const state = this.blockState(this.stream.slice(0, this.stream.length - j));
+      state.forEach((h, i) => {
+        const row = j * state.length + i;
+        const scale = f(this.numbers("stacked.U.scale")[row]! * h);
+        for (let c = 0; c < logits.length; ++c) {
+          logits[c] = f(logits[c]! + f(scale * elementAt(row * logits.length + c)));
+        }
+      });
+    }
+    return this.softmaxHeads(logits);
+  }
+
+  protected hidden(): Float32Array {
+    const { documentHeads = 0, stackedHeads = 0 } = this.shape;
+    return Float32Array.of(
+      ...this.blockState(this.stream),
+      ...(documentHeads > 0 ? this.documentState() : []),
+      ...(stackedHeads > 0 ? this.stackedState() : []),
+    );
   }
 
   /** The stack's probabilities, with the base's rows and their scales or with others. */

@@ -47,7 +47,7 @@ async function heads(
   for (let i = 0; i < positions.length; ++i) positions[i] = 0.6 ** (i % SIZES.block);
   await on.all("configureHeads", 5, settings.batch, settings.rate, settings.mass, settings.cipher ? 1 : 0);
   await on.once("initialiseHeads");
-  await on.all("headSteps", "thread", "threads", 0, settings.steps);
+  await on.all("headSteps", "thread", "threads", 0, SIZES.heads, 0, settings.steps);
 }
 
 function matrix(on: Trainer, address: string, rows: number, columns = WIDTH): reference.Matrix {
@@ -86,7 +86,7 @@ describe("heads", () => {
     positions.set([1, 0.6]);
     await on.all("configureHeads", 5, tokens.length, 0, 3, 1);
     await on.once("initialiseHeads");
-    await on.all("headSteps", "thread", "threads", 0, 1);
+    await on.all("headSteps", "thread", "threads", 0, ciphered.heads, 0, 1);
     const targets = labelCipher(tokens, 8);
     const f = reference.zeros(64, 8);
     const so = reference.zeros(32, 8);
@@ -113,7 +113,7 @@ describe("heads", () => {
     await on.once("initialiseHeads");
     let before = Number.POSITIVE_INFINITY;
     for (let step = 0; step < 12; ++step) {
-      await on.all("headSteps", "thread", "threads", step, step + 1);
+      await on.all("headSteps", "thread", "threads", 0, mixture.heads, step, step + 1);
       const now = await bits(on, 1, tokens.length - 1);
       expect(now).toBeLessThan(before + 0.05); // f32 sums of 3,000 logarithms
       before = now;
@@ -129,9 +129,9 @@ describe("heads", () => {
     positions.set([0.6, 0.6, 0.6, 0.6]);
     await on.all("configureHeads", 5, 512, 0.7, 2, 0);
     await on.once("initialiseHeads");
-    await on.all("headSteps", "thread", "threads", 0, 24);
+    await on.all("headSteps", "thread", "threads", 0, SIZES.heads, 0, 24);
     const before = await bits(on, 2, 3998);
-    await on.all("solvePositions", "thread", "threads", 2, 4000, 6);
+    await on.all("solvePositions", "thread", "threads", 0, SIZES.heads, 2, 4000, 6);
     expect(await bits(on, 2, 3998)).toBeLessThan(before);
     // the stream depends on its last token alone
     expect(positions[0]).toBeGreaterThan(positions[1]!);

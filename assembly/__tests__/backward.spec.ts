@@ -65,7 +65,7 @@ function backward(): void {
     const first = <usize>tile * TILE;
     const rows = first * M * 4;
     const predicted = PREDICTED + first * V * 4;
-    deltasOfTile(TOKENS, PLACES + (first << 2), inTile(tile), O, HIDDEN + rows, predicted, DELTA + rows);
+    deltasOfTile(TOKENS, PLACES + (first << 2), inTile(tile), 0, O, 0, HIDDEN + rows, predicted, DELTA + rows, 0);
   }
 }
 
@@ -151,10 +151,10 @@ describe("gradients are means over the batch", () => {
     }
     mark(OUT, FEATURES * M * 4 + 16);
     mark(BIAS, M * 4 + 16);
-    featureGradient(TOKENS, PLACES, COUNT, CIPHER, DELTA, 5, FEATURES, WEIGHT, OUT);
+    featureGradient(TOKENS, PLACES, COUNT, CIPHER, 0, 0, DELTA, 0, 5, FEATURES, WEIGHT, 0, OUT);
     expect(untouched(OUT, 5 * M * 4)).toBe(true);
-    featureGradient(TOKENS, PLACES, COUNT, CIPHER, DELTA, 0, 5, WEIGHT, OUT);
-    biasGradient(COUNT, DELTA, WEIGHT, BIAS);
+    featureGradient(TOKENS, PLACES, COUNT, CIPHER, 0, 0, DELTA, 0, 0, 5, WEIGHT, 0, OUT);
+    biasGradient(COUNT, DELTA, 0, WEIGHT, BIAS);
     expect(gap(OUT, wanted)).toBeLessThan(ROUNDING);
     expect(gap(BIAS, bias)).toBeLessThan(ROUNDING);
     expect(untouched(OUT + FEATURES * M * 4, 16)).toBe(true);

@@ -34,7 +34,7 @@ describe("a codebook of sixteen levels", () => {
       fill(ROWS, COUNT * M, -3, 1);
       mark(SCRATCH + CODEBOOK_SCRATCH, 16);
       mark(FOUND + LEVELS, 16);
-      expect(solveLevels(ROWS, COUNT, SCRATCH, FOUND)).toBeGreaterThan(0);
+      expect(solveLevels(ROWS, COUNT, M, SCRATCH, FOUND)).toBeGreaterThan(0);
       for (let i = 1; i < <i32>LEVELS; ++i) expect(level(i)).toBeGreaterThanOrEqual(level(i - 1));
       expect(max(abs(level(0)), abs(level(15)))).toBe(127);
       expect(untouched(SCRATCH + CODEBOOK_SCRATCH, 16)).toBe(true);
@@ -44,8 +44,8 @@ describe("a codebook of sixteen levels", () => {
 
   test("finds values that are sixteen or fewer", () => {
     for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, <f64>((i * 5) % 4) - 1.5); // each row alike: −1.5, −0.5, 0.5, 1.5
-    const unit = solveLevels(ROWS, COUNT, SCRATCH, FOUND);
-    const scale = encodeRow(ROWS, FOUND, unit, CODES);
+    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    const scale = encodeRow(ROWS, M, FOUND, unit, CODES);
     // a bin of the histogram, and half a step of 127, in parts of the largest
     for (let c = 0; c < M; ++c) {
       expect(Math.abs(<f64>scale * <f64>level(code(c)) - get(ROWS, c))).toBeLessThan(1.5 * (1 / 64.0 + 1 / 127.0));
@@ -63,10 +63,10 @@ describe("a codebook of sixteen levels", () => {
       fill(ROWS + i * 4, 1, -1, 1);
       put(ROWS, i, first * first * first + get(ROWS, i) * 0.2);
     }
-    const unit = solveLevels(ROWS, COUNT, SCRATCH, FOUND);
+    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
     for (let r = 0; r < COUNT; ++r) {
       const row = ROWS + r * M * 4;
-      own += errorOf(row, <f64>encodeRow(row, FOUND, unit, CODES));
+      own += errorOf(row, <f64>encodeRow(row, M, FOUND, unit, CODES));
       let peak: f64 = 0;
       for (let c = 0; c < M; ++c) peak = Math.max(peak, Math.abs(get(row, c)));
       for (let c = 0; c < M; ++c) {
@@ -81,13 +81,13 @@ describe("a codebook of sixteen levels", () => {
   test("makes of a row of zeros zeros, and writes half as many bytes as there are columns", () => {
     startValues(3);
     fill(ROWS, COUNT * M, -1, 1);
-    const unit = solveLevels(ROWS, COUNT, SCRATCH, FOUND);
+    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
     for (let c = 0; c < M; ++c) put(ROWS, c, 0);
     mark(CODES + M / 2, 16);
-    expect(encodeRow(ROWS, FOUND, unit, CODES)).toBe(0);
+    expect(encodeRow(ROWS, M, FOUND, unit, CODES)).toBe(0);
     expect(untouched(CODES + M / 2, 16)).toBe(true);
     for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, 0);
-    expect(encodeRow(ROWS, FOUND, solveLevels(ROWS, COUNT, SCRATCH, FOUND), CODES)).toBe(0);
+    expect(encodeRow(ROWS, M, FOUND, solveLevels(ROWS, COUNT, M, SCRATCH, FOUND), CODES)).toBe(0);
   });
 });
 
@@ -96,7 +96,7 @@ describe("a centred row", () => {
     startValues(5);
     fill(ROWS, M, -4, 2);
     const before = copyOf(ROWS, M);
-    centreRow(ROWS);
+    centreRow(ROWS, M);
     for (let head = 0; head < HEADS; ++head) {
       let sum: f64 = 0;
       let shift: f64 = 0;

@@ -1,5 +1,5 @@
 import { feedForward } from "../feedforward";
-import { ABSENT, BITS, BLOCK, CIPHER_WIDTH, FEATURES, M, U_ROW, V, WEIGHT_BITS } from "../shape";
+import { ABSENT, BITS, BLOCK, CIPHER_WIDTH, FEATURES, M, rowBytes, V, WEIGHT_BITS } from "../shape";
 import { denseToken } from "./dense";
 import {
   below,
@@ -26,7 +26,7 @@ const OUT = memory.data(M * 4 + 16, 16);
 function writeModel(seed: u32): void {
   startValues(seed);
   fillCipher(CIPHER, V);
-  for (let i = 0; i < FEATURES * U_ROW; ++i) store<i8>(ROWS + i, <i8>(below(255) - 127));
+  for (let i = 0; i < FEATURES * <i32>rowBytes(M); ++i) store<i8>(ROWS + i, <i8>(below(255) - 127));
   for (let i = 0; i < 16; ++i) store<i8>(LEVELS + i, <i8>(below(255) - 127));
   fill(SCALES, FEATURES, 1e-4, 0.03);
   fill(BIAS, M, -3, 0);
@@ -85,7 +85,7 @@ describe("the feed-forward step", () => {
     writeModel(1);
     for (let token = 0; token < V; ++token) {
       for (let j = 0; j < BLOCK; ++j) setContext(j, (token + j * 7) % V);
-      feedForward(CONTEXT, CIPHER, ROWS, LEVELS, SCALES, BIAS, OUT);
+      feedForward(CONTEXT, CIPHER, 0, ROWS, LEVELS, SCALES, BIAS, OUT);
       expect(gap(OUT, dense())).toBeLessThan(ROUNDING, token.toString());
     }
   });
@@ -94,7 +94,7 @@ describe("the feed-forward step", () => {
     for (let seed: u32 = 2; seed < 12; ++seed) {
       writeModel(seed);
       for (let j = 0; j < BLOCK; ++j) setContext(j, below(V));
-      feedForward(CONTEXT, CIPHER, ROWS, LEVELS, SCALES, BIAS, OUT);
+      feedForward(CONTEXT, CIPHER, 0, ROWS, LEVELS, SCALES, BIAS, OUT);
       expect(differing(OUT, pinned())).toBe(0);
     }
   });
@@ -103,7 +103,7 @@ describe("the feed-forward step", () => {
     writeModel(12);
     for (let known = 0; known < BLOCK; ++known) {
       for (let j = 0; j < BLOCK; ++j) setContext(j, j < known ? below(V) : <i32>ABSENT);
-      feedForward(CONTEXT, CIPHER, ROWS, LEVELS, SCALES, BIAS, OUT);
+      feedForward(CONTEXT, CIPHER, 0, ROWS, LEVELS, SCALES, BIAS, OUT);
       expect(differing(OUT, pinned())).toBe(0, known.toString());
     }
   });
@@ -113,7 +113,7 @@ describe("the feed-forward step", () => {
     const bias = copyOf(BIAS, M);
     for (let j = 0; j < BLOCK; ++j) setContext(j, j);
     mark(OUT + M * 4, 16);
-    feedForward(CONTEXT, CIPHER, ROWS, LEVELS, SCALES, BIAS, OUT);
+    feedForward(CONTEXT, CIPHER, 0, ROWS, LEVELS, SCALES, BIAS, OUT);
     expect(untouched(OUT + M * 4, 16)).toBe(true);
     expect(gap(BIAS, bias)).toBe(0);
   });

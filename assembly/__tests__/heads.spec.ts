@@ -195,7 +195,7 @@ function rowSum(row: i32): f64 {
 }
 
 function solve(mass: f32): void {
-  solveHead(SUMS_U, SUMS_O, OFFSET, mass, POSITIONS, MARGINAL, SCRATCH, U, U0, P);
+  solveHead(HEAD, SUMS_U, SUMS_O, mass, POSITIONS, MARGINAL, SCRATCH, U, U0, P);
 }
 
 describe("the explicit solution of a head", () => {

@@ -1,4 +1,5 @@
-import { addToFeatures, contextToken, hiddenLogits, hiddenState } from "../layer";
+import { hiddenState } from "../hidden";
+import { addToFeatures, contextToken, hiddenLogits } from "../layer";
 import { ABSENT, BITS, BLOCK, CIPHER_WIDTH, CLASSES, FEATURES, HEADS, M, V } from "../shape";
 import { denseBlock, denseHidden, denseLogits } from "./dense";
 import { copyOf, fill, fillCipher, fillTokens, gap, get, id, mark, ROUNDING, startValues, untouched } from "./support";
@@ -36,7 +37,7 @@ describe("hidden logits", () => {
   test("are the dense product x̄ U + u0", () => {
     begin(2);
     for (let at = 0; at < N; ++at) {
-      hiddenLogits(TOKENS, at, CIPHER, U, U0, 0, M, OUT);
+      hiddenLogits(TOKENS, at, CIPHER, 0, U, U0, 0, M, OUT);
       expect(gap(OUT, denseLogits(denseBlock(TOKENS, at, CIPHER), U, U0))).toBeLessThan(ROUNDING, at.toString());
     }
   });
@@ -46,7 +47,7 @@ describe("hidden logits", () => {
     const all = denseLogits(denseBlock(TOKENS, N - 1, CIPHER), U, U0);
     for (let head = 0; head < HEADS; ++head) {
       mark(OUT + CLASSES * 4, 16);
-      hiddenLogits(TOKENS, N - 1, CIPHER, U, U0, head * CLASSES, CLASSES, OUT);
+      hiddenLogits(TOKENS, N - 1, CIPHER, 0, U, U0, head * CLASSES, CLASSES, OUT);
       const part = new StaticArray<f64>(CLASSES);
       for (let c = 0; c < CLASSES; ++c) part[c] = all[head * CLASSES + c];
       expect(gap(OUT, part)).toBeLessThan(ROUNDING, head.toString());
@@ -60,7 +61,7 @@ describe("the hidden state", () => {
     begin(4);
     mark(OUT + M * 4, 16);
     for (let at = 0; at < N; ++at) {
-      hiddenState(TOKENS, at, CIPHER, U, U0, OUT);
+      hiddenState(TOKENS, at, CIPHER, U, U0, 0, OUT);
       expect(gap(OUT, denseHidden(TOKENS, at, CIPHER, U, U0))).toBeLessThan(ROUNDING, at.toString());
     }
     expect(untouched(OUT + M * 4, 16)).toBe(true);
@@ -79,7 +80,7 @@ function denseSums(before: StaticArray<f64>, weight: f64, firstRow: i32, endRow:
 }
 
 function addAll(weight: f32, firstRow: i32, endRow: i32, sums: usize): void {
-  for (let at = 0; at < N; ++at) addToFeatures(TOKENS, at, CIPHER, U0, weight, M, firstRow, endRow, sums);
+  for (let at = 0; at < N; ++at) addToFeatures(TOKENS, at, CIPHER, 0, U0, weight, M, firstRow, endRow, sums);
 }
 
 describe("sums of features", () => {

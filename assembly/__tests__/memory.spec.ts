@@ -34,7 +34,7 @@ import {
   WEIGHTS,
   WEIGHTS_END,
 } from "../memory";
-import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, MOST_MATCHES, ORDERS, RADIAL, RECALL, U_ROW, V, WEIGHT_BITS } from "../shape";
+import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, FEATURES, M, MOST_MATCHES, ORDERS, RADIAL, RECALL, rowBytes, V, WEIGHT_BITS } from "../shape";
 import { SAMPLES } from "../statistics";
 
 let end: usize = 0;
@@ -57,7 +57,7 @@ function walk(): void {
   overlapping = 0;
   wasted = 0;
   follows(CIPHER, BITS == V ? 0 : V * CIPHER_WIDTH, 2);
-  follows(BLOCK_U, FEATURES * U_ROW, 1);
+  follows(BLOCK_U, FEATURES * <i32>rowBytes(M), 1);
   follows(BLOCK_U_LEVELS, WEIGHT_BITS == 4 ? 16 : 0, 1);
   follows(BLOCK_U_SCALE, FEATURES, 4);
   follows(BLOCK_U0, M, 4);

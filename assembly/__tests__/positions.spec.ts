@@ -75,7 +75,7 @@ function begin(seed: u32, true_: f64): void {
 }
 
 function solve(steps: i32): StaticArray<f64> {
-  newtonPositions(TOKENS, 0, N, CIPHER, U, U0, P, OFFSET, steps, SCRATCH, POSITIONS);
+  newtonPositions(HEADS - 1, TOKENS, 0, N, CIPHER, U, U0, P, steps, SCRATCH, POSITIONS);
   const out = new StaticArray<f64>(BLOCK);
   for (let j = 0; j < BLOCK; ++j) out[j] = get(POSITIONS, j);
   return out;
@@ -224,6 +224,6 @@ describe("position weights", () => {
 });
 
 function solveFrom(from: i32, to: i32): f64 {
-  newtonPositions(TOKENS, from, to, CIPHER, U, U0, P, OFFSET, 4, SCRATCH, POSITIONS);
+  newtonPositions(HEADS - 1, TOKENS, from, to, CIPHER, U, U0, P, 4, SCRATCH, POSITIONS);
   return get(POSITIONS, 0);
 }

@@ -1,5 +1,6 @@
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "../residual";
 import { BLOCK, CIPHER_WIDTH, CLASSES, FEATURES, HEADS, M, V } from "../shape";
+import { shareStart } from "../threads";
 import { TILE } from "../trainer-memory";
 import { denseBlock, denseHidden, denseSoftmax } from "./dense";
 import {
@@ -88,6 +89,7 @@ function forward(): void {
       O0,
       TRANSPOSED,
       LANES,
+      0,
       HIDDEN + ((at * M) << 2),
       PREDICTED + ((at * V) << 2),
     );
@@ -169,9 +171,11 @@ function findTargets(): f64 {
       TOKENS,
       PLACES + (at << 2),
       inTile(tile),
+      U,
       O,
       PREDICTED + ((at * V) << 2),
       HIDDEN + rows,
+      SCRATCH,
       TARGETS + rows,
     );
   }
@@ -315,20 +319,24 @@ describe("the residual solve of the decoder", () => {
   });
 });
 
-function features(first: i32, end: i32, keep: f32, weight: f32, mass: f32, step: f32): void {
+/** A thread's share of rows; `step` is divided by the norm of the inputs, r. */
+function features(thread: i32, threads: i32, keep: f32, weight: f32, mass: f32, step: f32): void {
   solveFeatures(
+    thread,
+    threads,
     TOKENS,
     PLACES,
     COUNT,
+    TILES,
     CIPHER,
+    0,
     HIDDEN,
     TARGETS,
-    first,
-    end,
     keep,
     weight,
     mass,
-    step,
+    step * <f32>BLOCK,
+    1,
     SCRATCH,
     OBSERVED,
     EXPECTED,
@@ -378,7 +386,7 @@ describe("the residual solve of the hidden layer", () => {
         wanted[i] += 0.3 * Math.log((observed[i] + pseudo) / (expected[i] + pseudo));
       }
     }
-    features(0, FEATURES, 0.75, 1.5, 6, 0.3);
+    features(0, 1, 0.75, 1.5, 6, 0.3);
     expect(gap(OBSERVED, observed)).toBeLessThan(LOOSE);
     expect(gap(EXPECTED, expected)).toBeLessThan(LOOSE);
     expect(gap(U, wanted)).toBeLessThan(LOOSE);
@@ -390,7 +398,11 @@ describe("the residual solve of the hidden layer", () => {
     fillStates();
     fill(OBSERVED, FEATURES * M, 0, 5);
     fill(EXPECTED, FEATURES * M, 0, 5);
-    const wrong = sharesDiffer(U, FEATURES, 5, (first: i32, end: i32): void => features(first, end, 0.5, 2, 6, 0.5));
+    const split = shareStart(FEATURES, 1, 1, 2);
+    const wrong = sharesDiffer(U, FEATURES, split, (first: i32, end: i32): void => {
+      const whole = first == 0 && end == FEATURES;
+      features(first == 0 ? 0 : 1, whole ? 1 : 2, 0.5, 2, 6, 0.5);
+    });
     expect(wrong).toBe(0);
   });
 
@@ -402,7 +414,7 @@ describe("the residual solve of the hidden layer", () => {
     memory.fill(OBSERVED, 0, FEATURES * M * 4);
     memory.fill(EXPECTED, 0, FEATURES * M * 4);
     // x̄ has a part for each position: K = r
-    features(0, FEATURES, 0, 1, 1e-2, <f32>1 / <f32>BLOCK);
+    features(0, 1, 0, 1, 1e-2, <f32>1 / <f32>BLOCK);
     forward();
     expect(divergence()).toBeLessThan(before);
   });

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SaffuError } from "../errors.ts";
 import type { Flavour } from "../model/kernel.ts";
-import { cipherWidth, type Shape } from "../model/shape.ts";
+import { cipherWidth, hiddenLayers, type Shape } from "../model/shape.ts";
 import { bytesNeeded, type ModuleOptions, moduleOptions, PAGE } from "./layout.ts";
 
 const MEMORY_PAGES_LIMIT = 65536;
@@ -25,7 +25,8 @@ export async function compileDevice(shape: Shape, flavour: Flavour, options: Mod
       `the shape needs ${pages} pages of memory, at most ${MEMORY_PAGES_LIMIT} exist`,
     );
   }
-  return compile("device", shape, options, [
+  const plain = hiddenLayers(shape).length === 1 && !shape.blockAttention;
+  return compile(plain ? "device" : "device-contexts", shape, options, [
     ...features(flavour),
     "--optimizeLevel=3",
     "--shrinkLevel=1",
@@ -123,6 +124,11 @@ export function shapeConstants(shape: Shape, options: ModuleOptions = {}): strin
     SHAPE_HEADS: shape.heads,
     SHAPE_CLASSES: shape.classes,
     SHAPE_WEIGHT_BITS: shape.weightBits ?? 8,
+    SHAPE_BLOCK_ATTENTION: shape.blockAttention ? 1 : 0,
+    SHAPE_DOCUMENT_HEADS: shape.documentHeads ?? 0,
+    SHAPE_DOCUMENT_SPAN: shape.documentSpan ?? 1,
+    SHAPE_STACKED_HEADS: shape.stackedHeads ?? 0,
+    SHAPE_STACKED_BLOCK: shape.stackedBlock ?? 1,
     SHAPE_RADIAL: shape.radial,
     SHAPE_ORDERS: shape.orders,
     SHAPE_DECODER: shape.decoder === "softmax" ? 0 : 1,

@@ -3,7 +3,17 @@
  * hand. A test compiles shapes and compares.
  */
 
-import { cipherWidth, GATE_BUCKETS, hiddenWidth, LEVELS, type Shape } from "../model/shape.ts";
+import {
+  cipherWidth,
+  GATE_BUCKETS,
+  headsOf,
+  hiddenLayers,
+  hiddenWidth,
+  LEVELS,
+  type Shape,
+  tensorBytes,
+  tensorSpecs,
+} from "../model/shape.ts";
 import { MOST_RECENT } from "../model/statistics.ts";
 
 /** BASE of assembly/memory.ts: where the weights begin. */
@@ -39,19 +49,7 @@ export function moduleOptions(
 
 /** Bytes of the weights, in memory or in flash: each tensor on a 16-byte boundary. */
 export function weightBytes(shape: Shape): number {
-  const { vocabulary, bits, block, orders, weightBits = 8 } = shape;
-  const hidden = hiddenWidth(shape);
-  return sumOf([
-    bits === vocabulary ? 0 : vocabulary * cipherWidth(shape) * 2,
-    (block * bits * hidden * weightBits) / 8,
-    weightBits === 4 ? LEVELS : 0,
-    block * bits * 4,
-    hidden * 4,
-    vocabulary * hidden,
-    vocabulary * 4,
-    vocabulary * 4,
-    orders * GATE_BUCKETS * 4,
-  ]);
+  return sumOf(tensorSpecs(shape).map(tensorBytes));
 }
 
 /**
@@ -60,16 +58,24 @@ export function weightBytes(shape: Shape): number {
  */
 export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   const { learning, recall, flash } = moduleOptions(shape, options);
-  const { vocabulary, block, orders, radial } = shape;
+  const { vocabulary, block, heads, classes, orders, radial } = shape;
+  const { blockAttention, documentHeads = 0, stackedHeads = 0, stackedBlock = 0 } = shape;
   const hidden = hiddenWidth(shape);
   const gate = orders * GATE_BUCKETS * 4;
   const resident = [
-    (shape.weightBits === 4 ? LEVELS : 0) + hidden * 4 + vocabulary * 4 + gate,
+    (shape.weightBits === 4 ? LEVELS * hiddenLayers(shape).length : 0) + hidden * 4 + vocabulary * 4 + gate,
+    blockAttention ? block * block * 4 : 0,
+    blockAttention ? block * 4 : 0,
     TILE_ROWS * hidden,
     TILE_ROWS * 4,
   ];
-  const state = [block * 2, radial * 2, chainBytes(shape), 16];
+  const tokens = stackedHeads > 0 ? block + stackedBlock - 1 : block;
+  const document = documentHeads * classes * 4;
+  const state = [tokens * 2, radial * 2, chainBytes(shape), document, 16];
   const scratch = [
+    document,
+    stackedHeads > 0 ? stackedBlock * heads * classes * 4 : 0,
+    blockAttention ? 2 * sharesOf(shape) * 4 : 0,
     hidden * 4 + hidden * 2,
     orders * 4,
     orders * 4,
@@ -84,6 +90,20 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   const recalled = recall > 0 ? [recall * 2, 16] : [];
   const weights = flash ? resident : [weightBytes(shape)];
   return sumOf([BASE, ...weights, ...state, ...scratch, ...statistics, ...recalled]);
+}
+
+/** SHARES of assembly/shape.ts. */
+const sharesOf = ({ block }: Shape) => Math.ceil(block / 4) * 4;
+/** INPUTS of assembly/hidden-layout.ts: what a place's layers read beside its tokens. */
+export function inputsOf(shape: Shape): number {
+  const { heads, classes, blockAttention, stackedHeads = 0, stackedBlock = 0 } = shape;
+  return (blockAttention ? 2 * sharesOf(shape) : 0) + (stackedHeads > 0 ? stackedBlock * heads * classes : 0);
+}
+/** HIDDEN_WEIGHTS of assembly/hidden-layout.ts. */
+export function hiddenWeights(shape: Shape): number {
+  const { block, blockAttention } = shape;
+  const tables = hiddenLayers(shape).reduce((sum, { rows, width }) => sum + rows * width, 0);
+  return Math.ceil((tables + (blockAttention ? block * block + block : 0)) / 4) * 4;
 }
 
 /** Rings of up to so many tokens are compared place by place, as in assembly/shape.ts. */
@@ -101,26 +121,33 @@ const GATE_PLACES = 65536;
 
 /** Memory of the trainer module in bytes, without the tokens, which stand behind it: tensors, sums, one batch, a scratch a thread. */
 export function trainerBytesNeeded(shape: Shape): number {
-  const { vocabulary, bits, block, heads, orders, radial } = shape;
+  const { vocabulary, bits, block, orders, radial, blockAttention, stackedHeads = 0, stackedBlock = 0 } = shape;
   const hidden = hiddenWidth(shape);
-  const features = block * bits;
+  const weights = hiddenWeights(shape);
+  const inputs = inputsOf(shape);
+  const layers = (["block", "document", "stacked"] as const).map(
+    (name) => hiddenLayers(shape).find((layer) => layer.name === name) ?? { rows: 0, width: 0 },
+  );
+  const positions = Math.max(block, stackedHeads > 0 ? stackedBlock : 0);
   const parts = 1 + orders;
   const gate = orders * GATE_BUCKETS * 4;
   // tensors between two cache-line boundaries stand together
   const groups = [
     128 + (bits === vocabulary ? 0 : vocabulary * cipherWidth(shape) * 2),
-    vocabulary * 4 + features * hidden * 4,
-    hidden * 4 + heads * block * 4,
+    vocabulary * 4 + weights * 4,
+    hidden * 4 + headsOf(shape) * positions * 4,
     vocabulary * hidden * 4 + vocabulary * 4,
-    2 * vocabulary * hidden * 4 + 2 * features * hidden * 4 + BATCH * (4 + 2 * hidden * 4 + vocabulary * 4 + 4),
-    THREADS * (hidden * TILE + TILE * 2 + hidden * 4 + 512) * 4,
+    2 * vocabulary * hidden * 4 + 2 * weights * 4,
+    (blockAttention ? (block * block + block) * 8 + block * bits * (vocabulary + 1) * 4 : 0) +
+      BATCH * (4 + inputs * 4 + 2 * hidden * 4 + vocabulary * 4 + 4),
+    THREADS * (hidden * TILE + TILE * 2 + hidden * 4 + 512 + inputs) * 4,
     radial * 2,
     chainBytes(shape),
     mostMatches(shape) * 4 + 3 * 64 + (radial === 0 ? 0 : vocabulary),
     3 * gate + GATE_PLACES * orders,
     radial === 0 ? 0 : GATE_PLACES * parts * 4,
-    features * hidden,
-    features * 4 + LEVELS,
+    ...layers.map(({ rows, width }) => rows * width),
+    layers.reduce((sum, { rows }) => sum + rows * 4, 0) + layers.length * LEVELS,
     vocabulary * hidden,
     vocabulary * 4,
   ];

@@ -1,5 +1,5 @@
 /** README.md of a fitted model: what it is, what it was fitted on, and what it is not good for. No dates, no machine: same fit, same bytes. */
-import { hiddenWidth, parameters, type Shape } from "../model/shape.ts";
+import { parameters, type Shape } from "../model/shape.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** Facts of one fit, counted while it ran. */
@@ -53,8 +53,8 @@ ${origin}
 | --- | --- |
 | vocabulary | ${shape.vocabulary} (${shape.vocabulary === 256 ? "bytes" : "byte-level BPE"}) |
 | block | ${shape.block} tokens, ${shape.bits === shape.vocabulary ? "one-hot" : `${shape.bits}-bit cipher`} |
-| hidden state | ${shape.heads} heads of ${shape.classes} classes (${hiddenWidth(shape)}) |
-| decoder | ${shape.decoder} |
+| hidden state | ${shape.heads} heads of ${shape.classes} classes (${shape.heads * shape.classes}) |
+${contextRows(shape)}| decoder | ${shape.decoder} |
 | self-attention | ${attention} |
 | parameters | ${parameters(shape)} |
 ${rows.join("\n")}
@@ -64,6 +64,24 @@ ${rows.join("\n")}
 It knows what its text says and no more: no facts, no instructions, no dialogue. It writes locally plausible text and drifts within
 a sentence. Use it where few bytes matter: surprisal of a stream, compression, completion of short strings, filtering.
 `;
+}
+
+/** Rows of what a shape has beside the plain block. */
+function contextRows({
+  blockAttention,
+  documentHeads,
+  documentSpan,
+  stackedHeads,
+  stackedBlock,
+  classes,
+}: Shape): string {
+  const rows = [
+    blockAttention && "| attention over the block | softmax of comparisons |",
+    documentHeads && `| document | ${documentHeads} heads of ${classes} classes, a span of ${documentSpan} tokens |`,
+    stackedHeads &&
+      `| second layer | ${stackedHeads} heads of ${classes} classes, over ${stackedBlock} hidden states |`,
+  ];
+  return rows.map((row) => (row ? `${row}\n` : "")).join("");
 }
 
 /** The card with more sections (data and licence, figures) before its last. */

@@ -36,6 +36,11 @@ export { LEAST_TOKENS } from "./steps.ts";
 /** How far a fit has come. */
 export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "heads" | "residual" | "gate" | "files">;
 
+/** Places between two looks at the signal, where a step is no batch. */
+const CHUNK = 16384;
+/** What a document's weight is before it is solved: so many tokens of the same kind as if they were independent. */
+const DOCUMENT_WEIGHT = 8;
+
 type FitHooks = Hooks<FitProgress["phase"]>;
 
 export interface FitOptions extends RecipeOptions, RunOptions, FitHooks {
@@ -172,18 +177,53 @@ async function fitHeads(
   const { passes, rate, mass, decay } = recipe.heads;
   const batch = Math.min(recipe.heads.batch, tokens);
   await trainer.all("count", "thread", tokens);
-  const positions = trainer.view(Float32Array, "POSITIONS", shape.heads * shape.block);
-  for (let i = 0, weight = 1; i < positions.length; ++i) {
-    weight = i % shape.block === 0 ? 1 : weight * decay; // not a power, whose last bits differ between engines
-    positions[i] = weight;
-  }
+  setPositions(trainer, shape, decay);
   await trainer.all("configureHeads", recipe.seed, batch, rate, mass, recipe.targets === "cipher" ? 1 : 0);
   await trainer.once("initialiseHeads");
+  const { heads, documentHeads = 0, stackedHeads = 0 } = shape;
+  if (shape.blockAttention) await solveAttention(trainer, tokens, hooks.signal);
+  const lower = heads + documentHeads;
   const steps = Math.ceil(tokens / batch) * passes;
-  await runSteps(trainer, "headSteps", "heads", [0, steps], steps, hooks);
-  if (recipe.positions === "newton") {
-    const slice = Math.min(20_000, Math.ceil(tokens / 10));
-    await trainer.all("solvePositions", "thread", "threads", tokens - slice, tokens, 4);
+  const total = stackedHeads > 0 ? 2 * steps : steps;
+  const run = (args: readonly number[], done: number) =>
+    runSteps(trainer, "headSteps", "heads", [0, steps], total, hooks, { args, done });
+  await run([0, lower], 0);
+  // bags are not as independent as tokens are: their weight has to be solved
+  const newton = recipe.positions === "newton";
+  await solvePositions(trainer, newton ? 0 : heads, lower, tokens);
+  if (stackedHeads === 0) return;
+  await run([lower, lower + stackedHeads], steps);
+  await solvePositions(trainer, lower, lower + stackedHeads, tokens);
+}
+
+/** The weights of positions that heads begin with: decaying, and of hidden states shared by the heads that they come from. Attention sets its own. */
+function setPositions(trainer: Trainer, { heads, documentHeads = 0, stackedHeads = 0 }: Shape, decay: number): void {
+  const all = heads + documentHeads + stackedHeads;
+  const each = trainer.constant("POSITIONS_A_HEAD");
+  const positions = trainer.view(Float32Array, "POSITIONS", all * each);
+  for (let head = 0; head < all; ++head) {
+    let weight = head < heads ? 1 : head < heads + documentHeads ? DOCUMENT_WEIGHT : 1 / heads;
+    for (let j = 0; j < each; ++j) {
+      positions[head * each + j] = weight;
+      weight *= decay; // not a power, whose last bits differ between engines
+    }
+  }
+}
+
+/** Newton steps for the position weights of heads [first, end), over the last tokens. */
+async function solvePositions(trainer: Trainer, first: number, end: number, tokens: number): Promise<void> {
+  if (first === end) return;
+  const slice = Math.min(20_000, Math.ceil(tokens / 10));
+  await trainer.all("solvePositions", "thread", "threads", first, end, tokens - slice, tokens, 4);
+}
+
+/** W of attention over the block's positions: a pass that counts pairs, and one that adds up targets. */
+async function solveAttention(trainer: Trainer, tokens: number, signal: AbortSignal | undefined): Promise<void> {
+  for (const pass of [0, 1]) {
+    for (let from = 0; from < tokens; from += CHUNK) {
+      throwIfAborted(signal);
+      await trainer.once("attentionSteps", pass, from, Math.min(tokens, from + CHUNK));
+    }
   }
 }
 
@@ -197,10 +237,9 @@ async function fitResidual(
   if (shape.decoder === "mixture") return; // the heads' own solution is the model
   const { passes, batch, rate, lead, decoderMass, hiddenMass, decoderStep, hiddenStep } = recipe.residual;
   if (passes === 0) {
-    const chunk = 16384;
-    for (let from = 0; from < tokens; from += chunk) {
+    for (let from = 0; from < tokens; from += CHUNK) {
       throwIfAborted(hooks.signal);
-      const to = Math.min(tokens, from + chunk);
+      const to = Math.min(tokens, from + CHUNK);
       await trainer.once("explicitSteps", from, to, recipe.heads.mass, to === tokens ? 1 : 0);
       hooks.onProgress?.({ phase: "residual", done: to, total: tokens });
     }

@@ -29,6 +29,16 @@ export interface RecipeOptions {
   readonly decoder?: Shape["decoder"] | undefined;
   /** Bits of a weight of U: 8, or 4. */
   readonly weightBits?: Shape["weightBits"] | undefined;
+  /** Attention over the block's positions. Default false. */
+  readonly blockAttention?: boolean | undefined;
+  /** Heads that read the document. Default 0. */
+  readonly documentHeads?: number | undefined;
+  /** T, where there are document heads. Default 64. */
+  readonly documentSpan?: number | undefined;
+  /** Heads of a second layer. Default 0. */
+  readonly stackedHeads?: number | undefined;
+  /** Hidden states that it sees, where there is one. Default 2. */
+  readonly stackedBlock?: number | undefined;
   /** Residual passes over the text; 0 leaves them out. Default 2, on fewer than 200,000 tokens 3. */
   readonly passes?: number | undefined;
   /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
@@ -98,12 +108,20 @@ export function shapeOf(options: RecipeOptions): Shape {
     orders = radial === 0 ? 0 : base.orders,
     decoder = base.decoder,
     weightBits = base.weightBits,
+    blockAttention = false,
+    documentHeads = 0,
+    documentSpan = documentHeads === 0 ? undefined : 64,
+    stackedHeads = 0,
+    stackedBlock = stackedHeads === 0 ? undefined : 2,
   } = options;
   // the bytes are tokens of every tokenizer
   if (Number.isInteger(vocabulary) && (vocabulary < 256 || vocabulary > MAX_VOCABULARY)) {
     throw new SaffuError("INVALID_SHAPE", `vocabulary must be in 256..${MAX_VOCABULARY}, got ${vocabulary}`);
   }
-  const shape = validateShape({ vocabulary, bits, block, heads, classes, radial, orders, decoder, weightBits });
+  const shape = validateShape({
+    ...{ vocabulary, bits, block, heads, classes, radial, orders, decoder, weightBits },
+    ...{ blockAttention, documentHeads, documentSpan, stackedHeads, stackedBlock },
+  });
   if (options.targets === "cipher" && 2 ** shape.classes - 1 < vocabulary) {
     throw new SaffuError(
       "INVALID_SHAPE",

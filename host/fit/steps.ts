@@ -57,7 +57,11 @@ export async function turn(signal: AbortSignal | undefined): Promise<void> {
   throwIfAborted(signal);
 }
 
-/** Runs steps [first, last) of `total` of an exported function in calls of bounded work. */
+/**
+ * Runs steps [first, last) of an exported function in calls of bounded work.
+ *
+ * @param total of the phase; @param done of it before step 0; @param args of the function before its steps
+ */
 export async function runSteps<Phase extends string>(
   trainer: Trainer,
   name: string,
@@ -65,12 +69,13 @@ export async function runSteps<Phase extends string>(
   [first, last]: readonly [first: number, last: number],
   total: number,
   { signal, onProgress }: Hooks<Phase>,
+  { done = 0, args = [] }: { readonly done?: number; readonly args?: readonly number[] } = {},
 ): Promise<void> {
   for (let from = first; from < last; from += STEPS_A_CALL) {
     throwIfAborted(signal);
     const to = Math.min(last, from + STEPS_A_CALL);
-    await trainer.all(name, "thread", "threads", from, to);
-    onProgress?.({ phase, done: to, total });
+    await trainer.all(name, "thread", "threads", ...args, from, to);
+    onProgress?.({ phase, done: done + to, total });
   }
 }
 

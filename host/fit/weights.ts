@@ -2,25 +2,32 @@
 import { throwIfAborted } from "../errors.ts";
 import { dequantised } from "../model/dequantise.ts";
 import type { Tensor } from "../model/safetensors.ts";
-import { hiddenWidth, type Shape, tensorSpecs } from "../model/shape.ts";
+import { type HiddenLayer, hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../model/shape.ts";
 import type { Hooks } from "./steps.ts";
 import type { Trainer } from "./trainer.ts";
 
-/** Quantised rows of a layer, and where trainers keep them. */
-export const LAYERS = [
-  { name: "block.U", floats: "U" },
-  { name: "decoder.O", floats: "O" },
-] as const;
+/** Where trainers keep a hidden layer's weights in f32. */
+const LAYERS: Record<HiddenLayer["name"], { readonly table: string; readonly bias: string }> = {
+  block: { table: "U", bias: "U0" },
+  document: { table: "DOCUMENT_U", bias: "DOCUMENT_U0" },
+  stacked: { table: "STACKED_U", bias: "STACKED_U0" },
+};
 
-/** Writes a model's weights into a trainer: rows of U and O times their scales, u0, o0 and the cipher as they are. */
+/** Writes a model's weights into a trainer: rows of U and O times their scales; biases, attention and the cipher as they are. */
 export function loadWeights(trainer: Trainer, tensors: ReadonlyMap<string, Tensor>, shape: Shape): void {
-  const width = hiddenWidth(shape);
-  for (const { name, floats } of LAYERS) {
-    const rows = dequantised(tensors, name, width);
-    trainer.view(Float32Array, floats, rows.length).set(rows);
+  const put = (address: string, floats: Float32Array) => trainer.view(Float32Array, address, floats.length).set(floats);
+  const given = (name: string) => tensors.get(name)!.data as Float32Array;
+  for (const { name, width } of hiddenLayers(shape)) {
+    const { table, bias } = LAYERS[name];
+    put(table, dequantised(tensors, `${name}.U`, width));
+    put(bias, given(`${name}.u0`));
   }
-  trainer.view(Float32Array, "U0", width).set(tensors.get("block.u0")!.data as Float32Array);
-  trainer.view(Float32Array, "O0", shape.vocabulary).set(tensors.get("decoder.o0")!.data as Float32Array);
+  if (shape.blockAttention) {
+    put("BLOCK_W", given("block.W"));
+    put("BLOCK_W0", given("block.w0"));
+  }
+  put("O", dequantised(tensors, "decoder.O", hiddenWidth(shape)));
+  put("O0", given("decoder.o0"));
   if (shape.bits === shape.vocabulary) return;
   const cipher = tensors.get("cipher")!.data as Uint16Array;
   trainer.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
@@ -55,6 +62,16 @@ export function weightsOf(trainer: Trainer, shape: Shape): Map<string, Tensor> {
     "block.U.levels": "U_LEVELS",
     "block.U.scale": "U_SCALE",
     "block.u0": "U0",
+    "block.W": "BLOCK_W",
+    "block.w0": "BLOCK_W0",
+    "document.U": "DOCUMENT_U_INT8",
+    "document.U.levels": "DOCUMENT_U_LEVELS",
+    "document.U.scale": "DOCUMENT_U_SCALE",
+    "document.u0": "DOCUMENT_U0",
+    "stacked.U": "STACKED_U_INT8",
+    "stacked.U.levels": "STACKED_U_LEVELS",
+    "stacked.U.scale": "STACKED_U_SCALE",
+    "stacked.u0": "STACKED_U0",
     "decoder.O": "O_INT8",
     "decoder.O.scale": "O_SCALE",
     "decoder.o0": "O0",

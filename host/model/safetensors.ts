@@ -11,7 +11,7 @@
 import { SaffuError } from "../errors.ts";
 import { isRecord, parseJson } from "./json.ts";
 
-const ARRAYS = {
+export const ARRAYS = {
   U8: Uint8Array,
   I8: Int8Array,
   U16: Uint16Array,

@@ -7,7 +7,7 @@
  * ```
  */
 import { SaffuError, shown } from "../errors.ts";
-import type { Dtype } from "./safetensors.ts";
+import { ARRAYS, type Dtype } from "./safetensors.ts";
 
 /** Symbols as in ARCHITECTURE.md. */
 export interface Shape {
@@ -29,6 +29,16 @@ export interface Shape {
   readonly decoder: "softmax" | "mixture";
   /** Bits of a weight of U; 8 where it is left out. O has 8. */
   readonly weightBits?: 4 | 8;
+  /** Whether the block's positions are attended to by the softmax of their comparisons with the pivot; false where it is left out. */
+  readonly blockAttention?: boolean;
+  /** Heads that read the document, a decayed bag of the stream; 0 where it is left out. */
+  readonly documentHeads?: number;
+  /** T: tokens in which a token's share of the document falls to 1/e, nearly; there exactly where documentHeads are. */
+  readonly documentSpan?: number;
+  /** Heads of a second layer, which reads the hidden states of the block's heads; 0 where it is left out. */
+  readonly stackedHeads?: number;
+  /** Hidden states that the second layer sees, the present one included; there exactly where stackedHeads are. */
+  readonly stackedBlock?: number;
 }
 
 /** One tensor of model.safetensors. */
@@ -45,6 +55,9 @@ export const MAX_VOCABULARY = 65528;
 const MAX_HIDDEN = 4096;
 /** Weights beyond this cannot stand in a module's memory beside its state (addresses have 31 bits). */
 const MAX_WEIGHT_BYTES = 2 ** 30;
+
+/** Most tokens of a document's span. */
+const MAX_SPAN = 4096;
 
 const NUMBERS = ["vocabulary", "bits", "block", "heads", "classes", "radial", "orders"] as const;
 
@@ -81,14 +94,50 @@ export function validateShape(value: unknown): Shape {
   }
   const { weightBits = 8 } = given as unknown as Shape;
   if (weightBits !== 4 && weightBits !== 8) throw invalid(`weightBits must be 4 or 8, got ${shown(weightBits)}`);
-  const weightBytes = (block * bits + vocabulary) * hidden;
-  if (weightBytes > MAX_WEIGHT_BYTES) {
-    throw invalid(
-      `(block × bits + vocabulary) × heads × classes must be at most ${MAX_WEIGHT_BYTES}, got ${weightBytes}`,
-    );
+  const shape: Shape = {
+    ...{ vocabulary, bits, block, heads, classes, radial, orders, decoder },
+    ...(weightBits === 4 && { weightBits }),
+    ...contextsOf(given, classes),
+  };
+  if (hiddenWidth(shape) > MAX_HIDDEN) {
+    throw invalid(`heads of all layers × classes must be at most ${MAX_HIDDEN}, got ${hiddenWidth(shape)}`);
   }
-  const shape = { vocabulary, bits, block, heads, classes, radial, orders, decoder };
-  return weightBits === 8 ? shape : { ...shape, weightBits };
+  const weightBytes = hiddenLayers(shape).reduce(
+    (sum, { rows, width }) => sum + rows * width,
+    vocabulary * hiddenWidth(shape),
+  );
+  if (weightBytes > MAX_WEIGHT_BYTES) {
+    throw invalid(`weights of U and O must be at most ${MAX_WEIGHT_BYTES}, got ${weightBytes}`);
+  }
+  return shape;
+}
+
+/** The optional parts of the architecture: only what is there is in the shape, so that a shape without them is written as ever. */
+function contextsOf(given: Record<string, unknown>, classes: number): Partial<Shape> {
+  const { blockAttention = false } = given;
+  if (typeof blockAttention !== "boolean")
+    throw invalid(`blockAttention must be a boolean, got ${shown(blockAttention)}`);
+  const heads = (field: "documentHeads" | "stackedHeads", size: "documentSpan" | "stackedBlock", most: number) => {
+    const many = given[field] ?? 0;
+    const value = given[size];
+    if (!Number.isInteger(many)) throw invalid(`${field} must be an integer, got ${shown(many)}`);
+    within(field, many as number, 0, MAX_HIDDEN);
+    if (many === 0) {
+      if (value !== undefined && value !== 0)
+        throw invalid(`${size} must be left out where ${field} is 0, got ${shown(value)}`);
+      return {};
+    }
+    if (((many as number) * classes) % 8 !== 0)
+      throw invalid(`${field} × classes must be a multiple of 8, got ${many} × ${classes}`);
+    if (!Number.isInteger(value)) throw invalid(`${size} must be an integer, got ${shown(value)}`);
+    within(size, value as number, 1, most);
+    return { [field]: many, [size]: value };
+  };
+  return {
+    ...(blockAttention && { blockAttention }),
+    ...heads("documentHeads", "documentSpan", MAX_SPAN),
+    ...heads("stackedHeads", "stackedBlock", 16),
+  };
 }
 
 /** k: the most bits any token's cipher has. The b likeliest tokens get one bit, the next b·(b−1)/2 two, and so on (2311.11012). */
@@ -103,9 +152,39 @@ export function cipherWidth(shape: Pick<Shape, "vocabulary" | "bits">): number {
   throw unnameable(shape.vocabulary, shape.bits);
 }
 
-/** M = H·m: width of the hidden state. */
+/** Heads of all layers: what the decoder reads. */
+export function headsOf({ heads, documentHeads = 0, stackedHeads = 0 }: Shape): number {
+  return heads + documentHeads + stackedHeads;
+}
+
+/** M: width of the hidden state of all layers. */
 export function hiddenWidth(shape: Shape): number {
-  return shape.heads * shape.classes;
+  return headsOf(shape) * shape.classes;
+}
+
+/** A hidden layer's table U and bias u0: tensors `NAME.U`, `NAME.U.scale`, `NAME.u0`, and `NAME.U.levels` of four bits. */
+export interface HiddenLayer {
+  readonly name: "block" | "document" | "stacked";
+  readonly rows: number;
+  readonly width: number;
+}
+
+/** The hidden layers in the order of their columns of the hidden state. */
+export function hiddenLayers({
+  bits,
+  block,
+  heads,
+  classes,
+  documentHeads = 0,
+  stackedHeads = 0,
+  stackedBlock = 0,
+}: Shape): HiddenLayer[] {
+  const layers: HiddenLayer[] = [
+    { name: "block", rows: block * bits, width: heads * classes },
+    { name: "document", rows: bits, width: documentHeads * classes },
+    { name: "stacked", rows: stackedBlock * heads * classes, width: stackedHeads * classes },
+  ];
+  return layers.filter(({ width }) => width > 0);
 }
 
 /** Buckets of the gate for each order: matches (8 classes) times agreement of their followers (4). */
@@ -116,18 +195,46 @@ export const LEVELS = 16;
 
 /** The tensors of model.safetensors, in the order in which the device module lays them out. */
 export function tensorSpecs(shape: Shape): TensorSpec[] {
-  const { vocabulary, bits, block, orders } = shape;
+  const { vocabulary, bits, block, orders, weightBits = 8 } = shape;
   const hidden = hiddenWidth(shape);
-  const rows = block * bits;
+  const layers = hiddenLayers(shape);
+  const named = ({ name }: HiddenLayer) => name.toUpperCase();
   const specs: TensorSpec[] = [
-    ...(shape.weightBits === 4
+    ...layers.flatMap((layer): TensorSpec[] => [
+      ...(weightBits === 4
+        ? ([
+            {
+              name: `${layer.name}.U`,
+              dtype: "U8",
+              shape: [layer.rows, layer.width / 2],
+              address: `${named(layer)}_U`,
+            },
+            { name: `${layer.name}.U.levels`, dtype: "I8", shape: [LEVELS], address: `${named(layer)}_U_LEVELS` },
+          ] as const)
+        : [
+            {
+              name: `${layer.name}.U`,
+              dtype: "I8",
+              shape: [layer.rows, layer.width],
+              address: `${named(layer)}_U`,
+            } as const,
+          ]),
+      { name: `${layer.name}.U.scale`, dtype: "F32", shape: [layer.rows], address: `${named(layer)}_U_SCALE` },
+    ]),
+    ...layers.map(
+      (layer): TensorSpec => ({
+        name: `${layer.name}.u0`,
+        dtype: "F32",
+        shape: [layer.width],
+        address: `${named(layer)}_U0`,
+      }),
+    ),
+    ...(shape.blockAttention
       ? ([
-          { name: "block.U", dtype: "U8", shape: [rows, hidden / 2], address: "BLOCK_U" },
-          { name: "block.U.levels", dtype: "I8", shape: [LEVELS], address: "BLOCK_U_LEVELS" },
+          { name: "block.W", dtype: "F32", shape: [block, block], address: "BLOCK_W" },
+          { name: "block.w0", dtype: "F32", shape: [block], address: "BLOCK_W0" },
         ] as const)
-      : [{ name: "block.U", dtype: "I8", shape: [rows, hidden], address: "BLOCK_U" } as const]),
-    { name: "block.U.scale", dtype: "F32", shape: [rows], address: "BLOCK_U_SCALE" },
-    { name: "block.u0", dtype: "F32", shape: [hidden], address: "BLOCK_U0" },
+      : []),
     { name: "decoder.O", dtype: "I8", shape: [vocabulary, hidden], address: "DECODER_O" },
     { name: "decoder.O.scale", dtype: "F32", shape: [vocabulary], address: "DECODER_O_SCALE" },
     { name: "decoder.o0", dtype: "F32", shape: [vocabulary], address: "DECODER_O0" },
@@ -141,15 +248,28 @@ export function tensorSpecs(shape: Shape): TensorSpec[] {
   return specs;
 }
 
+/** Names of the tensors that hold quantised rows, layer by layer: rows, their scales, their levels. A refit solves them together. */
+export function layerTensors(shape: Shape): string[][] {
+  const names = tensorSpecs(shape).map(({ name }) => name);
+  const layers = [...hiddenLayers(shape).map(({ name }) => `${name}.U`), "decoder.O"];
+  return layers.map((layer) => names.filter((name) => name === layer || name.startsWith(`${layer}.`)));
+}
+
+/** Bytes of a tensor's data. */
+export function tensorBytes({ dtype, shape }: TensorSpec): number {
+  return shape.reduce((product, size) => product * size, ARRAYS[dtype].BYTES_PER_ELEMENT);
+}
+
 /**
- * Number of parameters: U, u0, O, o0 (which the mixture decoder does not read) and the gate. The cipher is a mask and row
- * scales belong to the quantisation, so neither counts.
+ * Number of parameters: U and u0 of all layers, W and w0, O, o0 (which the mixture decoder does not read) and the gate. The cipher is a
+ * mask and row scales belong to the quantisation, so neither counts.
  */
 export function parameters(shape: Shape): number {
-  const { vocabulary, bits, block, orders, decoder } = shape;
+  const { vocabulary, block, orders, decoder, blockAttention } = shape;
   const hidden = hiddenWidth(shape);
+  const layers = hiddenLayers(shape).reduce((sum, { rows, width }) => sum + (rows + 1) * width, 0);
   const bias = decoder === "softmax" ? vocabulary : 0;
-  return block * bits * hidden + hidden + vocabulary * hidden + bias + orders * GATE_BUCKETS;
+  return layers + (blockAttention ? block * block + block : 0) + vocabulary * hidden + bias + orders * GATE_BUCKETS;
 }
 
 /** Tokens are named by the non-empty subsets of the bits. */

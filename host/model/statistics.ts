@@ -17,7 +17,7 @@ import { SaffuError } from "../errors.ts";
 import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
 import type { Correction } from "./kernel.ts";
 import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
-import { hiddenWidth, type Shape, tensorSpecs } from "./shape.ts";
+import { hiddenWidth, layerTensors, type Shape, tensorSpecs } from "./shape.ts";
 import { faultOf } from "./weights.ts";
 
 export { STATISTICS };
@@ -138,19 +138,19 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
     throw corrupt(`recent holds a token outside the vocabulary of ${vocabulary}`);
   }
   const correction = new Map<string, Tensor>();
+  const layers = layerTensors(base.shape);
   for (const { name, dtype, shape } of tensorSpecs(base.shape)) {
     if (!tensors.has(`correction.${name}`)) continue;
-    if (!CORRECTABLE.has(name)) throw corrupt(`correction.${name} is none of the tensors that a refit solves`);
+    if (!layers.flat().includes(name)) throw corrupt(`correction.${name} is none of the tensors that a refit solves`);
     const tensor = take(`correction.${name}`, dtype, shape);
     const fault = faultOf(name, tensor);
     if (fault !== undefined) throw corrupt(`correction.${name} ${fault}`);
     correction.set(name, tensor);
   }
-  for (const layer of ["block.U", "decoder.O"]) {
-    const parts = tensorSpecs(base.shape).filter(({ name }) => CORRECTABLE.has(name) && name.startsWith(layer));
-    const missing = parts.find(({ name }) => !correction.has(name));
-    if (missing && parts.some(({ name }) => correction.has(name))) {
-      throw corrupt(`correction.${missing.name} is missing: the tensors of ${layer} stand together or not at all`);
+  for (const names of layers) {
+    const missing = names.find((name) => !correction.has(name));
+    if (missing && names.some((name) => correction.has(name))) {
+      throw corrupt(`correction.${missing} is missing: the tensors of ${names[0]} stand together or not at all`);
     }
   }
   const [unknown] = tensors.keys();
@@ -161,5 +161,3 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
     correction: correction.size > 0 ? correction : undefined,
   };
 }
-
-const CORRECTABLE = new Set(["block.U", "block.U.levels", "block.U.scale", "decoder.O", "decoder.O.scale"]);

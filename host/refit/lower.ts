@@ -6,12 +6,12 @@
 import { compileTrainer } from "../compile/compile.ts";
 import { throwIfAborted } from "../errors.ts";
 import { Trainer } from "../fit/trainer.ts";
-import { LAYERS, loadWeights, weightsOf } from "../fit/weights.ts";
+import { loadWeights, weightsOf } from "../fit/weights.ts";
 import type { Correction } from "../model/kernel.ts";
 import type { RefitOptions } from "../model/learner.ts";
 import type { Lower } from "../model/model.ts";
 import { readTensors } from "../model/safetensors.ts";
-import type { Shape } from "../model/shape.ts";
+import { layerTensors, type Shape } from "../model/shape.ts";
 
 /** Places of a step: few of them, so that sums are close to those of the whole text. */
 const BATCH = 2048;
@@ -56,7 +56,8 @@ export async function refitLower(
     }
     await trainer.once("quantise");
     const solved = weightsOf(trainer, shape);
-    return new Map([...solved].filter(([name]) => LAYERS.some((layer) => name.startsWith(layer.name))));
+    const rows = new Set(layerTensors(shape).flat());
+    return new Map([...solved].filter(([name]) => rows.has(name)));
   } finally {
     await trainer.stop();
   }

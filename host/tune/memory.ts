@@ -1,4 +1,5 @@
 /** How many bytes the tuner needs, from the shape alone: the sums of assembly/tuner-memory.ts. A test compares. */
+import { hiddenWeights, inputsOf } from "../compile/layout.ts";
 import { cipherWidth, hiddenWidth, type Shape } from "../model/shape.ts";
 
 /** Constants of assembly/trainer-memory.ts: places of a batch and of a tile, threads. */
@@ -15,10 +16,12 @@ export function tunerBytesNeeded(shape: Shape): number {
   const ciphered = bits < vocabulary;
   const width = Math.ceil(bits / 4) * 4;
   const table = ciphered ? vocabulary * width : 0;
-  const weights = block * bits * hidden + hidden + vocabulary * hidden + vocabulary + table;
-  const batch = MOST_PLACES * 4 * (2 + 2 * hidden + vocabulary);
+  const { heads, classes, stackedHeads = 0, stackedBlock = 1 } = shape;
+  const weights = hiddenWeights(shape) + hidden + vocabulary * hidden + vocabulary + table;
+  const earlier = stackedHeads > 0 ? (stackedBlock - 1) * heads * classes : 0;
+  const batch = MOST_PLACES * 4 * (2 + inputsOf(shape) + 2 * hidden + earlier + vocabulary);
   const thawed = ciphered ? 4 * (2 * block * MOST_PLACES * width + block * vocabulary * hidden) : 0;
-  const scratch = THREADS * 4 * (hidden * TILE + TILE * 2 + hidden * 4);
+  const scratch = THREADS * 4 * (hidden * TILE + TILE * 2 + hidden * 4 + 3 * Math.ceil(block / 4) * 4);
   const cipher = ciphered ? vocabulary * cipherWidth(shape) * 2 : 0;
   return lines(BASE + cipher) + 4 * lines(4 * weights) + 64 + lines(batch + thawed + scratch);
 }

@@ -7,7 +7,7 @@
  * ```
  */
 import { compileDevice, compileTrainer, compileTuner } from "../compile/compile.ts";
-import { MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
+import { hiddenWeights, MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { cardOf, storedAs } from "../fit/card.ts";
 import { recipeOf } from "../fit/recipe.ts";
@@ -29,7 +29,7 @@ import type { Flavour } from "../model/kernel.ts";
 import { Model } from "../model/model.ts";
 import { memorySource } from "../model/read.ts";
 import { readTensors, writeTensors } from "../model/safetensors.ts";
-import { cipherWidth, hiddenWidth, type Shape, validateShape } from "../model/shape.ts";
+import { cipherWidth, hiddenLayers, hiddenWidth, type Shape, validateShape } from "../model/shape.ts";
 import { directorySource, NODE } from "../refit/platform.ts";
 import { assertCheckpointWritable } from "./checkpoint-node.ts";
 import { tunerBytesNeeded } from "./memory.ts";
@@ -178,6 +178,12 @@ export async function tune(
 
 /** Refuses what cannot be tuned before any work. @throws SaffuError UNSUPPORTED, OUT_OF_MEMORY */
 function assertTunable(shape: Shape, foldedShape: Shape): void {
+  if (shape !== foldedShape && (shape.blockAttention || hiddenLayers(shape).length > 1)) {
+    throw new SaffuError(
+      "UNSUPPORTED",
+      "inputs can be thawed of the plain block alone, without attention, document or second layer",
+    );
+  }
   if (shape.decoder !== "softmax") {
     throw new SaffuError("UNSUPPORTED", "tuning needs the softmax decoder, the model has the mixture decoder");
   }
@@ -203,9 +209,9 @@ interface Floats {
   readonly layers: Readonly<Record<"U" | "U0" | "O" | "O0", Float32Array>>;
 }
 
-/** Copies the weights out of the tuner; U from the address `u`. */
+/** Copies the weights out of the tuner; U, with what stands behind it of other layers, from the address `u`. */
 function floatsOf(tuner: Trainer, shape: Shape, u: "U" | "FOLDED"): Floats {
-  const { vocabulary, bits, block } = shape;
+  const { vocabulary, bits } = shape;
   const width = hiddenWidth(shape);
   const floats = (address: string, length: number) => tuner.view(Float32Array, address, length).slice();
   const cipherLength = bits === vocabulary ? 0 : vocabulary * cipherWidth(shape);
@@ -213,7 +219,7 @@ function floatsOf(tuner: Trainer, shape: Shape, u: "U" | "FOLDED"): Floats {
     shape,
     cipher: tuner.view(Uint16Array, "CIPHER", cipherLength).slice(),
     layers: {
-      U: floats(u, block * bits * width),
+      U: floats(u, hiddenWeights(shape)),
       U0: floats("U0", width),
       O: floats("O", vocabulary * width),
       O0: floats("O0", vocabulary),

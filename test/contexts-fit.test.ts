@@ -1,0 +1,217 @@
+/** Fits with attention over the block, a document, a second layer: each solve against its formula, and models that load and run. */
+import { afterEach, describe, expect, test } from "vitest";
+import { compileTrainer } from "../host/compile/compile.ts";
+import { trainerBytesNeeded } from "../host/compile/layout.ts";
+import { Trainer } from "../host/fit/trainer.ts";
+import { fit, load, type Shape } from "../host/index.ts";
+import { readTensors } from "../host/model/safetensors.ts";
+import { hiddenWidth, validateShape } from "../host/model/shape.ts";
+import { bagOf, type ContextSizes, comparisonsOf } from "./contexts-reference.ts";
+
+const PLAIN = { vocabulary: 24, bits: 24, block: 3, heads: 2, classes: 4, radial: 0, orders: 0, decoder: "softmax" };
+const ALL = { blockAttention: true, documentHeads: 2, documentSpan: 4, stackedHeads: 2, stackedBlock: 3 };
+const CIPHER = Array.from({ length: 24 }, (_, v) => [v]);
+
+let trainer: Trainer | undefined;
+afterEach(() => trainer?.stop());
+
+/** A stream in which what follows a token that has just come twice is what stood two places before. */
+function streamOf(length: number): number[] {
+  let state = 5;
+  const below = (n: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return Math.floor(((state >>> 8) / 2 ** 24) * n);
+  };
+  const tokens = [0, 1, 2];
+  while (tokens.length < length) {
+    const [third, second, first] = tokens.slice(-3) as [number, number, number];
+    if (first === second) tokens.push(third);
+    else if (below(3) === 0) tokens.push(first);
+    else tokens.push(below(5) === 0 ? below(24) : (first * 5 + 1) % 24);
+  }
+  return tokens;
+}
+
+async function start(shape: Shape, tokens: readonly number[]): Promise<Trainer> {
+  trainer = await Trainer.start(await compileTrainer(shape, "simd", false), tokens.length, 0);
+  trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+  await trainer.all("count", "thread", tokens.length);
+  await trainer.all("configureHeads", 5, tokens.length, 0, 3, 0);
+  return trainer;
+}
+
+describe("attention over the block", () => {
+  const shape = validateShape({ ...PLAIN, blockAttention: true });
+  const sizes = { documentSpan: 1, stackedBlock: 1, ...shape } as ContextSizes;
+
+  test("W and w0 are the explicit solution of counted responsibilities of positions", async () => {
+    const tokens = streamOf(1500);
+    const on = await start(shape, tokens);
+    for (const pass of [0, 1]) {
+      await on.once("attentionSteps", pass, 0, 700);
+      await on.once("attentionSteps", pass, 700, tokens.length);
+    }
+    const { block, vocabulary } = shape;
+    const mass = 3;
+    const counts = tokens.reduce((all, token) => all.with(token, all[token]! + 1), new Array<number>(24).fill(1));
+    const marginal = counts.map((count) => count / (tokens.length + vocabulary));
+    const pairs = new Map<string, number>();
+    const total = new Map<string, number>();
+    const each = (visit: (at: number, j: number, pair: string, row: string) => void) => {
+      for (const at of tokens.keys()) {
+        for (let j = 0; j < block && at - 1 - j >= 0; ++j) {
+          const row = `${j} ${tokens[at - 1 - j]}`;
+          visit(at, j, `${row} ${tokens[at]}`, row);
+        }
+      }
+    };
+    each((_at, _j, pair, row) => {
+      pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
+      total.set(row, (total.get(row) ?? 0) + 1);
+    });
+    const likelihoods = tokens.map(() => [] as number[]);
+    each((at, j, pair, row) => {
+      // the place itself left out
+      likelihoods[at]![j] = (pairs.get(pair)! - 1 + mass * marginal[tokens[at]!]!) / (total.get(row)! - 1 + mass);
+    });
+    const f = Array.from({ length: block }, () => new Array<number>(block).fill(0));
+    const means = new Array<number>(block).fill(0);
+    for (const [at, p] of likelihoods.entries()) {
+      if (p.length < block) continue;
+      const sum = p.reduce((all, value) => all + value);
+      const c = comparisonsOf(tokens, at, sizes, CIPHER);
+      for (let j = 0; j < block; ++j) {
+        means[j]! += p[j]! / sum;
+        for (let i = 0; i < block; ++i) f[i]![j]! += (c[i]! * p[j]!) / sum;
+      }
+    }
+    const all = means.reduce((sum, value) => sum + value);
+    const w = on.view(Float32Array, "BLOCK_W", block * block);
+    const w0 = on.view(Float32Array, "BLOCK_W0", block);
+    for (let j = 0; j < block; ++j) {
+      const share = means[j]! / all;
+      expect(w0[j]).toBeCloseTo(Math.log(share), 4);
+      for (let i = 0; i < block; ++i) {
+        const row = f[i]!.reduce((sum, value) => sum + value);
+        expect(w[i * block + j]).toBeCloseTo(Math.log((f[i]![j]! + mass * share) / ((row + mass) * share)), 4);
+      }
+    }
+    // a pivot that equals the token before it: what came before both says what follows
+    expect(w[block + 2]).toBeGreaterThan(0.5);
+    const positions = on.view(Float32Array, "POSITIONS", shape.heads * block);
+    for (const weight of positions) expect(weight).toBeCloseTo(1 / (block * Math.exp(w0[0]!)), 4);
+  });
+
+  test("predicts a stream that needs it better than the same model without it", async () => {
+    const text = Uint8Array.from(streamOf(20_000));
+    const options = { vocabulary: 256, block: 3, heads: 2, classes: 8, radial: 0, weightBits: 8, threads: 0 } as const;
+    const held = [Uint8Array.from(streamOf(22_000).slice(20_000))];
+    const bits = async (blockAttention: boolean) =>
+      (await fit(() => [text], { ...options, blockAttention, heldOut: held })).report.heldOutBits;
+    expect(await bits(true)).toBeLessThan(0.98 * (await bits(false)));
+  });
+});
+
+describe("document", () => {
+  test("a full pass solves its rows from bags and first targets", async () => {
+    const shape = validateShape({ ...PLAIN, documentHeads: 2, documentSpan: 4 });
+    const tokens = streamOf(400);
+    const on = await start(shape, tokens);
+    const width = hiddenWidth(shape);
+    on.view(Float32Array, "POSITIONS", 4 * shape.block).fill(1);
+    await on.once("initialiseHeads");
+    const sizes = { stackedBlock: 1, ...shape } as ContextSizes;
+    await on.all("headSteps", "thread", "threads", 2, 4, 0, 1);
+    const p = on.view(Float32Array, "O", 24 * width);
+    const u = on.view(Float32Array, "DOCUMENT_U", 24 * 8);
+    const u0 = on.view(Float32Array, "DOCUMENT_U0", 8);
+    // P is (Σ targets of the token + 3 π) / (Σ + 3): targets of a token are all alike, so they can be read back
+    const counts = tokens.reduce((all, token) => all.with(token, all[token]! + 1), new Array<number>(24).fill(0));
+    const marginal = counts.map((count) => (count + 1) / (tokens.length + 24));
+    for (const head of [0, 1]) {
+      const columns = Array.from({ length: 4 }, (_, c) => 8 + head * 4 + c);
+      // Σ_v P = 1, so that totals T_c follow from one token that never came, or from the prior: exp(u0) = T / Σ T
+      const prior = columns.map((_, c) => Math.exp(u0[head * 4 + c]!));
+      const totals = prior.map((share) => share * tokens.length);
+      const target = (v: number) =>
+        columns.map(
+          (column, c) => (p[v * width + column]! * (totals[c]! + 3) - 3 * marginal[v]!) / Math.max(1, counts[v]!),
+        );
+      const sums = Array.from({ length: 24 }, () => new Array<number>(4).fill(0));
+      for (const [at, token] of tokens.entries()) {
+        for (const [bit, share] of bagOf(tokens, at, sizes, CIPHER).entries()) {
+          for (const [c, value] of target(token).entries()) sums[bit]![c]! += share * value;
+        }
+      }
+      for (const [bit, row] of sums.entries()) {
+        const total = row.reduce((sum, value) => sum + value) + 3;
+        for (const [c, value] of row.entries()) {
+          const wanted = Math.log((value + 3 * prior[c]!) / (total * prior[c]!));
+          expect(Math.abs(u[bit * 8 + head * 4 + c]! - wanted), `${bit} ${c}`).toBeLessThan(0.01);
+        }
+      }
+    }
+  });
+});
+
+describe("all contexts", () => {
+  test("residual passes raise the likelihood, from one thread or several alike", async () => {
+    const shape = validateShape({ ...PLAIN, ...ALL });
+    const tokens = streamOf(2000);
+    const digests: string[] = [];
+    for (const threads of [0, 2, 3]) {
+      const on = await Trainer.start(await compileTrainer(shape, "simd", threads > 0), tokens.length, threads);
+      trainer = on;
+      on.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+      await on.all("count", "thread", tokens.length);
+      await on.all("configureHeads", 5, 500, 0.7, 3, 0);
+      on.view(Float32Array, "POSITIONS", 6 * 3).fill(0.5);
+      for (const pass of [0, 1]) await on.once("attentionSteps", pass, 0, tokens.length);
+      await on.once("initialiseHeads");
+      await on.all("headSteps", "thread", "threads", 0, 4, 0, 6);
+      await on.all("solvePositions", "thread", "threads", 2, 4, 1500, 2000, 4);
+      await on.all("headSteps", "thread", "threads", 4, 6, 0, 6);
+      await on.all("solvePositions", "thread", "threads", 4, 6, 1500, 2000, 4);
+      await on.once("initialiseResidual", 0);
+      await on.all("configureResidual", 1, tokens.length, 2, 0, 1, 1, 0.5, 0.3);
+      let before = Number.POSITIVE_INFINITY;
+      for (let pass = 0; pass < 12; ++pass) {
+        await on.all("residualSteps", "thread", "threads", pass, pass + 1);
+        await on.once("evaluate", 0, tokens.length);
+        const p = on.view(Float32Array, "LIKELIHOOD", tokens.length);
+        const nats = p.reduce((sum, value) => sum - Math.log(value), 0);
+        expect(nats, `pass ${pass}`).toBeLessThan(before);
+        before = nats;
+      }
+      expect(before / tokens.length).toBeLessThan(0.8 * Math.log(24));
+      const weights = on.view(Float32Array, "U", on.constant("HIDDEN_WEIGHTS"));
+      digests.push([...weights, ...on.view(Float32Array, "O", 24 * hiddenWidth(shape))].join());
+      expect(on.constant("TOKENS")).toBe(trainerBytesNeeded(shape));
+      await on.stop();
+    }
+    expect(new Set(digests).size).toBe(1);
+  });
+
+  test("a fitted model loads, scores as the f32 stack does, observes and forgets exactly, refits", async () => {
+    const text = Uint8Array.from(streamOf(12_000));
+    const held = Uint8Array.from(streamOf(13_000).slice(12_000));
+    const options = { vocabulary: 256, heads: 2, classes: 8, radial: 0, threads: 0, ...ALL } as const;
+    const { files, report } = await fit(() => [text], { ...options, weightBits: 4, heldOut: [held] });
+    expect(report.shape).toMatchObject(ALL);
+    const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");
+    expect([...tensors.keys()]).toContain("stacked.U.levels");
+    const model = await load(files);
+    const { bits } = model.score(held);
+    // what four bits of U and eight of O lose after the decoder was solved for them
+    expect(Math.abs(bits / report.heldOutBits - 1)).toBeLessThan(0.02);
+    const digest = async () => (await model.statistics()).statisticsDigest;
+    const empty = await digest();
+    await model.observe(held);
+    expect(await digest()).not.toBe(empty);
+    await model.forget(held);
+    expect(await digest()).toBe(empty);
+    await model.observe(held);
+    await model.refit({ scope: "all" });
+    expect(model.score(held).bits).toBeLessThan(bits);
+  });
+});

@@ -1,0 +1,119 @@
+/**
+ * The stack with all its contexts again, in f64 and plain loops, from its definition: attention over the block, document, second layer.
+ * Weights are flat rows by the name of their tensor.
+ */
+import { softmax } from "./reference.ts";
+
+export interface ContextSizes {
+  readonly vocabulary: number;
+  readonly bits: number;
+  readonly block: number;
+  readonly classes: number;
+  readonly documentSpan: number;
+  readonly stackedBlock: number;
+}
+
+/** Tensors by name: U of each layer, u0, W, w0, O, o0; absent where the shape has none. */
+export type Named = Record<string, Float64Array | undefined>;
+
+const heads = (logits: number[], classes: number) =>
+  Array.from({ length: logits.length / classes }, (_, head) =>
+    softmax(logits.slice(head * classes, (head + 1) * classes)),
+  ).flat();
+
+/** The bag that the document is, one weight a token of the last 5·T, by bit. */
+export function bagOf(
+  tokens: readonly number[],
+  at: number,
+  sizes: ContextSizes,
+  cipher: readonly number[][],
+): number[] {
+  const { documentSpan: span, bits } = sizes;
+  const bag = new Array<number>(bits).fill(0);
+  for (let i = 0; i < 5 * span && at - 1 - i >= 0; ++i) {
+    const set = cipher[tokens[at - 1 - i]!]!;
+    for (const bit of set) bag[bit]! += (1 - 1 / span) ** i / span / set.length;
+  }
+  return bag;
+}
+
+/** Comparisons of the pivot before `at` with each position of its block. */
+export function comparisonsOf(
+  tokens: readonly number[],
+  at: number,
+  { block }: ContextSizes,
+  cipher: readonly number[][],
+): number[] {
+  return Array.from({ length: block }, (_, j) => {
+    if (at - 1 - j < 0) return 0;
+    const [a, b] = [cipher[tokens[at - 1]!]!, cipher[tokens[at - 1 - j]!]!];
+    return a.filter((bit) => b.includes(bit)).length / (a.length * b.length);
+  });
+}
+
+function blockState(
+  w: Named,
+  tokens: readonly number[],
+  at: number,
+  sizes: ContextSizes,
+  cipher: readonly number[][],
+): number[] {
+  const { block, bits, classes } = sizes;
+  const logits = Array.from(w["block.u0"]!);
+  let shares = new Array<number>(block).fill(1);
+  if (w["block.W"]) {
+    const c = comparisonsOf(tokens, at, sizes, cipher);
+    const scores = shares.map(
+      (_, j) => w["block.w0"]![j]! + c.reduce((sum, x, i) => sum + x * w["block.W"]![i * block + j]!, 0),
+    );
+    shares = softmax(scores).map((a) => a * block);
+  }
+  for (let j = 0; j < block && at - 1 - j >= 0; ++j) {
+    const set = cipher[tokens[at - 1 - j]!]!;
+    for (const bit of set) {
+      for (let k = 0; k < logits.length; ++k) {
+        logits[k]! += (shares[j]! / set.length) * w["block.U"]![(j * bits + bit) * logits.length + k]!;
+      }
+    }
+  }
+  return heads(logits, classes);
+}
+
+/** Hidden state of all layers before place `at`. */
+export function hiddenOf(
+  w: Named,
+  tokens: readonly number[],
+  at: number,
+  sizes: ContextSizes,
+  cipher: readonly number[][],
+): number[] {
+  const { classes, stackedBlock } = sizes;
+  const state = (place: number) => blockState(w, tokens, place, sizes, cipher);
+  const hidden = state(at);
+  if (w["document.U"]) {
+    const logits = Array.from(w["document.u0"]!);
+    for (const [bit, share] of bagOf(tokens, at, sizes, cipher).entries()) {
+      for (let k = 0; k < logits.length; ++k) logits[k]! += share * w["document.U"]![bit * logits.length + k]!;
+    }
+    hidden.push(...heads(logits, classes));
+  }
+  if (w["stacked.U"]) {
+    const logits = Array.from(w["stacked.u0"]!);
+    for (let j = 0; j < stackedBlock && at - j >= 0; ++j) {
+      for (const [i, h] of state(at - j).entries()) {
+        const row = (j * w["block.u0"]!.length + i) * logits.length;
+        for (let k = 0; k < logits.length; ++k) logits[k]! += h * w["stacked.U"]![row + k]!;
+      }
+    }
+    hidden.push(...heads(logits, classes));
+  }
+  return hidden;
+}
+
+/** Probabilities of the next token from a hidden state. */
+export function predictOf(w: Named, hidden: readonly number[]): number[] {
+  const logits = Array.from(w["decoder.o0"]!, (bias, v) =>
+    hidden.reduce((sum, h, c) => sum + h * w["decoder.O"]![v * hidden.length + c]!, bias),
+  );
+  return softmax(logits);
+}
