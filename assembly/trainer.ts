@@ -317,8 +317,6 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
     const count = min<i32>(batch, n - start);
     const order = mix(key + <u32>(step / steps) * 0x9e3779b9);
     const tiles = (count + TILE - 1) / TILE;
-    const eta = power(<f32>(step + 2), -rate);
-    const weight: f32 = (eta * <f32>n) / <f32>count;
     for (let tile = shareStart(tiles, 1, thread, threads), end = shareStart(tiles, 1, thread + 1, threads); tile < end; ++tile) {
       const inTile = min<i32>(TILE, count - tile * TILE);
       shuffledPlaces(start + tile * TILE, inTile, n, order, LABELS + (<usize>(tile * TILE) << 2));
@@ -331,6 +329,8 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
       }
     }
     barrier(threads);
+    const eta = power(<f32>(step + 2), -rate);
+    const weight: f32 = (eta * <f32>n) / <f32>count;
     solveDecoder(
       TOKENS,
       LABELS,

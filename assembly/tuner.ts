@@ -218,6 +218,8 @@ export function tuneSteps(thread: i32, threads: i32, from: i32, to: i32): void {
       barrier(threads);
     }
     update(thread, threads, count, tiles, step);
+    if (ATTENDED) barrier(threads);
+    if (thread == 0) updateSmall(count, step);
     barrier(threads);
   }
 }
@@ -322,11 +324,13 @@ function update(thread: i32, threads: i32, count: i32, tiles: i32, step: i32): v
     addStateSums(BATCH_INPUTS + STATES_AT, delta, tiles, <i32>first, <i32>end, weight, table);
     descend(STACKED_U + ((first * STACKED_M) << 2), (end - first) * STACKED_M, rate, step);
   }
+}
 
-  if (ATTENDED) barrier(threads);
-  if (thread > 0) return;
+/** Gradient of the hidden layers' biases, and Adam's step on them and on W and w0. Thread 0 alone. */
+function updateSmall(count: i32, step: i32): void {
+  const rate = rateAt(step);
   if (ATTENDED) descend(BLOCK_W, HIDDEN_WEIGHTS - (W_AT >> 2), rate, step);
-  biasGradient(count, DELTA, EARLIER_DELTA, weight, U0 + STRIDE);
+  biasGradient(count, DELTA, EARLIER_DELTA, <f32>1 / <f32>count, U0 + STRIDE);
   descend(U0, M, rate, step);
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gridOf } from "../tools/evidence/ablation.ts";
+import { codeOf } from "../tools/evidence/code.ts";
 import { type Entry, type Job, keyOf, type Result } from "../tools/evidence/job.ts";
 import { cellsOf, progressOf } from "../tools/evidence/plan.ts";
 import { difference, estimate, signOf } from "../tools/evidence/statistics.ts";
@@ -86,6 +87,81 @@ describe("a cell of the matrix", () => {
 
   test("of a system without seeds is one run", () => {
     expect(cellsOf([{ ...system, seeded: false }], [1000], [1, 2, 3])[0]!.seeds).toEqual([1]);
+  });
+
+  test("of a dear system has fewer seeds from its budget on", () => {
+    const dear = cellsOf([{ ...system, dearFrom: 30_000 }], [10_000, 30_000], [1, 2, 3, 4, 5]);
+    expect(dear.map(({ seeds }) => seeds.length)).toEqual([5, 3]);
+  });
+
+  test("at a larger budget tries what the next smaller one chose and its neighbours, and keeps steady axes", () => {
+    const axes = { rate: [3, 1, 2, 4, 5], kind: ["a", "b"], tied: [false, true] };
+    const cells = cellsOf([{ ...system, axes }], [10_000, 30_000, 100_000, 300_000], [1]);
+    const store = new Store(join(folder, "larger.jsonl"));
+    const ran: Record<number, string[]> = {};
+    const goOn = (cell: (typeof cells)[number]) => {
+      for (let { next } = progressOf(cell, store); next.length > 0; { next } = progressOf(cell, store)) {
+        for (const job of next) {
+          const { rate, kind, tied } = job.options as { rate: number; kind: string; tied: boolean };
+          ran[job.budget] ??= [];
+          ran[job.budget]!.push(`${rate} ${kind} ${tied}`);
+          // the best rate falls with the budget: 4, 3, 2, 1
+          const best = { 10000: 4, 30000: 3, 100000: 2, 300000: 1 }[job.budget]!;
+          store.append(entry(job, Math.abs(rate - best) + (kind === "b" ? 0 : 0.2) + (tied ? 0 : 0.1)));
+        }
+      }
+    };
+    // a larger budget that is asked for alone has the smaller ones searched first
+    goOn(cells[2]!);
+    expect(ran[10_000]).toEqual([
+      "3 a false",
+      "1 a false",
+      "2 a false",
+      "4 a false",
+      "5 a false",
+      "4 b false",
+      "4 b true",
+    ]);
+    expect(ran[30_000]).toEqual(["3 b true", "4 b true", "5 b true", "3 a true", "3 b false"]);
+    expect(ran[100_000]).toEqual(["2 b true", "3 b true", "4 b true", "2 a true", "2 b false"]);
+    goOn(cells[3]!);
+    expect(ran[300_000]).toEqual(["1 b true", "2 b true", "3 b true", "1 a true"]);
+    expect(progressOf(cells[3]!, store).chosen).toEqual({ model: "m", rate: 1, kind: "b", tied: true });
+  });
+});
+
+describe("the code of a saffu model's results", () => {
+  const explicit = SYSTEMS.find(({ name }) => name === "explicit")!;
+  const source = join(folder, "source.ts");
+  const cache = join(folder, "code");
+  let probes = 0;
+  const probed: System = {
+    ...explicit,
+    sources: [source],
+    model: (job, data) => {
+      ++probes;
+      return explicit.model!(job, data);
+    },
+  };
+
+  test("outlives a change of the sources that changes no bit, and not one of what is fitted", async () => {
+    writeFileSync(source, "// one");
+    const code = await codeOf(probed, cache);
+    expect(await codeOf(probed, cache)).toBe(code);
+    expect(probes).toBe(1);
+    writeFileSync(source, "// two");
+    expect(await codeOf(probed, cache)).toBe(code);
+    expect(probes).toBe(2);
+    writeFileSync(source, "// three");
+    const other: System = { ...probed, model: (job, data) => explicit.model!({ ...job, seed: 2 }, data) };
+    expect(await codeOf(other, cache)).not.toBe(code);
+  }, 120_000); // three fits with their kernels
+
+  test("is that of the sources where nothing is fitted by saffu", async () => {
+    const counting: System = { ...SYSTEMS.find(({ name }) => name === "kneser-ney-2")!, sources: [source] };
+    const code = await codeOf(counting, cache);
+    writeFileSync(source, "// four");
+    expect(await codeOf(counting, cache)).not.toBe(code);
   });
 });
 

@@ -4,16 +4,17 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cellsOf, progressOf } from "./evidence/plan.ts";
+import { codesOf } from "./evidence/code.ts";
+import { BUDGETS, cellsOf, progressOf } from "./evidence/plan.ts";
 import { writeReport } from "./evidence/report.ts";
-import { codeOf, runCells } from "./evidence/run.ts";
+import { runCells } from "./evidence/run.ts";
 import { stopSignal } from "./evidence/stop.ts";
 import { Store } from "./evidence/store.ts";
-import { quickened, SYSTEMS, systemOf } from "./evidence/systems.ts";
+import { quickened, SYSTEMS } from "./evidence/systems.ts";
 
 const HELP = `npm run evidence -- [options]
   --budget N   tokens of training text; may be given several times
-  --only TEXT  systems whose name contains it; may be given several times
+  --only TEXT  the system of this name, or all whose name contains it; may be given several times
   --seeds N    seeds of each cell
   --quick      one budget, two seeds, part of the systems, two values to search; writes under build/
   --out DIR    where evidence.md and evidence/ stand; docs by default
@@ -21,7 +22,6 @@ const HELP = `npm run evidence -- [options]
   --report     measures nothing, writes the pages
   --list       measures nothing, names what is missing`;
 
-const BUDGETS = [10_000, 30_000, 100_000, 300_000, 1_000_000];
 const { values } = parseArgs({
   options: {
     budget: { type: "string", multiple: true },
@@ -44,13 +44,15 @@ const out = values.out ?? (quick ? join("build", "evidence-quick") : "docs");
 const budgets = quick ? BUDGETS.slice(0, 1) : BUDGETS;
 const seeds = Array.from({ length: Number(values.seeds ?? (quick ? 2 : 5)) }, (_, i) => i + 1);
 const systems = quick ? SYSTEMS.filter((system) => system.quick).map(quickened) : SYSTEMS;
+const isName = (text: string) => systems.some(({ name }) => name === text);
 const wanted = cellsOf(
-  systems.filter(({ name }) => values.only.some((text) => name.includes(text))),
+  systems.filter(({ name }) => values.only.some((text) => (isName(text) ? name === text : name.includes(text)))),
   values.budget?.map(Number) ?? budgets,
   seeds,
 );
 const path = join(out, "evidence", "results.jsonl");
-const store = new Store(path, values.stale ? ({ job, code }) => code === codeOf(systemOf(job.system)) : () => true);
+const codes = values.stale ? await codesOf(wanted.map(({ system }) => system.name)) : undefined;
+const store = new Store(path, ({ job, code }) => codes?.get(job.system) === code || !codes?.has(job.system));
 
 if (values.list) {
   for (const cell of wanted) {

@@ -29,7 +29,7 @@ import {
 } from "./steps.ts";
 import { type Chunks, encodeAll, evaluated, separated } from "./text.ts";
 import { outOfMemory, Trainer } from "./trainer.ts";
-import { fitGate, weightsOf } from "./weights.ts";
+import { configureResidual, fitGate, solveRounded, weightsOf } from "./weights.ts";
 
 export { LEAST_TOKENS } from "./steps.ts";
 
@@ -235,7 +235,7 @@ async function fitResidual(
   hooks: FitHooks,
 ): Promise<void> {
   if (shape.decoder === "mixture") return; // the heads' own solution is the model
-  const { passes, batch, rate, lead, decoderMass, hiddenMass, decoderStep, hiddenStep } = recipe.residual;
+  const { passes } = recipe.residual;
   if (passes === 0) {
     for (let from = 0; from < tokens; from += CHUNK) {
       throwIfAborted(hooks.signal);
@@ -246,17 +246,12 @@ async function fitResidual(
     return;
   }
   await trainer.once("initialiseResidual", 0);
-  const masses = [decoderMass, hiddenMass, decoderStep, hiddenStep] as const;
-  await trainer.all("configureResidual", recipe.seed, batch, lead, rate, ...masses);
-  const steps = Math.ceil(tokens / batch);
+  await configureResidual(trainer, recipe, recipe.residual.lead);
+  const steps = Math.ceil(tokens / recipe.residual.batch);
   const solved = steps * passes;
   const total = shape.weightBits === 4 ? solved + steps : solved;
   await runSteps(trainer, "residualSteps", "residual", [0, solved], total, hooks);
-  if (total === solved) return;
-  // one pass more, of the decoder alone, on hidden layers as the device has them
-  await trainer.once("roundHidden");
-  await trainer.all("configureResidual", recipe.seed, batch, total, rate, ...masses);
-  await runSteps(trainer, "residualSteps", "residual", [solved, total], total, hooks);
+  if (total > solved) await solveRounded(trainer, recipe, tokens, solved, hooks);
 }
 
 /** Σ −log2 p of `tokens`, which stand at `from` in the trainer, under the f32 stack. */

@@ -3,7 +3,8 @@ import { throwIfAborted } from "../errors.ts";
 import { dequantised } from "../model/dequantise.ts";
 import type { Tensor } from "../model/safetensors.ts";
 import { type HiddenLayer, hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../model/shape.ts";
-import type { Hooks } from "./steps.ts";
+import type { Recipe } from "./recipe.ts";
+import { type Hooks, runSteps } from "./steps.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** Where trainers keep a hidden layer's weights in f32. */
@@ -31,6 +32,35 @@ export function loadWeights(trainer: Trainer, tensors: ReadonlyMap<string, Tenso
   if (shape.bits === shape.vocabulary) return;
   const cipher = tensors.get("cipher")!.data as Uint16Array;
   trainer.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
+}
+
+/**
+ * Rounds U to four bits, then solves the decoder alone for hidden states as the device has them: one residual pass, steps [first, first +
+ * a pass's), whose averaging rates follow from their numbers.
+ *
+ * @param tokens trained on
+ */
+export async function solveRounded(
+  trainer: Trainer,
+  { seed, residual }: Pick<Recipe, "seed" | "residual">,
+  tokens: number,
+  first: number,
+  hooks: Hooks<"residual">,
+): Promise<void> {
+  const end = first + Math.ceil(tokens / residual.batch);
+  await trainer.once("roundHidden");
+  await configureResidual(trainer, { seed, residual }, end);
+  await runSteps(trainer, "residualSteps", "residual", [first, end], end, hooks);
+}
+
+/** @param lead first step at which the hidden layers move too */
+export async function configureResidual(
+  trainer: Trainer,
+  { seed, residual }: Pick<Recipe, "seed" | "residual">,
+  lead: number,
+): Promise<void> {
+  const { batch, rate, decoderMass, hiddenMass, decoderStep, hiddenStep } = residual;
+  await trainer.all("configureResidual", seed, batch, lead, rate, decoderMass, hiddenMass, decoderStep, hiddenStep);
 }
 
 /** The gate is solved on the text's tail, which the stack has not seen. */

@@ -10,7 +10,7 @@ import { compileDevice, compileTrainer, compileTuner } from "../compile/compile.
 import { hiddenWeights, MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { cardOf, storedAs } from "../fit/card.ts";
-import { recipeOf } from "../fit/recipe.ts";
+import { FEW, recipeOf } from "../fit/recipe.ts";
 import {
   assertEnough,
   type Hooks,
@@ -23,7 +23,7 @@ import {
 } from "../fit/steps.ts";
 import { type Chunks, encodeAll, separated } from "../fit/text.ts";
 import { outOfMemory, Trainer } from "../fit/trainer.ts";
-import { fitGate, loadWeights, weightsOf } from "../fit/weights.ts";
+import { fitGate, loadWeights, solveRounded, weightsOf } from "../fit/weights.ts";
 import { CONFIG, type ModelFiles, sha256, withConfig } from "../model/config.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { Model } from "../model/model.ts";
@@ -37,7 +37,7 @@ import { scheduleOf, type TuneRecipe, type TuneRecipeOptions, tuneRecipe } from 
 import { type Outcome, runEpochs } from "./run.ts";
 
 /** How far tuning has come. */
-export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "gate" | "files">;
+export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "residual" | "gate" | "files">;
 
 export interface TuneOptions extends TuneRecipeOptions, RunOptions, Hooks<TuneProgress["phase"]> {
   /** Held-out texts: scored before the first epoch and after each, and the best of them is what is kept. */
@@ -142,7 +142,7 @@ export async function tune(
   const { bestEpoch, trainBits, devBits } = outcome;
   const facts = { trainTokens: tokens.length, trainBytes: bytes };
   const record = { ...recipe, ...facts, steps: schedule.steps, bestEpoch, bits: shape.bits, gate, base: digest };
-  const { weights, gateSeconds } = await solved(tuned, tokens, gate, run, options);
+  const { weights, gateSeconds } = await solved(tuned, tokens, gate, run, recipe.seed, options);
   onProgress?.({ phase: "files", done: 0, total: 1 });
   const card = cardOf(ORIGINS[recipe.init], tuned.shape, {
     weights: storedAs(tuned.shape, weights.length),
@@ -227,13 +227,18 @@ function floatsOf(tuner: Trainer, shape: Shape, u: "U" | "FOLDED"): Floats {
   };
 }
 
-/** model.safetensors of tuned weights: the trainer solves the gate on the last tokens and quantises, as at the end of a fit. */
+/**
+ * model.safetensors of tuned weights: as at the end of a fit, the trainer rounds U where it has four bits, and solves the decoder for
+ * it where the text is no small one,
+ * solves the gate on the last tokens, and quantises.
+ */
 async function solved(
   { shape, cipher, layers }: Floats,
   tokens: Uint16Array,
   gate: { readonly tokens: number; readonly sweeps: number },
   { flavour, threads }: { readonly flavour: Flavour; readonly threads: number },
-  hooks: Hooks<"gate">,
+  seed: number,
+  hooks: Hooks<"residual" | "gate">,
 ): Promise<{ weights: Uint8Array; gateSeconds: number }> {
   const clock = stopwatch();
   const wasm = await compileTrainer(shape, flavour, threads > 0);
@@ -241,9 +246,17 @@ async function solved(
   const trainer = await Trainer.start(wasm, tokens.length, threads);
   try {
     trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+    const places = tokens.length - gate.tokens;
+    await trainer.all("count", "thread", places); // the marginal; what it writes besides is written over
     trainer.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
     for (const [address, floats] of Object.entries(layers)) {
       trainer.view(Float32Array, address, floats.length).set(floats);
+    }
+    // on a small text the pass learns by heart more than rounding has lost
+    if (shape.weightBits === 4 && places >= FEW) {
+      await trainer.once("initialiseResidual", 1);
+      const { residual } = recipeOf({}, tokens.length);
+      await solveRounded(trainer, { seed, residual }, places, Math.ceil(places / residual.batch), hooks);
     }
     await fitGate(trainer, shape, gate.sweeps, tokens.length - gate.tokens, tokens.length, hooks);
     throwIfAborted(hooks.signal);

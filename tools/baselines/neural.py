@@ -319,12 +319,39 @@ def peak_memory() -> int:
     return 1024 * int(found[1]) if found else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+class BadJob(Exception):
+    """A job that cannot be run, in words for whoever wrote it."""
+
+
+NEEDED = ("model", "vocabulary", "parameters", "tied", "rate", "seed", "dropout", "train", "dev", "test")
+LEAST_TOKENS = STREAMS * STEPS + STREAMS  # an LSTM's epoch has a step
+
+
+def tokens_of(path: str, vocabulary: int) -> np.ndarray:
+    try:
+        tokens = np.fromfile(path, "<u2").astype(np.int32)
+    except OSError as error:
+        raise BadJob(f"cannot read {path}: {error.strerror}") from None
+    if len(tokens) == 0:
+        raise BadJob(f"{path} has no tokens")
+    if tokens.max() >= vocabulary:
+        raise BadJob(f"{path} has token {tokens.max()}, the vocabulary ends at {vocabulary - 1}")
+    return tokens
+
+
 def run(job: dict[str, Any]) -> dict[str, Any]:
+    missing = [name for name in NEEDED if name not in job]
+    if missing:
+        raise BadJob(f"the job lacks {', '.join(missing)}")
+    if job["model"] not in ARCHITECTURES:
+        raise BadJob(f"model must be one of {', '.join(ARCHITECTURES)}, got {job['model']}")
     kind = ARCHITECTURES[job["model"]]
     vocabulary, rate, dropout = job["vocabulary"], job["rate"], job["dropout"]
     sizes = kind.sizes(vocabulary, job["parameters"], job["tied"])
-    read = lambda path: np.fromfile(path, "<u2").astype(np.int32)  # noqa: E731
+    read = lambda path: tokens_of(path, vocabulary)  # noqa: E731
     train = read(job["train"])
+    if len(train) < LEAST_TOKENS:
+        raise BadJob(f"{job['train']} has {len(train)} tokens, training needs {LEAST_TOKENS}")
     dev, test = [read(path) for path in job["dev"]], [read(path) for path in job["test"]]
     share = min(1.0, SLICE / sum(map(len, dev)))
     stopping = [text[: max(1, int(len(text) * share))] for text in dev]
@@ -402,4 +429,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"result": run(json.load(sys.stdin))}), flush=True)
+    try:
+        print(json.dumps({"result": run(json.load(sys.stdin))}), flush=True)
+    except (BadJob, json.JSONDecodeError) as error:
+        sys.exit(f"neural.py: {error}")

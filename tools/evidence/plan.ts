@@ -1,12 +1,26 @@
-/** Which jobs a cell of the matrix needs: a search over its options with the first seed, then the other seeds with the best. */
+/**
+ * Which jobs a cell of the matrix needs: a search over its options with the first seed, then the other seeds with the best. The
+ * search has the whole grid at the smallest budget; at a larger one it goes on from what the next smaller budget chose.
+ */
 import type { Entry, Job, Options } from "./job.ts";
 import type { Store } from "./store.ts";
 import type { System } from "./systems.ts";
+
+/** The matrix: tokens of training text. */
+export const BUDGETS: readonly number[] = [10_000, 30_000, 100_000, 300_000, 1_000_000];
+/** From this budget on, `STEADY` axes keep what the next smaller budget chose. */
+export const STEADY_FROM = 300_000;
+/** Axes whose best value hardly moves with the budget. */
+export const STEADY: readonly string[] = ["tied", "dropout", "batch"];
+/** Seeds of a cell that `System.dearFrom` calls dear. */
+export const DEAR_SEEDS = 3;
 
 export interface Cell {
   readonly system: System;
   readonly budget: number;
   readonly seeds: readonly number[];
+  /** The same system at the next smaller budget of the matrix. */
+  readonly smaller?: Cell | undefined;
 }
 
 /** How far a cell has come. */
@@ -23,29 +37,62 @@ export interface Progress {
 
 /** All cells, the smallest budgets first. */
 export function cellsOf(systems: readonly System[], budgets: readonly number[], seeds: readonly number[]): Cell[] {
-  return budgets.flatMap((budget) =>
-    systems.map((system) => ({ system, budget, seeds: system.seeded ? seeds : seeds.slice(0, 1) })),
-  );
+  return budgets.flatMap((budget) => systems.map((system) => cellOf(system, budget, seeds)));
 }
 
-export function progressOf({ system, budget, seeds }: Cell, store: Store): Progress {
-  const job = (options: Options, seed: number): Job => ({ system: system.name, budget, seed, options });
-  const firsts = Object.entries(system.axes).map(([axis, values]) => [axis, values[0]!]);
-  let chosen: Options = { ...system.fixed, ...Object.fromEntries(firsts) };
+function cellOf(system: System, budget: number, seeds: readonly number[]): Cell {
+  const { seeded, dearFrom = Number.POSITIVE_INFINITY } = system;
+  const smaller = BUDGETS.filter((other) => other < budget).at(-1);
+  return {
+    system,
+    budget,
+    seeds: seeds.slice(0, seeded ? (budget < dearFrom ? seeds.length : DEAR_SEEDS) : 1),
+    smaller: smaller === undefined ? undefined : cellOf(system, smaller, seeds),
+  };
+}
+
+export function progressOf(cell: Cell, store: Store): Progress {
+  const { chosen, searched, next } = search(cell, store);
+  if (chosen === undefined) return { next, searched, entries: [] };
+  const jobs = cell.seeds.map((seed) => jobOf(cell, chosen, seed));
+  const { found, missing } = lookUp(jobs, store);
+  return { next: missing, chosen, searched, entries: found };
+}
+
+/** One axis after the other, each from the best so far. */
+function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
+  const { system, smaller } = cell;
+  const axes = Object.entries(system.axes);
+  const before = smaller && axes.length > 0 ? search(smaller, store) : undefined;
+  if (before && before.chosen === undefined) return { next: before.next, searched: [] };
+  let chosen: Options = before?.chosen ?? {
+    ...system.fixed,
+    ...Object.fromEntries(axes.map(([axis, values]) => [axis, values[0]!])),
+  };
   const searched = new Map<string, Entry>();
-  for (const [axis, values] of Object.entries(system.axes)) {
-    if (values.length < 2) continue;
-    const jobs = values.map((value) => job({ ...chosen, [axis]: value }, seeds[0]!));
+  for (const [axis, values] of axes) {
+    const tried = before === undefined ? values : near(cell, axis, values, chosen[axis]!);
+    if (tried.length < 2) continue;
+    const jobs = tried.map((value) => jobOf(cell, { ...chosen, [axis]: value }, cell.seeds[0]!));
     const { found, missing } = lookUp(jobs, store);
     for (const entry of found) searched.set(entry.key, entry);
-    if (missing.length > 0) return { next: missing, searched: [...searched.values()], entries: [] };
+    if (missing.length > 0) return { next: missing, searched: [...searched.values()] };
     chosen = bestOf(found).job.options;
   }
-  const { found, missing } = lookUp(
-    seeds.map((seed) => job(chosen, seed)),
-    store,
-  );
-  return { next: missing, chosen, searched: [...searched.values()], entries: found };
+  return { next: [], chosen, searched: [...searched.values()] };
+}
+
+/** What of an axis is tried when the next smaller budget chose `value`: that, and of numbers their neighbours in the grid. */
+function near({ budget }: Cell, axis: string, values: readonly Options[string][], value: Options[string]) {
+  if (budget >= STEADY_FROM && STEADY.includes(axis)) return [value];
+  if (!values.every((one) => typeof one === "number")) return values;
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = sorted.indexOf(Number(value));
+  return sorted.slice(Math.max(0, at - 1), at + 2);
+}
+
+function jobOf({ system, budget }: Cell, options: Options, seed: number): Job {
+  return { system: system.name, budget, seed, options };
 }
 
 /** The entry with the fewest bits per byte on dev, without cache or self-attention. */

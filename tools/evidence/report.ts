@@ -3,15 +3,17 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../markdown.ts";
 import { ablationText } from "./ablation.ts";
+import { codesOf } from "./code.ts";
 import { type Finding, Findings, meanOf, number, secondsOf, secondsWithSearch, shown } from "./findings.ts";
 import type { Entry } from "./job.ts";
+import { SHAPE } from "./kinds/explicit.ts";
 import type { Cell } from "./plan.ts";
+import { DEAR_SEEDS, STEADY, STEADY_FROM } from "./plan.ts";
 import { curves, pointsOf, scatter, sizes } from "./plots.ts";
-import { codeOf } from "./run.ts";
 import { estimate } from "./statistics.ts";
 import { Store } from "./store.ts";
-import { systemOf } from "./systems.ts";
-import { boundTable, verdictTable } from "./verdicts.ts";
+import { SYSTEMS } from "./systems.ts";
+import { boundTable, gapTable, timeTable, verdictTable } from "./verdicts.ts";
 
 /** Where the ablation's results stand, beside the matrix's. */
 export function ablationPath(out: string): string {
@@ -40,17 +42,29 @@ export async function writeReport(out: string, cells: readonly Cell[], store: St
       .filter(([file]) => file === name)
       .map(([file, title]) => `![${title}](evidence/${file})`)
       .join("");
-  writeFileSync(join(out, "evidence.md"), page(findings, ablation, image));
+  writeFileSync(join(out, "evidence.md"), page(findings, ablation, await staleOf(findings, ablation), image));
 }
 
-function page(findings: Findings, ablation: readonly Entry[], image: (name: string) => string): string {
+/** Names of systems that other code than this checkout's has measured. */
+async function staleOf(findings: Findings, ablation: readonly Entry[]): Promise<string[]> {
+  const entries = [...findings.all.flatMap(({ entries, searched }) => [...entries, ...searched]), ...ablation];
+  const codes = await codesOf(entries.map(({ job }) => job.system));
+  return [...new Set(entries.filter(({ job, code }) => code !== codes.get(job.system)).map(({ job }) => job.system))];
+}
+
+function page(
+  findings: Findings,
+  ablation: readonly Entry[],
+  stale: readonly string[],
+  image: (name: string) => string,
+): string {
   return `# Evidence
 
 What closed-form fits come to beside back-propagation and beside counting, on the same tokens. This page is written by
 \`npm run evidence\` from [evidence/results.jsonl](evidence/results.jsonl) and [evidence/ablation.jsonl](evidence/ablation.jsonl);
 no number in it is typed by hand. What is not measured yet says so.
 
-${stateOf(findings)}
+${stateOf(findings, stale)}
 
 ## Verdicts
 
@@ -60,6 +74,10 @@ at some; budgets that a verdict does not name, and networks that no table below 
 
 ${verdictTable(findings, ablation)}
 
+Differences, below zero where the first is better, with 95 % intervals (Welch's):
+
+${gapTable(findings)}
+
 Ratios of bits per byte, by tokens of training text, and what this project wants to reach at the largest:
 
 ${boundTable(findings)}
@@ -67,7 +85,7 @@ ${boundTable(findings)}
 ## Results
 
 Mean and 95 % interval (Student's t) over seeds; what has no seed ran once. Lowest dev figure of a column in bold. "Recency": with
-self-attention, or for what counts a cache of the same 1024 tokens; networks have none beside their own context. "With search" adds
+self-attention, or for what counts a cache of the same ${number(SHAPE.radial)} tokens; networks have none beside their own context. "With search" adds
 the training time of everything that the search on dev tried.
 
 ${findings.budgets.map((budget) => `### ${number(budget)} tokens\n\n${budgetTable(findings.all.filter(({ cell }) => cell.budget === budget))}`).join("\n\n")}
@@ -75,6 +93,11 @@ ${findings.budgets.map((budget) => `### ${number(budget)} tokens\n\n${budgetTabl
 ${image("tokens.svg")}
 
 ### Quality and time
+
+The closed form, and back-propagation from it or from a random start: seconds of one training with the chosen options, and with all
+that the search for them ran at that budget.
+
+${timeTable(findings)}
 
 ${image("seconds.svg")}
 
@@ -114,6 +137,9 @@ ${image("ablation.svg")}
 | bytes of a network | one a weight: what int8 would cost it is granted, not measured |
 | seconds | training alone, on 2 cores shared with other work, without compiling kernels or jitting; they are of that machine and moment |
 | peak memory | of the whole process at the end of training, with its runtime (Node, or Python and JAX) |
+| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid; ${STEADY.join(", ")} stay as they were chosen from ${number(STEADY_FROM)} tokens on |
+| seeds | 5; of what is dear ${DEAR_SEEDS}: ${dearTexts()} |
+| stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores; of the others, as long as their sources stay as they are (\`tools/evidence/code.ts\`) |
 | selection | options are chosen on dev with seed 1, so dev flatters what was searched; test was not looked at |
 
 ## Doing it again
@@ -129,8 +155,15 @@ npm run ablation -- --tokens 100000 --limit 40
 `;
 }
 
+/** Which systems have fewer seeds, and from which budget on. */
+function dearTexts(): string {
+  const budgets = [...new Set(SYSTEMS.flatMap(({ dearFrom }) => dearFrom ?? []))].sort((a, b) => a - b);
+  const names = (budget: number) => SYSTEMS.filter(({ dearFrom }) => dearFrom === budget).map(({ name }) => name);
+  return budgets.map((budget) => `${names(budget).join(", ")} from ${number(budget)} tokens on`).join("; ");
+}
+
 /** How much of the matrix is there, by budget. */
-function stateOf(findings: Findings): string {
+function stateOf(findings: Findings, stale: readonly string[]): string {
   const budgets = [...new Set(findings.all.map(({ cell }) => cell.budget))];
   const rows = budgets.map((budget) => {
     const cells = findings.all.filter(({ cell }) => cell.budget === budget);
@@ -138,11 +171,8 @@ function stateOf(findings: Findings): string {
     const names = missing.length === cells.length ? "all" : missing.join(", ");
     return [number(budget), `${cells.length - missing.length} of ${cells.length}`, names];
   });
-  const entries = findings.all.flatMap(({ entries, searched }) => [...entries, ...searched]);
-  const stale = entries.filter(({ job, code }) => code !== codeOf(systemOf(job.system)));
-  const names = [...new Set(stale.map(({ job }) => job.system))];
   return `${table(["tokens", "systems measured in full", "not yet"], rows, true)}${
-    names.length > 0 ? `\n\nMeasured by other code than this checkout's: ${names.join(", ")}.` : ""
+    stale.length > 0 ? `\n\nMeasured by other code than this checkout's: ${stale.join(", ")}.` : ""
   }`;
 }
 

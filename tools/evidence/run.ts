@@ -1,10 +1,11 @@
 /** Runs jobs, each in a process of its own so that its memory is its own, one at a time; what ends is appended at once. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { codeDigest, type Job, keyOf, type Result } from "./job.ts";
+import { codeOf } from "./code.ts";
+import { type Job, keyOf, type Result } from "./job.ts";
 import { type Cell, progressOf } from "./plan.ts";
 import type { Store } from "./store.ts";
-import { type System, systemOf } from "./systems.ts";
+import { systemOf } from "./systems.ts";
 
 const PROCESS = fileURLToPath(new URL("job-process.ts", import.meta.url));
 
@@ -38,7 +39,7 @@ export async function runJobs(jobs: readonly Job[], store: Store, { log, signal 
   for (const job of jobs) {
     if (signal?.aborted) break;
     const name = `${job.system}, ${job.budget} tokens, seed ${job.seed}, ${JSON.stringify(job.options)}`;
-    const code = codeOf(systemOf(job.system));
+    const code = await codeOf(systemOf(job.system));
     try {
       const result = await runJob(job, signal);
       store.append({ key: keyOf(job), code, job, result });
@@ -50,11 +51,6 @@ export async function runJobs(jobs: readonly Job[], store: Store, { log, signal 
     }
   }
   return failed;
-}
-
-/** Digest of the code that decides a system's results now. */
-export function codeOf(system: System): string {
-  return codeDigest(system.sources);
 }
 
 async function runJob(job: Job, signal: AbortSignal | undefined): Promise<Result> {

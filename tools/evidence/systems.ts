@@ -1,19 +1,24 @@
 /** Everything that is measured: what it is called, what it may choose on dev, and how it is run. */
+import type { ModelFiles } from "../../host/model/config.ts";
 import { DATA_SOURCES, type LoadedData } from "./data.ts";
 import type { Job, Options, Result } from "./job.ts";
 import { KNESER_NEY_SOURCES, kneserNey, NAIVE_BAYES_SOURCES, naiveBayes } from "./kinds/counting.ts";
-import { EXPLICIT_SOURCES, explicit, SHAPE, weightBytes } from "./kinds/explicit.ts";
+import { EXPLICIT_SOURCES, explicit, explicitModel, PARAMETERS, SHAPE, weightBytes } from "./kinds/explicit.ts";
 import { NEURAL_SOURCES, neural, neuralIsThere } from "./kinds/neural.ts";
-import { TUNE_SOURCES, tuned } from "./kinds/tune.ts";
+import { TUNE_SOURCES, tuned, tunedModel } from "./kinds/tune.ts";
 
 export interface System {
   readonly name: string;
   readonly title: string;
   readonly family: "explicit" | "tuned" | "counting" | "neural";
-  /** Files and folders that decide a result. */
+  /** Files and folders that decide a result; more than that, of a saffu model, does no harm (code.ts). */
   readonly sources: readonly string[];
+  /** Of a saffu model: what a job makes, before it is measured. */
+  readonly model?: (job: Job, data: LoadedData) => Promise<{ readonly files: ModelFiles }>;
   /** Whether a seed makes a difference. */
   readonly seeded: boolean;
+  /** Tokens from which on a job takes so long that fewer seeds are run. */
+  readonly dearFrom?: number;
   /** Options that are not searched. */
   readonly fixed: Options;
   /** What is searched on dev, one axis after the other, each from the best so far; first values stand in for axes not yet searched. */
@@ -25,16 +30,24 @@ export interface System {
   readonly run: (job: Job, data: LoadedData) => Result | Promise<Result>;
 }
 
+const { heads, classes } = SHAPE;
 /** What every job loads and is measured by. */
 const COMMON = [...DATA_SOURCES, "tools/evidence/kinds/measure.ts"];
+/** Below 2 MB as it is stored, and fitted in a few minutes at a million tokens. */
 const WIDE = { ...SHAPE, classes: 32 };
-const RATES = [0.001, 0.0005, 0.002, 0.004, 0.008];
+const MEGABYTES = (weightBytes(WIDE) / 1e6).toFixed(1);
+/** Self-attention reaches back so far; what counts gets a cache as long. */
+const CACHE = { cache: SHAPE.radial };
+const RATES = [0.001, 0.0002, 0.0005, 0.002, 0.004, 0.008];
+/** What is trained step by step takes minutes a job from here on. */
+const DEAR = 300_000;
 
 const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
   name,
   title,
   family: "explicit",
   sources: [...COMMON, ...EXPLICIT_SOURCES],
+  model: explicitModel,
   seeded: true,
   fixed,
   axes: {},
@@ -56,7 +69,7 @@ const pruned = (name: string, bytes: number, quick = false): System =>
   counted(
     name,
     `Kneser-Ney pruned, ≤ ${bytes.toLocaleString("en")} bytes`,
-    { fixed: { bytes }, axes: { order: [3, 5] }, run: kneserNey },
+    { fixed: { bytes, ...CACHE }, axes: { order: [3, 5] }, run: kneserNey },
     quick,
   );
 
@@ -65,9 +78,11 @@ const backPropagated = (name: "warm" | "cold", title: string, axes: System["axes
   title,
   family: "tuned",
   sources: [...COMMON, ...EXPLICIT_SOURCES, ...TUNE_SOURCES],
+  model: tunedModel,
   seeded: true,
-  fixed: { init: name },
+  fixed: { init: name, heads, classes },
   axes,
+  dearFrom: DEAR,
   quick: true,
   run: tuned,
 });
@@ -78,23 +93,44 @@ const network = (model: string, title: string, quick = false): System => ({
   family: "neural",
   sources: [...COMMON, ...NEURAL_SOURCES],
   seeded: true,
-  fixed: { model },
-  axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5] },
+  fixed: { model, parameters: PARAMETERS },
+  axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5, 0.7] },
+  dearFrom: DEAR,
   missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
   quick,
   run: neural,
 });
 
-const { heads, classes } = SHAPE;
-
 export const SYSTEMS: readonly System[] = [
   closed("explicit", `explicit, ${heads} × ${classes}`, { heads, classes }, true),
-  closed("explicit-wide", `explicit, ${WIDE.heads} × ${WIDE.classes}`, { heads: WIDE.heads, classes: WIDE.classes }),
+  {
+    ...closed("explicit-wide", `explicit, ${heads} × ${WIDE.classes} (${MEGABYTES} MB)`, {
+      heads,
+      classes: WIDE.classes,
+    }),
+    dearFrom: DEAR,
+  },
+  // what the rest of the architecture adds, at as many parameters or fewer
+  ...(
+    [
+      ["attended", "attention over the block", { heads, blockAttention: true }],
+      ["document", "document", { heads: heads - 1, documentHeads: 2, documentSpan: 8 }],
+      [
+        "contexts",
+        "attention and document",
+        { heads: heads - 1, documentHeads: 2, documentSpan: 8, blockAttention: true },
+      ],
+      ["two-layers", "second layer", { heads: heads - 1, stackedHeads: 3, stackedBlock: 2 }],
+    ] as const
+  ).map(([name, title, options]) => ({
+    ...closed(name, `explicit, ${options.heads} × ${classes}, ${title}`, { classes, ...options }),
+    dearFrom: DEAR,
+  })),
   // nothing of it is drawn
   { ...closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }), seeded: false },
   backPropagated("warm", `explicit ${heads} × ${classes}, then Adam (warm)`, {
     rate: [0.001, 0.0003, 0.003, 0.01, 0.03],
-    epochs: [4, 1, 12],
+    epochs: [4, 1, 12, 36],
     batch: [512, 128],
   }),
   backPropagated("cold", `random ${heads} × ${classes}, then Adam (cold)`, {
@@ -103,14 +139,19 @@ export const SYSTEMS: readonly System[] = [
     batch: [512, 128],
   }),
   ...[2, 3, 4, 5].map((order) =>
-    counted(`kneser-ney-${order}`, `Kneser-Ney ${order}`, { fixed: { order }, axes: {}, run: kneserNey }, order === 3),
+    counted(
+      `kneser-ney-${order}`,
+      `Kneser-Ney ${order}`,
+      { fixed: { order, ...CACHE }, axes: {}, run: kneserNey },
+      order === 3,
+    ),
   ),
   pruned("pruned", weightBytes(SHAPE), true),
   pruned("pruned-wide", weightBytes(WIDE)),
   counted(
     "naive-bayes",
     "naive Bayes over positions",
-    { fixed: {}, axes: { block: [3, 2, 1, 5], mass: [100, 10, 30, 300, 1000] }, run: naiveBayes },
+    { fixed: CACHE, axes: { block: [3, 2, 1, 5], mass: [100, 10, 30, 300, 1000] }, run: naiveBayes },
     true,
   ),
   network("feed-forward", "feed-forward ReLU", true),

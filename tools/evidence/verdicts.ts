@@ -1,9 +1,9 @@
 /** What the results say of each claim of the papers, and of each number that this project wants to reach. */
 import { mean } from "simple-statistics";
 import { table } from "../markdown.ts";
-import { type Findings, type Form, number, secondsOf } from "./findings.ts";
+import { type Findings, type Form, number, secondsOf, secondsWithSearch, shown } from "./findings.ts";
 import type { Entry, Held } from "./job.ts";
-import { difference, type Estimate, signOf } from "./statistics.ts";
+import { difference, type Estimate, estimate, signOf } from "./statistics.ts";
 
 /** Of one place where a claim can be tested: it holds, it is level (the interval holds zero), or it fails. */
 interface Case {
@@ -25,7 +25,7 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
     [
       "explicit solutions beat back-propagation alone",
       "dev, the same stack from a random start",
-      versus(findings, "cold"),
+      over(findings, "explicit", "cold"),
     ],
     ["", "dev, the best of the networks at equal parameters", versusBest(findings, NETWORKS, "dev")],
     ["a warm start reaches better optima", "dev, warm against cold at the same budget", warmOverCold(findings)],
@@ -39,7 +39,18 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
     ["some of the best models are not the largest", "dev, the ablation", notTheLargest(ablation)],
     ["fit for low-resource hardware", "peak memory of a fit below 2 GiB", onTheBoard(findings)],
     ["", "seconds of a fit, against the best network", faster(findings)],
-    ["two layers beat one", "", []],
+    [
+      "two layers beat one",
+      "dev, a second layer in place of a head, at as many parameters",
+      overExplicit(findings, "two-layers"),
+    ],
+    [
+      "attention over the block, explicit W",
+      "dev, the same stack with it and without",
+      overExplicit(findings, "attended"),
+    ],
+    ["a document context", "dev, two of its heads in place of one of the block's", overExplicit(findings, "document")],
+    ["", "dev, with attention over the block, too", overExplicit(findings, "contexts")],
   ];
   return table(
     ["claim", "tested as", "verdict", "figures"],
@@ -73,12 +84,6 @@ function signed({ mean, half }: Estimate): string {
   return `${mean < 0 ? "−" : "+"}${Math.abs(mean).toFixed(3)} ± ${half.toFixed(3)}`;
 }
 
-function versus(findings: Findings, other: string): Case[] {
-  return findings.budgets.flatMap((budget) =>
-    caseOf(number(budget), findings.gap("explicit", other, budget, "alone", "dev")),
-  );
-}
-
 function versusBest(findings: Findings, others: readonly string[], split: keyof Held): Case[] {
   return findings.budgets.flatMap((budget) => {
     const best = findings.best(others, budget);
@@ -88,8 +93,18 @@ function versusBest(findings: Findings, others: readonly string[], split: keyof 
 }
 
 function warmOverCold(findings: Findings): Case[] {
+  return over(findings, "warm", "cold");
+}
+
+/** What a part of the architecture adds to the explicit fit. */
+function overExplicit(findings: Findings, system: string): Case[] {
+  return over(findings, system, "explicit");
+}
+
+/** One system less another, on dev at the same budget. */
+function over(findings: Findings, system: string, other: string): Case[] {
   return findings.budgets.flatMap((budget) =>
-    caseOf(number(budget), findings.gap("warm", "cold", budget, "alone", "dev")),
+    caseOf(number(budget), findings.gap(system, other, budget, "alone", "dev")),
   );
 }
 
@@ -149,6 +164,53 @@ function faster(findings: Findings): Case[] {
       } as const,
     ];
   });
+}
+
+/** Differences that the verdicts on back-propagation rest on. */
+const GAPS = [
+  ["explicit", "cold"],
+  ["warm", "cold"],
+  ["warm", "explicit"],
+  ["explicit-wide", "warm"],
+] as const;
+
+/** How far systems of the same family of models lie apart at each budget. */
+export function gapTable(findings: Findings): string {
+  const rows = GAPS.flatMap(([a, b]) =>
+    (["dev", "test"] as const).map((split) => [
+      `${a} − ${b}, ${split}`,
+      ...findings.budgets.map((budget) => {
+        const gap = findings.gap(a, b, budget, "alone", split);
+        return gap === undefined ? "–" : signed(gap);
+      }),
+    ]),
+  );
+  return table(["bits per byte", ...findings.budgets.map(number)], rows);
+}
+
+/** What quality costs in seconds. */
+export function timeTable(findings: Findings): string {
+  const rows = findings.budgets.flatMap((budget) => {
+    const known = ["explicit", "warm", "cold"].flatMap((name) => {
+      const finding = findings.of(name, budget);
+      return finding?.entries.length ? [{ finding, dev: estimate(findings.values(name, budget, "alone", "dev")) }] : [];
+    });
+    const first = known[0]?.finding.cell.system.name === "explicit" ? secondsOf(known[0].finding).mean : Number.NaN;
+    return known.map(({ finding, dev }) => {
+      const [own, all] = [secondsOf(finding), secondsWithSearch(finding)];
+      const times = (seconds: number) => (Number.isNaN(first) ? "–" : `× ${(seconds / first).toFixed(1)}`);
+      return [
+        number(budget),
+        finding.cell.system.title,
+        shown(dev),
+        shown(own, 1),
+        times(own.mean),
+        all.toFixed(1),
+        times(all),
+      ];
+    });
+  });
+  return table(["tokens", "", "dev", "seconds", "of explicit's", "with search", "of explicit's"], rows, true);
 }
 
 /** A ratio of bits per byte that is to be reached. */

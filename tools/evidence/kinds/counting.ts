@@ -25,11 +25,11 @@ interface Sized {
   readonly parameters: number;
 }
 
-/** `order` and, if pruned, `bytes`. */
+/** `order`, `cache` and, if pruned, `bytes`. */
 export function kneserNey({ options }: Job, data: LoadedData): Result {
   const order = Number(options.order);
   const bytes = options.bytes === undefined ? undefined : Number(options.bytes);
-  return measured(data, (tokens) => {
+  return measured(data, Number(options.cache), (tokens) => {
     const model =
       bytes === undefined
         ? fitKneserNey(tokens, { order, vocabulary: VOCABULARY })
@@ -39,23 +39,24 @@ export function kneserNey({ options }: Job, data: LoadedData): Result {
   });
 }
 
-/** `block` and `mass`. */
+/** `block`, `mass` and `cache`. */
 export function naiveBayes({ options }: Job, data: LoadedData): Result {
   const { block, mass } = options as Options & { block: number; mass: number };
-  return measured(data, (tokens) => {
+  return measured(data, Number(options.cache), (tokens) => {
     const model = fitNaiveBayes(tokens, { block, mass, vocabulary: VOCABULARY });
     return { model, bytes: model.bytes, parameters: model.pairs };
   });
 }
 
-function measured(data: LoadedData, fit: (tokens: Uint16Array) => Sized): Result {
+/** @param length of the cache, in tokens */
+function measured(data: LoadedData, length: number, fit: (tokens: Uint16Array) => Sized): Result {
   const time = clock();
   const { model, bytes, parameters } = fit(data.tokens);
   const seconds = time();
   const peakMemoryBytes = peakMemory();
   const { head, tail } = withoutTail(data.tokens);
   // self-attention matches up to `orders` tokens before the one that it predicts: the cache does, too
-  const cache = fitCache(fit(head).model, tail, { length: SHAPE.radial, order: SHAPE.orders + 1 });
+  const cache = fitCache(fit(head).model, tail, { length, order: SHAPE.orders + 1 });
   return {
     alone: held(data, (sequence) => model.score(sequence)),
     recency: held(data, (sequence) => scoreWithCache(model, cache, sequence)),

@@ -18,12 +18,14 @@ export const EXPLICIT_SOURCES = [
   "host/compile",
   "host/fit",
   "host/model",
+  "tools/figures.ts",
+  "tools/evidence/code.ts",
   "tools/evidence/kinds/explicit.ts",
 ];
 
 /** A fit whose options are those of the job. */
-export async function explicit({ seed, options }: Job, data: LoadedData): Promise<Result> {
-  const { files, report } = await fitted({ seed, ...fitOptions(options) }, data);
+export async function explicit(job: Job, data: LoadedData): Promise<Result> {
+  const { files, report } = await explicitModel(job, data);
   const peakMemoryBytes = peakMemory();
   const { heads, residual, gate, files: writing, compile } = report.seconds;
   return {
@@ -35,13 +37,17 @@ export async function explicit({ seed, options }: Job, data: LoadedData): Promis
   };
 }
 
+export function explicitModel({ seed, options }: Job, data: LoadedData): ReturnType<typeof fit> {
+  return fitted({ seed, ...fitOptions(options) }, data);
+}
+
 /** `fit` over the data's text and tokenizer. */
 export function fitted(options: FitOptions, data: LoadedData): ReturnType<typeof fit> {
   return fit(() => [data.text], { ...options, tokenizer: data.tokenizer });
 }
 
 /** Options of a job as those of a fit: they are named alike. */
-export function fitOptions(options: Options): FitOptions {
+function fitOptions(options: Options): FitOptions {
   return options as FitOptions;
 }
 

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type LoadedData, VOCABULARY } from "../data.ts";
 import type { Job, Result } from "../job.ts";
-import { PARAMETERS } from "./explicit.ts";
 
 const PROGRAM = "tools/baselines/neural.py";
 const PYTHON = join(".venv-baselines", process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
@@ -25,11 +24,11 @@ export function neuralIsThere(): boolean {
   return existsSync(PYTHON);
 }
 
-/** `model`, `rate`, `tied`, `dropout`; as many parameters as the stack has. */
+/** `model`, `parameters` (to hit within 5 %), `rate`, `tied`, `dropout`. */
 export async function neural({ seed, options }: Job, data: LoadedData): Promise<Result> {
   const { train, dev, test } = data;
   const files = { train, dev: dev.files, test: test.files };
-  const answer = await answerOf({ ...options, ...files, seed, vocabulary: VOCABULARY, parameters: PARAMETERS });
+  const answer = await answerOf({ ...options, ...files, seed, vocabulary: VOCABULARY });
   return {
     alone: { dev: answer.devBits / dev.bytes, test: answer.testBits / test.bytes },
     trainTokens: data.trainTokens,
@@ -41,18 +40,23 @@ export async function neural({ seed, options }: Job, data: LoadedData): Promise<
   };
 }
 
-async function answerOf(job: object): Promise<Answer> {
-  const child = spawn(PYTHON, [PROGRAM], { stdio: ["pipe", "pipe", "inherit"] });
+/** Runs a job as neural.py describes it. @throws Error with what the program said of a job that it refuses */
+export async function answerOf(job: object): Promise<Answer> {
+  const child = spawn(PYTHON, [PROGRAM], { stdio: ["pipe", "pipe", "pipe"] });
   const stop = () => {
     child.kill();
     process.exit(143);
   };
   process.once("SIGTERM", stop);
+  let said = "";
+  child.stderr.on("data", (chunk) => {
+    said += chunk;
+  });
   child.stdin.end(JSON.stringify(job));
   let output = "";
   for await (const chunk of child.stdout) output += chunk;
   process.off("SIGTERM", stop);
   const { result } = JSON.parse(output.trim().split("\n").at(-1) || "{}") as { result?: Answer };
-  if (result === undefined) throw new Error(`${PROGRAM} ended without a result`);
+  if (result === undefined) throw new Error(`${PROGRAM} ended without a result: ${said.trim().split("\n").at(-1)}`);
   return result;
 }

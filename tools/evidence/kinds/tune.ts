@@ -2,29 +2,19 @@
 import { type TuneRecipeOptions, tune } from "../../../host/index.ts";
 import type { LoadedData } from "../data.ts";
 import type { Job, Result } from "../job.ts";
-import { fitted, SHAPE } from "./explicit.ts";
+import { fitted } from "./explicit.ts";
 import { modelResult, peakMemory } from "./measure.ts";
 
 export const TUNE_SOURCES = ["host/tune", "tools/evidence/kinds/tune.ts"];
 /** Tokens of dev that decide which epoch is kept, the same share of every book: as for the networks. */
 const SLICE = 20_000;
 
-/** `init`, `rate`, `epochs`, `batch`. */
-export async function tuned({ seed, options }: Job, data: LoadedData): Promise<Result> {
-  const { heads, classes } = SHAPE;
-  const init = options.init as NonNullable<TuneRecipeOptions["init"]>;
-  // a random start needs the explicit model for its shape alone, and so no pass over the text
-  const base = await fitted({ seed, heads, classes, ...(init === "warm" ? {} : { passes: 0 }) }, data);
-  const { files, report } = await tune(base.files, () => [data.text], {
-    init,
-    seed,
-    lr: Number(options.rate),
-    epochs: Number(options.epochs),
-    batch: Number(options.batch),
-    dev: stoppingTexts(data),
-  });
+/** `init`, `heads`, `classes`, `rate`, `epochs`, `batch`. */
+export async function tuned(job: Job, data: LoadedData): Promise<Result> {
+  const { base, files, report } = await tunedModel(job, data);
   const peakMemoryBytes = peakMemory();
-  const start = init === "warm" ? base.report.seconds : { heads: 0, residual: 0, gate: 0, files: 0, compile: 0 };
+  const zero = { heads: 0, residual: 0, gate: 0, files: 0, compile: 0 };
+  const start = job.options.init === "warm" ? base.report.seconds : zero;
   return {
     ...(await modelResult(files, data)),
     trainTokens: report.trainTokens,
@@ -33,6 +23,22 @@ export async function tuned({ seed, options }: Job, data: LoadedData): Promise<R
     compileSeconds: start.compile + report.seconds.compile + report.seconds.gate,
     peakMemoryBytes,
   };
+}
+
+export async function tunedModel({ seed, options }: Job, data: LoadedData) {
+  const [heads, classes] = [Number(options.heads), Number(options.classes)];
+  const init = options.init as NonNullable<TuneRecipeOptions["init"]>;
+  // a random start needs the explicit model for its shape alone, and so no pass over the text
+  const base = await fitted({ seed, heads, classes, ...(init === "warm" ? {} : { passes: 0 }) }, data);
+  const result = await tune(base.files, () => [data.text], {
+    init,
+    seed,
+    lr: Number(options.rate),
+    epochs: Number(options.epochs),
+    batch: Number(options.batch),
+    dev: stoppingTexts(data),
+  });
+  return { base, ...result };
 }
 
 /** The first share of each book of dev. */
