@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gridOf } from "../tools/evidence/ablation.ts";
 import { codeOf } from "../tools/evidence/code.ts";
 import { type Entry, type Job, keyOf, type Result } from "../tools/evidence/job.ts";
-import { cellsOf, progressOf } from "../tools/evidence/plan.ts";
+import { cellsOf, MOST_TOKENS, progressOf } from "../tools/evidence/plan.ts";
 import { difference, estimate, signOf } from "../tools/evidence/statistics.ts";
 import { Store } from "../tools/evidence/store.ts";
 import { quickened, SYSTEMS, type System } from "../tools/evidence/systems.ts";
@@ -122,11 +122,36 @@ describe("a cell of the matrix", () => {
       "4 b false",
       "4 b true",
     ]);
-    expect(ran[30_000]).toEqual(["3 b true", "4 b true", "5 b true", "3 a true", "3 b false"]);
-    expect(ran[100_000]).toEqual(["2 b true", "3 b true", "4 b true", "2 a true", "2 b false"]);
+    expect(ran[30_000]).toEqual(["3 b true", "4 b true", "5 b true", "3 a true"]);
+    expect(ran[100_000]).toEqual(["2 b true", "3 b true", "4 b true", "2 a true"]);
     goOn(cells[3]!);
     expect(ran[300_000]).toEqual(["1 b true", "2 b true", "3 b true", "1 a true"]);
     expect(progressOf(cells[3]!, store).chosen).toEqual({ model: "m", rate: 1, kind: "b", tied: true });
+  });
+});
+
+describe("epochs", () => {
+  test("that come to more tokens than a training may read are not tried, and what a smaller budget chose is cut to the most", () => {
+    const system = { ...SYSTEMS[0]!, fixed: {}, axes: { rate: [1, 2], epochs: [10, 3, 30, 100] } } as System;
+    const cells = cellsOf([system], [10_000, 300_000, 1_000_000], [1]);
+    const store = new Store(join(folder, "epochs.jsonl"));
+    const ran: Record<number, string[]> = {};
+    for (const cell of cells) {
+      for (let { next } = progressOf(cell, store); next.length > 0; { next } = progressOf(cell, store)) {
+        for (const job of next) {
+          const { rate, epochs } = job.options as { rate: number; epochs: number };
+          ran[job.budget] ??= [];
+          ran[job.budget]!.push(`${rate} ${epochs}`);
+          store.append(entry(job, rate + 1 / epochs)); // best: as many as there are
+        }
+      }
+    }
+    expect(ran[10_000]).toEqual(["1 10", "2 10", "1 3", "1 30", "1 100"]);
+    expect(ran[300_000]).toEqual(["1 30", "2 30", "1 10"]);
+    expect(ran[1_000_000]).toEqual(["1 10", "2 10", "1 3"]);
+    for (const [budget, tried] of Object.entries(ran)) {
+      for (const one of tried) expect(Number(budget) * Number(one.split(" ")[1])).toBeLessThanOrEqual(MOST_TOKENS);
+    }
   });
 });
 

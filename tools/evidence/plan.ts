@@ -8,10 +8,10 @@ import type { System } from "./systems.ts";
 
 /** The matrix: tokens of training text. */
 export const BUDGETS: readonly number[] = [10_000, 30_000, 100_000, 300_000, 1_000_000];
-/** From this budget on, `STEADY` axes keep what the next smaller budget chose. */
-export const STEADY_FROM = 300_000;
-/** Axes whose best value hardly moves with the budget. */
-export const STEADY: readonly string[] = ["tied", "dropout", "batch"];
+/** Axes that keep what the next smaller budget chose, from this budget on: their best value hardly moves with it. */
+export const STEADY: Readonly<Record<string, number>> = { tied: 30_000, batch: 100_000, dropout: 300_000 };
+/** Tokens that a training may read, all its epochs together: what else `epochs` has is not tried. */
+export const MOST_TOKENS = 12_000_000;
 /** Seeds of a cell that `System.dearFrom` calls dear. */
 export const DEAR_SEEDS = 3;
 
@@ -65,13 +65,13 @@ function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
   const axes = Object.entries(system.axes);
   const before = smaller && axes.length > 0 ? search(smaller, store) : undefined;
   if (before && before.chosen === undefined) return { next: before.next, searched: [] };
-  let chosen: Options = before?.chosen ?? {
-    ...system.fixed,
-    ...Object.fromEntries(axes.map(([axis, values]) => [axis, values[0]!])),
-  };
+  const given: Options = before?.chosen ?? Object.fromEntries(axes.map(([axis, values]) => [axis, values[0]!]));
+  let chosen: Options = { ...system.fixed, ...affordable(cell, given) };
   const searched = new Map<string, Entry>();
   for (const [axis, values] of axes) {
-    const tried = before === undefined ? values : near(cell, axis, values, chosen[axis]!);
+    const tried = (before === undefined ? values : near(cell, axis, values, chosen[axis]!)).filter(
+      (value) => axis !== "epochs" || isAffordable(cell, value),
+    );
     if (tried.length < 2) continue;
     const jobs = tried.map((value) => jobOf(cell, { ...chosen, [axis]: value }, cell.seeds[0]!));
     const { found, missing } = lookUp(jobs, store);
@@ -84,11 +84,21 @@ function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
 
 /** What of an axis is tried when the next smaller budget chose `value`: that, and of numbers their neighbours in the grid. */
 function near({ budget }: Cell, axis: string, values: readonly Options[string][], value: Options[string]) {
-  if (budget >= STEADY_FROM && STEADY.includes(axis)) return [value];
+  if (budget >= (STEADY[axis] ?? Number.POSITIVE_INFINITY)) return [value];
   if (!values.every((one) => typeof one === "number")) return values;
   const sorted = [...values].sort((a, b) => a - b);
   const at = sorted.indexOf(Number(value));
   return sorted.slice(Math.max(0, at - 1), at + 2);
+}
+
+function isAffordable({ budget }: Cell, epochs: Options[string]): boolean {
+  return budget * Number(epochs) <= MOST_TOKENS;
+}
+
+/** The options with as many epochs as are affordable, where they are more. */
+function affordable(cell: Cell, options: Options): Options {
+  const epochs = (cell.system.axes.epochs ?? []).filter((value) => isAffordable(cell, value)).map(Number);
+  return "epochs" in options ? { ...options, epochs: Math.min(Number(options.epochs), Math.max(...epochs)) } : options;
 }
 
 function jobOf({ system, budget }: Cell, options: Options, seed: number): Job {

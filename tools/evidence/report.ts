@@ -8,7 +8,7 @@ import { type Finding, Findings, meanOf, number, secondsOf, secondsWithSearch, s
 import type { Entry } from "./job.ts";
 import { SHAPE } from "./kinds/explicit.ts";
 import type { Cell } from "./plan.ts";
-import { DEAR_SEEDS, STEADY, STEADY_FROM } from "./plan.ts";
+import { DEAR_SEEDS, MOST_TOKENS, STEADY } from "./plan.ts";
 import { curves, pointsOf, scatter, sizes } from "./plots.ts";
 import { estimate } from "./statistics.ts";
 import { Store } from "./store.ts";
@@ -58,6 +58,7 @@ function page(
   stale: readonly string[],
   image: (name: string) => string,
 ): string {
+  const steady = Object.entries(STEADY).map(([axis, budget]) => `${axis} from ${number(budget)}`);
   return `# Evidence
 
 What closed-form fits come to beside back-propagation and beside counting, on the same tokens. This page is written by
@@ -137,7 +138,7 @@ ${image("ablation.svg")}
 | bytes of a network | one a weight: what int8 would cost it is granted, not measured |
 | seconds | training alone, on 2 cores shared with other work, without compiling kernels or jitting; they are of that machine and moment |
 | peak memory | of the whole process at the end of training, with its runtime (Node, or Python and JAX) |
-| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid; ${STEADY.join(", ")} stay as they were chosen from ${number(STEADY_FROM)} tokens on |
+| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid; ${steady.join(", ")} tokens on stay as they were chosen; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
 | seeds | 5; of what is dear ${DEAR_SEEDS}: ${dearTexts()} |
 | stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores; of the others, as long as their sources stay as they are (\`tools/evidence/code.ts\`) |
 | selection | options are chosen on dev with seed 1, so dev flatters what was searched; test was not looked at |

@@ -41,6 +41,8 @@ const CACHE = { cache: SHAPE.radial };
 const RATES = [0.001, 0.0002, 0.0005, 0.002, 0.004, 0.008];
 /** What is trained step by step takes minutes a job from here on. */
 const DEAR = 300_000;
+/** And the networks, which need more steps, from here on. */
+const NETWORK_DEAR = 100_000;
 
 const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
   name,
@@ -94,8 +96,8 @@ const network = (model: string, title: string, quick = false): System => ({
   sources: [...COMMON, ...NEURAL_SOURCES],
   seeded: true,
   fixed: { model, parameters: PARAMETERS },
-  axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5, 0.7] },
-  dearFrom: DEAR,
+  axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5, 0.7, 0.85] },
+  dearFrom: NETWORK_DEAR,
   missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
   quick,
   run: neural,
