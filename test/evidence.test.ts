@@ -94,7 +94,7 @@ describe("a cell of the matrix", () => {
     expect(dear.map(({ seeds }) => seeds.length)).toEqual([5, 3]);
   });
 
-  test("at a larger budget tries what the next smaller one chose and its neighbours, and keeps steady axes", () => {
+  test("at a larger budget tries what the next smaller one chose and its neighbours, goes on while the best is at an end, and keeps steady axes", () => {
     const axes = { rate: [3, 1, 2, 4, 5], kind: ["a", "b"], tied: [false, true] };
     const cells = cellsOf([{ ...system, axes }], [10_000, 30_000, 100_000, 300_000], [1]);
     const store = new Store(join(folder, "larger.jsonl"));
@@ -122,8 +122,8 @@ describe("a cell of the matrix", () => {
       "4 b false",
       "4 b true",
     ]);
-    expect(ran[30_000]).toEqual(["3 b true", "4 b true", "5 b true", "3 a true"]);
-    expect(ran[100_000]).toEqual(["2 b true", "3 b true", "4 b true", "2 a true"]);
+    expect(ran[30_000]).toEqual(["3 b true", "4 b true", "5 b true", "2 b true", "3 a true"]);
+    expect(ran[100_000]).toEqual(["2 b true", "3 b true", "4 b true", "1 b true", "2 a true"]);
     goOn(cells[3]!);
     expect(ran[300_000]).toEqual(["1 b true", "2 b true", "3 b true", "1 a true"]);
     expect(progressOf(cells[3]!, store).chosen).toEqual({ model: "m", rate: 1, kind: "b", tied: true });

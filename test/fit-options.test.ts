@@ -124,7 +124,7 @@ describe("an option is refused by its name and bound, before the text is asked f
   test("undefined is the default", () => {
     const undefinedOptions = Object.fromEntries(Object.keys(VALID).map((name) => [name, undefined]));
     expect(shapeOf(undefinedOptions)).toEqual(shapeOf({ profile: "potato" }));
-    expect(recipeOf(undefinedOptions, 1000)).toEqual(recipeOf({ passes: 8, seed: 1 }, 1000));
+    expect(recipeOf(undefinedOptions, 1000)).toEqual(recipeOf({ passes: 12, seed: 1 }, 1000));
   });
 
   test("a tokenizer whose size no shape can have is refused, too; another's size is what bits may be", async () => {
@@ -248,8 +248,9 @@ describe("the recipe's rule", () => {
         expect(gate.tokens).toBeLessThanOrEqual(Math.min(65536, tokens / 20)); // GATE_TOKENS there
         expect(gate.tokens).toBeGreaterThan(Math.min(65536, tokens / 20) - 1);
         expect(heads.passes).toBe(tokens < 200_000 ? 3 : 1);
-        const passes = 8 * Math.cbrt(10_000 / tokens);
-        expect(Math.abs(residual.passes - Math.min(8, Math.max(2, passes)))).toBeLessThanOrEqual(0.5 + 1e-9);
+        const passes = 8 * Math.cbrt((tokens < 200_000 ? 30_000 : 10_000) / tokens);
+        expect(residual.averaged).toBe(tokens < 200_000 ? 0.5 : undefined);
+        expect(Math.abs(residual.passes - Math.min(12, Math.max(2, passes)))).toBeLessThanOrEqual(0.5 + 1e-9);
         // cipher targets are fixed: one full pass solves them
         const cipher = recipeOf({ targets: "cipher", passes: 0 }, tokens);
         expect([cipher.heads.passes, cipher.heads.batch, cipher.residual.passes]).toEqual([1, tokens, 0]);

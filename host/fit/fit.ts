@@ -14,6 +14,7 @@ import { writeTensors } from "../model/safetensors.ts";
 import type { Shape } from "../model/shape.ts";
 import { byteTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
+import { averagedSteps } from "./average.ts";
 import { modelCard } from "./card.ts";
 import { type Recipe, type RecipeOptions, recipeOf, shapeOf } from "./recipe.ts";
 import {
@@ -29,7 +30,7 @@ import {
 } from "./steps.ts";
 import { type Chunks, encodeAll, evaluated, separated } from "./text.ts";
 import { outOfMemory, Trainer } from "./trainer.ts";
-import { configureResidual, fitGate, solveRounded, weightsOf } from "./weights.ts";
+import { configureResidual, fitGate, residualTables, solveRounded, weightsOf } from "./weights.ts";
 
 export { LEAST_TOKENS } from "./steps.ts";
 
@@ -235,7 +236,7 @@ async function fitResidual(
   hooks: FitHooks,
 ): Promise<void> {
   if (shape.decoder === "mixture") return; // the heads' own solution is the model
-  const { passes } = recipe.residual;
+  const { passes, averaged = 0 } = recipe.residual;
   if (passes === 0) {
     for (let from = 0; from < tokens; from += CHUNK) {
       throwIfAborted(hooks.signal);
@@ -250,8 +251,11 @@ async function fitResidual(
   const steps = Math.ceil(tokens / recipe.residual.batch);
   const solved = steps * passes;
   const total = shape.weightBits === 4 ? solved + steps : solved;
-  await runSteps(trainer, "residualSteps", "residual", [0, solved], total, hooks);
-  if (total > solved) await solveRounded(trainer, recipe, tokens, solved, hooks);
+  const run = (steps: readonly [number, number]) => runSteps(trainer, "residualSteps", "residual", steps, total, hooks);
+  const from = solved - Math.floor(solved * averaged);
+  await run([0, from]);
+  await averagedSteps(trainer, residualTables(shape), [from, solved], run);
+  if (total > solved) await solveRounded(trainer, shape, recipe, tokens, solved, hooks);
 }
 
 /** Σ −log2 p of `tokens`, which stand at `from` in the trainer, under the f32 stack. */

@@ -39,7 +39,7 @@ export interface RecipeOptions {
   readonly stackedHeads?: number | undefined;
   /** Hidden states that it sees, where there is one. Default 2. */
   readonly stackedBlock?: number | undefined;
-  /** Residual passes over the text; 0 leaves them out. Default by the amount of text: 8 on 10,000 tokens, 4 on 100,000, 2 from 330,000 on. */
+  /** Residual passes over the text; 0 leaves them out. Default by the amount of text: 12 on 10,000 tokens, 8 on 30,000, 5 on 100,000, 2 from 330,000 on. */
   readonly passes?: number | undefined;
   /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
@@ -70,6 +70,8 @@ export interface Recipe {
     readonly hiddenMass: number;
     readonly decoderStep: number;
     readonly hiddenStep: number;
+    /** Last part of the passes over which weights are averaged; none where it is absent. */
+    readonly averaged?: number;
   };
   readonly gate: { readonly tokens: number; readonly sweeps: number };
 }
@@ -172,6 +174,7 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
       hiddenMass: between(20, 5),
       decoderStep: between(1, 2),
       hiddenStep: between(0.6, 1),
+      ...(few ? { averaged: 0.5 } : {}),
     },
     gate: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
   };
@@ -181,13 +184,14 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
 export const FEW = 200_000;
 
 /**
- * Residual passes over a text (ours): 8 · (10,000 / tokens)^⅓, to the nearest, held to 2..8. The fewer the tokens, the fewer the steps of
- * a pass. Found on 10,000, 30,000 and 100,000 tokens, where 8, 5 or 6, and 4 held up best.
+ * Residual passes over a text (ours): 8 · (30,000 / tokens)^⅓, to the nearest, held to 2..12; 8 · (10,000 / tokens)^⅓ where weights are
+ * not averaged. The fewer the tokens, the fewer the steps of a pass. Found on 10,000, 30,000 and 100,000 tokens.
  */
 function passesFor(tokens: number): number {
-  let passes = 8;
+  let passes = 12;
+  const most = 512 * (tokens < FEW ? 30_000 : 10_000);
   // products alone, whose last bits are the same in any engine
-  while (passes > 2 && tokens * (passes - 0.5) * (passes - 0.5) * (passes - 0.5) > 512 * 10_000) --passes;
+  while (passes > 2 && tokens * (passes - 0.5) * (passes - 0.5) * (passes - 0.5) > most) --passes;
   return passes;
 }
 

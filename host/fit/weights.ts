@@ -3,6 +3,7 @@ import { throwIfAborted } from "../errors.ts";
 import { dequantised } from "../model/dequantise.ts";
 import type { Tensor } from "../model/safetensors.ts";
 import { type HiddenLayer, hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../model/shape.ts";
+import { averagedSteps, type Table } from "./average.ts";
 import type { Recipe } from "./recipe.ts";
 import { type Hooks, runSteps } from "./steps.ts";
 import type { Trainer } from "./trainer.ts";
@@ -36,12 +37,13 @@ export function loadWeights(trainer: Trainer, tensors: ReadonlyMap<string, Tenso
 
 /**
  * Rounds U to four bits, then solves the decoder alone for hidden states as the device has them: one residual pass, steps [first, first +
- * a pass's), whose averaging rates follow from their numbers.
+ * a pass's), whose averaging rates follow from their numbers. O is the mean over the pass where the recipe averages.
  *
  * @param tokens trained on
  */
 export async function solveRounded(
   trainer: Trainer,
+  shape: Shape,
   { seed, residual }: Pick<Recipe, "seed" | "residual">,
   tokens: number,
   first: number,
@@ -50,7 +52,23 @@ export async function solveRounded(
   const end = first + Math.ceil(tokens / residual.batch);
   await trainer.once("roundHidden");
   await configureResidual(trainer, { seed, residual }, end);
-  await runSteps(trainer, "residualSteps", "residual", [first, end], end, hooks);
+  const run = (steps: readonly [number, number]) => runSteps(trainer, "residualSteps", "residual", steps, end, hooks);
+  if (residual.averaged === undefined) await run([first, end]);
+  else await averagedSteps(trainer, [decoderTable(shape)], [first, end], run);
+}
+
+/** O in a trainer's memory. */
+function decoderTable(shape: Shape): Table {
+  return { address: "O", length: shape.vocabulary * hiddenWidth(shape) };
+}
+
+/** What residual passes change: U of every hidden layer, and O. */
+export function residualTables(shape: Shape): Table[] {
+  const tables = hiddenLayers(shape).map(({ name, rows, width }) => ({
+    address: LAYERS[name].table,
+    length: rows * width,
+  }));
+  return [...tables, decoderTable(shape)];
 }
 
 /** @param lead first step at which the hidden layers move too */

@@ -256,7 +256,7 @@ async function solved(
     if (shape.weightBits === 4 && places >= FEW) {
       await trainer.once("initialiseResidual", 1);
       const { residual } = recipeOf({}, tokens.length);
-      await solveRounded(trainer, { seed, residual }, places, Math.ceil(places / residual.batch), hooks);
+      await solveRounded(trainer, shape, { seed, residual }, places, Math.ceil(places / residual.batch), hooks);
     }
     await fitGate(trainer, shape, gate.sweeps, tokens.length - gate.tokens, tokens.length, hooks);
     throwIfAborted(hooks.signal);

@@ -69,15 +69,17 @@ function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
   let chosen: Options = { ...system.fixed, ...affordable(cell, given) };
   const searched = new Map<string, Entry>();
   for (const [axis, values] of axes) {
-    const tried = (before === undefined ? values : near(cell, axis, values, chosen[axis]!)).filter(
-      (value) => axis !== "epochs" || isAffordable(cell, value),
-    );
-    if (tried.length < 2) continue;
-    const jobs = tried.map((value) => jobOf(cell, { ...chosen, [axis]: value }, cell.seeds[0]!));
-    const { found, missing } = lookUp(jobs, store);
-    for (const entry of found) searched.set(entry.key, entry);
-    if (missing.length > 0) return { next: missing, searched: [...searched.values()] };
-    chosen = bestOf(found).job.options;
+    const grid = axis === "epochs" ? values.filter((value) => isAffordable(cell, value)) : values;
+    for (let tried = before === undefined ? grid : near(cell, axis, grid, chosen[axis]!); tried.length > 1; ) {
+      const jobs = tried.map((value) => jobOf(cell, { ...chosen, [axis]: value }, cell.seeds[0]!));
+      const { found, missing } = lookUp(jobs, store);
+      for (const entry of found) searched.set(entry.key, entry);
+      if (missing.length > 0) return { next: missing, searched: [...searched.values()] };
+      chosen = bestOf(found).job.options;
+      const more = near(cell, axis, grid, chosen[axis]!).filter((value) => !tried.includes(value));
+      if (before === undefined || more.length === 0) break;
+      tried = [...tried, ...more]; // the best is at an end of what was tried
+    }
   }
   return { next: [], chosen, searched: [...searched.values()] };
 }

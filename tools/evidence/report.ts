@@ -138,7 +138,7 @@ ${image("ablation.svg")}
 | bytes of a network | one a weight: what int8 would cost it is granted, not measured |
 | seconds | training alone, on 2 cores shared with other work, without compiling kernels or jitting; they are of that machine and moment |
 | peak memory | of the whole process at the end of training, with its runtime (Node, or Python and JAX) |
-| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid; ${steady.join(", ")} tokens on stay as they were chosen; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
+| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
 | seeds | 5; of what is dear ${DEAR_SEEDS}: ${dearTexts()} |
 | stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores; of the others, as long as their sources stay as they are (\`tools/evidence/code.ts\`) |
 | selection | options are chosen on dev with seed 1, so dev flatters what was searched; test was not looked at |
