@@ -21,6 +21,11 @@ const GOLDEN = {
     surprisal: "8b0cd85ba62ac991a3c51f090389a7a2b279120490023818a035faf042885ebd",
     probabilities: "77ac128b8dda92f1644eded0656ffd123b2230d0f098257d47cb8415cb74bfad",
   },
+  "models/potato-en-tuned": {
+    text: "667e43a9ff69491de7649461767cca20481649064810aa184b5ccfb6fc40659d",
+    surprisal: "cb9766cbd34d2bb76d1280026a023bc49c69f505472ffaf4f586f1669d48172e",
+    probabilities: "ab8914ca43c4f8e83d8d462d135ad5931d0513ef7bef418502ed40f441518cce",
+  },
 };
 
 const PROMPT = "In the morning the";

@@ -11,7 +11,7 @@ export const BUDGETS: readonly number[] = [10_000, 30_000, 100_000, 300_000, 1_0
 /** Axes that keep what the next smaller budget chose, from this budget on: their best value hardly moves with it. */
 export const STEADY: Readonly<Record<string, number>> = { tied: 30_000, batch: 100_000, dropout: 300_000 };
 /** Tokens that a training may read, all its epochs together: what else `epochs` has is not tried. */
-export const MOST_TOKENS = 12_000_000;
+export const MOST_TOKENS = 10_000_000;
 /** Seeds of a cell that `System.dearFrom` calls dear. */
 export const DEAR_SEEDS = 3;
 

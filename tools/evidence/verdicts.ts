@@ -28,6 +28,7 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
       over(findings, "explicit", "cold"),
     ],
     ["", "dev, the best of the networks at equal parameters", versusBest(findings, NETWORKS, "dev")],
+    ["", "the same, explicit with its self-attention", versusBest(findings, NETWORKS, "dev", "recency")],
     ["a warm start reaches better optima", "dev, warm against cold at the same budget", warmOverCold(findings)],
     ["… from less data", "dev, warm against cold at the next larger budget", warmOverMore(findings)],
     [
@@ -35,7 +36,8 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
       `test, up to ${number(SMALL)} tokens, explicit against the best network`,
       versusBest(findings, NETWORKS, "test").filter(small),
     ],
-    ["", "the same, against Kneser-Ney 5", versusBest(findings, COUNTERS, "test").filter(small)],
+    ["", "the same, explicit with its self-attention", versusBest(findings, NETWORKS, "test", "recency").filter(small)],
+    ["", "test, without self-attention, against Kneser-Ney 5", versusBest(findings, COUNTERS, "test").filter(small)],
     ["some of the best models are not the largest", "dev, the ablation", notTheLargest(ablation)],
     ["fit for low-resource hardware", "peak memory of a fit below 2 GiB", onTheBoard(findings)],
     ["", "seconds of a fit, against the best network", faster(findings)],
@@ -84,11 +86,13 @@ function signed({ mean, half }: Estimate): string {
   return `${mean < 0 ? "−" : "+"}${Math.abs(mean).toFixed(3)} ± ${half.toFixed(3)}`;
 }
 
-function versusBest(findings: Findings, others: readonly string[], split: keyof Held): Case[] {
+/** The explicit fit less the best of others as they are. */
+function versusBest(findings: Findings, others: readonly string[], split: keyof Held, form: Form = "alone"): Case[] {
   return findings.budgets.flatMap((budget) => {
     const best = findings.best(others, budget);
     if (best === undefined) return [];
-    return caseOf(number(budget), findings.gap("explicit", best, budget, "alone", split), ` (${best})`);
+    const own = findings.values("explicit", budget, form, split);
+    return caseOf(number(budget), difference(own, findings.values(best, budget, "alone", split)), ` (${best})`);
   });
 }
 
@@ -171,7 +175,8 @@ const GAPS = [
   ["explicit", "cold"],
   ["warm", "cold"],
   ["warm", "explicit"],
-  ["explicit-wide", "warm"],
+  ["contexts", "cold"],
+  ["explicit-wide", "cold"],
 ] as const;
 
 /** How far systems of the same family of models lie apart at each budget. */
