@@ -42,7 +42,7 @@ const RATES = [0.001, 0.0002, 0.0005, 0.002, 0.004, 0.008];
 /** What is trained step by step takes minutes a job from here on. */
 const DEAR = 300_000;
 /** And the networks, which need more steps, from here on. */
-const NETWORK_DEAR = 100_000;
+const NETWORK_DEAR: Readonly<Record<string, number>> = { "feed-forward": 30_000, transformer: 10_000, lstm: 30_000 };
 
 const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
   name,
@@ -97,7 +97,7 @@ const network = (model: string, title: string, quick = false): System => ({
   seeded: true,
   fixed: { model, parameters: PARAMETERS },
   axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5, 0.7, 0.85] },
-  dearFrom: NETWORK_DEAR,
+  dearFrom: NETWORK_DEAR[model]!,
   missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
   quick,
   run: neural,
