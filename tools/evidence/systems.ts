@@ -104,7 +104,7 @@ const network = (model: string, title: string, quick = false): System => ({
 });
 
 export const SYSTEMS: readonly System[] = [
-  closed("explicit", `explicit, ${heads} × ${classes}`, { heads, classes }, true),
+  { ...closed("explicit", `explicit, ${heads} × ${classes}`, { heads, classes }, true), dearFrom: DEAR },
   {
     ...closed("explicit-wide", `explicit, ${heads} × ${WIDE.classes} (${MEGABYTES} MB)`, {
       heads,
