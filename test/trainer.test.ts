@@ -1,7 +1,9 @@
 /** The trainer's solvers against the f64 reference, and what each solve promises. */
 import { afterEach, describe, expect, test } from "vitest";
 import { compileTrainer } from "../host/compile/compile.ts";
+import { averagedSteps } from "../host/fit/average.ts";
 import { Trainer } from "../host/fit/trainer.ts";
+import { residualTables } from "../host/fit/weights.ts";
 import { type Shape, validateShape } from "../host/model/shape.ts";
 import * as reference from "./reference.ts";
 
@@ -197,6 +199,41 @@ describe("residual solve", () => {
       const wanted = reference.predict(weights, reference.hidden(weights, tokens, at, SIZES))[tokens[at]!]!;
       expect(Math.abs(p / wanted - 1)).toBeLessThan(0.01);
     }
+  });
+
+  test("averages what is solved over the last share of the steps, a sample every four and at the end", async () => {
+    const tokens = stream(600);
+    const begin = async () => {
+      const on = await start(tokens);
+      await heads(on, { batch: 200, rate: 0.7, mass: 5, steps: 4 });
+      await on.once("initialiseResidual", 0);
+      await on.all("configureResidual", 3, 100, 2, 0.5, 20, 5, 2, 1);
+      return on;
+    };
+    const by = (on: Trainer) => (steps: readonly [number, number]) =>
+      on.all("residualSteps", "thread", "threads", ...steps);
+    const alone = await begin();
+    const after = [];
+    for (let step = 0; step < 15; ++step) {
+      await by(alone)([step, step + 1]);
+      after.push(weightsOf(alone));
+    }
+    await alone.stop();
+    // half of 15 steps, rounded down: from step 8 on, so after steps 12 and 15
+    const [first, last] = [after[11]!, after[14]!];
+    const mean = (a: reference.Matrix, b: reference.Matrix) =>
+      a.map((row, i) => row.map((value, j) => Math.fround((value + b[i]![j]!) / 2)));
+    for (const [share, u, o] of [
+      [0.5, mean(first.u, last.u), mean(first.o, last.o)],
+      [0, last.u, last.o],
+    ] as const) {
+      const on = await begin();
+      await averagedSteps(on, residualTables(shape), share, [0, 15], by(on));
+      expect(weightsOf(on)).toEqual({ ...last, u, o });
+      await on.stop();
+    }
+    expect(last.u).not.toEqual(first.u); // the steps move them
+    expect(last.o).not.toEqual(first.o);
   });
 
   test("full passes at step 1 raise the likelihood", async () => {

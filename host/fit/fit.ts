@@ -252,9 +252,7 @@ async function fitResidual(
   const solved = steps * passes;
   const total = shape.weightBits === 4 ? solved + steps : solved;
   const run = (steps: readonly [number, number]) => runSteps(trainer, "residualSteps", "residual", steps, total, hooks);
-  const from = solved - Math.floor(solved * averaged);
-  await run([0, from]);
-  await averagedSteps(trainer, residualTables(shape), [from, solved], run);
+  await averagedSteps(trainer, residualTables(shape), averaged, [0, solved], run);
   if (total > solved) await solveRounded(trainer, shape, recipe, tokens, solved, hooks);
 }
 

@@ -53,8 +53,7 @@ export async function solveRounded(
   await trainer.once("roundHidden");
   await configureResidual(trainer, { seed, residual }, end);
   const run = (steps: readonly [number, number]) => runSteps(trainer, "residualSteps", "residual", steps, end, hooks);
-  if (residual.averaged === undefined) await run([first, end]);
-  else await averagedSteps(trainer, [decoderTable(shape)], [first, end], run);
+  await averagedSteps(trainer, [decoderTable(shape)], residual.averaged === undefined ? 0 : 1, [first, end], run);
 }
 
 /** O in a trainer's memory. */

@@ -32,9 +32,9 @@ export class Findings {
     return (this.of(system, budget)?.entries ?? []).flatMap(({ result }) => result[form]?.[split] ?? []);
   }
 
-  /** How far `a` is from `b`, below zero where `a` is better; undefined until both are measured. */
-  gap(a: string, b: string, budget: number, form: Form, split: keyof Held): Estimate | undefined {
-    return difference(this.values(a, budget, form, split), this.values(b, budget, form, split));
+  /** How far `a` is from `b`, below zero where `a` is better; undefined until both are measured. `b` may be of another form. */
+  gap(a: string, b: string, budget: number, form: Form, split: keyof Held, other = form): Estimate | undefined {
+    return difference(this.values(a, budget, form, split), this.values(b, budget, other, split));
   }
 
   /** Of some systems the one with the fewest bits per byte on dev. */

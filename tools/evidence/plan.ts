@@ -66,18 +66,18 @@ function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
   const before = smaller && axes.length > 0 ? search(smaller, store) : undefined;
   if (before && before.chosen === undefined) return { next: before.next, searched: [] };
   const given: Options = before?.chosen ?? Object.fromEntries(axes.map(([axis, values]) => [axis, values[0]!]));
-  let chosen: Options = { ...system.fixed, ...affordable(cell, given) };
+  let chosen: Options = { ...system.fixed, ...held(cell, given) };
   const searched = new Map<string, Entry>();
-  for (const [axis, values] of axes) {
-    const grid = axis === "epochs" ? values.filter((value) => isAffordable(cell, value)) : values;
-    for (let tried = before === undefined ? grid : near(cell, axis, grid, chosen[axis]!); tried.length > 1; ) {
+  for (const [axis] of axes) {
+    let tried = before === undefined ? affordable(cell, axis) : near(cell, axis, chosen[axis]!);
+    while (tried.length > 1) {
       const jobs = tried.map((value) => jobOf(cell, { ...chosen, [axis]: value }, cell.seeds[0]!));
       const { found, missing } = lookUp(jobs, store);
       for (const entry of found) searched.set(entry.key, entry);
       if (missing.length > 0) return { next: missing, searched: [...searched.values()] };
       chosen = bestOf(found).job.options;
-      const more = near(cell, axis, grid, chosen[axis]!).filter((value) => !tried.includes(value));
-      if (before === undefined || more.length === 0) break;
+      const more = near(cell, axis, chosen[axis]!).filter((value) => !tried.includes(value));
+      if (more.length === 0) break;
       tried = [...tried, ...more]; // the best is at an end of what was tried
     }
   }
@@ -85,22 +85,25 @@ function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
 }
 
 /** What of an axis is tried when the next smaller budget chose `value`: that, and of numbers their neighbours in the grid. */
-function near({ budget }: Cell, axis: string, values: readonly Options[string][], value: Options[string]) {
-  if (budget >= (STEADY[axis] ?? Number.POSITIVE_INFINITY)) return [value];
+function near(cell: Cell, axis: string, value: Options[string]) {
+  const values = affordable(cell, axis);
+  if (cell.budget >= (STEADY[axis] ?? Number.POSITIVE_INFINITY)) return [value];
   if (!values.every((one) => typeof one === "number")) return values;
   const sorted = [...values].sort((a, b) => a - b);
   const at = sorted.indexOf(Number(value));
   return sorted.slice(Math.max(0, at - 1), at + 2);
 }
 
-function isAffordable({ budget }: Cell, epochs: Options[string]): boolean {
-  return budget * Number(epochs) <= MOST_TOKENS;
+/** Values of an axis: of epochs, those that come to no more than `MOST_TOKENS`. */
+function affordable({ system, budget }: Cell, axis: string): Options[string][] {
+  return system.axes[axis]!.filter((value) => axis !== "epochs" || budget * Number(value) <= MOST_TOKENS);
 }
 
-/** The options with as many epochs as are affordable, where they are more. */
-function affordable(cell: Cell, options: Options): Options {
-  const epochs = (cell.system.axes.epochs ?? []).filter((value) => isAffordable(cell, value)).map(Number);
-  return "epochs" in options ? { ...options, epochs: Math.min(Number(options.epochs), Math.max(...epochs)) } : options;
+/** The options with the most epochs that are affordable, where they have more. */
+function held(cell: Cell, options: Options): Options {
+  if (!("epochs" in cell.system.axes)) return options;
+  const most = Math.max(...affordable(cell, "epochs").map(Number));
+  return { ...options, epochs: Math.min(Number(options.epochs), most) };
 }
 
 function jobOf({ system, budget }: Cell, options: Options, seed: number): Job {

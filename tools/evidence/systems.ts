@@ -41,8 +41,6 @@ const CACHE = { cache: SHAPE.radial };
 const RATES = [0.001, 0.0002, 0.0005, 0.002, 0.004, 0.008];
 /** What is trained step by step takes minutes a job from here on. */
 const DEAR = 300_000;
-/** And the networks, which need more steps, from here on. */
-const NETWORK_DEAR: Readonly<Record<string, number>> = { "feed-forward": 30_000, transformer: 10_000, lstm: 30_000 };
 
 const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
   name,
@@ -89,7 +87,7 @@ const backPropagated = (name: "warm" | "cold", title: string, axes: System["axes
   run: tuned,
 });
 
-const network = (model: string, title: string, quick = false): System => ({
+const network = (model: string, title: string, dearFrom: number, quick = false): System => ({
   name: model,
   title,
   family: "neural",
@@ -97,7 +95,7 @@ const network = (model: string, title: string, quick = false): System => ({
   seeded: true,
   fixed: { model, parameters: PARAMETERS },
   axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5, 0.7, 0.85] },
-  dearFrom: NETWORK_DEAR[model]!,
+  dearFrom,
   missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
   quick,
   run: neural,
@@ -156,9 +154,9 @@ export const SYSTEMS: readonly System[] = [
     { fixed: CACHE, axes: { block: [3, 2, 1, 5], mass: [100, 10, 30, 300, 1000] }, run: naiveBayes },
     true,
   ),
-  network("feed-forward", "feed-forward ReLU", true),
-  network("transformer", "transformer"),
-  network("lstm", "LSTM"),
+  network("feed-forward", "feed-forward ReLU", 30_000, true),
+  network("transformer", "transformer", 10_000),
+  network("lstm", "LSTM", 30_000),
 ];
 
 /** The models of `npm run ablation`: stacks alone, one option set each. */

@@ -91,8 +91,7 @@ function versusBest(findings: Findings, others: readonly string[], split: keyof 
   return findings.budgets.flatMap((budget) => {
     const best = findings.best(others, budget);
     if (best === undefined) return [];
-    const own = findings.values("explicit", budget, form, split);
-    return caseOf(number(budget), difference(own, findings.values(best, budget, "alone", split)), ` (${best})`);
+    return caseOf(number(budget), findings.gap("explicit", best, budget, form, split, "alone"), ` (${best})`);
   });
 }
 
