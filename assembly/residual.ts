@@ -28,7 +28,7 @@ import { sumInLanes } from "./softmax";
 import { addGains } from "./stacked";
 import { shareStart } from "./threads";
 import { TILE } from "./trainer-memory";
-import { addLogRatio, addScaled, expTimes, scale } from "./vectors";
+import { addLogRatio, addPulledLogRatio, addScaled, expTimes, scale } from "./vectors";
 
 /**
  * Hidden states and predictions of one tile.
@@ -153,12 +153,14 @@ function softmaxColumns(o0: usize, lanes: usize, count: i32, values: usize): voi
 }
 
 /**
- * Hidden targets of the residual solve: t ∝ h · exp(g − ⟨h, g⟩) per head, g_c = O[y, c] − Σ_v ŷ_v O[v, c], the exponent held to
- * ±5. What each class would have gained decides how much of it was wanted. What the second layer's logits would gain, h · (g − ⟨h, g⟩),
+ * Hidden targets of the residual solve: t ∝ h · exp(β (g − ⟨h, g⟩)) per head, g_c = O[y, c] − Σ_v ŷ_v O[v, c], the exponent held to
+ * ±5. What each class would have gained decides how much of it was wanted. Only for small β does Σ x ⊗ (t − h) = 0 where the likelihood
+ * is highest: t − h is then β h · (g − ⟨h, g⟩), and the likelihood's gradient at the logits is h · (g − ⟨h, g⟩). What the second layer's logits would gain, h · (g − ⟨h, g⟩),
  * is a gain of the block's present state, too, by way of the rows of U.
  *
  * @param u the hidden layers' weights
  * @param predicted (V, TILE) f32; @param hidden (TILE, M) f32
+ * @param sharpness β, above 0
  * @param delta (M) f32 scratch
  * @param outTargets (TILE, M) f32; rows from `count` on are zeroed
  */
@@ -170,6 +172,7 @@ export function targetsOfTile(
   o: usize,
   predicted: usize,
   hidden: usize,
+  sharpness: f32,
   delta: usize,
   outTargets: usize,
 ): void {
@@ -194,7 +197,7 @@ export function targetsOfTile(
       let mean: f32 = 0;
       for (let c = offset; c < offset + (CLASSES << 2); c += 4) mean += load<f32>(h + c) * load<f32>(target + c);
       for (let c = offset; c < offset + (CLASSES << 2); c += 4) {
-        store<f32>(target + c, min<f32>(5, max<f32>(-5, load<f32>(target + c) - mean)));
+        store<f32>(target + c, min<f32>(5, max<f32>(-5, sharpness * (load<f32>(target + c) - mean))));
       }
       expTimes(h + offset, CLASSES, target + offset);
       scale(<f32>1 / sumInLanes(target + offset, CLASSES), CLASSES, target + offset);
@@ -215,8 +218,9 @@ export function softmaxGradient(hidden: usize, gradient: usize, heads: i32, outD
 
 /**
  * Sums and solve of the decoder's rows [first, end): F ← keep·F + weight·Σ h ⊗ y, F̂ likewise with ŷ, then
- * O += step · log[(F + α π) / (F̂ + α π)].
+ * O += step · log[(F + (α + κ) π) / (F̂ + α π + κ π exp(O))].
  *
+ * @param mass α; @param prior κ, 0 for none
  * @param tiles tiles in the batch, count places in use
  * @param marginal (V) f32; @param row (M) f32 scratch
  */
@@ -232,6 +236,7 @@ export function solveDecoder(
   keep: f32,
   weight: f32,
   mass: f32,
+  prior: f32,
   step: f32,
   marginal: usize,
   row: usize,
@@ -267,16 +272,17 @@ export function solveDecoder(
     const offset = (v * M) << 2;
     const p = load<f32>(marginal + (v << 2));
     for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(row + c, p);
-    addLogRatio(outObserved + offset, outExpected + offset, row, mass, step, M, outO + offset);
+    solveRow(outObserved + offset, outExpected + offset, row, mass, prior, step, M, outO + offset);
   }
 }
 
 /**
  * Sums and solve of this thread's share of the hidden layers' rows: G ← keep·G + weight·Σ x ⊗ t, Ĝ likewise with h, then
- * U += step / K · η · log[(G + α c) / (Ĝ + α c)], c the mean hidden state of the batch, K the norm of the layer's inputs: r of the block,
+ * U += step / K · η · log[(G + (α + κ) c) / (Ĝ + α c + κ c exp(U))], c the mean hidden state of the batch, K the norm of the layer's inputs: r of the block,
  * 1 of the document, positions · heads of the second layer.
  *
  * @param tiles tiles in the batch, count places in use; @param inputs (BATCH, INPUTS) f32
+ * @param mass α; @param prior κ, 0 for none
  * @param mean (M) f32 scratch
  * @param outObserved, outExpected laid out as outU, the hidden layers' weights
  */
@@ -294,6 +300,7 @@ export function solveFeatures(
   keep: f32,
   weight: f32,
   mass: f32,
+  prior: f32,
   step: f32,
   eta: f32,
   mean: usize,
@@ -314,7 +321,7 @@ export function solveFeatures(
     addToFeatures(tokens, at, cipher, shares, targets + row, weight, BLOCK_M, first, end, outObserved);
     addToFeatures(tokens, at, cipher, shares, hidden + row, weight, BLOCK_M, first, end, outExpected);
   }
-  solveRows(first, end, BLOCK_M, mean, mass, (step / <f32>BLOCK) * eta, outObserved, outExpected, outU);
+  solveRows(first, end, BLOCK_M, mean, mass, prior, (step / <f32>BLOCK) * eta, outObserved, outExpected, outU);
 
   if (DOCUMENT_HEADS > 0) {
     const column: usize = BLOCK_M << 2;
@@ -329,7 +336,7 @@ export function solveFeatures(
       addToDocument(tokens, at, cipher, targets + row, weight, DOCUMENT_M, first, end, observed);
       addToDocument(tokens, at, cipher, hidden + row, weight, DOCUMENT_M, first, end, expected);
     }
-    solveRows(first, end, DOCUMENT_M, mean + column, mass, step * eta, observed, expected, outU + DOCUMENT_AT);
+    solveRows(first, end, DOCUMENT_M, mean + column, mass, prior, step * eta, observed, expected, outU + DOCUMENT_AT);
   }
 
   if (STACKED_HEADS > 0) {
@@ -343,7 +350,7 @@ export function solveFeatures(
     addStateSums(states, targets + column, tiles, first, end, weight, observed);
     addStateSums(states, hidden + column, tiles, first, end, weight, expected);
     const norm: f32 = <f32>(STACKED_BLOCK * BLOCK_HEADS);
-    solveRows(first, end, STACKED_M, mean + column, mass, (step / norm) * eta, observed, expected, outU + STACKED_AT);
+    solveRows(first, end, STACKED_M, mean + column, mass, prior, (step / norm) * eta, observed, expected, outU + STACKED_AT);
   }
 }
 
@@ -353,13 +360,14 @@ function decay(keep: f32, first: usize, end: usize, observed: usize, expected: u
   scale(keep, end - first, expected + (first << 2));
 }
 
-/** Rows [first, end) of a table of `width` columns: U += step · log[(G + α c) / (Ĝ + α c)]. */
+/** Rows [first, end) of a table of `width` columns, each by solveRow. */
 function solveRows(
   first: i32,
   end: i32,
   width: usize,
   mean: usize,
   mass: f32,
+  prior: f32,
   step: f32,
   observed: usize,
   expected: usize,
@@ -367,8 +375,25 @@ function solveRows(
 ): void {
   for (let row = <usize>first; row < <usize>end; ++row) {
     const offset = (row * width) << 2;
-    addLogRatio(observed + offset, expected + offset, mean, mass, step, width, outU + offset);
+    solveRow(observed + offset, expected + offset, mean, mass, prior, step, width, outU + offset);
   }
+}
+
+/** One row of a table: the log of observed over expected, smoothed, and pulled towards 0 where `prior` is more than 0. */
+// @ts-ignore: decorator
+@inline
+function solveRow(
+  observed: usize,
+  expected: usize,
+  marginal: usize,
+  mass: f32,
+  prior: f32,
+  step: f32,
+  n: usize,
+  out: usize,
+): void {
+  if (prior > 0) addPulledLogRatio(observed, expected, marginal, mass, prior, step, n, out);
+  else addLogRatio(observed, expected, marginal, mass, step, n, out);
 }
 
 /**

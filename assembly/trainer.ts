@@ -145,6 +145,9 @@ let massO: f32 = 0;
 let massU: f32 = 0;
 let stepO: f32 = 0;
 let stepU: f32 = 0;
+let priorO: f32 = 0;
+let priorU: f32 = 0;
+let sharpness: f32 = 1;
 let rate: f32 = 0;
 let lead: i32 = 0;
 
@@ -285,6 +288,8 @@ export function initialiseResidual(keep: bool): void {
  *
  * @param places of one step, at most BATCH; @param first step at which hidden layers move too: the decoder finds its feet first
  * @param decay of the averaging rate (step + 2)^-decay
+ * @param decoderPrior κ of O, @param hiddenPrior of U, in places; 0 for none
+ * @param hiddenSharpness β of the hidden targets, above 0; the hidden step is divided by it, as targets move by so much less
  */
 export function configureResidual(
   seed: u32,
@@ -295,6 +300,9 @@ export function configureResidual(
   hiddenMass: f32,
   decoderStep: f32,
   hiddenStep: f32,
+  decoderPrior: f32,
+  hiddenPrior: f32,
+  hiddenSharpness: f32,
 ): void {
   key = seed;
   batch = places;
@@ -304,6 +312,9 @@ export function configureResidual(
   massU = hiddenMass;
   stepO = decoderStep;
   stepU = hiddenStep;
+  priorO = decoderPrior;
+  priorU = hiddenPrior;
+  sharpness = hiddenSharpness;
 }
 
 /** Residual steps [from, to): tiles are shared among threads, then rows of the sums, with a barrier after each. */
@@ -325,7 +336,7 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
         const at = <usize>tile * TILE;
         const places = LABELS + (at << 2);
         const rows = at * M * 4;
-        targetsOfTile(TOKENS, places, inTile, U, O, PREDICTED + at * V * 4, HIDDEN + rows, row, TARGETS + rows);
+        targetsOfTile(TOKENS, places, inTile, U, O, PREDICTED + at * V * 4, HIDDEN + rows, sharpness, row, TARGETS + rows);
       }
     }
     barrier(threads);
@@ -343,6 +354,7 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
       1 - eta,
       weight,
       massO,
+      priorO,
       (stepO / <f32>HEADS) * eta,
       MARGINAL,
       row,
@@ -365,7 +377,8 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
         1 - eta,
         weight,
         massU,
-        stepU,
+        sharpness * priorU,
+        stepU / sharpness,
         eta,
         row,
         G,

@@ -75,6 +75,50 @@ export function addLogRatio(
 }
 
 /**
+ * As addLogRatio, with `weight` places more that the model has to account for (ours): in them the row's feature stands alone and what
+ * comes follows the prior, so they are observed weight · prior[i] times and expected weight · prior[i] · exp(out[i]) times. It pulls
+ * out[i] towards 0, the more the fewer places the sums are of.
+ */
+// @ts-ignore: decorator
+@inline
+export function addPulledLogRatio(
+  observed: usize,
+  expected: usize,
+  prior: usize,
+  mass: f32,
+  weight: f32,
+  step: f32,
+  n: usize,
+  out: usize,
+): void {
+  const end = out + (n << 2);
+  if (ASC_FEATURE_SIMD) {
+    const masses = f32x4.splat(mass);
+    const weights = f32x4.splat(weight);
+    const steps = f32x4.splat(step);
+    for (; out < end; out += 16, observed += 16, expected += 16, prior += 16) {
+      const p = v128.load(prior);
+      const value = v128.load(out);
+      const pseudo = f32x4.mul(masses, p);
+      const added = f32x4.mul(weights, p);
+      const above = f32x4.add(f32x4.add(v128.load(observed), added), pseudo);
+      const below = f32x4.add(f32x4.add(v128.load(expected), f32x4.mul(added, exp4(value))), pseudo);
+      v128.store(out, f32x4.add(value, f32x4.mul(steps, log4(f32x4.div(above, below)))));
+    }
+  } else {
+    for (; out < end; out += 4, observed += 4, expected += 4, prior += 4) {
+      const p = load<f32>(prior);
+      const value = load<f32>(out);
+      const pseudo = mass * p;
+      const added = weight * p;
+      const above = load<f32>(observed) + added + pseudo;
+      const below = load<f32>(expected) + added * exp(value) + pseudo;
+      store<f32>(out, value + step * log(above / below));
+    }
+  }
+}
+
+/**
  * out[i] = weight · log[(sums[i] + mass · prior[i]) / (total · prior[i])]: one row of the explicit solution in log-odds form
  * (2311.07498; smoothing ours), total = Σ sums + mass.
  */

@@ -173,7 +173,7 @@ describe("all contexts", () => {
       await on.all("headSteps", "thread", "threads", 4, 6, 0, 6);
       await on.all("solvePositions", "thread", "threads", 4, 6, 1500, 2000, 4);
       await on.once("initialiseResidual", 0);
-      await on.all("configureResidual", 1, tokens.length, 2, 0, 1, 1, 0.5, 0.3);
+      await on.all("configureResidual", 1, tokens.length, 2, 0, 1, 1, 0.5, 0.3, 0, 0, 1);
       let before = Number.POSITIVE_INFINITY;
       for (let pass = 0; pass < 12; ++pass) {
         await on.all("residualSteps", "thread", "threads", pass, pass + 1);

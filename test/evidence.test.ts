@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gridOf } from "../tools/evidence/ablation.ts";
-import { codeOf } from "../tools/evidence/code.ts";
+import { codeOf, codesOf } from "../tools/evidence/code.ts";
 import { type Entry, type Job, keyOf, type Result } from "../tools/evidence/job.ts";
 import { cellsOf, MOST_TOKENS, progressOf } from "../tools/evidence/plan.ts";
 import { difference, estimate, signOf } from "../tools/evidence/statistics.ts";
@@ -181,6 +181,15 @@ describe("the code of a saffu model's results", () => {
     const other: System = { ...probed, model: (job, data) => explicit.model!({ ...job, seed: 2 }, data) };
     expect(await codeOf(other, cache)).not.toBe(code);
   }, 120_000); // three fits with their kernels
+
+  test("of a job is another where another amount of text has other settings", async () => {
+    const codes = await codesOf(["explicit", "kneser-ney-2"]);
+    const job = (system: string, budget: number): Job => ({ system, budget, seed: 1, options: {} });
+    expect(codes(job("explicit", 10_000))).not.toBe(codes(job("explicit", 100_000)));
+    expect(codes(job("explicit", 10_000))).toBe(codes(job("explicit", 10_000)));
+    // what counts has no recipe
+    expect(codes(job("kneser-ney-2", 10_000))).toBe(codes(job("kneser-ney-2", 100_000)));
+  }, 120_000);
 
   test("is that of the sources where nothing is fitted by saffu", async () => {
     const counting: System = { ...SYSTEMS.find(({ name }) => name === "kneser-ney-2")!, sources: [source] };

@@ -208,9 +208,12 @@ describe("a shape that does not fit the memory", () => {
 
 describe("the recipe's rule", () => {
   const settings = (tokens: number) => {
-    const { decoderMass, hiddenMass, decoderStep, hiddenStep } = recipeOf({}, tokens).residual;
-    return { masses: [decoderMass, hiddenMass], steps: [decoderStep, hiddenStep] };
+    const { decoderMass, hiddenMass, decoderStep, hiddenStep, ...others } = recipeOf({}, tokens).residual;
+    const { decoderPrior, hiddenPrior, sharpness } = others;
+    return { masses: [decoderMass, hiddenMass], step: decoderStep, hiddenStep, decoderPrior, hiddenPrior, sharpness };
   };
+  /** Below that no weight has a prior, and hidden targets are sharp. */
+  const MANY = 50_000;
 
   test("masses fall and steps grow with the tokens, all the way from 20,000 to 2 million", () => {
     const tokens = fc.oneof(fc.integer({ min: LEAST_TOKENS, max: 4_000_000 }), fc.integer({ min: 1000, max: 300_000 }));
@@ -222,22 +225,35 @@ describe("the recipe's rule", () => {
         const shows = fewer >= 20_000 && more <= 2_000_000 && times >= 1.1;
         for (const i of [0, 1]) {
           expect(large.masses[i]!).toBeLessThanOrEqual(small.masses[i]!);
-          expect(large.steps[i]!).toBeGreaterThanOrEqual(small.steps[i]!);
           if (shows) expect(large.masses[i]!).toBeLessThan(small.masses[i]!);
-          if (shows) expect(large.steps[i]!).toBeGreaterThan(small.steps[i]!);
         }
+        expect(large.step).toBeGreaterThanOrEqual(small.step);
+        if (shows) expect(large.step).toBeGreaterThan(small.step);
+        expect(large.hiddenStep).toBeGreaterThanOrEqual(small.hiddenStep);
+        expect(large.sharpness).toBeLessThanOrEqual(small.sharpness);
+        expect(large.decoderPrior).toBeGreaterThanOrEqual(small.decoderPrior);
+        expect(large.hiddenPrior).toBeGreaterThanOrEqual(small.hiddenPrior);
       }),
       { numRuns: 1000 },
     );
   });
 
   test("is even on a logarithmic scale, and flat outside", () => {
-    const few = { masses: [100, 20], steps: [1, 0.6] };
-    const many = { masses: [20, 5], steps: [2, 1] };
+    const sharp = { decoderPrior: 0, hiddenPrior: 0, sharpness: 1 };
+    const few = { masses: [100, 20], step: 1, hiddenStep: 0.6, ...sharp };
+    const many = { masses: [20, 5], step: 2, hiddenStep: 15, decoderPrior: 250, hiddenPrior: 7, sharpness: 0.1 };
     for (const tokens of [LEAST_TOKENS, 1000, 20_000]) expect(settings(tokens)).toEqual(few);
     for (const tokens of [2_000_000, 2_000_001, 1e9]) expect(settings(tokens)).toEqual(many);
     // half-way: the geometric means
-    expect(settings(200_000)).toEqual({ masses: [44.7, 10], steps: [1.41, 0.775] });
+    expect(settings(200_000)).toMatchObject({ masses: [44.7, 10], step: 1.41 });
+    expect(settings(316_228)).toMatchObject({ hiddenStep: 11, sharpness: 0.158 });
+  });
+
+  test("gives weights priors from 50,000 tokens on", () => {
+    expect(settings(MANY - 1)).toMatchObject({ decoderPrior: 0, hiddenPrior: 0, sharpness: 1 });
+    expect(settings(MANY - 1).hiddenStep).toBeLessThan(0.7);
+    const priors = { hiddenStep: 8, decoderPrior: 250, hiddenPrior: 7, sharpness: 0.25 };
+    for (const tokens of [MANY, 100_000]) expect(settings(tokens)).toMatchObject(priors);
   });
 
   test("batches, passes and the gate's tokens stay within what the trainer holds", () => {
@@ -248,8 +264,8 @@ describe("the recipe's rule", () => {
         expect(gate.tokens).toBeLessThanOrEqual(Math.min(65536, tokens / 20)); // GATE_TOKENS there
         expect(gate.tokens).toBeGreaterThan(Math.min(65536, tokens / 20) - 1);
         expect(heads.passes).toBe(tokens < 200_000 ? 3 : 1);
-        const passes = 8 * Math.cbrt((tokens < 200_000 ? 30_000 : 10_000) / tokens);
-        expect(residual.averaged).toBe(tokens < 200_000 ? 0.5 : undefined);
+        const few = Math.max(8, 8 * Math.cbrt(30_000 / tokens));
+        const passes = tokens > 180_000 ? 8 * Math.cbrt(180_000 / tokens) : few;
         expect(Math.abs(residual.passes - Math.min(12, Math.max(2, passes)))).toBeLessThanOrEqual(0.5 + 1e-9);
         // cipher targets are fixed: one full pass solves them
         const cipher = recipeOf({ targets: "cipher", passes: 0 }, tokens);

@@ -93,12 +93,16 @@ export function residualStep(
     hiddenMass: number;
     decoderStep: number;
     hiddenStep: number;
+    decoderPrior: number;
+    hiddenPrior: number;
+    sharpness: number;
     moveHidden: boolean;
     pi: readonly number[];
   },
 ): void {
   const { heads, classes, block, vocabulary } = sizes;
   const { eta, scale, decoderMass, hiddenMass, decoderStep, hiddenStep, moveHidden, pi } = settings;
+  const { decoderPrior, hiddenPrior, sharpness } = settings;
   const width = heads * classes;
   const batch = {
     f: zeros(vocabulary, width),
@@ -116,7 +120,7 @@ export function residualStep(
       const range = Array.from({ length: classes }, (_, c) => head * classes + c);
       const gain = range.map((c) => weights.o[y]![c]! - yHat.reduce((sum, p, v) => sum + p * weights.o[v]![c]!, 0));
       const average = range.reduce((sum, c, i) => sum + h[c]! * gain[i]!, 0);
-      const raw = range.map((c, i) => h[c]! * Math.exp(Math.min(5, Math.max(-5, gain[i]! - average))));
+      const raw = range.map((c, i) => h[c]! * Math.exp(Math.min(5, Math.max(-5, sharpness * (gain[i]! - average)))));
       const total = raw.reduce((sum, value) => sum + value, 0);
       target.push(...raw.map((value) => value / total));
     }
@@ -137,11 +141,14 @@ export function residualStep(
   };
   average(sums.f, batch.f);
   average(sums.fHat, batch.fHat);
-  const ratio = (observed: number, expected: number, pseudo: number) =>
-    Math.log((observed + pseudo) / (expected + pseudo));
+  // places of the prior are observed as it says, and expected as the weight says
+  const ratio = (observed: number, expected: number, pseudo: number, added: number, weight: number) =>
+    Math.log((observed + pseudo + added) / (expected + pseudo + added * Math.exp(weight)));
   for (let v = 0; v < vocabulary; ++v) {
     for (let c = 0; c < width; ++c) {
-      weights.o[v]![c]! += (decoderStep / heads) * eta * ratio(sums.f[v]![c]!, sums.fHat[v]![c]!, decoderMass * pi[v]!);
+      const [mass, added] = [decoderMass * pi[v]!, decoderPrior * pi[v]!];
+      const gain = ratio(sums.f[v]![c]!, sums.fHat[v]![c]!, mass, added, weights.o[v]![c]!);
+      weights.o[v]![c]! += (decoderStep / heads) * eta * gain;
     }
   }
   if (!moveHidden) return;
@@ -149,8 +156,9 @@ export function residualStep(
   average(sums.gHat, batch.gHat);
   for (let row = 0; row < block * vocabulary; ++row) {
     for (let c = 0; c < width; ++c) {
-      weights.u[row]![c]! +=
-        (hiddenStep / block) * eta * ratio(sums.g[row]![c]!, sums.gHat[row]![c]!, hiddenMass * mean[c]!);
+      const [mass, added] = [hiddenMass * mean[c]!, sharpness * hiddenPrior * mean[c]!];
+      const gain = ratio(sums.g[row]![c]!, sums.gHat[row]![c]!, mass, added, weights.u[row]![c]!);
+      weights.u[row]![c]! += (hiddenStep / sharpness / block) * eta * gain;
     }
   }
 }

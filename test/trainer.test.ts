@@ -162,7 +162,13 @@ function compare(a: readonly number[], b: readonly number[]): number {
 }
 
 describe("residual solve", () => {
-  test.each(["simd", "scalar"] as const)("%s: steps over all places equal the reference", async (flavour) => {
+  test.each([
+    ["simd", { decoderPrior: 0, hiddenPrior: 0, sharpness: 1 }],
+    ["scalar", { decoderPrior: 0, hiddenPrior: 0, sharpness: 1 }],
+    ["simd", { decoderPrior: 50, hiddenPrior: 7, sharpness: 0.25 }],
+    ["scalar", { decoderPrior: 50, hiddenPrior: 7, sharpness: 0.25 }],
+  ] as const)("%s: steps over all places equal the reference, %o", async (flavour, solve) => {
+    const { decoderPrior, hiddenPrior, sharpness } = solve;
     const tokens = stream(400);
     const on = await start(tokens, shape, flavour);
     await heads(on, { batch: 200, rate: 0.7, mass: 5, steps: 4 });
@@ -174,7 +180,7 @@ describe("residual solve", () => {
       g: reference.zeros(64, WIDTH),
       gHat: reference.zeros(64, WIDTH),
     };
-    await on.all("configureResidual", 3, 400, 2, 0.5, 20, 5, 2, 1);
+    await on.all("configureResidual", 3, 400, 2, 0.5, 20, 5, 2, 1, decoderPrior, hiddenPrior, sharpness);
     const pi = reference.marginal(tokens, 32);
     const places = Array.from(tokens.keys()); // a batch of all: the order of places does not matter
     for (let step = 0; step < 6; ++step) {
@@ -186,6 +192,7 @@ describe("residual solve", () => {
         hiddenMass: 5,
         decoderStep: 2,
         hiddenStep: 1,
+        ...solve,
         moveHidden: step >= 2,
         pi,
       });
@@ -207,7 +214,7 @@ describe("residual solve", () => {
       const on = await start(tokens);
       await heads(on, { batch: 200, rate: 0.7, mass: 5, steps: 4 });
       await on.once("initialiseResidual", 0);
-      await on.all("configureResidual", 3, 100, 2, 0.5, 20, 5, 2, 1);
+      await on.all("configureResidual", 3, 100, 2, 0.5, 20, 5, 2, 1, 0, 0, 1);
       return on;
     };
     const by = (on: Trainer) => (steps: readonly [number, number]) =>
@@ -242,7 +249,7 @@ describe("residual solve", () => {
     await heads(on, { batch: 500, rate: 0.7, mass: 5, steps: 8 });
     await on.once("initialiseResidual", 0);
     // one batch of all tokens, no averaging, hardly any smoothing: generalized iterative scaling itself
-    await on.all("configureResidual", 3, 2000, 1000, 0, 1e-3, 1e-3, 1, 1);
+    await on.all("configureResidual", 3, 2000, 1000, 0, 1e-3, 1e-3, 1, 1, 0, 0, 1);
     let before = await bits(on, 0, 2000);
     for (let step = 0; step < 10; ++step) {
       await on.all("residualSteps", "thread", "threads", step, step + 1);

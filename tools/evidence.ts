@@ -51,8 +51,12 @@ const wanted = cellsOf(
   seeds,
 );
 const path = join(out, "evidence", "results.jsonl");
-const codes = values.stale ? await codesOf(wanted.map(({ system }) => system.name)) : undefined;
-const store = new Store(path, ({ job, code }) => codes?.get(job.system) === code || !codes?.has(job.system));
+const names = new Set(wanted.map(({ system }) => system.name));
+const codeOf = values.stale ? await codesOf(names) : undefined;
+const store = new Store(
+  path,
+  ({ job, code }) => codeOf === undefined || !names.has(job.system) || codeOf(job) === code,
+);
 
 if (values.list) {
   for (const cell of wanted) {

@@ -84,7 +84,7 @@ async function showSpeed(files: ModelFiles, text: Uint8Array): Promise<void> {
     return process.cpuUsage(before).user / 1e6;
   };
   for (const batch of numbers(values.batches)) {
-    await trainer.all("configureResidual", 1, batch, 0, 0.5, 20, 5, 2, 1);
+    await trainer.all("configureResidual", 1, batch, 0, 0.5, 20, 5, 2, 1, 0, 0, 1);
     const never = 0x7fffffff;
     await tuner.all("configure", 1, tokens.length, batch, never, 0.001, 0, thaw === undefined ? never : 0, 0);
     const ratios: number[] = [];

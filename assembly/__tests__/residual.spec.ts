@@ -141,8 +141,8 @@ describe("the forward pass of a batch", () => {
   });
 });
 
-/** t ∝ h · exp(g − ⟨h, g⟩) of each head, g_c = O[y, c] − Σ ŷ_v O[v, c], the exponent held to ±5. */
-function denseTargets(t: i32): StaticArray<f64> {
+/** t ∝ h · exp(β (g − ⟨h, g⟩)) of each head, g_c = O[y, c] − Σ ŷ_v O[v, c], the exponent held to ±5. */
+function denseTargets(t: i32, sharpness: f64): StaticArray<f64> {
   const gain = new StaticArray<f64>(M);
   const out = new StaticArray<f64>(M);
   for (let c = 0; c < M; ++c) {
@@ -154,7 +154,7 @@ function denseTargets(t: i32): StaticArray<f64> {
     let sum: f64 = 0;
     for (let c = head * CLASSES; c < (head + 1) * CLASSES; ++c) mean += get(HIDDEN, t * M + c) * gain[c];
     for (let c = head * CLASSES; c < (head + 1) * CLASSES; ++c) {
-      out[c] = get(HIDDEN, t * M + c) * Math.exp(Math.max(-5, Math.min(5, gain[c] - mean)));
+      out[c] = get(HIDDEN, t * M + c) * Math.exp(Math.max(-5, Math.min(5, sharpness * (gain[c] - mean))));
       sum += out[c];
     }
     for (let c = head * CLASSES; c < (head + 1) * CLASSES; ++c) out[c] /= sum;
@@ -162,7 +162,28 @@ function denseTargets(t: i32): StaticArray<f64> {
   return out;
 }
 
-function findTargets(): f64 {
+/** log ŷ_y of place t where the logit of class c is larger by `more`, in f64. */
+function likelihoodAt(t: i32, c: i32, more: f64): f64 {
+  const from = c - (c % CLASSES);
+  const h = new StaticArray<f64>(M);
+  let sum: f64 = 0;
+  for (let k = 0; k < M; ++k) {
+    h[k] = get(HIDDEN, t * M + k) * (k == c ? Math.exp(more) : 1);
+    if (k >= from && k < from + CLASSES) sum += h[k];
+  }
+  for (let k = from; k < from + CLASSES; ++k) h[k] /= sum;
+  let total: f64 = 0;
+  let wanted: f64 = 0;
+  for (let v = 0; v < V; ++v) {
+    let logit = get(O0, v);
+    for (let k = 0; k < M; ++k) logit += h[k] * get(O, v * M + k);
+    total += Math.exp(logit);
+    if (v == label(t)) wanted = logit;
+  }
+  return wanted - Math.log(total);
+}
+
+function findTargets(sharpness: f32 = 1): f64 {
   forward();
   for (let tile = 0; tile < TILES; ++tile) {
     const at = tile * TILE;
@@ -175,12 +196,13 @@ function findTargets(): f64 {
       O,
       PREDICTED + ((at * V) << 2),
       HIDDEN + rows,
+      sharpness,
       SCRATCH,
       TARGETS + rows,
     );
   }
   let worst: f64 = 0;
-  for (let t = 0; t < COUNT; ++t) worst = Math.max(worst, gap(TARGETS + ((t * M) << 2), denseTargets(t)));
+  for (let t = 0; t < COUNT; ++t) worst = Math.max(worst, gap(TARGETS + ((t * M) << 2), denseTargets(t, sharpness)));
   return worst;
 }
 
@@ -190,6 +212,22 @@ describe("hidden targets", () => {
     mark(TARGETS + ROWS * M * 4, 16);
     expect(findTargets()).toBeLessThan(LOOSE);
     expect(untouched(TARGETS + ROWS * M * 4, 16)).toBe(true);
+  });
+
+  test("are flatter the smaller β, and what they add is then the likelihood's gradient at the logits", () => {
+    begin(4);
+    expect(findTargets(0.25)).toBeLessThan(LOOSE);
+    const beta: f64 = 1e-2;
+    findTargets(<f32>beta);
+    let worst: f64 = 0;
+    for (let t = 0; t < COUNT; ++t) {
+      for (let c = 0; c < M; ++c) {
+        const gradient = (likelihoodAt(t, c, 1e-4) - likelihoodAt(t, c, -1e-4)) / 2e-4;
+        const added = (get(TARGETS, t * M + c) - get(HIDDEN, t * M + c)) / beta;
+        worst = Math.max(worst, Math.abs(added - gradient));
+      }
+    }
+    expect(worst).toBeLessThan(0.05); // second order in β, gains of a few nats
   });
 
   test("hold the exponent to ±5 where the decoder is steep", () => {
@@ -206,7 +244,7 @@ describe("hidden targets", () => {
   });
 });
 
-function decoder(first: i32, end: i32, keep: f32, weight: f32, mass: f32, step: f32): void {
+function decoder(first: i32, end: i32, keep: f32, weight: f32, mass: f32, step: f32, prior: f32 = 0): void {
   solveDecoder(
     TOKENS,
     PLACES,
@@ -219,6 +257,7 @@ function decoder(first: i32, end: i32, keep: f32, weight: f32, mass: f32, step: 
     keep,
     weight,
     mass,
+    prior,
     step,
     MARGINAL,
     SCRATCH,
@@ -292,6 +331,26 @@ describe("the residual solve of the decoder", () => {
     expect(untouched(SCRATCH + M * 4, 16)).toBe(true);
   });
 
+  test("with a prior counts places where the class stands alone and π says what comes", () => {
+    begin(7);
+    forward();
+    fill(OBSERVED, V * M, 0, 5);
+    fill(EXPECTED, V * M, 0, 5);
+    const observed = denseDecoderSums(OBSERVED, false, 0.75, 1.5);
+    const expected = denseDecoderSums(EXPECTED, true, 0.75, 1.5);
+    const wanted = copyOf(O, V * M);
+    for (let v = 0; v < V; ++v) {
+      const p: f64 = get(MARGINAL, v);
+      for (let c = 0; c < M; ++c) {
+        const i = v * M + c;
+        const below = expected[i] + 8 * p + 20 * p * Math.exp(wanted[i]);
+        wanted[i] += 0.5 * Math.log((observed[i] + 28 * p) / below);
+      }
+    }
+    decoder(0, V, 0.75, 1.5, 8, 0.5, 20);
+    expect(gap(O, wanted)).toBeLessThan(LOOSE);
+  });
+
   test("of two shares of rows is the whole, to the bit", () => {
     begin(8);
     forward();
@@ -320,7 +379,15 @@ describe("the residual solve of the decoder", () => {
 });
 
 /** A thread's share of rows; `step` is divided by the norm of the inputs, r. */
-function features(thread: i32, threads: i32, keep: f32, weight: f32, mass: f32, step: f32): void {
+function features(
+  thread: i32,
+  threads: i32,
+  keep: f32,
+  weight: f32,
+  mass: f32,
+  step: f32,
+  prior: f32 = 0,
+): void {
   solveFeatures(
     thread,
     threads,
@@ -335,6 +402,7 @@ function features(thread: i32, threads: i32, keep: f32, weight: f32, mass: f32, 
     keep,
     weight,
     mass,
+    prior,
     step * <f32>BLOCK,
     1,
     SCRATCH,
@@ -391,6 +459,27 @@ describe("the residual solve of the hidden layer", () => {
     expect(gap(EXPECTED, expected)).toBeLessThan(LOOSE);
     expect(gap(U, wanted)).toBeLessThan(LOOSE);
     expect(untouched(SCRATCH + M * 4, 16)).toBe(true);
+  });
+
+  test("with a prior counts places of the mean hidden state where the row stands alone", () => {
+    begin(10);
+    fillStates();
+    fill(OBSERVED, FEATURES * M, 0, 5);
+    fill(EXPECTED, FEATURES * M, 0, 5);
+    const observed = denseFeatureSums(OBSERVED, TARGETS, 0.75, 1.5);
+    const expected = denseFeatureSums(EXPECTED, HIDDEN, 0.75, 1.5);
+    const wanted = copyOf(U, FEATURES * M);
+    for (let c = 0; c < M; ++c) {
+      let mean: f64 = 0;
+      for (let t = 0; t < COUNT; ++t) mean += get(HIDDEN, t * M + c) / <f64>COUNT;
+      for (let row = 0; row < FEATURES; ++row) {
+        const i = row * M + c;
+        const below = expected[i] + 6 * mean + 9 * mean * Math.exp(wanted[i]);
+        wanted[i] += 0.3 * Math.log((observed[i] + 15 * mean) / below);
+      }
+    }
+    features(0, 1, 0.75, 1.5, 6, 0.3, 9);
+    expect(gap(U, wanted)).toBeLessThan(LOOSE);
   });
 
   test("of two shares of rows is the whole, to the bit", () => {

@@ -1,4 +1,4 @@
-import { addLogRatio, addScaled, expTimes, logOdds, scale } from "../vectors";
+import { addLogRatio, addPulledLogRatio, addScaled, expTimes, logOdds, scale } from "../vectors";
 import { differing, fill, gap, get, LOOSE, mark, startValues, untouched } from "./support";
 
 const N = 20; // five vectors of four
@@ -67,6 +67,29 @@ describe("runs of f32", () => {
     for (let i = 0; i < N; ++i) wanted[i] = at(OUT, i);
     addLogRatio(A, A, C, 50, 1, N, OUT);
     expect(differing(OUT, wanted)).toBe(0);
+  });
+
+  test("addPulledLogRatio counts places of the prior: as many observed, times e^out expected", () => {
+    begin(7);
+    const wanted = new StaticArray<f64>(N);
+    for (let i = 0; i < N; ++i) {
+      const pseudo = 50 * get(C, i);
+      const added = 30 * get(C, i);
+      const above = get(A, i) + added + pseudo;
+      wanted[i] = get(OUT, i) + 0.25 * Math.log(above / (get(B, i) + added * Math.exp(get(OUT, i)) + pseudo));
+    }
+    addPulledLogRatio(A, B, C, 50, 30, 0.25, N, OUT);
+    expect(gap(OUT, wanted)).toBeLessThan(LOOSE);
+  });
+
+  test("addPulledLogRatio pulls towards 0 where what was expected was observed", () => {
+    begin(8);
+    const before = new StaticArray<f64>(N);
+    for (let i = 0; i < N; ++i) before[i] = get(OUT, i);
+    addPulledLogRatio(A, A, C, 50, 30, 0.25, N, OUT);
+    let outwards = 0;
+    for (let i = 0; i < N; ++i) if (Math.abs(get(OUT, i)) >= Math.abs(before[i])) ++outwards;
+    expect(outwards).toBe(0);
   });
 
   test("logOdds is weight · log of the smoothed conditional over the prior", () => {

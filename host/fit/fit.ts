@@ -236,7 +236,7 @@ async function fitResidual(
   hooks: FitHooks,
 ): Promise<void> {
   if (shape.decoder === "mixture") return; // the heads' own solution is the model
-  const { passes, averaged = 0 } = recipe.residual;
+  const { passes, averaged } = recipe.residual;
   if (passes === 0) {
     for (let from = 0; from < tokens; from += CHUNK) {
       throwIfAborted(hooks.signal);
@@ -253,7 +253,7 @@ async function fitResidual(
   const total = shape.weightBits === 4 ? solved + steps : solved;
   const run = (steps: readonly [number, number]) => runSteps(trainer, "residualSteps", "residual", steps, total, hooks);
   await averagedSteps(trainer, residualTables(shape), averaged, [0, solved], run);
-  if (total > solved) await solveRounded(trainer, shape, recipe, tokens, solved, hooks);
+  if (total > solved) await solveRounded(trainer, shape, recipe, tokens, solved, 1, hooks);
 }
 
 /** Σ −log2 p of `tokens`, which stand at `from` in the trainer, under the f32 stack. */

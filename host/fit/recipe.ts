@@ -39,7 +39,7 @@ export interface RecipeOptions {
   readonly stackedHeads?: number | undefined;
   /** Hidden states that it sees, where there is one. Default 2. */
   readonly stackedBlock?: number | undefined;
-  /** Residual passes over the text; 0 leaves them out. Default by the amount of text: 12 on 10,000 tokens, 8 on 30,000, 5 on 100,000, 2 from 330,000 on. */
+  /** Residual passes over the text; 0 leaves them out. Default by the amount of text: 12 on 10,000 tokens, 8 from 30,000 to 180,000, 7 on 300,000, 5 on a million. */
   readonly passes?: number | undefined;
   /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
@@ -70,8 +70,14 @@ export interface Recipe {
     readonly hiddenMass: number;
     readonly decoderStep: number;
     readonly hiddenStep: number;
-    /** Last part of the passes over which weights are averaged; none where it is absent. */
-    readonly averaged?: number;
+    /** κ of O, in places: pulls it towards 0, predictions towards the marginal. 0 for none. */
+    readonly decoderPrior: number;
+    /** κ of the hidden layers' U, in places. */
+    readonly hiddenPrior: number;
+    /** β of the hidden targets: 1 for what each class would have gained, towards 0 for the likelihood's own gradient. */
+    readonly sharpness: number;
+    /** Last part of the passes over which weights are averaged. */
+    readonly averaged: number;
   };
   readonly gate: { readonly tokens: number; readonly sweeps: number };
 }
@@ -136,13 +142,16 @@ export function shapeOf(options: RecipeOptions): Shape {
 /**
  * The recipe for `tokens` tokens of training text.
  *
- * Smoothing and steps follow one rule (ours): with q = log10(tokens / 20,000) / 2 held to 0..1, masses fall and steps grow from
- * those that held up best on 20,000 tokens (q = 0) to those for 2 million (q = 1), evenly on a logarithmic scale.
+ * Smoothing and the decoder's steps follow one rule (ours): with q = log10(tokens / 20,000) / 2 held to 0..1, masses fall and steps
+ * grow from those that held up best on 20,000 tokens (q = 0) to those for 2 million (q = 1), evenly on a logarithmic scale. From
+ * `MANY` tokens on weights have priors, and the hidden layers take longer steps towards flatter targets, by the same rule between
+ * 100,000 and a million tokens.
  *
  * @throws SaffuError INVALID_OPTION
  */
 export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
   const few = tokens < FEW;
+  const many = tokens >= MANY;
   const { targets = "responsibility", positions = "decay", seed = 1, passes = passesFor(tokens) } = options;
   if (!["responsibility", "cipher"].includes(targets))
     throw invalidOption("targets", `"responsibility" or "cipher"`, targets);
@@ -151,8 +160,11 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
     throw invalidOption("seed", "an integer in 0..4294967295", seed);
   if (!Number.isInteger(passes) || passes < 0 || passes > 100)
     throw invalidOption("passes", "an integer in 0..100", passes);
-  const q = Math.min(1, Math.max(0, Math.log10(tokens / 20000) / 2));
-  const between = (small: number, large: number) => Number((small * (large / small) ** q).toPrecision(3));
+  const held = (share: number) => Math.min(1, Math.max(0, share));
+  const q = held(Math.log10(tokens / 20_000) / 2);
+  const between = (small: number, large: number, share = q) =>
+    Number((small * (large / small) ** share).toPrecision(3));
+  const later = held(Math.log10(tokens / 100_000));
   const cipher = targets === "cipher";
   return {
     targets,
@@ -167,29 +179,34 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
     },
     residual: {
       passes,
-      batch: few ? 512 : 2048,
+      batch: 512,
       rate: 0.5,
       lead: 20,
       decoderMass: between(100, 20),
       hiddenMass: between(20, 5),
       decoderStep: between(1, 2),
-      hiddenStep: between(0.6, 1),
-      ...(few ? { averaged: 0.5 } : {}),
+      hiddenStep: many ? between(8, 15, later) : between(0.6, 1),
+      decoderPrior: many ? 250 : 0,
+      hiddenPrior: many ? 7 : 0,
+      sharpness: many ? between(0.25, 0.1, later) : 1,
+      averaged: 0.5,
     },
     gate: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
   };
 }
 
-/** Below so many tokens a text counts as a small one. */
+/** Below so many tokens heads take more passes in smaller batches, and tuning does not end in a pass for the rounded U. */
 export const FEW = 200_000;
+/** From so many tokens on weights have priors: fewer do not say enough against one, and what they gain is lost again. */
+const MANY = 50_000;
 
 /**
- * Residual passes over a text (ours): 8 · (30,000 / tokens)^⅓, to the nearest, held to 2..12; 8 · (10,000 / tokens)^⅓ where weights are
- * not averaged. The fewer the tokens, the fewer the steps of a pass. Found on 10,000, 30,000 and 100,000 tokens.
+ * Residual passes over a text (ours): 8 · (30,000 / tokens)^⅓ below 30,000 tokens, at most 12; 8 · (180,000 / tokens)^⅓ above 180,000, at
+ * least 2; 8 between. To the nearest. The fewer the tokens, the fewer the steps of a pass. Found on 10,000 tokens to a million.
  */
 function passesFor(tokens: number): number {
-  let passes = 12;
-  const most = 512 * (tokens < FEW ? 30_000 : 10_000);
+  let passes = tokens < 30_000 ? 12 : 8;
+  const most = 512 * (tokens < 30_000 ? 30_000 : 180_000);
   // products alone, whose last bits are the same in any engine
   while (passes > 2 && tokens * (passes - 0.5) * (passes - 0.5) * (passes - 0.5) > most) --passes;
   return passes;

@@ -37,9 +37,10 @@ export function loadWeights(trainer: Trainer, tensors: ReadonlyMap<string, Tenso
 
 /**
  * Rounds U to four bits, then solves the decoder alone for hidden states as the device has them: one residual pass, steps [first, first +
- * a pass's), whose averaging rates follow from their numbers. O is the mean over the pass where the recipe averages.
+ * a pass's), whose averaging rates follow from their numbers.
  *
  * @param tokens trained on
+ * @param share of the pass, 0..1, over which O is averaged
  */
 export async function solveRounded(
   trainer: Trainer,
@@ -47,13 +48,14 @@ export async function solveRounded(
   { seed, residual }: Pick<Recipe, "seed" | "residual">,
   tokens: number,
   first: number,
+  share: number,
   hooks: Hooks<"residual">,
 ): Promise<void> {
   const end = first + Math.ceil(tokens / residual.batch);
   await trainer.once("roundHidden");
   await configureResidual(trainer, { seed, residual }, end);
   const run = (steps: readonly [number, number]) => runSteps(trainer, "residualSteps", "residual", steps, end, hooks);
-  await averagedSteps(trainer, [decoderTable(shape)], residual.averaged === undefined ? 0 : 1, [first, end], run);
+  await averagedSteps(trainer, [decoderTable(shape)], share, [first, end], run);
 }
 
 /** O in a trainer's memory. */
@@ -77,7 +79,9 @@ export async function configureResidual(
   lead: number,
 ): Promise<void> {
   const { batch, rate, decoderMass, hiddenMass, decoderStep, hiddenStep } = residual;
-  await trainer.all("configureResidual", seed, batch, lead, rate, decoderMass, hiddenMass, decoderStep, hiddenStep);
+  const { decoderPrior, hiddenPrior, sharpness } = residual;
+  const solve = [decoderMass, hiddenMass, decoderStep, hiddenStep, decoderPrior, hiddenPrior, sharpness];
+  await trainer.all("configureResidual", seed, batch, lead, rate, ...solve);
 }
 
 /** The gate is solved on the text's tail, which the stack has not seen. */

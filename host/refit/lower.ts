@@ -47,7 +47,7 @@ export async function refitLower(
     await trainer.all("count", "thread", tokens.length);
     loadWeights(trainer, tensors, shape);
     await trainer.once("initialiseResidual", 1);
-    await trainer.all("configureResidual", 1, BATCH, 0, RATE, mass, mass * HIDDEN_SHARE, step, step);
+    await trainer.all("configureResidual", 1, BATCH, 0, RATE, mass, mass * HIDDEN_SHARE, step, step, 0, 0, 1);
     const steps = Math.ceil(tokens.length / BATCH) * PASSES;
     for (let at = 0; at < steps; ++at) {
       throwIfAborted(signal);

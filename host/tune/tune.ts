@@ -69,6 +69,8 @@ export interface TuneResult {
   readonly report: TuneReport;
 }
 
+/** Tokens of a step of the pass that makes up for the rounding of U. */
+const ROUNDED_BATCH = 2048;
 /** EM sweeps of the gate, as of a fit. */
 const GATE_SWEEPS = recipeOf({}, LEAST_TOKENS).gate.sweeps;
 
@@ -255,8 +257,9 @@ async function solved(
     // on a small text the pass learns by heart more than rounding has lost
     if (shape.weightBits === 4 && places >= FEW) {
       await trainer.once("initialiseResidual", 1);
-      const { residual } = recipeOf({}, tokens.length);
-      await solveRounded(trainer, shape, { seed, residual }, places, Math.ceil(places / residual.batch), hooks);
+      // long steps and no prior: tuned weights have none, and rounding is what the pass is for
+      const residual = { ...recipeOf({}, tokens.length).residual, batch: ROUNDED_BATCH, decoderPrior: 0 };
+      await solveRounded(trainer, shape, { seed, residual }, places, Math.ceil(places / ROUNDED_BATCH), 0, hooks);
     }
     await fitGate(trainer, shape, gate.sweeps, tokens.length - gate.tokens, tokens.length, hooks);
     throwIfAborted(hooks.signal);

@@ -1,13 +1,14 @@
 /**
- * What decides a system's results now, as one digest. Of a saffu model it is what a small probe comes to, so that a change of the
- * sources that changes no bit leaves the results standing; of the others it is the sources'.
+ * What decides a system's results now, as one digest. Of a saffu model it is what a small probe comes to, and the settings that follow
+ * from the amount of text, so that a change of the sources that changes no bit leaves the results standing; of the others it is the
+ * sources'.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { load } from "../../host/index.ts";
 import { loadData } from "./data.ts";
-import { codeDigest } from "./job.ts";
+import { codeDigest, digest, type Job } from "./job.ts";
 import { quickened, type System, systemOf } from "./systems.ts";
 
 /** Tokens that the probe is fitted on, and bytes of dev that it scores. */
@@ -24,17 +25,24 @@ export async function codeOf(system: System, cache = join("build", "evidence", "
   } catch {
     // not probed yet
   }
-  const digest = await probed(system, system.model);
+  const found = await probed(system, system.model);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, digest);
-  return digest;
+  writeFileSync(path, found);
+  return found;
 }
 
-/** `codeOf` of the systems with these names. */
-export async function codesOf(names: Iterable<string>): Promise<Map<string, string>> {
+/** Digest of what decides a job's result: its system's, and the settings that follow from its amount of text. */
+export type CodeOfJob = (job: Job) => string;
+
+/** For jobs of the systems with these names. */
+export async function codesOf(names: Iterable<string>): Promise<CodeOfJob> {
   const codes = new Map<string, string>();
   for (const name of new Set(names)) codes.set(name, await codeOf(systemOf(name)));
-  return codes;
+  return (job) => {
+    const code = codes.get(job.system)!;
+    const settings = systemOf(job.system).settings?.(job);
+    return settings === undefined ? code : digest(`${code} ${JSON.stringify(settings)}`);
+  };
 }
 
 /** Digest of the weights that the system's options come to on a little text, of how they score, and of what they are scored on. */

@@ -43,7 +43,7 @@ export interface Result {
 /** A line of a results file. */
 export interface Entry {
   readonly key: string;
-  /** Digest of the sources that decide the result: `codeDigest` of the system's. */
+  /** Digest of what decides the result: code.ts. */
   readonly code: string;
   readonly job: Job;
   readonly result: Result;
@@ -67,7 +67,8 @@ function filesIn(path: string): string[] {
     .flatMap((name) => filesIn(join(path, name)));
 }
 
-function digest(text: string): string {
+/** 16 hexadecimal digits of a text's SHA-256. */
+export function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 

@@ -87,7 +87,8 @@ function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
 /** What of an axis is tried when the next smaller budget chose `value`: that, and of numbers their neighbours in the grid. */
 function near(cell: Cell, axis: string, value: Options[string]) {
   const values = affordable(cell, axis);
-  if (cell.budget >= (STEADY[axis] ?? Number.POSITIVE_INFINITY)) return [value];
+  const { settledFrom = Number.POSITIVE_INFINITY } = cell.system;
+  if (cell.budget >= Math.min(STEADY[axis] ?? Number.POSITIVE_INFINITY, settledFrom)) return [value];
   if (!values.every((one) => typeof one === "number")) return values;
   const sorted = [...values].sort((a, b) => a - b);
   const at = sorted.indexOf(Number(value));

@@ -49,7 +49,7 @@ export async function writeReport(out: string, cells: readonly Cell[], store: St
 async function staleOf(findings: Findings, ablation: readonly Entry[]): Promise<string[]> {
   const entries = [...findings.all.flatMap(({ entries, searched }) => [...entries, ...searched]), ...ablation];
   const codes = await codesOf(entries.map(({ job }) => job.system));
-  return [...new Set(entries.filter(({ job, code }) => code !== codes.get(job.system)).map(({ job }) => job.system))];
+  return [...new Set(entries.filter(({ job, code }) => code !== codes(job)).map(({ job }) => job.system))];
 }
 
 function page(

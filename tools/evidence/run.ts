@@ -1,11 +1,10 @@
 /** Runs jobs, each in a process of its own so that its memory is its own, one at a time; what ends is appended at once. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { codeOf } from "./code.ts";
+import { codesOf } from "./code.ts";
 import { type Job, keyOf, type Result } from "./job.ts";
 import { type Cell, progressOf } from "./plan.ts";
 import type { Store } from "./store.ts";
-import { systemOf } from "./systems.ts";
 
 const PROCESS = fileURLToPath(new URL("job-process.ts", import.meta.url));
 
@@ -39,7 +38,7 @@ export async function runJobs(jobs: readonly Job[], store: Store, { log, signal 
   for (const job of jobs) {
     if (signal?.aborted) break;
     const name = `${job.system}, ${job.budget} tokens, seed ${job.seed}, ${JSON.stringify(job.options)}`;
-    const code = await codeOf(systemOf(job.system));
+    const code = (await codesOf([job.system]))(job);
     try {
       const result = await runJob(job, signal);
       store.append({ key: keyOf(job), code, job, result });

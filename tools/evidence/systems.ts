@@ -3,7 +3,15 @@ import type { ModelFiles } from "../../host/model/config.ts";
 import { DATA_SOURCES, type LoadedData } from "./data.ts";
 import type { Job, Options, Result } from "./job.ts";
 import { KNESER_NEY_SOURCES, kneserNey, NAIVE_BAYES_SOURCES, naiveBayes } from "./kinds/counting.ts";
-import { EXPLICIT_SOURCES, explicit, explicitModel, PARAMETERS, SHAPE, weightBytes } from "./kinds/explicit.ts";
+import {
+  EXPLICIT_SOURCES,
+  explicit,
+  explicitModel,
+  PARAMETERS,
+  recipeOfJob,
+  SHAPE,
+  weightBytes,
+} from "./kinds/explicit.ts";
 import { NEURAL_SOURCES, neural, neuralIsThere } from "./kinds/neural.ts";
 import { TUNE_SOURCES, tuned, tunedModel } from "./kinds/tune.ts";
 
@@ -15,10 +23,14 @@ export interface System {
   readonly sources: readonly string[];
   /** Of a saffu model: what a job makes, before it is measured. */
   readonly model?: (job: Job, data: LoadedData) => Promise<{ readonly files: ModelFiles }>;
+  /** Of a saffu model: the settings that follow from a job's amount of text, which the probe does not see. */
+  readonly settings?: (job: Job) => unknown;
   /** Whether a seed makes a difference. */
   readonly seeded: boolean;
   /** Tokens from which on a job takes so long that fewer seeds are run. */
   readonly dearFrom?: number;
+  /** Tokens from which on nothing is searched: options are what the next smaller budget chose. */
+  readonly settledFrom?: number;
   /** Options that are not searched. */
   readonly fixed: Options;
   /** What is searched on dev, one axis after the other, each from the best so far; first values stand in for axes not yet searched. */
@@ -48,6 +60,7 @@ const closed = (name: string, title: string, fixed: Options, quick = false): Sys
   family: "explicit",
   sources: [...COMMON, ...EXPLICIT_SOURCES],
   model: explicitModel,
+  settings: recipeOfJob,
   seeded: true,
   fixed,
   axes: {},
@@ -79,10 +92,13 @@ const backPropagated = (name: "warm" | "cold", title: string, axes: System["axes
   family: "tuned",
   sources: [...COMMON, ...EXPLICIT_SOURCES, ...TUNE_SOURCES],
   model: tunedModel,
+  // a random start is no fit
+  ...(name === "warm" && { settings: recipeOfJob }),
   seeded: true,
   fixed: { init: name, heads, classes },
   axes,
   dearFrom: DEAR,
+  ...(name === "warm" && { settledFrom: 1_000_000 }),
   quick: true,
   run: tuned,
 });
@@ -96,6 +112,7 @@ const network = (model: string, title: string, dearFrom: number, quick = false):
   fixed: { model, parameters: PARAMETERS },
   axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5, 0.7, 0.85] },
   dearFrom,
+  settledFrom: DEAR,
   missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
   quick,
   run: neural,
@@ -108,7 +125,7 @@ export const SYSTEMS: readonly System[] = [
       heads,
       classes: WIDE.classes,
     }),
-    dearFrom: DEAR,
+    dearFrom: 100_000,
   },
   // what the rest of the architecture adds, at as many parameters or fewer
   ...(
@@ -124,7 +141,7 @@ export const SYSTEMS: readonly System[] = [
     ] as const
   ).map(([name, title, options]) => ({
     ...closed(name, `explicit, ${options.heads} × ${classes}, ${title}`, { classes, ...options }),
-    dearFrom: DEAR,
+    dearFrom: 100_000,
   })),
   // nothing of it is drawn
   { ...closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }), seeded: false },

@@ -1,6 +1,6 @@
 /** Models fitted in closed form. */
 
-import { shapeOf } from "../../../host/fit/recipe.ts";
+import { type Recipe, recipeOf, shapeOf } from "../../../host/fit/recipe.ts";
 import { type FitOptions, fit, parameters, type Shape } from "../../../host/index.ts";
 import { type Tensor, writeTensors } from "../../../host/model/safetensors.ts";
 import { tensorSpecs } from "../../../host/model/shape.ts";
@@ -39,6 +39,11 @@ export async function explicit(job: Job, data: LoadedData): Promise<Result> {
 
 export function explicitModel({ seed, options }: Job, data: LoadedData): ReturnType<typeof fit> {
   return fitted({ seed, ...fitOptions(options) }, data);
+}
+
+/** Settings of a job's fit: they follow from its options and its amount of text. */
+export function recipeOfJob({ seed, budget, options }: Job): Recipe {
+  return recipeOf({ seed, ...fitOptions(options) }, budget);
 }
 
 /** `fit` over the data's text and tokenizer. */
