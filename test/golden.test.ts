@@ -12,14 +12,14 @@ import { Oracle } from "./oracle.ts";
  */
 const GOLDEN = {
   "models/nano-en": {
-    text: "4ef4862490014ee55f4249a56feb514322b72de7f3ac9728ed1cf74ac6d11e62",
-    surprisal: "f863e6f45f18ae9ef67b258cfdc39725bfd6a768e55c42d24fcfd29c2557f7d8",
-    probabilities: "bfe7ef70acc209d8df41474577431eb2d72aa997e3ea8063aa0e15d48b85ef6e",
+    text: "d183b760bf53136952983ee6727cdfa2c3e0a183c409baab089cd27f98257353",
+    surprisal: "8f4de9c0f2fe643041d365a1db51225476ee638b3f909f54b91429c36630375f",
+    probabilities: "a62e52ce87bd016ef668489aeed1b5700bc4d9c1c28ff2b09775a6d46af9a74f",
   },
   "models/potato-en": {
-    text: "fda6f328c3e22016c9f6944cad465cb5b076b3230eb0778392ec2d82d2646cf6",
-    surprisal: "8b0cd85ba62ac991a3c51f090389a7a2b279120490023818a035faf042885ebd",
-    probabilities: "77ac128b8dda92f1644eded0656ffd123b2230d0f098257d47cb8415cb74bfad",
+    text: "91d4acb1a97db00b700bf89106837d771bdd87417114dedb37dfb801c03ba861",
+    surprisal: "293b83674233c5f7f95f9ef9f63601be8a0330043cca946a51d021f88b790f4d",
+    probabilities: "8f767bad750dcde2eab4d251622a39115956707e13c704816f4ba65f769da189",
   },
   "models/potato-en-tuned": {
     text: "667e43a9ff69491de7649461767cca20481649064810aa184b5ccfb6fc40659d",

@@ -12,7 +12,7 @@ import { DEAR_SEEDS, MOST_TOKENS, STEADY } from "./plan.ts";
 import { curves, pointsOf, scatter, sizes } from "./plots.ts";
 import { estimate } from "./statistics.ts";
 import { Store } from "./store.ts";
-import { SYSTEMS } from "./systems.ts";
+import { SYSTEMS, type System } from "./systems.ts";
 import { boundTable, gapTable, timeTable, verdictTable } from "./verdicts.ts";
 
 /** Where the ablation's results stand, beside the matrix's. */
@@ -138,9 +138,9 @@ ${image("ablation.svg")}
 | bytes of a network | one a weight: what int8 would cost it is granted, not measured |
 | seconds | training alone, on 2 cores shared with other work, without compiling kernels or jitting; they are of that machine and moment |
 | peak memory | of the whole process at the end of training, with its runtime (Node, or Python and JAX) |
-| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
+| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen, all options of ${settledTexts()}; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
 | seeds | 5; of what is dear ${DEAR_SEEDS}: ${dearTexts()} |
-| stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores; of the others, as long as their sources stay as they are (\`tools/evidence/code.ts\`) |
+| stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores, and the settings that follow from the amount of text stay; of the others, as long as their sources stay as they are (\`tools/evidence/code.ts\`) |
 | selection | options are chosen on dev with seed 1, so dev flatters what was searched; test was not looked at |
 
 ## Doing it again
@@ -158,9 +158,19 @@ npm run ablation -- --tokens 100000 --limit 40
 
 /** Which systems have fewer seeds, and from which budget on. */
 function dearTexts(): string {
-  const budgets = [...new Set(SYSTEMS.flatMap(({ dearFrom }) => dearFrom ?? []))].sort((a, b) => a - b);
-  const names = (budget: number) => SYSTEMS.filter(({ dearFrom }) => dearFrom === budget).map(({ name }) => name);
-  return budgets.map((budget) => `${names(budget).join(", ")} from ${number(budget)} tokens on`).join("; ");
+  return fromTexts(({ dearFrom }) => dearFrom).join("; ");
+}
+
+/** Which systems are not searched any more, and from which budget on. */
+function settledTexts(): string {
+  return fromTexts(({ settledFrom }) => settledFrom).join(" and of ");
+}
+
+/** Systems by a budget that they name, the smallest first. */
+function fromTexts(budgetOf: (system: System) => number | undefined): string[] {
+  const budgets = [...new Set(SYSTEMS.flatMap((system) => budgetOf(system) ?? []))].sort((a, b) => a - b);
+  const names = (budget: number) => SYSTEMS.filter((system) => budgetOf(system) === budget).map(({ name }) => name);
+  return budgets.map((budget) => `${names(budget).join(", ")} from ${number(budget)} tokens on`);
 }
 
 /** How much of the matrix is there, by budget. */
