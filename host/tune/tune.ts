@@ -28,7 +28,7 @@ import { CONFIG, type ModelFiles, sha256, withConfig } from "../model/config.ts"
 import type { Flavour } from "../model/kernel.ts";
 import { Model } from "../model/model.ts";
 import { memorySource } from "../model/read.ts";
-import { readTensors, writeTensors } from "../model/safetensors.ts";
+import { readTensors, type Tensor, writeTensors } from "../model/safetensors.ts";
 import { cipherWidth, hiddenLayers, hiddenWidth, type Shape, validateShape } from "../model/shape.ts";
 import { directorySource, NODE } from "../refit/platform.ts";
 import { assertCheckpointWritable } from "./checkpoint-node.ts";
@@ -71,6 +71,8 @@ export interface TuneResult {
 
 /** Tokens of a step of the pass that makes up for the rounding of U. */
 const ROUNDED_BATCH = 2048;
+/** The tensor that is solved anew in any case. */
+const GATE = "attention.gate";
 /** EM sweeps of the gate, as of a fit. */
 const GATE_SWEEPS = recipeOf({}, LEAST_TOKENS).gate.sweeps;
 
@@ -144,7 +146,10 @@ export async function tune(
   const { bestEpoch, trainBits, devBits } = outcome;
   const facts = { trainTokens: tokens.length, trainBytes: bytes };
   const record = { ...recipe, ...facts, steps: schedule.steps, bestEpoch, bits: shape.bits, gate, base: digest };
-  const { weights, gateSeconds } = await solved(tuned, tokens, gate, run, recipe.seed, options);
+  // where no epoch was better the rows stay what they are, to the byte
+  const kept = recipe.init === "warm" && bestEpoch === 0 ? tensors : undefined;
+  const finish = { gate, recipe, kept };
+  const { weights, gateSeconds } = await solved(tuned, tokens, finish, run, options);
   onProgress?.({ phase: "files", done: 0, total: 1 });
   const card = cardOf(ORIGINS[recipe.init], tuned.shape, {
     weights: storedAs(tuned.shape, weights.length),
@@ -229,17 +234,22 @@ function floatsOf(tuner: Trainer, shape: Shape, u: "U" | "FOLDED"): Floats {
   };
 }
 
+/** What the weights are finished with: the gate's tokens, how they were tuned, and rows that stay as they are stored. */
+interface Finish {
+  readonly gate: { readonly tokens: number; readonly sweeps: number };
+  readonly recipe: TuneRecipe;
+  readonly kept: ReadonlyMap<string, Tensor> | undefined;
+}
+
 /**
  * model.safetensors of tuned weights: as at the end of a fit, the trainer rounds U where it has four bits, and solves the decoder for
- * it where the text is no small one,
- * solves the gate on the last tokens, and quantises.
+ * it where the text is no small one, solves the gate on the last tokens, and quantises.
  */
 async function solved(
   { shape, cipher, layers }: Floats,
   tokens: Uint16Array,
-  gate: { readonly tokens: number; readonly sweeps: number },
+  { gate, recipe, kept }: Finish,
   { flavour, threads }: { readonly flavour: Flavour; readonly threads: number },
-  seed: number,
   hooks: Hooks<"residual" | "gate">,
 ): Promise<{ weights: Uint8Array; gateSeconds: number }> {
   const clock = stopwatch();
@@ -255,16 +265,21 @@ async function solved(
       trainer.view(Float32Array, address, floats.length).set(floats);
     }
     // on a small text the pass learns by heart more than rounding has lost
-    if (shape.weightBits === 4 && places >= FEW) {
+    if (kept === undefined && shape.weightBits === 4 && places >= FEW) {
       await trainer.once("initialiseResidual", 1);
-      // long steps and no prior: tuned weights have none, and rounding is what the pass is for
       const residual = { ...recipeOf({}, tokens.length).residual, batch: ROUNDED_BATCH, decoderPrior: 0 };
-      await solveRounded(trainer, shape, { seed, residual }, places, Math.ceil(places / ROUNDED_BATCH), 0, hooks);
+      const solve = { seed: recipe.seed, residual };
+      await solveRounded(trainer, shape, solve, places, Math.ceil(places / ROUNDED_BATCH), 0, hooks);
     }
     await fitGate(trainer, shape, gate.sweeps, tokens.length - gate.tokens, tokens.length, hooks);
     throwIfAborted(hooks.signal);
     await trainer.once("quantise");
-    return { weights: writeTensors(weightsOf(trainer, shape)), gateSeconds: clock() };
+    const found = [...weightsOf(trainer, shape)];
+    const stored = found.map(([name, tensor]): [string, Tensor] => [
+      name,
+      (name !== GATE && kept?.get(name)) || tensor,
+    ]);
+    return { weights: writeTensors(new Map(stored)), gateSeconds: clock() };
   } finally {
     await trainer.stop();
   }
