@@ -1,5 +1,5 @@
 // int8 weights with a scale a row, symmetric: the device sums their products in integers. U may have codes of four bits instead.
-import { centreRow, encodeRow, solveLevels } from "./codebook";
+import { encodeRow, solveLevels } from "./codebook";
 import { rowBytes, WEIGHT_BITS } from "./shape";
 
 /** Below it 127 / peak is no longer finite; such a row counts as 0. */
@@ -24,7 +24,7 @@ export function quantiseRow(row: usize, n: usize, outRow: usize): f32 {
 /**
  * The weights of a hidden layer, of as many bits as the shape says.
  *
- * @param u (count, width) f32; of four bits, the mean of each head is taken from its rows
+ * @param u (count, width) f32
  * @param scratch CODEBOOK_SCRATCH bytes
  * @param outU (count, width) i8, or (count, width / 2) codes
  * @param outScales (count) f32
@@ -40,14 +40,13 @@ export function quantiseLayer(
   outLevels: usize,
 ): void {
   let unit: f32 = 0;
-  if (WEIGHT_BITS == 4) {
-    for (let row: usize = 0; row < <usize>count; ++row) centreRow(u + ((row * width) << 2), width);
-    unit = solveLevels(u, count, width, scratch, outLevels);
-  }
+  if (WEIGHT_BITS == 4) unit = solveLevels(u, count, width, scratch, outLevels);
   for (let row: usize = 0; row < <usize>count; ++row) {
     const values = u + ((row * width) << 2);
     const out = outU + row * rowBytes(width);
-    const scale = WEIGHT_BITS == 4 ? encodeRow(values, width, outLevels, unit, out) : quantiseRow(values, width, out);
+    let scale: f32;
+    if (WEIGHT_BITS == 4) scale = encodeRow(values, width, outLevels, unit, scratch, out);
+    else scale = quantiseRow(values, width, out);
     store<f32>(outScales + (row << 2), scale);
   }
 }

@@ -1,6 +1,16 @@
 // Where each tensor of the trainer stands. The host gives the module a memory that ends after the last token (host/fit/).
 import { CHAIN_BYTES } from "./chains";
-import { LEVELS } from "./codebook";
+import {
+  DOCUMENT_LEVELS_AT,
+  DOCUMENT_ROWS_AT,
+  DOCUMENT_SCALES_AT,
+  HIDDEN_CODES_BYTES,
+  LEVELS_AT,
+  SCALES_AT,
+  STACKED_LEVELS_AT,
+  STACKED_ROWS_AT,
+  STACKED_SCALES_AT,
+} from "./hidden-codes";
 import { HIDDEN_WEIGHTS, INPUTS } from "./hidden-layout";
 import {
   ATTENDED,
@@ -9,8 +19,6 @@ import {
   BLOCK_M,
   BUCKETS,
   CIPHER_WIDTH,
-  DOCUMENT_FEATURES,
-  DOCUMENT_M,
   FEATURES,
   HEADS,
   M,
@@ -19,8 +27,6 @@ import {
   PARTS,
   POSITIONS_A_HEAD,
   RADIAL,
-  STACKED_FEATURES,
-  STACKED_M,
   V,
 } from "./shape";
 
@@ -79,16 +85,16 @@ export const GATE_BUCKETS: usize = GATE_SUMS + 2 * ORDERS * BUCKETS * 4; // (GAT
 export const GATE_LIKELIHOODS: usize = (GATE_BUCKETS + GATE_TOKENS * ORDERS + 63) & ~63; // (GATE_TOKENS, PARTS) f32
 
 // int8 model: rows of U of all layers, of 8 bits a weight or codes of 4; their scales; their levels
-export const U_INT8: usize = (GATE_LIKELIHOODS + (RADIAL == 0 ? 0 : GATE_TOKENS * PARTS * 4) + 63) & ~63; // (r·b, width)
-export const DOCUMENT_U_INT8: usize = (U_INT8 + FEATURES * BLOCK_M + 63) & ~63; // (b, width)
-export const STACKED_U_INT8: usize = (DOCUMENT_U_INT8 + DOCUMENT_FEATURES * DOCUMENT_M + 63) & ~63; // (positions · width, width)
-export const U_SCALE: usize = (STACKED_U_INT8 + STACKED_FEATURES * STACKED_M + 63) & ~63; // (r·b) f32
-export const DOCUMENT_U_SCALE: usize = U_SCALE + FEATURES * 4;
-export const STACKED_U_SCALE: usize = DOCUMENT_U_SCALE + DOCUMENT_FEATURES * 4;
-export const U_LEVELS: usize = STACKED_U_SCALE + STACKED_FEATURES * 4; // (LEVELS) i8, of the codes
-export const DOCUMENT_U_LEVELS: usize = U_LEVELS + LEVELS;
-export const STACKED_U_LEVELS: usize = DOCUMENT_U_LEVELS + LEVELS;
-export const O_INT8: usize = (STACKED_U_LEVELS + LEVELS + 63) & ~63; // (V, M) i8
+export const U_INT8: usize = (GATE_LIKELIHOODS + (RADIAL == 0 ? 0 : GATE_TOKENS * PARTS * 4) + 63) & ~63; // as hidden-codes.ts has them
+export const DOCUMENT_U_INT8: usize = U_INT8 + DOCUMENT_ROWS_AT;
+export const STACKED_U_INT8: usize = U_INT8 + STACKED_ROWS_AT;
+export const U_SCALE: usize = U_INT8 + SCALES_AT;
+export const DOCUMENT_U_SCALE: usize = U_INT8 + DOCUMENT_SCALES_AT;
+export const STACKED_U_SCALE: usize = U_INT8 + STACKED_SCALES_AT;
+export const U_LEVELS: usize = U_INT8 + LEVELS_AT;
+export const DOCUMENT_U_LEVELS: usize = U_INT8 + DOCUMENT_LEVELS_AT;
+export const STACKED_U_LEVELS: usize = U_INT8 + STACKED_LEVELS_AT;
+export const O_INT8: usize = U_INT8 + HIDDEN_CODES_BYTES; // (V, M) i8
 export const O_SCALE: usize = (O_INT8 + V * M + 63) & ~63; // (V) f32
 
 export const TOKENS: usize = (O_SCALE + V * 4 + 63) & ~63; // (N) u16, to the memory's end

@@ -5,16 +5,16 @@ import { countDistinct, gateInputs, solveGate } from "./attention";
 import { assignCipher, labelCiphers, rankTokens } from "./cipher";
 import { clearRing, pushToken } from "./chains";
 import { findMatches } from "./comparisons";
-import { decodeRow } from "./codebook";
 import { explicitDecoder } from "./explicit";
 import { addAttentionTargets, attendedWeight, countPairs, solveAttention, totalPairs } from "./explicit-attention";
 import { headStep, power, solveHead } from "./heads";
 import { hiddenState } from "./hidden";
+import { decodeHidden, quantiseHidden } from "./hidden-codes";
 import { DOCUMENT_AT, HIDDEN_WEIGHTS, INPUTS, STACKED_AT, W0_AT, W_AT } from "./hidden-layout";
 import { log } from "./math";
 import { consecutivePlaces, shuffledPlaces } from "./places";
 import { newtonPositions } from "./positions";
-import { quantiseLayer, quantiseRow } from "./quantise";
+import { quantiseRow } from "./quantise";
 import { mix, nextUniform, seedGenerator } from "./random";
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "./residual";
 import {
@@ -25,8 +25,6 @@ import {
   BLOCK_M,
   CLASSES,
   DECODER,
-  DOCUMENT_FEATURES,
-  DOCUMENT_HEADS,
   DOCUMENT_M,
   FEATURES,
   HEADS,
@@ -36,10 +34,6 @@ import {
   POSITIONS_A_HEAD,
   RADIAL,
   ROW_BYTES,
-  rowBytes,
-  STACKED_FEATURES,
-  STACKED_HEADS,
-  STACKED_M,
   V,
 } from "./shape";
 import { softmax } from "./softmax";
@@ -49,9 +43,6 @@ import {
   BATCH,
   BATCH_INPUTS,
   CIPHER,
-  DOCUMENT_U_INT8,
-  DOCUMENT_U_LEVELS,
-  DOCUMENT_U_SCALE,
   F,
   F_EXPECTED,
   G,
@@ -80,17 +71,12 @@ import {
   RING,
   SCRATCH,
   SCRATCH_BYTES,
-  STACKED_U_INT8,
-  STACKED_U_LEVELS,
-  STACKED_U_SCALE,
   TARGETS,
   TILE,
   TOKENS,
   TOTALS,
   U,
   U_INT8,
-  U_LEVELS,
-  U_SCALE,
   U0,
 } from "./trainer-memory";
 import { addScaled, scale } from "./vectors";
@@ -482,33 +468,14 @@ let rounded: bool = false;
 
 /** U becomes what its codes of four bits say, so that what is solved after it makes up for what they lose. Thread 0 alone. */
 export function roundHidden(): void {
-  quantiseHidden();
-  decodeLayer(FEATURES, BLOCK_M, U_INT8, U_LEVELS, U_SCALE, U);
-  decodeLayer(DOCUMENT_FEATURES, DOCUMENT_M, DOCUMENT_U_INT8, DOCUMENT_U_LEVELS, DOCUMENT_U_SCALE, DOCUMENT_U);
-  decodeLayer(STACKED_FEATURES, STACKED_M, STACKED_U_INT8, STACKED_U_LEVELS, STACKED_U_SCALE, STACKED_U);
+  quantiseHidden(U, SCRATCH, U_INT8);
+  decodeHidden(U_INT8, U);
   rounded = true;
-}
-
-function quantiseHidden(): void {
-  quantiseLayer(U, FEATURES, BLOCK_M, SCRATCH, U_INT8, U_SCALE, U_LEVELS);
-  if (DOCUMENT_HEADS > 0) {
-    quantiseLayer(DOCUMENT_U, DOCUMENT_FEATURES, DOCUMENT_M, SCRATCH, DOCUMENT_U_INT8, DOCUMENT_U_SCALE, DOCUMENT_U_LEVELS);
-  }
-  if (STACKED_HEADS > 0) {
-    quantiseLayer(STACKED_U, STACKED_FEATURES, STACKED_M, SCRATCH, STACKED_U_INT8, STACKED_U_SCALE, STACKED_U_LEVELS);
-  }
-}
-
-/** outU (count, width) f32 ← scale · level of its code. */
-function decodeLayer(count: i32, width: usize, codes: usize, levels: usize, scales: usize, outU: usize): void {
-  for (let row: usize = 0; row < <usize>count; ++row) {
-    decodeRow(codes + row * rowBytes(width), width, levels, load<f32>(scales + (row << 2)), outU + ((row * width) << 2));
-  }
 }
 
 /** The model's weights in int8, or codes of four bits: rows of U and O, scales and levels. Thread 0 alone. */
 export function quantise(): void {
-  if (!rounded) quantiseHidden();
+  if (!rounded) quantiseHidden(U, SCRATCH, U_INT8);
   for (let v: usize = 0; v < <usize>V; ++v) {
     store<f32>(O_SCALE + (v << 2), quantiseRow(O + ((v * M) << 2), M, O_INT8 + v * M));
   }

@@ -38,9 +38,11 @@ import {
   STACKED_HEADS,
   STACKED_M,
   V,
+  WEIGHT_BITS,
 } from "./shape";
 import { barrier, shareStart } from "./threads";
 import { TILE } from "./trainer-memory";
+import { copyAttention, roundAll, roundAsStored, roundRows } from "./tuner-rounding";
 import {
   BATCH_INPUTS,
   CIPHER,
@@ -61,6 +63,7 @@ import {
   O0,
   PARAMETERS,
   PREDICTED,
+  ROUNDED,
   SCRATCH,
   SCRATCH_BYTES,
   STRIDE,
@@ -73,6 +76,9 @@ import {
 export { BATCH, THREADS } from "./trainer-memory";
 export {
   CIPHER,
+  DOCUMENT_U_INT8,
+  DOCUMENT_U_LEVELS,
+  DOCUMENT_U_SCALE,
   EMBEDDING,
   FIRST_MOMENT,
   FOLDED,
@@ -82,9 +88,16 @@ export {
   O,
   O0,
   PARAMETERS,
+  ROUNDED,
   SECOND_MOMENT,
+  STACKED_U_INT8,
+  STACKED_U_LEVELS,
+  STACKED_U_SCALE,
   TOKENS,
   U,
+  U_INT8,
+  U_LEVELS,
+  U_SCALE,
   U0,
   WIDTH,
 } from "./tuner-memory";
@@ -111,6 +124,7 @@ let warmUp: i32 = 0;
 let total: i32 = 0;
 let thawStep: i32 = i32.MAX_VALUE;
 let thawed: bool = false; // inputs are read from E
+let read: usize = U; // the hidden layers' weights as steps have them: U, or what its rounding leaves
 
 // @ts-ignore: decorator
 @inline
@@ -124,6 +138,8 @@ function scratchOf(thread: i32): usize {
  * @param places of the text, and of one step (at most BATCH); @param steps of the whole run
  * @param rate at its peak; @param warm steps in which it rises to there
  * @param thaw first step at which E is trained; @param from the step that comes next
+ * @param rounded of weights of four bits: whether each step sees what rounding leaves of them. Gradients at those are taken for
+ * gradients at U itself (straight-through; Hinton 2012, Bengio et al. 2013), so that small steps add up
  */
 export function configure(
   seed: u32,
@@ -134,7 +150,9 @@ export function configure(
   warm: i32,
   thaw: i32,
   from: i32,
+  rounded: bool,
 ): void {
+  read = WEIGHT_BITS == 4 && rounded ? ROUNDED : U;
   key = seed;
   n = places;
   batch = inStep;
@@ -145,8 +163,9 @@ export function configure(
   thawed = from > thawStep;
 }
 
-/** Moments ← 0, E ← the cipher, the loss ← 0. Thread 0 alone. */
+/** Moments ← 0, E ← the cipher, the loss ← 0, and weights to be read as they are. Thread 0 alone. */
 export function begin(): void {
+  if (WEIGHT_BITS == 4) memory.copy(ROUNDED, U, HIDDEN_WEIGHTS << 2);
   memory.fill(FIRST_MOMENT, 0, 2 * STRIDE);
   if (CIPHERED) thawCipher(CIPHER, EMBEDDING);
   store<f64>(LOSS, 0);
@@ -224,6 +243,16 @@ export function tuneSteps(thread: i32, threads: i32, from: i32, to: i32): void {
   }
 }
 
+/** Codes and what they say of the hidden layers, as the model is stored. Thread 0 alone. */
+export function roundHidden(): void {
+  if (read != U) roundAsStored();
+}
+
+/** Levels and scales for the steps that come, and the rounding of all rows. Every thread calls it. */
+export function startRounding(thread: i32, threads: i32): void {
+  if (read != U) roundAll(thread, threads, scratchOf(thread));
+}
+
 /** Hidden states, predictions and likelihoods of a tile whose places stand in LABELS. */
 function forward(tile: i32, inTile: i32, transposed: usize): void {
   const at = <usize>tile * TILE;
@@ -232,11 +261,11 @@ function forward(tile: i32, inTile: i32, transposed: usize): void {
   const predicted = PREDICTED + at * V * 4;
   const lanes = transposed + M * TILE * 4;
   if (thawed) {
-    embeddedTile(TOKENS, places, inTile, EMBEDDING, U, U0, EMBEDDED + at * WIDTH * 4, hidden);
+    embeddedTile(TOKENS, places, inTile, EMBEDDING, read, U0, EMBEDDED + at * WIDTH * 4, hidden);
     predictTile(hidden, inTile, O, O0, transposed, lanes, predicted);
   } else {
     const inputs = BATCH_INPUTS + at * INPUTS * 4;
-    forwardTile(TOKENS, places, inTile, CIPHER, U, U0, O, O0, transposed, lanes, inputs, hidden, predicted);
+    forwardTile(TOKENS, places, inTile, CIPHER, read, U0, O, O0, transposed, lanes, inputs, hidden, predicted);
   }
   likelihoodsOfTile(TOKENS, places, inTile, predicted, LIKELIHOOD + (at << 2));
 }
@@ -249,7 +278,7 @@ function backward(tile: i32, inTile: i32, transposed: usize): void {
     TOKENS,
     LABELS + (at << 2),
     inTile,
-    U,
+    read,
     O,
     BATCH_INPUTS + at * INPUTS * 4,
     HIDDEN + at * M * 4,
@@ -257,14 +286,14 @@ function backward(tile: i32, inTile: i32, transposed: usize): void {
     delta,
     EARLIER_DELTA + at * EARLIER * 4,
   );
-  if (thawed) embeddedDeltas(delta, U, transposed, EMBEDDED_DELTA + at * WIDTH * 4);
+  if (thawed) embeddedDeltas(delta, read, transposed, EMBEDDED_DELTA + at * WIDTH * 4);
 }
 
 /** Gradient of W and w0. Thread 0 alone. */
 function gradientOfAttention(count: i32): void {
   const weight: f32 = <f32>1 / <f32>count;
   const scratch = scratchOf(0);
-  attentionGradient(TOKENS, LABELS, count, CIPHER, U, BATCH_INPUTS, DELTA, EARLIER_DELTA, weight, scratch, U + STRIDE);
+  attentionGradient(TOKENS, LABELS, count, CIPHER, read, BATCH_INPUTS, DELTA, EARLIER_DELTA, weight, scratch, U + STRIDE);
 }
 
 /** Gradients of this thread's share of the weights, and Adam's step on it. */
@@ -297,7 +326,7 @@ function update(thread: i32, threads: i32, count: i32, tiles: i32, step: i32): v
       LABELS,
       count,
       CIPHER,
-      U,
+      read,
       BATCH_INPUTS,
       DELTA,
       EARLIER_DELTA,
@@ -309,11 +338,13 @@ function update(thread: i32, threads: i32, count: i32, tiles: i32, step: i32): v
     );
   }
   descend(U + ((first * BLOCK_M) << 2), (end - first) * BLOCK_M, rate, step);
+  if (read != U) roundRows(0, first, end);
   if (DOCUMENT_HEADS > 0) {
     first = shareStart(DOCUMENT_FEATURES, 1, thread, threads);
     end = shareStart(DOCUMENT_FEATURES, 1, thread + 1, threads);
     documentGradient(TOKENS, LABELS, count, CIPHER, DELTA, <i32>first, <i32>end, weight, DOCUMENT_U + STRIDE);
     descend(DOCUMENT_U + ((first * DOCUMENT_M) << 2), (end - first) * DOCUMENT_M, rate, step);
+    if (read != U) roundRows(1, first, end);
   }
   if (STACKED_HEADS > 0) {
     first = shareStart(STACKED_FEATURES, 4, thread, threads);
@@ -323,6 +354,7 @@ function update(thread: i32, threads: i32, count: i32, tiles: i32, step: i32): v
     const delta = DELTA + (BLOCK_M + DOCUMENT_M) * 4;
     addStateSums(BATCH_INPUTS + STATES_AT, delta, tiles, <i32>first, <i32>end, weight, table);
     descend(STACKED_U + ((first * STACKED_M) << 2), (end - first) * STACKED_M, rate, step);
+    if (read != U) roundRows(2, first, end);
   }
 }
 
@@ -330,6 +362,7 @@ function update(thread: i32, threads: i32, count: i32, tiles: i32, step: i32): v
 function updateSmall(count: i32, step: i32): void {
   const rate = rateAt(step);
   if (ATTENDED) descend(BLOCK_W, HIDDEN_WEIGHTS - (W_AT >> 2), rate, step);
+  if (read != U) copyAttention();
   biasGradient(count, DELTA, EARLIER_DELTA, <f32>1 / <f32>count, U0 + STRIDE);
   descend(U0, M, rate, step);
 }

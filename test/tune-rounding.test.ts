@@ -1,25 +1,158 @@
-/** What a tuned model of four-bit weights loses when U is rounded, and what the decoder's last pass makes up for. */
-import { expect, test } from "vitest";
-import { fit, load, tune } from "../host/index.ts";
+/** Tuning of four-bit weights: steps see what rounding leaves of U, so what is scored is what is stored, however it is run. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { compileTuner } from "../host/compile/compile.ts";
+import { fit } from "../host/fit/fit.ts";
+import { Trainer } from "../host/fit/trainer.ts";
+import { loadWeights } from "../host/fit/weights.ts";
+import { load, type ModelFiles, type TuneOptions, tune } from "../host/index.ts";
+import { parseConfig } from "../host/model/config.ts";
+import { dequantised } from "../host/model/dequantise.ts";
+import { readTensors } from "../host/model/safetensors.ts";
+import { hiddenLayers, validateShape } from "../host/model/shape.ts";
+import { tunerBytesNeeded } from "../host/tune/memory.ts";
 import { benchCorpus } from "../tools/corpora/gutenberg.ts";
 import { withoutAttention } from "../tools/figures.ts";
+import { bytesOf, contents, TEXT } from "./fit-fixture.ts";
 
 const corpus = benchCorpus();
 const bytes = (text: string) => new TextEncoder().encode(text);
 const TRAIN = bytes(corpus.train.slice(0, 260_000));
 const DEV = bytes(corpus.dev[0]!.text.slice(0, 20_000));
-const SHAPE = { profile: "nano", heads: 3, classes: 8, radial: 16, orders: 1 } as const;
+const NANO = { profile: "nano", heads: 3, classes: 8, radial: 16, orders: 1, weightBits: 4 } as const;
+/** Every layer that has rows to round, and attention, which has none. */
+const ALL = { ...NANO, blockAttention: true, documentHeads: 1, stackedHeads: 1, passes: 1, threads: 0 } as const;
 
-test("on a text that is no small one, four bits of U lose little, from any number of threads alike", async () => {
-  const models = [];
-  for (const threads of [0, 2]) {
-    const base = await fit(() => [TRAIN], { ...SHAPE, weightBits: 4, passes: 1, threads });
-    models.push(await tune(base.files, () => [TRAIN], { epochs: 1, batch: 1024, lr: 0.003, dev: [DEV], threads }));
-  }
-  const [{ files, report }, other] = models as [Awaited<ReturnType<typeof tune>>, Awaited<ReturnType<typeof tune>>];
-  expect(other.files).toEqual(files);
-  const rounded = (await load(await withoutAttention(files))).score(DEV).bitsPerByte;
-  const best = report.devBitsPerByte[report.bestEpoch]!;
-  expect(rounded / best).toBeLessThan(1.005); // 1.0025; without the pass 1.0074
-  expect(report.bestEpoch).toBe(1);
-}, 120_000);
+const unrounded = (report: { devBitsPerByte: readonly number[]; bestEpoch: number }) =>
+  report.devBitsPerByte[report.bestEpoch]!;
+const alone = async (files: ModelFiles, text: Uint8Array) =>
+  (await load(await withoutAttention(files))).score(text).bitsPerByte;
+
+describe("tuning of four-bit weights", () => {
+  test("stores what it has scored: rounding loses next to nothing", async () => {
+    const base = await fit(() => [TRAIN], { ...NANO, passes: 1 });
+    const { files, report } = await tune(base.files, () => [TRAIN], { epochs: 1, batch: 1024, lr: 0.003, dev: [DEV] });
+    expect(report.bestEpoch).toBe(1);
+    const stored = await alone(files, DEV);
+    // what is left is int8 of O, and the device's fixed point
+    expect(Math.abs(stored / unrounded(report) - 1)).toBeLessThan(0.0005);
+    expect(stored).toBeLessThan(await alone(base.files, DEV));
+  }, 120_000);
+
+  test.each(["cold", "warm"] as const)(
+    "from a %s start is the same from any number of threads, either flavour",
+    async (init) => {
+      const base = (await fit(() => [TEXT], ALL)).files;
+      const dev = [bytesOf("the quick brown fox jumps over the lazy dog 5.\n")];
+      const runs: TuneOptions[] = [{ threads: 0 }, { threads: 3 }, { threads: 0, flavour: "scalar" }];
+      const [first, ...others] = await Promise.all(
+        runs.map((run) => tune(base, () => [TEXT], { init, epochs: 2, batch: 90, lr: 0.02, dev, ...run })),
+      );
+      for (const { files } of others) expect(contents(files)).toEqual(contents(first!.files));
+      const scored = unrounded(first!.report);
+      expect(Math.abs((await alone(first!.files, dev[0]!)) / scored - 1)).toBeLessThan(0.01);
+    },
+    120_000,
+  );
+
+  test("goes on from a checkpoint within an epoch to the same files", async () => {
+    const base = (await fit(() => [TEXT], ALL)).files;
+    const home = await mkdtemp(join(tmpdir(), "saffu-rounding-"));
+    try {
+      const options: TuneOptions = { epochs: 3, batch: 64, lr: 0.02, threads: 0 };
+      const whole = await tune(base, () => [TEXT], options);
+      const checkpoint = join(home, "run.safetensors");
+      const abort = new AbortController();
+      let calls = 0;
+      const onProgress: TuneOptions["onProgress"] = ({ phase }) => {
+        if (phase === "tune" && ++calls === 4) abort.abort();
+      };
+      await expect(
+        tune(base, () => [TEXT], { ...options, checkpoint, signal: abort.signal, onProgress }),
+      ).rejects.toMatchObject({ code: "ABORTED" });
+      const resumed = await tune(base, () => [TEXT], { ...options, checkpoint });
+      expect(contents(resumed.files)).toEqual(contents(whole.files));
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
+  }, 120_000);
+
+  test("keeps the rows of a start that no epoch betters, to the byte", async () => {
+    const base = (await fit(() => [TEXT], ALL)).files;
+    const { files, report } = await tune(base, () => [TEXT], { epochs: 1, lr: 1, dev: [TEXT], threads: 0 });
+    expect(report.bestEpoch).toBe(0);
+    const [now, before] = [files, base].map((each) => readTensors(each.get("model.safetensors")!, "model").tensors);
+    for (const [name, tensor] of before!) if (name !== "attention.gate") expect(now!.get(name)).toEqual(tensor);
+  }, 120_000);
+});
+
+describe("the tuner of four-bit weights", () => {
+  let tuner: Trainer | undefined;
+  afterEach(() => tuner?.stop());
+
+  test("reads a model as its codes say, rounds what it has moved, and leaves U itself unrounded", async () => {
+    const { files } = await fit(() => [TEXT], ALL);
+    const { shape } = parseConfig(files.get("config.json")!);
+    const { tensors } = readTensors(files.get("model.safetensors")!, "model");
+    tuner = await Trainer.start(await compileTuner(shape, "simd", false), 200, 0);
+    expect(tunerBytesNeeded(shape)).toBe(tuner.constant("TOKENS"));
+    loadWeights(tuner, tensors, shape);
+    tuner.view(Uint16Array, "TOKENS", 200).set(TEXT.subarray(0, 200));
+    await tuner.once("begin");
+    await tuner.all("configure", 1, 200, 50, 100, 0.01, 0, 0x7fffffff, 0, 1);
+    const read = () => tuner!.view(Float32Array, "ROUNDED", tuner!.constant("HIDDEN_WEIGHTS")).slice();
+    const held = () => tuner!.view(Float32Array, "U", tuner!.constant("HIDDEN_WEIGHTS")).slice();
+    const start = held();
+    expect(read()).toEqual(start);
+    await tuner.all("startRounding", "thread", "threads");
+    expect(held()).toEqual(start);
+    await tuner.all("tuneSteps", "thread", "threads", 0, 2);
+    const moved = held();
+    expect(moved).not.toEqual(start);
+    // sixteen depths a row at the most, below each head's largest
+    const { classes } = shape;
+    let first = 0;
+    for (const { rows, width } of hiddenLayers(shape)) {
+      for (let row = 0; row < rows; ++row, first += width) {
+        const depths = read().subarray(first, first + width);
+        expect(new Set(depths).size).toBeLessThanOrEqual(16);
+        for (let at = 0; at < width; at += classes) expect(Math.max(...depths.subarray(at, at + classes))).toBe(0);
+        if (row > 8) {
+          first += (rows - row) * width; // the rest alike
+          break;
+        }
+      }
+    }
+    // W and w0 are read as they are
+    expect(read().subarray(first)).toEqual(moved.subarray(first));
+    await tuner.once("roundHidden");
+    expect(held()).toEqual(moved);
+    const codes = tuner.view(Uint8Array, "U_INT8", tensors.get("block.U")!.data.length).slice();
+    const scales = tuner.view(Float32Array, "U_SCALE", tensors.get("block.U.scale")!.data.length).slice();
+    const levels = tuner.view(Int8Array, "U_LEVELS", 16).slice();
+    const stored = new Map(tensors);
+    for (const [name, data] of Object.entries({
+      "block.U": codes,
+      "block.U.scale": scales,
+      "block.U.levels": levels,
+    })) {
+      stored.set(name, { ...tensors.get(name)!, data } as never);
+    }
+    const decoded = dequantised(stored, "block.U", shape.heads * classes);
+    expect(read().subarray(0, decoded.length)).toEqual(decoded);
+  }, 120_000);
+
+  test("reads U itself where nothing is rounded: eight bits, or inputs to be thawed", async () => {
+    const { files } = await fit(() => [TEXT], { ...NANO, bits: 64, radial: 0, orders: 0, passes: 1, threads: 0 });
+    const thawed = await tune(files, () => [TEXT], { epochs: 2, thaw: 2, batch: 100, threads: 0, dev: [TEXT] });
+    expect(thawed.report.shape.bits).toBe(256);
+    expect(thawed.report.shape.weightBits).toBe(4);
+    // the rows of all tokens are rounded at the end alone
+    const stored = (await load(thawed.files)).score(TEXT).bitsPerByte;
+    expect(stored / unrounded(thawed.report)).toBeLessThan(1.05);
+    const eight = validateShape({ ...thawed.report.shape, weightBits: 8 });
+    expect(tunerBytesNeeded(eight)).toBeLessThan(tunerBytesNeeded(thawed.report.shape));
+  }, 120_000);
+});

@@ -1,4 +1,15 @@
-import { CODEBOOK_SCRATCH, centreRow, encodeRow, LEVELS, solveLevels } from "../codebook";
+import {
+  CODEBOOK_SCRATCH,
+  decodeRow,
+  encodeRow,
+  LEVELS,
+  ROUNDING_BYTES,
+  roundingTable,
+  roundRow,
+  ROW_SCRATCH,
+  scaleOf,
+  solveLevels,
+} from "../codebook";
 import { CLASSES, HEADS, M } from "../shape";
 import { copyOf, fill, gap, get, mark, put, ROUNDING, startValues, untouched } from "./support";
 
@@ -7,75 +18,110 @@ const ROWS = memory.data(40 * M * 4, 16);
 const SCRATCH = memory.data(<i32>CODEBOOK_SCRATCH + 16, 16);
 const FOUND = memory.data(16 + 16, 16);
 const CODES = memory.data(M / 2 + 16, 16);
+const ROW = memory.data(M * 4 + 16, 16);
+const TABLE = memory.data(<i32>ROUNDING_BYTES + 16, 16);
 
 function level(i: i32): i32 {
   return <i32>load<i8>(FOUND + i);
 }
 
-function code(c: i32): i32 {
-  const pair = <i32>load<u8>(CODES + c / 2);
-  return c % 2 == 0 ? pair & 15 : pair >> 4;
+/** Rows as weights are: dense below the largest of their head, with a long tail further down. */
+function fillRows(seed: u32): void {
+  startValues(seed);
+  for (let i = 0; i < COUNT * M; ++i) {
+    fill(ROWS + i * 4, 1, -1, 1);
+    const first = get(ROWS, i);
+    fill(ROWS + i * 4, 1, -1, 1);
+    const tail = first * first * first * first;
+    put(ROWS, i, get(ROWS, i) * 0.2 - 12 * tail * tail);
+  }
 }
 
-/** Σ (x − scale · level of its code)² of a row. */
-function errorOf(row: usize, scale: f64): f64 {
+/** Largest of a head of a row. */
+function peakOf(row: usize, c: i32): f64 {
+  let peak = -Infinity;
+  for (let k = (c / CLASSES) * CLASSES; k < (c / CLASSES + 1) * CLASSES; ++k) peak = Math.max(peak, get(row, k));
+  return peak;
+}
+
+/** Σ w (depth − depth')² of a row: depths below the largest of its head, w = exp(0.3 · depth) + 0.003; those of `off` are taken as they are. */
+function errorOf(row: usize, off: usize, top: f64): f64 {
   let error: f64 = 0;
   for (let c = 0; c < M; ++c) {
-    const off = get(row, c) - scale * <f64>level(code(c));
-    error += off * off;
+    const depth = get(row, c) - peakOf(row, c);
+    const difference = depth - (get(off, c) - top);
+    error += (Math.exp(0.3 * depth) + 0.003) * difference * difference;
   }
   return error;
 }
 
 describe("a codebook of sixteen levels", () => {
-  test("ascends, and its largest magnitude is 127", () => {
+  test("ascends from −127 to 127", () => {
     for (let seed: u32 = 1; seed < 8; ++seed) {
-      startValues(seed);
-      fill(ROWS, COUNT * M, -3, 1);
+      fillRows(seed);
       mark(SCRATCH + CODEBOOK_SCRATCH, 16);
       mark(FOUND + LEVELS, 16);
       expect(solveLevels(ROWS, COUNT, M, SCRATCH, FOUND)).toBeGreaterThan(0);
       for (let i = 1; i < <i32>LEVELS; ++i) expect(level(i)).toBeGreaterThanOrEqual(level(i - 1));
-      expect(max(abs(level(0)), abs(level(15)))).toBe(127);
+      expect(level(0)).toBe(-127);
+      expect(level(15)).toBe(127);
       expect(untouched(SCRATCH + CODEBOOK_SCRATCH, 16)).toBe(true);
       expect(untouched(FOUND + LEVELS, 16)).toBe(true);
     }
   });
 
-  test("finds values that are sixteen or fewer", () => {
-    for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, <f64>((i * 5) % 4) - 1.5); // each row alike: −1.5, −0.5, 0.5, 1.5
+  test("finds depths that are sixteen or fewer", () => {
+    for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, 2.5 - <f64>((i * 3) % 4)); // of each head 0, −1, −2 and −3
     const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
-    const scale = encodeRow(ROWS, M, FOUND, unit, CODES);
-    // a bin of the histogram, and half a step of 127, in parts of the largest
+    const scale = encodeRow(ROWS, M, FOUND, unit, SCRATCH, CODES);
+    decodeRow(CODES, M, FOUND, scale, ROW);
+    const top = 127 * <f64>scale;
+    // a bin of the histogram, and half a step of 254, in parts of the largest
     for (let c = 0; c < M; ++c) {
-      expect(Math.abs(<f64>scale * <f64>level(code(c)) - get(ROWS, c))).toBeLessThan(1.5 * (1 / 64.0 + 1 / 127.0));
+      const off = get(ROW, c) - top - (get(ROWS, c) - peakOf(ROWS, c));
+      expect(Math.abs(off)).toBeLessThan(3 * (1 / 64.0 + 1 / 254.0));
     }
   });
 
-  test("leaves an error that is less than that of sixteen even steps", () => {
-    startValues(9);
+  test("leaves a weighted error that is less than that of sixteen even steps", () => {
+    fillRows(9);
     let even: f64 = 0;
     let own: f64 = 0;
-    for (let i = 0; i < COUNT * M; ++i) {
-      // dense about 0, as weights are: the sum of four
-      fill(ROWS + i * 4, 1, -1, 1);
-      const first = get(ROWS, i);
-      fill(ROWS + i * 4, 1, -1, 1);
-      put(ROWS, i, first * first * first + get(ROWS, i) * 0.2);
-    }
     const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
     for (let r = 0; r < COUNT; ++r) {
       const row = ROWS + r * M * 4;
-      own += errorOf(row, <f64>encodeRow(row, M, FOUND, unit, CODES));
-      let peak: f64 = 0;
-      for (let c = 0; c < M; ++c) peak = Math.max(peak, Math.abs(get(row, c)));
+      const scale = encodeRow(row, M, FOUND, unit, SCRATCH, CODES);
+      decodeRow(CODES, M, FOUND, scale, ROW);
+      own += errorOf(row, ROW, 127 * <f64>scale);
+      let least: f64 = 0;
+      for (let c = 0; c < M; ++c) least = Math.min(least, get(row, c) - peakOf(row, c));
       for (let c = 0; c < M; ++c) {
-        const step = peak / 7.5;
-        const off = get(row, c) - (Math.floor(get(row, c) / step) + 0.5) * step;
-        even += off * off;
+        const step = -least / 15;
+        put(ROW, c, Math.round((get(row, c) - peakOf(row, c)) / step) * step);
       }
+      even += errorOf(row, ROW, 0);
     }
     expect(own).toBeLessThan(even);
+  });
+
+  test("does not see what all classes of a head have in common", () => {
+    fillRows(4);
+    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    const scale = encodeRow(ROWS, M, FOUND, unit, SCRATCH, CODES);
+    decodeRow(CODES, M, FOUND, scale, ROW);
+    const before = copyOf(ROW, M);
+    // sums of eighths and halves are exact
+    for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, Math.round(get(ROWS, i) * 8) / 8);
+    const same = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    const sameScale = encodeRow(ROWS, M, FOUND, same, SCRATCH, CODES);
+    decodeRow(CODES, M, FOUND, sameScale, ROW);
+    const eighths = copyOf(ROW, M);
+    expect(gap(ROW, before)).toBeGreaterThan(0);
+    for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, get(ROWS, i) + <f64>((i / CLASSES) % HEADS) - 0.5);
+    expect(solveLevels(ROWS, COUNT, M, SCRATCH, FOUND)).toBe(same);
+    expect(encodeRow(ROWS, M, FOUND, same, SCRATCH, CODES)).toBe(sameScale);
+    decodeRow(CODES, M, FOUND, sameScale, ROW);
+    expect(gap(ROW, eighths)).toBe(0);
   });
 
   test("makes of a row of zeros zeros, and writes half as many bytes as there are columns", () => {
@@ -84,29 +130,56 @@ describe("a codebook of sixteen levels", () => {
     const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
     for (let c = 0; c < M; ++c) put(ROWS, c, 0);
     mark(CODES + M / 2, 16);
-    expect(encodeRow(ROWS, M, FOUND, unit, CODES)).toBe(0);
+    mark(SCRATCH + ROW_SCRATCH, 16);
+    expect(encodeRow(ROWS, M, FOUND, unit, SCRATCH, CODES)).toBe(0);
     expect(untouched(CODES + M / 2, 16)).toBe(true);
+    expect(untouched(SCRATCH + ROW_SCRATCH, 16)).toBe(true);
     for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, 0);
-    expect(encodeRow(ROWS, M, FOUND, solveLevels(ROWS, COUNT, M, SCRATCH, FOUND), CODES)).toBe(0);
+    const none = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    expect(encodeRow(ROWS, M, FOUND, none, SCRATCH, CODES)).toBe(0);
   });
 });
 
-describe("a centred row", () => {
-  test("has heads of mean 0, and is otherwise as before", () => {
-    startValues(5);
-    fill(ROWS, M, -4, 2);
-    const before = copyOf(ROWS, M);
-    centreRow(ROWS, M);
-    for (let head = 0; head < HEADS; ++head) {
-      let sum: f64 = 0;
-      let shift: f64 = 0;
-      for (let c = head * CLASSES; c < (head + 1) * CLASSES; ++c) {
-        sum += get(ROWS, c);
-        shift += before[c] - get(ROWS, c);
+describe("the rounding of a step", () => {
+  test("takes each depth to the nearest level", () => {
+    fillRows(6);
+    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    roundingTable(FOUND, TABLE);
+    for (let r = 0; r < COUNT; ++r) {
+      const row = ROWS + r * M * 4;
+      const scale = scaleOf(row, M, FOUND, unit, SCRATCH);
+      mark(ROW + M * 4, 16);
+      roundRow(row, M, TABLE, scale, ROW);
+      expect(untouched(ROW + M * 4, 16)).toBe(true);
+      for (let c = 0; c < M; ++c) {
+        const depth = get(row, c) - peakOf(row, c);
+        let least = Infinity;
+        for (let i = 0; i < <i32>LEVELS; ++i) least = Math.min(least, Math.abs(depth - <f64>scale * <f64>(level(i) - 127)));
+        expect(Math.abs(get(ROW, c) - depth)).toBeLessThan(least + ROUNDING * 20);
       }
-      expect(Math.abs(sum)).toBeLessThan(1e-5);
-      for (let c = head * CLASSES; c < (head + 1) * CLASSES; ++c) before[c] -= shift / CLASSES;
     }
-    expect(gap(ROWS, before)).toBeLessThan(ROUNDING);
+  });
+
+  test("leaves at most twice the error of the codes that are stored", () => {
+    fillRows(8);
+    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    roundingTable(FOUND, TABLE);
+    let stored: f64 = 0;
+    let rounded: f64 = 0;
+    for (let r = 0; r < COUNT; ++r) {
+      const row = ROWS + r * M * 4;
+      const scale = encodeRow(row, M, FOUND, unit, SCRATCH, CODES);
+      decodeRow(CODES, M, FOUND, scale, ROW);
+      stored += errorOf(row, ROW, 127 * <f64>scale);
+      roundRow(row, M, TABLE, scaleOf(row, M, FOUND, unit, SCRATCH), ROW);
+      rounded += errorOf(row, ROW, 0);
+    }
+    expect(rounded).toBeLessThan(stored * 2);
+  });
+
+  test("makes of a row whose classes are alike zeros", () => {
+    for (let c = 0; c < M; ++c) put(ROWS, c, 0.75);
+    roundRow(ROWS, M, TABLE, scaleOf(ROWS, M, FOUND, 0.01, SCRATCH), ROW);
+    for (let c = 0; c < M; ++c) expect(get(ROW, c)).toBe(0);
   });
 });

@@ -106,6 +106,15 @@ export function hiddenWeights(shape: Shape): number {
   return Math.ceil((tables + (blockAttention ? block * block + block : 0)) / 4) * 4;
 }
 
+/** HIDDEN_CODES_BYTES of assembly/hidden-codes.ts. */
+export function hiddenCodesBytes(shape: Shape): number {
+  const layers = (["block", "document", "stacked"] as const).map(
+    (name) => hiddenLayers(shape).find((layer) => layer.name === name) ?? { rows: 0, width: 0 },
+  );
+  const scales = layers.reduce((sum, { rows }) => sum + rows * 4, 0);
+  return sumOf([...layers.map(({ rows, width }) => rows * width), scales + layers.length * LEVELS], 64);
+}
+
 /** Rings of up to so many tokens are compared place by place, as in assembly/shape.ts. */
 const SCANNED = 1024;
 const mostMatches = ({ radial }: Shape) => Math.min(radial, SCANNED);
@@ -125,9 +134,6 @@ export function trainerBytesNeeded(shape: Shape): number {
   const hidden = hiddenWidth(shape);
   const weights = hiddenWeights(shape);
   const inputs = inputsOf(shape);
-  const layers = (["block", "document", "stacked"] as const).map(
-    (name) => hiddenLayers(shape).find((layer) => layer.name === name) ?? { rows: 0, width: 0 },
-  );
   const positions = Math.max(block, stackedHeads > 0 ? stackedBlock : 0);
   const parts = 1 + orders;
   const gate = orders * GATE_BUCKETS * 4;
@@ -146,8 +152,7 @@ export function trainerBytesNeeded(shape: Shape): number {
     mostMatches(shape) * 4 + 3 * 64 + (radial === 0 ? 0 : vocabulary),
     3 * gate + GATE_PLACES * orders,
     radial === 0 ? 0 : GATE_PLACES * parts * 4,
-    ...layers.map(({ rows, width }) => rows * width),
-    layers.reduce((sum, { rows }) => sum + rows * 4, 0) + layers.length * LEVELS,
+    hiddenCodesBytes(shape),
     vocabulary * hidden,
     vocabulary * 4,
   ];

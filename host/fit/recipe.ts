@@ -195,8 +195,8 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
   };
 }
 
-/** Below so many tokens heads take more passes in smaller batches, and tuning does not end in a pass for the rounded U. */
-export const FEW = 200_000;
+/** Below so many tokens heads take more passes in smaller batches. */
+const FEW = 200_000;
 /** From so many tokens on weights have priors: fewer do not say enough against one, and what they gain is lost again. */
 const MANY = 50_000;
 

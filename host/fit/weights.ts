@@ -105,8 +105,12 @@ export async function fitGate(
   await trainer.once("gateSolve", to - from, sweeps);
 }
 
-/** The tensors of model.safetensors, copied out of the trainer. */
-export function weightsOf(trainer: Trainer, shape: Shape): Map<string, Tensor> {
+/** The tensors of model.safetensors, copied out of the trainer: all, or those whose names `wanted` allows. */
+export function weightsOf(
+  trainer: Trainer,
+  shape: Shape,
+  wanted: (name: string) => boolean = () => true,
+): Map<string, Tensor> {
   const addresses: Record<string, string> = {
     cipher: "CIPHER",
     "block.U": "U_INT8",
@@ -130,11 +134,13 @@ export function weightsOf(trainer: Trainer, shape: Shape): Map<string, Tensor> {
   };
   const arrays = { I8: Int8Array, U8: Uint8Array, U16: Uint16Array, F32: Float32Array };
   return new Map(
-    tensorSpecs(shape).map(({ name, dtype, shape: dimensions }) => {
-      const type = arrays[dtype as keyof typeof arrays];
-      const length = dimensions.reduce((product, size) => product * size, 1);
-      const view = trainer.view<Int8Array | Uint8Array | Uint16Array | Float32Array>(type, addresses[name]!, length);
-      return [name, { dtype, shape: dimensions, data: view.slice() } as Tensor];
-    }),
+    tensorSpecs(shape)
+      .filter(({ name }) => wanted(name))
+      .map(({ name, dtype, shape: dimensions }) => {
+        const type = arrays[dtype as keyof typeof arrays];
+        const length = dimensions.reduce((product, size) => product * size, 1);
+        const view = trainer.view<Int8Array | Uint8Array | Uint16Array | Float32Array>(type, addresses[name]!, length);
+        return [name, { dtype, shape: dimensions, data: view.slice() } as Tensor];
+      }),
   );
 }

@@ -47,7 +47,8 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
   nats[0] = state.nats;
   const { steps, stepsPerEpoch, warmUp, thawStep } = schedule;
   const { seed, batch, lr } = recipe;
-  await tuner.all("configure", seed, places, batch, steps, lr, warmUp, thawStep, state.step);
+  const rounds = recipe.thaw === null ? 1 : 0; // thawed inputs: what is stored is the product of two tables
+  await tuner.all("configure", seed, places, batch, steps, lr, warmUp, thawStep, state.step, rounds);
   const save = async () => {
     if (checkpoint) await writeCheckpoint(checkpoint.path, checkpoint.run, state);
   };
@@ -55,12 +56,15 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
     for (;;) {
       throwIfAborted(hooks.signal);
       if (state.step % stepsPerEpoch === 0) {
+        // a warm start is what its codes say
+        if (state.step > 0 || recipe.init !== "warm") await tuner.once("roundHidden");
         await endEpoch(task, state, nats, hooks);
         if (state.step > 0) await save();
         if (state.step === steps) break;
       }
       const epochEnd = state.step - (state.step % stepsPerEpoch) + stepsPerEpoch;
       const to = Math.min(epochEnd, state.step + STEPS_A_CALL);
+      await tuner.all("startRounding", "thread", "threads");
       await tuner.all("tuneSteps", "thread", "threads", state.step, to);
       state.step = to;
       state.nats = nats[0]!;
@@ -70,7 +74,10 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
     if (cause instanceof SaffuError && cause.code === "ABORTED") await save();
     throw cause;
   }
-  if (state.best) blocks.weights.set(state.best.weights);
+  if (state.best) {
+    blocks.weights.set(state.best.weights);
+    await tuner.once("roundHidden");
+  }
   const { trainBits, devBits, best } = state;
   return { trainBits, devBits, bestEpoch: best?.epoch ?? recipe.epochs };
 }

@@ -10,7 +10,7 @@ import { compileDevice, compileTrainer, compileTuner } from "../compile/compile.
 import { hiddenWeights, MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { cardOf, storedAs } from "../fit/card.ts";
-import { FEW, recipeOf } from "../fit/recipe.ts";
+import { recipeOf } from "../fit/recipe.ts";
 import {
   assertEnough,
   type Hooks,
@@ -23,7 +23,7 @@ import {
 } from "../fit/steps.ts";
 import { type Chunks, encodeAll, separated } from "../fit/text.ts";
 import { outOfMemory, Trainer } from "../fit/trainer.ts";
-import { fitGate, loadWeights, solveRounded, weightsOf } from "../fit/weights.ts";
+import { fitGate, loadWeights, weightsOf } from "../fit/weights.ts";
 import { CONFIG, type ModelFiles, sha256, withConfig } from "../model/config.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { Model } from "../model/model.ts";
@@ -37,7 +37,7 @@ import { scheduleOf, type TuneRecipe, type TuneRecipeOptions, tuneRecipe } from 
 import { type Outcome, runEpochs } from "./run.ts";
 
 /** How far tuning has come. */
-export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "residual" | "gate" | "files">;
+export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "gate" | "files">;
 
 export interface TuneOptions extends TuneRecipeOptions, RunOptions, Hooks<TuneProgress["phase"]> {
   /** Held-out texts: scored before the first epoch and after each, and the best of them is what is kept. */
@@ -55,9 +55,9 @@ export interface TuneReport {
   /** Of the text; the last of the tokens were kept for the gate. */
   readonly trainTokens: number;
   readonly trainBytes: number;
-  /** Bits a token over each epoch, under the f32 stack as it was when the token came. */
+  /** Bits a token over each epoch, under the stack as it was when the token came. */
   readonly trainBits: readonly number[];
-  /** Bits per byte of `dev` under the f32 stack, without self-attention: before the first epoch, then after each. */
+  /** Bits per byte of `dev` without self-attention, U rounded where it has four bits, O in f32: before the first epoch, then after each. */
   readonly devBitsPerByte: readonly number[];
   /** Epoch whose weights were kept; 0 is the start. */
   readonly bestEpoch: number;
@@ -69,8 +69,8 @@ export interface TuneResult {
   readonly report: TuneReport;
 }
 
-/** Tokens of a step of the pass that makes up for the rounding of U. */
-const ROUNDED_BATCH = 2048;
+/** Tensors of the hidden layers' U: rows or codes, scales, levels. */
+const isHidden = (name: string) => /\.U(\.|$)/.test(name);
 /** The tensor that is solved anew in any case. */
 const GATE = "attention.gate";
 /** EM sweeps of the gate, as of a fit. */
@@ -126,6 +126,7 @@ export async function tune(
   const tuner = await Trainer.start(wasm, tokens.length + dev.tokens.length, run.threads);
   let outcome: Outcome;
   let tuned: Floats;
+  let codes: ReadonlyMap<string, Tensor> | undefined; // of U, where steps saw it rounded
   try {
     const all = tuner.view(Uint16Array, "TOKENS", tokens.length + dev.tokens.length);
     all.set(tokens);
@@ -137,7 +138,9 @@ export async function tune(
     outcome = await runEpochs({ tuner, recipe, schedule, places, dev, checkpoint: saved }, options);
     const trained = thaws && outcome.bestEpoch >= recipe.thaw!;
     if (trained) await tuner.once("fold");
-    tuned = floatsOf(tuner, trained ? foldedShape : shape, trained ? "FOLDED" : "U");
+    const rounded = shape.weightBits === 4 && recipe.thaw === null;
+    tuned = floatsOf(tuner, trained ? foldedShape : shape, trained ? "FOLDED" : rounded ? "ROUNDED" : "U");
+    if (rounded) codes = weightsOf(tuner, shape, isHidden);
   } finally {
     await tuner.stop();
   }
@@ -147,8 +150,8 @@ export async function tune(
   const facts = { trainTokens: tokens.length, trainBytes: bytes };
   const record = { ...recipe, ...facts, steps: schedule.steps, bestEpoch, bits: shape.bits, gate, base: digest };
   // where no epoch was better the rows stay what they are, to the byte
-  const kept = recipe.init === "warm" && bestEpoch === 0 ? tensors : undefined;
-  const finish = { gate, recipe, kept };
+  const kept = recipe.init === "warm" && bestEpoch === 0 ? tensors : codes;
+  const finish = { gate, kept };
   const { weights, gateSeconds } = await solved(tuned, tokens, finish, run, options);
   onProgress?.({ phase: "files", done: 0, total: 1 });
   const card = cardOf(ORIGINS[recipe.init], tuned.shape, {
@@ -217,7 +220,7 @@ interface Floats {
 }
 
 /** Copies the weights out of the tuner; U, with what stands behind it of other layers, from the address `u`. */
-function floatsOf(tuner: Trainer, shape: Shape, u: "U" | "FOLDED"): Floats {
+function floatsOf(tuner: Trainer, shape: Shape, u: "U" | "ROUNDED" | "FOLDED"): Floats {
   const { vocabulary, bits } = shape;
   const width = hiddenWidth(shape);
   const floats = (address: string, length: number) => tuner.view(Float32Array, address, length).slice();
@@ -234,23 +237,19 @@ function floatsOf(tuner: Trainer, shape: Shape, u: "U" | "FOLDED"): Floats {
   };
 }
 
-/** What the weights are finished with: the gate's tokens, how they were tuned, and rows that stay as they are stored. */
+/** What the weights are finished with: the gate's tokens, and tensors that are what is stored already. */
 interface Finish {
   readonly gate: { readonly tokens: number; readonly sweeps: number };
-  readonly recipe: TuneRecipe;
   readonly kept: ReadonlyMap<string, Tensor> | undefined;
 }
 
-/**
- * model.safetensors of tuned weights: as at the end of a fit, the trainer rounds U where it has four bits, and solves the decoder for
- * it where the text is no small one, solves the gate on the last tokens, and quantises.
- */
+/** model.safetensors of tuned weights: as at the end of a fit, the trainer solves the gate on the last tokens, and quantises. */
 async function solved(
   { shape, cipher, layers }: Floats,
   tokens: Uint16Array,
-  { gate, recipe, kept }: Finish,
+  { gate, kept }: Finish,
   { flavour, threads }: { readonly flavour: Flavour; readonly threads: number },
-  hooks: Hooks<"residual" | "gate">,
+  hooks: Hooks<"gate">,
 ): Promise<{ weights: Uint8Array; gateSeconds: number }> {
   const clock = stopwatch();
   const wasm = await compileTrainer(shape, flavour, threads > 0);
@@ -263,13 +262,6 @@ async function solved(
     trainer.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
     for (const [address, floats] of Object.entries(layers)) {
       trainer.view(Float32Array, address, floats.length).set(floats);
-    }
-    // on a small text the pass learns by heart more than rounding has lost
-    if (kept === undefined && shape.weightBits === 4 && places >= FEW) {
-      await trainer.once("initialiseResidual", 1);
-      const residual = { ...recipeOf({}, tokens.length).residual, batch: ROUNDED_BATCH, decoderPrior: 0 };
-      const solve = { seed: recipe.seed, residual };
-      await solveRounded(trainer, shape, solve, places, Math.ceil(places / ROUNDED_BATCH), 0, hooks);
     }
     await fitGate(trainer, shape, gate.sweeps, tokens.length - gate.tokens, tokens.length, hooks);
     throwIfAborted(hooks.signal);
