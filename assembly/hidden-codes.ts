@@ -36,7 +36,7 @@ export const HIDDEN_CODES_BYTES: usize = (STACKED_LEVELS_AT + LEVELS + 63) & ~63
  * @param u the hidden layers' weights, as hidden-layout.ts has them
  * @param scratch CODEBOOK_SCRATCH bytes; @param outCodes HIDDEN_CODES_BYTES
  */
-export function quantiseHidden(u: usize, scratch: usize, outCodes: usize): void {
+export function encodeHidden(u: usize, scratch: usize, outCodes: usize): void {
   quantiseLayer(u, FEATURES, BLOCK_M, scratch, outCodes, outCodes + SCALES_AT, outCodes + LEVELS_AT);
   if (DOCUMENT_HEADS > 0) {
     const rows = outCodes + DOCUMENT_ROWS_AT;

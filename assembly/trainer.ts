@@ -9,7 +9,7 @@ import { explicitDecoder } from "./explicit";
 import { addAttentionTargets, attendedWeight, countPairs, solveAttention, totalPairs } from "./explicit-attention";
 import { headStep, power, solveHead } from "./heads";
 import { hiddenState } from "./hidden";
-import { decodeHidden, quantiseHidden } from "./hidden-codes";
+import { decodeHidden, encodeHidden } from "./hidden-codes";
 import { DOCUMENT_AT, HIDDEN_WEIGHTS, INPUTS, STACKED_AT, W0_AT, W_AT } from "./hidden-layout";
 import { log } from "./math";
 import { consecutivePlaces, shuffledPlaces } from "./places";
@@ -468,14 +468,14 @@ let rounded: bool = false;
 
 /** U becomes what its codes of four bits say, so that what is solved after it makes up for what they lose. Thread 0 alone. */
 export function roundHidden(): void {
-  quantiseHidden(U, SCRATCH, U_INT8);
+  encodeHidden(U, SCRATCH, U_INT8);
   decodeHidden(U_INT8, U);
   rounded = true;
 }
 
 /** The model's weights in int8, or codes of four bits: rows of U and O, scales and levels. Thread 0 alone. */
 export function quantise(): void {
-  if (!rounded) quantiseHidden(U, SCRATCH, U_INT8);
+  if (!rounded) encodeHidden(U, SCRATCH, U_INT8);
   for (let v: usize = 0; v < <usize>V; ++v) {
     store<f32>(O_SCALE + (v << 2), quantiseRow(O + ((v * M) << 2), M, O_INT8 + v * M));
   }

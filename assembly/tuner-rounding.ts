@@ -6,7 +6,7 @@ import {
   DOCUMENT_SCALES_AT,
   decodeHidden,
   LEVELS_AT,
-  quantiseHidden,
+  encodeHidden,
   SCALES_AT,
   STACKED_LEVELS_AT,
   STACKED_SCALES_AT,
@@ -28,7 +28,7 @@ import { LAYER_ROUNDING, ROUNDED, ROUNDING, SCRATCH, U, U_INT8 } from "./tuner-m
 
 /** U_INT8 and what stands with it ← codes, scales and levels of U, ROUNDED ← what they say. Thread 0 alone. */
 export function roundAsStored(): void {
-  quantiseHidden(U, SCRATCH, U_INT8);
+  encodeHidden(U, SCRATCH, U_INT8);
   decodeHidden(U_INT8, ROUNDED);
   copyAttention();
 }

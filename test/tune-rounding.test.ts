@@ -61,7 +61,7 @@ describe("tuning of four-bit weights", () => {
     const base = (await fit(() => [TEXT], ALL)).files;
     const home = await mkdtemp(join(tmpdir(), "saffu-rounding-"));
     try {
-      const options: TuneOptions = { epochs: 3, batch: 64, lr: 0.02, threads: 0 };
+      const options: TuneOptions = { epochs: 3, batch: 64, lr: 0.02, soften: 0.7, threads: 0 };
       const whole = await tune(base, () => [TEXT], options);
       const checkpoint = join(home, "run.safetensors");
       const abort = new AbortController();

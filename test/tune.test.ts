@@ -97,6 +97,18 @@ describe("training", () => {
     }
   });
 
+  test("from a softened start goes on from U times that, and keeps the start as it was where that is better", async () => {
+    const { files } = await tuned(base, { lr: 1e-7, soften: 0.5 });
+    // int8 of half the row is what int8 of the row is; Adam moves a weight by at most about a rate a step
+    const half = rows(base, "block.U").map((value) => value / 2);
+    expect(gap(rows(files, "block.U"), half)).toBeLessThan(1e-4);
+    expect(gap(rows(files, "decoder.O"), rows(base, "decoder.O"))).toBeLessThan(1e-4);
+    const { report } = await tuned(base, { lr: 1e-7, soften: 0.1, dev: [DEV] });
+    expect(report.devBitsPerByte[0]).toBe((await tuned(base, { lr: 1e-7, dev: [DEV] })).report.devBitsPerByte[0]);
+    expect(report.devBitsPerByte[1]!).toBeGreaterThan(report.devBitsPerByte[0]! + 0.01);
+    expect(report.bestEpoch).toBe(0);
+  });
+
   test("keeps the best epoch of a held-out text, the start included", async () => {
     const { files, report } = await tuned(base, { lr: 1, epochs: 2, dev: [DEV] });
     expect(report.bestEpoch).toBe(0);
@@ -259,6 +271,9 @@ describe("refused, before any work:", () => {
     [{ batch: 2049 }, "INVALID_OPTION", "batch must be an integer in 1..2048, got 2049"],
     [{ thaw: 2 }, "INVALID_OPTION", "thaw must be an integer in 1..1, got 2"],
     [{ thaw: 0 }, "INVALID_OPTION", "thaw must be"],
+    [{ soften: 0 }, "INVALID_OPTION", "soften must be a number above 0, at most 1, got 0"],
+    [{ soften: 1.5 }, "INVALID_OPTION", "got 1.5"],
+    [{ soften: 0.5, init: "cold" }, "INVALID_OPTION", "soften must be 1 where the start is not warm, got 0.5"],
     [{ init: "hot" }, "INVALID_OPTION", `init must be "warm", "cold" or "xavier", got "hot"`],
     [{ seed: -1 }, "INVALID_OPTION", "seed must be an integer in 0..4294967295, got -1"],
     [{ threads: 17 }, "INVALID_OPTION", "threads must be"],

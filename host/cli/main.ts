@@ -59,6 +59,7 @@ program
   .option("--epochs <n>", "passes over the text (default: 1)", parse.integer)
   .option("--lr <x>", "learning rate at its peak (default: 0.01 from a warm start, 0.03 from a cold one)", parse.number)
   .option("--batch <n>", "tokens a step, 1 to 2048 (default: 256)", parse.integer)
+  .option("--soften <factor>", "a warm start has U times this (default: 1)", parse.number)
   .option("--thaw <epoch>", "train the input cipher as a real table from this epoch on (default: never)", parse.integer)
   .option("--init <name>", "warm: from DIR's weights; cold, xavier: random ones of its shape (default: warm)")
   .option("--seed <n>", "order of the text, and random weights (default: 1)", parse.integer)

@@ -14,6 +14,11 @@ export interface TuneRecipeOptions {
   readonly batch?: number | undefined;
   /** Epoch, counted from 1, from which on the input cipher is trained as a real table. Default never. */
   readonly thaw?: number | undefined;
+  /**
+   * A warm start has U times this, above 0, at most 1 (default): U of a long text is so large that its classes are nearly certain,
+   * and back-propagation hardly moves what is certain. What is less takes a text and epochs enough to learn O for it again.
+   */
+  readonly soften?: number | undefined;
   /** Default "warm". */
   readonly init?: TuneInit | undefined;
   /** Whole number in 0..2^32−1: order of the text, weights of a cold start. Default 1. */
@@ -26,6 +31,7 @@ export interface TuneRecipe {
   readonly lr: number;
   readonly batch: number;
   readonly thaw: number | null;
+  readonly soften: number;
   readonly init: TuneInit;
   readonly seed: number;
 }
@@ -46,15 +52,19 @@ const NEVER = 0x7fffffff;
 
 /** @throws SaffuError INVALID_OPTION, naming the option and its bound */
 export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
-  const { epochs = 1, batch = 256, thaw, init = "warm", seed = 1 } = options;
+  const { epochs = 1, batch = 256, thaw, soften = 1, init = "warm", seed = 1 } = options;
   if (!INITS.includes(init)) throw invalidOption("init", `"warm", "cold" or "xavier"`, init);
   const { lr = init === "warm" ? 0.01 : 0.03 } = options;
   integer("epochs", epochs, 1, 1000);
   if (typeof lr !== "number" || !(lr >= 1e-7 && lr <= 1)) throw invalidOption("lr", "a number in 0.0000001..1", lr);
   integer("batch", batch, 1, MOST_PLACES);
   if (thaw !== undefined) integer("thaw", thaw, 1, epochs);
+  if (typeof soften !== "number" || !(soften > 0 && soften <= 1)) {
+    throw invalidOption("soften", "a number above 0, at most 1", soften);
+  }
+  if (init !== "warm" && soften !== 1) throw invalidOption("soften", "1 where the start is not warm", soften);
   integer("seed", seed, 0, 0xffffffff);
-  return { epochs, lr, batch, thaw: thaw ?? null, init, seed };
+  return { epochs, lr, batch, thaw: thaw ?? null, soften, init, seed };
 }
 
 /** The schedule over `places` tokens. @throws SaffuError INVALID_OPTION where there are too many steps to count */

@@ -13,6 +13,8 @@ export interface Task {
   readonly schedule: Schedule;
   /** Tokens trained on, from the first of the tuner's. */
   readonly places: number;
+  /** Weights of U of all hidden layers, the first of the tuner's: what `soften` is about. */
+  readonly hidden: number;
   /** Held-out texts: tokens, with absent ones between texts, where they stand, and their bytes; no tokens where there are none. */
   readonly dev: { readonly tokens: Uint16Array; readonly from: number; readonly bytes: number };
   /** File and identity of the checkpoint. */
@@ -62,6 +64,7 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
         if (state.step > 0) await save();
         if (state.step === steps) break;
       }
+      if (state.step === 0 && recipe.soften < 1) scale(blocks.weights.subarray(0, task.hidden), recipe.soften);
       const epochEnd = state.step - (state.step % stepsPerEpoch) + stepsPerEpoch;
       const to = Math.min(epochEnd, state.step + STEPS_A_CALL);
       await tuner.all("startRounding", "thread", "threads");
@@ -80,6 +83,11 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
   }
   const { trainBits, devBits, best } = state;
   return { trainBits, devBits, bestEpoch: best?.epoch ?? recipe.epochs };
+}
+
+/** Each value times `by`, to the nearest f32. */
+function scale(values: Float32Array, by: number): void {
+  for (let i = 0; i < values.length; ++i) values[i]! *= by;
 }
 
 function blockOf(tuner: Trainer, address: string): Float32Array {

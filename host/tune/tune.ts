@@ -135,7 +135,8 @@ export async function tune(
     if (recipe.init !== "warm") await tuner.once("initialise", recipe.seed, recipe.init === "xavier" ? 1 : 0);
     await tuner.once("begin");
     const saved = checkpoint === undefined ? undefined : { path: checkpoint, run: identity };
-    outcome = await runEpochs({ tuner, recipe, schedule, places, dev, checkpoint: saved }, options);
+    const hidden = hiddenLayers(shape).reduce((sum, { rows, width }) => sum + rows * width, 0);
+    outcome = await runEpochs({ tuner, recipe, schedule, places, hidden, dev, checkpoint: saved }, options);
     const trained = thaws && outcome.bestEpoch >= recipe.thaw!;
     if (trained) await tuner.once("fold");
     const rounded = shape.weightBits === 4 && recipe.thaw === null;
@@ -161,6 +162,7 @@ export async function tune(
       bestEpoch === recipe.epochs ? recipe.epochs : `${bestEpoch}, the best of ${recipe.epochs} on a held-out text`,
     steps: `${schedule.steps} of ${recipe.batch} tokens`,
     "learning rate": recipe.lr,
+    ...(recipe.soften < 1 && { "U at the start times": recipe.soften }),
     "inputs trained": recipe.thaw === null ? "no" : `from epoch ${recipe.thaw} on`,
     seed: recipe.seed,
   });

@@ -86,7 +86,7 @@ const pruned = (name: string, bytes: number, quick = false): System =>
     quick,
   );
 
-const backPropagated = (name: "warm" | "cold", title: string, axes: System["axes"]): System => ({
+const backPropagated = (name: "warm" | "cold", title: string, given: Options, axes: System["axes"]): System => ({
   name,
   title,
   family: "tuned",
@@ -95,7 +95,7 @@ const backPropagated = (name: "warm" | "cold", title: string, axes: System["axes
   // a random start is no fit
   ...(name === "warm" && { settings: recipeOfJob }),
   seeded: true,
-  fixed: { init: name, heads, classes },
+  fixed: { init: name, heads, classes, ...given },
   axes,
   dearFrom: DEAR,
   ...(name === "warm" && { settledFrom: 1_000_000 }),
@@ -145,16 +145,22 @@ export const SYSTEMS: readonly System[] = [
   })),
   // nothing of it is drawn
   { ...closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }), seeded: false },
-  backPropagated("warm", `explicit ${heads} × ${classes}, then Adam (warm)`, {
-    rate: [0.001, 0.0003, 0.003, 0.01, 0.03],
-    epochs: [4, 1, 12, 36],
-    batch: [512, 128],
-  }),
-  backPropagated("cold", `random ${heads} × ${classes}, then Adam (cold)`, {
-    rate: [0.01, 0.003, 0.03, 0.1],
-    epochs: [30, 10, 3, 100],
-    batch: [512, 128],
-  }),
+  backPropagated(
+    "warm",
+    `explicit ${heads} × ${classes}, then Adam (warm)`,
+    { soften: 0.5 },
+    { rate: [0.003, 0.001, 0.01], epochs: [3, 1, 10], batch: [256, 512] },
+  ),
+  backPropagated(
+    "cold",
+    `random ${heads} × ${classes}, then Adam (cold)`,
+    {},
+    {
+      rate: [0.01, 0.003, 0.03, 0.1],
+      epochs: [30, 10, 3, 100],
+      batch: [512, 128],
+    },
+  ),
   ...[2, 3, 4, 5].map((order) =>
     counted(
       `kneser-ney-${order}`,

@@ -9,7 +9,7 @@ export const TUNE_SOURCES = ["host/tune", "tools/evidence/kinds/tune.ts"];
 /** Tokens of dev that decide which epoch is kept, the same share of every book: as for the networks. */
 const SLICE = 20_000;
 
-/** `init`, `heads`, `classes`, `rate`, `epochs`, `batch`. */
+/** `init`, `heads`, `classes`, `rate`, `epochs`, `batch`, `soften`. */
 export async function tuned(job: Job, data: LoadedData): Promise<Result> {
   const { base, files, report } = await tunedModel(job, data);
   const peakMemoryBytes = peakMemory();
@@ -36,6 +36,7 @@ export async function tunedModel({ seed, options }: Job, data: LoadedData) {
     lr: Number(options.rate),
     epochs: Number(options.epochs),
     batch: Number(options.batch),
+    ...(options.soften !== undefined && { soften: Number(options.soften) }),
     dev: stoppingTexts(data),
   });
   return { base, ...result };
