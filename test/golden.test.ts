@@ -17,9 +17,9 @@ const GOLDEN = {
     probabilities: "a62e52ce87bd016ef668489aeed1b5700bc4d9c1c28ff2b09775a6d46af9a74f",
   },
   "models/potato-en": {
-    text: "91d4acb1a97db00b700bf89106837d771bdd87417114dedb37dfb801c03ba861",
-    surprisal: "293b83674233c5f7f95f9ef9f63601be8a0330043cca946a51d021f88b790f4d",
-    probabilities: "8f767bad750dcde2eab4d251622a39115956707e13c704816f4ba65f769da189",
+    text: "f354bf15f9cdb28d8a53c5970db6c8ebf2401b022c45195533ba27c4a0857930",
+    surprisal: "d45a14d5f98719f38625b50995ef9a326b333cfbda45a9765a429cda7c7fb95e",
+    probabilities: "67fbae8b1a056327d4743bd4d45292ea259ebe1f3fad601b9518777ac6b0b5cf",
   },
   "models/potato-en-tuned": {
     text: "667e43a9ff69491de7649461767cca20481649064810aa184b5ccfb6fc40659d",

@@ -20,6 +20,8 @@ const PASSES = 4;
 const RATE = 0.5;
 /** α of the hidden layers is a fifth of the decoder's, about as in a fit. */
 const HIDDEN_SHARE = 0.2;
+/** β of the hidden targets: that of a fit on 100,000 tokens. */
+const SHARPNESS = 0.25;
 const THREADS = 2;
 
 /** Compiling takes longer than a refit: the module of the shape that was refitted last is kept. */
@@ -47,7 +49,7 @@ export async function refitLower(
     await trainer.all("count", "thread", tokens.length);
     loadWeights(trainer, tensors, shape);
     await trainer.once("initialiseResidual", 1);
-    await trainer.all("configureResidual", 1, BATCH, 0, RATE, mass, mass * HIDDEN_SHARE, step, step, 0, 0, 1);
+    await trainer.all("configureResidual", 1, BATCH, 0, RATE, mass, mass * HIDDEN_SHARE, step, step, 0, 0, SHARPNESS);
     const steps = Math.ceil(tokens.length / BATCH) * PASSES;
     for (let at = 0; at < steps; ++at) {
       throwIfAborted(signal);
