@@ -22,9 +22,9 @@ const GOLDEN = {
     probabilities: "67fbae8b1a056327d4743bd4d45292ea259ebe1f3fad601b9518777ac6b0b5cf",
   },
   "models/potato-en-tuned": {
-    text: "667e43a9ff69491de7649461767cca20481649064810aa184b5ccfb6fc40659d",
-    surprisal: "cb9766cbd34d2bb76d1280026a023bc49c69f505472ffaf4f586f1669d48172e",
-    probabilities: "ab8914ca43c4f8e83d8d462d135ad5931d0513ef7bef418502ed40f441518cce",
+    text: "8664a6316f24b3f97057c48fc8690988d500d4a91f4c1439cd847e7c9f61462e",
+    surprisal: "404b1114d9d5cb9bf3c6518efa6ac8dddb8548a87a7d189693a24d9b1ead3601",
+    probabilities: "67c31c132a4f8f49c96e8c201be9613277657c4dcb4cc1d4226b5ac4cba0af1f",
   },
 };
 
