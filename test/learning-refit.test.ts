@@ -50,6 +50,22 @@ describe("a refit of the decoder", () => {
     );
   });
 
+  test.each(["decoder", "all"] as const)(
+    "of what has been forgotten again is the base: refit, scope %s",
+    async (scope) => {
+      const model = await afterObserving(files, [lines(100)]);
+      const base = (await load(files)).score("grain").surprisal;
+      await expect((await load(files)).refit({ scope })).rejects.toMatchObject({ code: "INVALID_TEXT" });
+      await model.refit({ mass: 1 });
+      await model.forget(lines(100));
+      expect(model.score("grain").surprisal).not.toEqual(base);
+      expect(await model.refit({ scope })).toMatchObject({ scope, tokens: 0 });
+      expect(model.correction).toBeUndefined();
+      expect(model.score("grain").surprisal).toEqual(base);
+      await expect(model.refit({ scope })).rejects.toMatchObject({ code: "INVALID_TEXT" });
+    },
+  );
+
   test("stays in force through observe and forget, until the next refit or dropCorrection", async () => {
     const model = await afterObserving(files, [lines(100)]);
     const base = (await load(files)).score("grain").surprisal;

@@ -48,7 +48,9 @@ export async function run(directory: string, texts: string[], options: Options):
       phases: report.seconds,
       shape,
     };
-    const last = devBitsPerByte.length > 0 ? `, ${devBitsPerByte[bestEpoch]!.toFixed(4)} bits per byte held out` : "";
+    const kept = bestEpoch === 0 ? ", the start, which no epoch betters" : "";
+    const held = devBitsPerByte[bestEpoch];
+    const last = held === undefined ? "" : `, ${held.toFixed(4)} bits per byte held out, without self-attention${kept}`;
     process.stdout.write(
       json
         ? `${JSON.stringify(facts)}\n`

@@ -154,6 +154,11 @@ export class Learner {
     });
   }
 
+  /** Whether all that was learned has been forgotten again, and a correction of it is still held. */
+  outlived(): Promise<boolean> {
+    return this.alone(async () => this.kernel.observedTokens[0] === 0 && this.solved !== undefined);
+  }
+
   /** Solves the decoder's correction from the sums. @throws SaffuError INVALID_OPTION, INVALID_TEXT, UNSUPPORTED, ABORTED */
   refitDecoder(options: RefitOptions): Promise<{ correction: Correction; report: RefitReport }> {
     const { mass, step, search } = checkRefitOptions(options);

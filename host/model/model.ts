@@ -349,13 +349,18 @@ export class Model {
   }
 
   /**
-   * Solves a correction of the base from what was learned, and predicts with it from the next call on. The base stays as it is.
+   * Solves a correction of the base from what was learned, and predicts with it from the next call on. The base stays as it is. Where
+   * all that was learned has been forgotten again, there is no correction from then on.
    *
    * @throws SaffuError INVALID_OPTION; INVALID_TEXT where nothing was learned; UNSUPPORTED; ABORTED
    */
   async refit(options: RefitOptions = {}): Promise<RefitReport> {
     const checked = checkRefitOptions(options);
     const learner = this.learning();
+    if (await learner.outlived()) {
+      this.dropCorrection();
+      return { scope: checked.scope, mass: checked.mass, step: checked.step, tokens: 0 };
+    }
     const { correction, report } =
       checked.scope === "decoder" ? await learner.refitDecoder(options) : await this.refitAll(learner, options);
     throwIfAborted(options.signal);

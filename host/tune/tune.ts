@@ -162,7 +162,7 @@ export async function tune(
       bestEpoch === recipe.epochs ? recipe.epochs : `${bestEpoch}, the best of ${recipe.epochs} on a held-out text`,
     steps: `${schedule.steps} of ${recipe.batch} tokens`,
     "learning rate": recipe.lr,
-    ...(recipe.soften < 1 && { "U at the start times": recipe.soften }),
+    ...(recipe.soften < 1 && bestEpoch > 0 && { "U at the start times": recipe.soften }),
     "inputs trained": recipe.thaw === null ? "no" : `from epoch ${recipe.thaw} on`,
     seed: recipe.seed,
   });

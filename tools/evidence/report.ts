@@ -128,7 +128,7 @@ ${image("ablation.svg")}
 | text | the first words of train of the bench corpus (\`tools/corpora/gutenberg.ts\`) that come to the budget; dev: ends of the same books; test: two unseen books |
 | tokens | BPE, V 1024, trained on the budget's own words; every system reads the same tokens |
 | bits per byte | Σ −log2 p of all tokens of a split, over the bytes of its text; each book from an empty context |
-| explicit, warm, cold | scored as int8 by the device kernel |
+| explicit, warm, cold | scored by the device kernel: O in int8, U in 4 bits |
 | Kneser-Ney | interpolated, modified; a trie of 16-bit probabilities, 4 bytes an n-gram of the highest order and 10 of the others |
 | pruned Kneser-Ney | relative entropy, history probabilities from raw counts; bit-packed trie, 8-bit probabilities and back-off weights, scored as quantised (\`tools/baselines/pruned.ts\`) |
 | naive Bayes | one layer of the plain formula, one-hot, smoothed; mass and block chosen on dev (\`tools/baselines/naive-bayes.ts\`) |
