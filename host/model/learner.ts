@@ -52,6 +52,12 @@ export interface RefitReport {
   readonly tokens: number;
 }
 
+/** What a refit comes to: a correction, none where it is the base, and how it was solved. */
+export interface Refit {
+  readonly correction: Correction | undefined;
+  readonly report: RefitReport;
+}
+
 /**
  * α (ours): with it one step of 1 made no text worse from 100 words on, on four domains; a rule, not a search (docs/learning.md).
  */
@@ -154,16 +160,12 @@ export class Learner {
     });
   }
 
-  /** Whether all that was learned has been forgotten again, and a correction of it is still held. */
-  outlived(): Promise<boolean> {
-    return this.alone(async () => this.kernel.observedTokens[0] === 0 && this.solved !== undefined);
-  }
-
   /** Solves the decoder's correction from the sums. @throws SaffuError INVALID_OPTION, INVALID_TEXT, UNSUPPORTED, ABORTED */
-  refitDecoder(options: RefitOptions): Promise<{ correction: Correction; report: RefitReport }> {
+  refitDecoder(options: RefitOptions): Promise<Refit> {
     const { mass, step, search } = checkRefitOptions(options);
     return this.alone(async () => {
       this.checkSolvable();
+      if (this.outlived()) return { correction: undefined, report: { scope: "decoder", mass, step, tokens: 0 } };
       if (this.kernel.observedTokens[0] === 0) {
         throw new SaffuError("INVALID_TEXT", "nothing has been observed: there is nothing to refit to");
       }
@@ -174,15 +176,22 @@ export class Learner {
     });
   }
 
-  /** Runs `solve` on the recent tokens while nothing else changes them, and keeps what it solves. */
-  refitWith<T extends { correction: Correction }>(solve: (recent: Uint16Array) => Promise<T>): Promise<T> {
+  /** Solves all layers on the recent tokens by `solve`, while nothing else changes them. */
+  refitAll(options: RefitOptions, solve: (recent: Uint16Array) => Promise<Refit>): Promise<Refit> {
+    const { mass, step } = checkRefitOptions(options);
     return this.alone(async () => {
       this.checkSolvable();
+      if (this.outlived()) return { correction: undefined, report: { scope: "all", mass, step, tokens: 0 } };
       if (this.recent.length === 0) {
         throw new SaffuError("INVALID_TEXT", "no recent tokens are kept: there is nothing to refit to");
       }
       return solve(this.recent);
     });
+  }
+
+  /** Whether all that was learned has been forgotten again, and a correction of it is still held: a refit is then the base. */
+  private outlived(): boolean {
+    return this.kernel.observedTokens[0] === 0 && this.solved !== undefined;
   }
 
   /** Keeps a correction, or none: what `learned` holds from now on. */

@@ -20,6 +20,7 @@ import {
   Learner,
   type LearnOptions,
   type Observation,
+  type Refit,
   type RefitOptions,
   type RefitReport,
 } from "./learner.ts";
@@ -357,10 +358,6 @@ export class Model {
   async refit(options: RefitOptions = {}): Promise<RefitReport> {
     const checked = checkRefitOptions(options);
     const learner = this.learning();
-    if (await learner.outlived()) {
-      this.dropCorrection();
-      return { scope: checked.scope, mass: checked.mass, step: checked.step, tokens: 0 };
-    }
     const { correction, report } =
       checked.scope === "decoder" ? await learner.refitDecoder(options) : await this.refitAll(learner, options);
     throwIfAborted(options.signal);
@@ -436,12 +433,12 @@ export class Model {
     return this.learner;
   }
 
-  private refitAll(learner: Learner, options: RefitOptions): Promise<{ correction: Correction; report: RefitReport }> {
+  private refitAll(learner: Learner, options: RefitOptions): Promise<Refit> {
     const { mass, step } = checkRefitOptions(options);
     const { platform } = this;
     if (!platform)
       throw new SaffuError("UNSUPPORTED", `this runtime refits the decoder alone: scope must be "decoder"`);
-    return learner.refitWith(async (recent) => {
+    return learner.refitAll(options, async (recent) => {
       const tokens = withoutBreaks(recent);
       const lower = { shape: this.config.shape, weights: this.files.get("model.safetensors")!, tokens };
       const correction = await platform.refitLower(lower, { ...options, mass, step });
