@@ -1,16 +1,6 @@
 // Where each tensor of the trainer stands. The host gives the module a memory that ends after the last token (host/fit/).
 import { CHAIN_BYTES } from "./chains";
-import {
-  DOCUMENT_LEVELS_AT,
-  DOCUMENT_ROWS_AT,
-  DOCUMENT_SCALES_AT,
-  HIDDEN_CODES_BYTES,
-  LEVELS_AT,
-  SCALES_AT,
-  STACKED_LEVELS_AT,
-  STACKED_ROWS_AT,
-  STACKED_SCALES_AT,
-} from "./hidden-codes";
+import { HIDDEN_CODES_BYTES } from "./hidden-codes";
 import { HIDDEN_WEIGHTS, INPUTS } from "./hidden-layout";
 import {
   ATTENDED,
@@ -86,14 +76,6 @@ export const GATE_LIKELIHOODS: usize = (GATE_BUCKETS + GATE_TOKENS * ORDERS + 63
 
 // int8 model: rows of U of all layers, of 8 bits a weight or codes of 4; their scales; their levels
 export const U_INT8: usize = (GATE_LIKELIHOODS + (RADIAL == 0 ? 0 : GATE_TOKENS * PARTS * 4) + 63) & ~63; // as hidden-codes.ts has them
-export const DOCUMENT_U_INT8: usize = U_INT8 + DOCUMENT_ROWS_AT;
-export const STACKED_U_INT8: usize = U_INT8 + STACKED_ROWS_AT;
-export const U_SCALE: usize = U_INT8 + SCALES_AT;
-export const DOCUMENT_U_SCALE: usize = U_INT8 + DOCUMENT_SCALES_AT;
-export const STACKED_U_SCALE: usize = U_INT8 + STACKED_SCALES_AT;
-export const U_LEVELS: usize = U_INT8 + LEVELS_AT;
-export const DOCUMENT_U_LEVELS: usize = U_INT8 + DOCUMENT_LEVELS_AT;
-export const STACKED_U_LEVELS: usize = U_INT8 + STACKED_LEVELS_AT;
 export const O_INT8: usize = U_INT8 + HIDDEN_CODES_BYTES; // (V, M) i8
 export const O_SCALE: usize = (O_INT8 + V * M + 63) & ~63; // (V) f32
 

@@ -82,12 +82,20 @@ import {
 import { addScaled, scale } from "./vectors";
 
 export { HIDDEN_WEIGHTS } from "./hidden-layout";
+/** Where tensors of codes stand behind U_INT8. */
+export {
+  DOCUMENT_LEVELS_AT,
+  DOCUMENT_ROWS_AT,
+  DOCUMENT_SCALES_AT,
+  LEVELS_AT,
+  SCALES_AT,
+  STACKED_LEVELS_AT,
+  STACKED_ROWS_AT,
+  STACKED_SCALES_AT,
+} from "./hidden-codes";
 export {
   BATCH,
   CIPHER,
-  DOCUMENT_U_INT8,
-  DOCUMENT_U_LEVELS,
-  DOCUMENT_U_SCALE,
   GATE,
   GATE_BUCKETS,
   GATE_LIKELIHOODS,
@@ -98,15 +106,10 @@ export {
   O_SCALE,
   O0,
   POSITIONS,
-  STACKED_U_INT8,
-  STACKED_U_LEVELS,
-  STACKED_U_SCALE,
   THREADS,
   TOKENS,
   U,
   U_INT8,
-  U_LEVELS,
-  U_SCALE,
   U0,
 } from "./trainer-memory";
 export { POSITIONS_A_HEAD } from "./shape";

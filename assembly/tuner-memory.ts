@@ -1,17 +1,7 @@
 // Where each tensor of the tuner stands. Weights, their gradient and Adam's two moments are four blocks of one layout, STRIDE
 // bytes apart, so that what belongs to a weight is found from its address. Barrier, batch and tile are the trainer's.
 import { ROUNDING_BYTES } from "./codebook";
-import {
-  DOCUMENT_LEVELS_AT,
-  DOCUMENT_ROWS_AT,
-  DOCUMENT_SCALES_AT,
-  HIDDEN_CODES_BYTES,
-  LEVELS_AT,
-  SCALES_AT,
-  STACKED_LEVELS_AT,
-  STACKED_ROWS_AT,
-  STACKED_SCALES_AT,
-} from "./hidden-codes";
+import { HIDDEN_CODES_BYTES } from "./hidden-codes";
 import { HIDDEN_WEIGHTS, INPUTS } from "./hidden-layout";
 import { BITS, BLOCK, BLOCK_M, CIPHER_WIDTH, M, SHARES, STACKED_BLOCK, STACKED_HEADS, V, WEIGHT_BITS } from "./shape";
 import { BATCH, THREADS, TILE } from "./trainer-memory";
@@ -41,14 +31,6 @@ export const SECOND_MOMENT: usize = FIRST_MOMENT + STRIDE; // (PARAMETERS) f32
 // rounding to four bits
 const CODED: bool = WEIGHT_BITS == 4;
 export const U_INT8: usize = SECOND_MOMENT + STRIDE; // as hidden-codes.ts has them
-export const DOCUMENT_U_INT8: usize = U_INT8 + DOCUMENT_ROWS_AT;
-export const STACKED_U_INT8: usize = U_INT8 + STACKED_ROWS_AT;
-export const U_SCALE: usize = U_INT8 + SCALES_AT;
-export const DOCUMENT_U_SCALE: usize = U_INT8 + DOCUMENT_SCALES_AT;
-export const STACKED_U_SCALE: usize = U_INT8 + STACKED_SCALES_AT;
-export const U_LEVELS: usize = U_INT8 + LEVELS_AT;
-export const DOCUMENT_U_LEVELS: usize = U_INT8 + DOCUMENT_LEVELS_AT;
-export const STACKED_U_LEVELS: usize = U_INT8 + STACKED_LEVELS_AT;
 export const LAYER_ROUNDING: usize = ROUNDING_BYTES + 16; // a rounding table, and the unit of its levels
 export const ROUNDING: usize = U_INT8 + (CODED ? HIDDEN_CODES_BYTES : 0); // (3 layers) of those
 export const ROUNDED: usize = ROUNDING + (CODED ? 3 * LAYER_ROUNDING : 0); // laid out as U: what the steps read

@@ -73,12 +73,20 @@ import {
   WIDTH,
 } from "./tuner-memory";
 
+/** Where tensors of codes stand behind U_INT8. */
+export {
+  DOCUMENT_LEVELS_AT,
+  DOCUMENT_ROWS_AT,
+  DOCUMENT_SCALES_AT,
+  LEVELS_AT,
+  SCALES_AT,
+  STACKED_LEVELS_AT,
+  STACKED_ROWS_AT,
+  STACKED_SCALES_AT,
+} from "./hidden-codes";
 export { BATCH, THREADS } from "./trainer-memory";
 export {
   CIPHER,
-  DOCUMENT_U_INT8,
-  DOCUMENT_U_LEVELS,
-  DOCUMENT_U_SCALE,
   EMBEDDING,
   FIRST_MOMENT,
   FOLDED,
@@ -90,14 +98,9 @@ export {
   PARAMETERS,
   ROUNDED,
   SECOND_MOMENT,
-  STACKED_U_INT8,
-  STACKED_U_LEVELS,
-  STACKED_U_SCALE,
   TOKENS,
   U,
   U_INT8,
-  U_LEVELS,
-  U_SCALE,
   U0,
   WIDTH,
 } from "./tuner-memory";

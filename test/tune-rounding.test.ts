@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { compileTuner } from "../host/compile/compile.ts";
 import { fit } from "../host/fit/fit.ts";
 import { Trainer } from "../host/fit/trainer.ts";
-import { loadWeights } from "../host/fit/weights.ts";
+import { loadWeights, weightsOf } from "../host/fit/weights.ts";
 import { load, type ModelFiles, type TuneOptions, tune } from "../host/index.ts";
 import { parseConfig } from "../host/model/config.ts";
 import { dequantised } from "../host/model/dequantise.ts";
@@ -129,17 +129,7 @@ describe("the tuner of four-bit weights", () => {
     expect(read().subarray(first)).toEqual(moved.subarray(first));
     await tuner.once("roundHidden");
     expect(held()).toEqual(moved);
-    const codes = tuner.view(Uint8Array, "U_INT8", tensors.get("block.U")!.data.length).slice();
-    const scales = tuner.view(Float32Array, "U_SCALE", tensors.get("block.U.scale")!.data.length).slice();
-    const levels = tuner.view(Int8Array, "U_LEVELS", 16).slice();
-    const stored = new Map(tensors);
-    for (const [name, data] of Object.entries({
-      "block.U": codes,
-      "block.U.scale": scales,
-      "block.U.levels": levels,
-    })) {
-      stored.set(name, { ...tensors.get(name)!, data } as never);
-    }
+    const stored = new Map([...tensors, ...weightsOf(tuner, shape, (name) => name.startsWith("block.U"))]);
     const decoded = dequantised(stored, "block.U", shape.heads * classes);
     expect(read().subarray(0, decoded.length)).toEqual(decoded);
   }, 120_000);

@@ -1,3 +1,4 @@
+import { SCALES_AT } from "../hidden-codes";
 import { BITS, BLOCK, BUCKETS, CIPHER_WIDTH, CLASSES, FEATURES, HEADS, M, ORDERS, PARTS, RADIAL, V } from "../shape";
 import {
   BATCH,
@@ -36,7 +37,6 @@ import {
   TOTALS,
   U,
   U_INT8,
-  U_SCALE,
   U0,
 } from "../trainer-memory";
 
@@ -84,7 +84,7 @@ function walk(): void {
   follows(GATE_BUCKETS, GATE_TOKENS * ORDERS);
   follows(GATE_LIKELIHOODS, GATE_TOKENS * PARTS * 4);
   follows(U_INT8, FEATURES * M);
-  follows(U_SCALE, FEATURES * 4);
+  follows(U_INT8 + SCALES_AT, FEATURES * 4);
   follows(O_INT8, V * M);
   follows(O_SCALE, V * 4);
   follows(TOKENS, 0);

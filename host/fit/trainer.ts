@@ -63,9 +63,14 @@ export class Trainer {
     return numberOf(this.addresses, name);
   }
 
-  /** `length` elements at an exported address, in the trainer's own memory. */
-  view<T>(type: new (buffer: ArrayBuffer, offset: number, length: number) => T, address: string, length: number): T {
-    return new type(this.memory.buffer as ArrayBuffer, this.constant(address), length);
+  /** `length` elements at an exported address, or at one by its number, in the trainer's own memory. */
+  view<T>(
+    type: new (buffer: ArrayBuffer, offset: number, length: number) => T,
+    address: string | number,
+    length: number,
+  ): T {
+    const offset = typeof address === "number" ? address : this.constant(address);
+    return new type(this.memory.buffer as ArrayBuffer, offset, length);
   }
 
   /** Runs a function on every thread, and waits for all. */

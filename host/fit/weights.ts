@@ -111,26 +111,27 @@ export function weightsOf(
   shape: Shape,
   wanted: (name: string) => boolean = () => true,
 ): Map<string, Tensor> {
-  const addresses: Record<string, string> = {
-    cipher: "CIPHER",
-    "block.U": "U_INT8",
-    "block.U.levels": "U_LEVELS",
-    "block.U.scale": "U_SCALE",
-    "block.u0": "U0",
-    "block.W": "BLOCK_W",
-    "block.w0": "BLOCK_W0",
-    "document.U": "DOCUMENT_U_INT8",
-    "document.U.levels": "DOCUMENT_U_LEVELS",
-    "document.U.scale": "DOCUMENT_U_SCALE",
-    "document.u0": "DOCUMENT_U0",
-    "stacked.U": "STACKED_U_INT8",
-    "stacked.U.levels": "STACKED_U_LEVELS",
-    "stacked.U.scale": "STACKED_U_SCALE",
-    "stacked.u0": "STACKED_U0",
-    "decoder.O": "O_INT8",
-    "decoder.O.scale": "O_SCALE",
-    "decoder.o0": "O0",
-    "attention.gate": "GATE",
+  // each a sum: codes stand behind the rows of the block
+  const addresses: Record<string, readonly string[]> = {
+    cipher: ["CIPHER"],
+    "block.U": ["U_INT8"],
+    "block.U.levels": ["U_INT8", "LEVELS_AT"],
+    "block.U.scale": ["U_INT8", "SCALES_AT"],
+    "block.u0": ["U0"],
+    "block.W": ["BLOCK_W"],
+    "block.w0": ["BLOCK_W0"],
+    "document.U": ["U_INT8", "DOCUMENT_ROWS_AT"],
+    "document.U.levels": ["U_INT8", "DOCUMENT_LEVELS_AT"],
+    "document.U.scale": ["U_INT8", "DOCUMENT_SCALES_AT"],
+    "document.u0": ["DOCUMENT_U0"],
+    "stacked.U": ["U_INT8", "STACKED_ROWS_AT"],
+    "stacked.U.levels": ["U_INT8", "STACKED_LEVELS_AT"],
+    "stacked.U.scale": ["U_INT8", "STACKED_SCALES_AT"],
+    "stacked.u0": ["STACKED_U0"],
+    "decoder.O": ["O_INT8"],
+    "decoder.O.scale": ["O_SCALE"],
+    "decoder.o0": ["O0"],
+    "attention.gate": ["GATE"],
   };
   const arrays = { I8: Int8Array, U8: Uint8Array, U16: Uint16Array, F32: Float32Array };
   return new Map(
@@ -139,7 +140,8 @@ export function weightsOf(
       .map(({ name, dtype, shape: dimensions }) => {
         const type = arrays[dtype as keyof typeof arrays];
         const length = dimensions.reduce((product, size) => product * size, 1);
-        const view = trainer.view<Int8Array | Uint8Array | Uint16Array | Float32Array>(type, addresses[name]!, length);
+        const address = addresses[name]!.reduce((sum, part) => sum + trainer.constant(part), 0);
+        const view = trainer.view<Int8Array | Uint8Array | Uint16Array | Float32Array>(type, address, length);
         return [name, { dtype, shape: dimensions, data: view.slice() } as Tensor];
       }),
   );

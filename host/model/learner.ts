@@ -59,7 +59,7 @@ export interface Refit {
 }
 
 /**
- * α (ours): with it one step of 1 made no text worse from 100 words on, on four domains; a rule, not a search (docs/learning.md).
+ * α (ours): with it one step of 1 made no text worse from 100 words on, on four domains and an earlier base; a rule, not a search (docs/learning.md).
  */
 export const MASS = 3000;
 /** Rows solved between two looks at the signal. */
@@ -176,8 +176,11 @@ export class Learner {
     });
   }
 
-  /** Solves all layers on the recent tokens by `solve`, while nothing else changes them. */
-  refitAll(options: RefitOptions, solve: (recent: Uint16Array) => Promise<Refit>): Promise<Refit> {
+  /** Solves all layers on the recent tokens by `solve`, while nothing else changes them. @throws as refitDecoder does */
+  refitAll(
+    options: RefitOptions,
+    solve: (recent: Uint16Array, settings: Pick<RefitReport, "mass" | "step">) => Promise<Refit>,
+  ): Promise<Refit> {
     const { mass, step } = checkRefitOptions(options);
     return this.alone(async () => {
       this.checkSolvable();
@@ -185,7 +188,7 @@ export class Learner {
       if (this.recent.length === 0) {
         throw new SaffuError("INVALID_TEXT", "no recent tokens are kept: there is nothing to refit to");
       }
-      return solve(this.recent);
+      return solve(this.recent, { mass, step });
     });
   }
 

@@ -434,11 +434,10 @@ export class Model {
   }
 
   private refitAll(learner: Learner, options: RefitOptions): Promise<Refit> {
-    const { mass, step } = checkRefitOptions(options);
     const { platform } = this;
     if (!platform)
       throw new SaffuError("UNSUPPORTED", `this runtime refits the decoder alone: scope must be "decoder"`);
-    return learner.refitAll(options, async (recent) => {
+    return learner.refitAll(options, async (recent, { mass, step }) => {
       const tokens = withoutBreaks(recent);
       const lower = { shape: this.config.shape, weights: this.files.get("model.safetensors")!, tokens };
       const correction = await platform.refitLower(lower, { ...options, mass, step });
