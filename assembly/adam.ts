@@ -4,6 +4,8 @@
 export const BETA1: f32 = 0.9;
 export const BETA2: f32 = 0.999;
 export const EPSILON: f32 = 1e-8;
+/** Gradients and first moments nearer to 0 count as 0: against ε they move nothing, and their squares would not be normal numbers. */
+const LEAST: f32 = 1e-17;
 
 /** 1 / (1 − beta^t), what a moment that began at 0 is short of after t ≥ 1 steps; f64 products, by squaring. */
 export function biasCorrection(beta: f64, t: i32): f32 {
@@ -34,11 +36,11 @@ export function adam(
   const scaled = rate * correction1;
   if (ASC_FEATURE_SIMD) {
     for (; gradient < end; gradient += 16, outWeights += 16, outFirst += 16, outSecond += 16) {
-      const g = v128.load(gradient);
-      const m = f32x4.add(
+      const g = flushed4(v128.load(gradient));
+      const m = flushed4(f32x4.add(
         f32x4.mul(f32x4.splat(BETA1), v128.load(outFirst)),
         f32x4.mul(f32x4.splat(1 - BETA1), g),
-      );
+      ));
       const s = f32x4.add(
         f32x4.mul(f32x4.splat(BETA2), v128.load(outSecond)),
         f32x4.mul(f32x4.mul(f32x4.splat(1 - BETA2), g), g),
@@ -51,8 +53,8 @@ export function adam(
     }
   } else {
     for (; gradient < end; gradient += 4, outWeights += 4, outFirst += 4, outSecond += 4) {
-      const g = load<f32>(gradient);
-      const m = BETA1 * load<f32>(outFirst) + (<f32>1 - BETA1) * g;
+      const g = flushed(load<f32>(gradient));
+      const m = flushed(BETA1 * load<f32>(outFirst) + (<f32>1 - BETA1) * g);
       const s = BETA2 * load<f32>(outSecond) + (<f32>1 - BETA2) * g * g;
       store<f32>(outFirst, m);
       store<f32>(outSecond, s);
@@ -60,4 +62,16 @@ export function adam(
       store<f32>(outWeights, load<f32>(outWeights) - (scaled * m) / root);
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function flushed4(x: v128): v128 {
+  return v128.and(x, f32x4.gt(f32x4.abs(x), f32x4.splat(LEAST)));
+}
+
+// @ts-ignore: decorator
+@inline
+function flushed(x: f32): f32 {
+  return abs<f32>(x) > LEAST ? x : 0;
 }

@@ -14,7 +14,7 @@ const LEAST_RECALLED: i32 = 2;
  * @param ring (R) u16 token ids, position p of the stream at p mod R; ABSENT where nothing stands yet
  * @param chains of chains.ts; unused where the ring has none
  * @param newest index in the ring of the latest token
- * @param outMatches (MOST_MATCHES) u32, order (1 to ORDERS, the longest that holds) << 16 | id of the token that followed
+ * @param outMatches (MOST_MATCHES) u32 of matches.ts, each of the longest order that holds
  * @param outTotals (ORDERS) i32, number of matches of order at least o + 1
  * @returns number of matches listed
  */
@@ -53,6 +53,7 @@ export function findMatches(ring: usize, chains: usize, newest: u32, outMatches:
  * than its bound, and what is left out is oldest.
  *
  * @param recalled (length) u16 token ids, oldest first; ABSENT between texts. A firmware writes it: any other id ≥ V counts as that
+ * @param place tokens of the text itself: what is recalled stands before them
  * @param found matches listed so far
  * @returns number of matches listed
  */
@@ -61,12 +62,14 @@ export function recallMatches(
   length: i32,
   ring: usize,
   newest: u32,
+  place: u32,
   found: i32,
   outMatches: usize,
   outTotals: usize,
 ): i32 {
   const pivot = <u32>load<u16>(ring + (newest << 1));
   if (pivot == ABSENT) return found;
+  const now = place + length - 1; // place of the newest token, counted from the oldest that is recalled
   let at = length - 2; // the newest token has no follower
   if (ASC_FEATURE_SIMD) {
     const wanted = i16x8.splat(<i16>pivot);
@@ -76,13 +79,13 @@ export function recallMatches(
       while (mask != 0 && found < MOST_MATCHES) {
         const lane = 31 - clz<i32>(mask);
         mask ^= 1 << lane;
-        found = addRecalled(recalled, first + lane, ring, newest, found, outMatches, outTotals);
+        found = addRecalled(recalled, first + lane, ring, newest, now, found, outMatches, outTotals);
       }
     }
   }
   for (; at >= 0 && found < MOST_MATCHES; --at) {
     if (<u32>load<u16>(recalled + (<usize>at << 1)) == pivot) {
-      found = addRecalled(recalled, at, ring, newest, found, outMatches, outTotals);
+      found = addRecalled(recalled, at, ring, newest, now, found, outMatches, outTotals);
     }
   }
   return found;
@@ -93,6 +96,7 @@ function addRecalled(
   at: i32,
   ring: usize,
   newest: u32,
+  now: u32,
   found: i32,
   outMatches: usize,
   outTotals: usize,
@@ -107,5 +111,5 @@ function addRecalled(
     if (<u32>token == ABSENT || token != load<u16>(place - (<usize>order << 1))) break;
     ++order;
   }
-  return order < LEAST_RECALLED ? found : list(order, follower, found, outMatches, outTotals);
+  return order < LEAST_RECALLED ? found : list(order, follower, now - <u32>at, found, outMatches, outTotals);
 }

@@ -1,6 +1,6 @@
 // The device module: one model of one shape. The host writes weights at the exported addresses, calls reset, then feeds tokens.
 // No imports, no start function, no growth; every call is bounded by the shape.
-import { attend, countDistinct } from "./attention";
+import { adapt, attend, countDistinct, resetGate } from "./attention";
 import { clearRing, pushToken } from "./chains";
 import { findMatches, recallMatches } from "./comparisons";
 import { hiddenStates, nextDocument } from "./contexts";
@@ -25,18 +25,18 @@ import {
   DOCUMENT_U_LEVELS,
   EXPECTED,
   GATE,
+  GATE_STATE,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
   MATCHES,
+  MIXED,
   NEXT_DOCUMENT,
   OBSERVED,
   OBSERVED_TOKENS,
-  ORDER_WEIGHTS,
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
-  RESIDENT_GATE,
   RESIDENT_LEVELS,
   RESIDENT_O0,
   RESIDENT_U0,
@@ -118,10 +118,11 @@ let ready: bool = false; // whether reset was called
 let newest: u32 = 0; // place in the ring of the latest token
 let place: u32 = 0; // tokens since the context was empty
 let predicted: bool = false; // whether PROBABILITIES belongs to the present context
+let found: i32 = 0; // matches that the last prediction was made with
 let corrected: bool = false; // whether predictions are made with the correction's rows
 
 /**
- * Empties the context: block, ring and document. The generator keeps its place, statistics and correction stay. The first call of all, and in
+ * Empties the context: block, ring and document; the gate is the model's again. The generator keeps its place, statistics and correction stay. The first call of all, and in
  * the flash form the one that fetches what is small.
  *
  * @returns 0, or -5 where a read failed: the module is not ready then
@@ -141,10 +142,13 @@ export function reset(): i32 {
     }
     fetch(BLOCK_U0, M * 4, RESIDENT_U0);
     fetch(DECODER_O0, V * 4, RESIDENT_O0);
-    if (RADIAL > 0) fetch(GATE, ORDERS * BUCKETS * 4, RESIDENT_GATE);
+    if (RADIAL > 0) fetch(GATE, ORDERS * BUCKETS * 4, GATE_STATE);
     if (readFailed()) return READ_FAILED;
   }
-  if (RADIAL > 0) clearRing(RING, CHAINS);
+  if (RADIAL > 0) {
+    clearRing(RING, CHAINS);
+    resetGate(FLASH > 0 ? GATE_STATE : GATE, GATE_STATE);
+  }
   newest = RADIAL - 1;
   memory.fill(CONTEXT, 0xff, CONTEXT_TOKENS * 2);
   if (DOCUMENT_HEADS > 0) memory.fill(DOCUMENT, 0, DOCUMENT_M * 4);
@@ -183,17 +187,19 @@ function predictStack(withCorrection: bool): bool {
 /** PROBABILITIES ← their mixture with what followed earlier; returns the weight that the stack keeps. */
 function attendTo(recall: bool): f32 {
   if (RADIAL == 0) return 1;
-  let found = findMatches(RING, CHAINS, newest, MATCHES, TOTALS);
+  found = findMatches(RING, CHAINS, newest, MATCHES, TOTALS);
   if (RECALL > 0 && recall) {
     const length = <i32>min<u32>(RECALL, load<u32>(RECALLED_LENGTH));
-    found = recallMatches(RECALLED, length, RING, newest, found, MATCHES, TOTALS);
+    found = recallMatches(RECALLED, length, RING, newest, place, found, MATCHES, TOTALS);
   }
   if (found == 0) return 1;
   countDistinct(MATCHES, found, SEEN, DISTINCT);
-  return attend(MATCHES, found, TOTALS, DISTINCT, FLASH > 0 ? RESIDENT_GATE : GATE, ORDER_WEIGHTS, PROBABILITIES);
+  return attend(MATCHES, found, TOTALS, DISTINCT, GATE_STATE, MIXED, PROBABILITIES);
 }
 
-/** Appends a token to the context without predicting it. 0; -1 where token ≥ V, -5 where a read failed (of the document's rows), -6 before reset. */
+/**
+ * Appends a token to the context without predicting it: the gate stays as it is. 0; -1 where token ≥ V, -5 where a read failed (of the document's rows), -6 before reset.
+ */
 export function append(token: u32): i32 {
   if (token >= <u32>V) return OUT_OF_RANGE;
   if (!ready) return NOT_READY;
@@ -222,7 +228,7 @@ function extend(token: u32): void {
   predicted = false;
 }
 
-/** Surprisal of `token` in bits, −log2 p(token | context); then appends it. -1 where token ≥ V; -5, -6 as predict. */
+/** Surprisal of `token` in bits, −log2 p(token | context); then the gate is adapted to it, and it is appended. -1 where token ≥ V; -5, -6 as predict. */
 export function feed(token: u32): f32 {
   if (token >= <u32>V) return <f32>OUT_OF_RANGE;
   const error = predict();
@@ -231,9 +237,17 @@ export function feed(token: u32): f32 {
     predicted = false; // a second try reads again what the first has read
     return <f32>READ_FAILED;
   }
-  const surprisal = surprisalOf(load<f32>(PROBABILITIES + (token << 2)));
+  const p = load<f32>(PROBABILITIES + (token << 2));
+  adaptTo(token, p);
   extend(token);
-  return surprisal;
+  return surprisalOf(p);
+}
+
+/** The gate follows the text: what the token that was predicted with p says of the matches it was predicted from. */
+// @ts-ignore: decorator
+@inline
+function adaptTo(token: u32, p: f32): void {
+  if (RADIAL > 0 && found > 0) adapt(MATCHES, found, token, p, GATE_STATE, MIXED);
 }
 
 function surprisalOf(p: f32): f32 {
@@ -291,6 +305,7 @@ function learn(token: u32, add: i32): f32 {
     return <f32>(add > 0 ? FULL : NOT_OBSERVED);
   }
   store<u32>(OBSERVED_TOKENS, tokens + add);
+  adaptTo(token, p);
   extend(token);
   return surprisalOf(p);
 }

@@ -1,11 +1,11 @@
 // Thawed inputs: the cipher as a real table E (V, b), trained with the rest. x̄ at position j is a row of E, z = u0 + Σ_j x̄_j U_j, and
 // dx̄_j = dz U_jᵀ. For the device E is folded into U: E·U_j is what one-hot inputs want at position j, so nothing is lost.
 import { cipherBit, cipherLength } from "./cipher";
+import { softmaxHeads } from "./hidden";
 import { contextToken } from "./layer";
 import { product } from "./product";
 import { transposeTile } from "./residual";
-import { ABSENT, BITS, BLOCK, CLASSES, HEADS, M, V } from "./shape";
-import { softmax } from "./softmax";
+import { ABSENT, BITS, BLOCK, HEADS, M, V } from "./shape";
 import { BATCH, TILE } from "./trainer-memory";
 import { WIDTH } from "./tuner-memory";
 
@@ -52,7 +52,7 @@ export function embeddedTile(
   for (let t: usize = 0; t < <usize>TILE; ++t) {
     const hidden = outHidden + ((t * M) << 2);
     if (<i32>t >= count) memory.fill(hidden, 0, M << 2);
-    else for (let head: usize = 0; head < <usize>HEADS; ++head) softmax(hidden + ((head * CLASSES) << 2), CLASSES);
+    else softmaxHeads(hidden, HEADS);
   }
 }
 

@@ -1,4 +1,5 @@
-// One match of explicit self-attention: how many of the last tokens recur at a place, and what followed it.
+// One match of explicit self-attention: how many of the last tokens recur at a place, what followed it, and how much it weighs. A match
+// is a u32: the follower's id in the low 16 bits, its order (1 to ORDERS) in the next three, in the rest the leading bits of its weight.
 import { ABSENT, ORDERS, RADIAL } from "./shape";
 
 /** Lists the place `at` of the ring, whose token is the newest one's. Returns the number of matches listed. */
@@ -12,15 +13,49 @@ export function addMatch(ring: usize, newest: u32, at: u32, found: i32, outMatch
     if (<u32>token == ABSENT || token != load<u16>(ring + (((at - order) & (RADIAL - 1)) << 1))) break;
     ++order;
   }
-  return list(order, follower, found, outMatches, outTotals);
+  return list(order, follower, (newest - at) & (RADIAL - 1), found, outMatches, outTotals);
 }
 
-/** Lists a match, and counts it for each order up to its own. */
-export function list(order: i32, follower: u32, found: i32, outMatches: usize, outTotals: usize): i32 {
+/** Lists a match that stands `age` tokens back, at least one, and counts it for each order up to its own. */
+export function list(order: i32, follower: u32, age: u32, found: i32, outMatches: usize, outTotals: usize): i32 {
   for (let o: usize = 0; o < <usize>order; ++o) {
     const total = outTotals + (o << 2);
     store<i32>(total, load<i32>(total) + 1);
   }
-  store<u32>(outMatches + (<usize>found << 2), (order << 16) | follower);
+  store<u32>(outMatches + (<usize>found << 2), weightBits(age) | ((<u32>order) << ORDER_SHIFT) | follower);
   return found + 1;
+}
+
+/** Where the order stands, and from which bit on the weight. */
+const ORDER_SHIFT: u32 = 16;
+const WEIGHT_SHIFT: u32 = 19;
+/** Bits of an f32 that are left out of a weight: what stays is its exponent and five bits of its fraction. */
+const DROPPED: u32 = 31 - (32 - WEIGHT_SHIFT);
+
+/** What follows a match counts the less the longer ago that was: 1 / sqrt(age) (ours), rounded down to six leading bits. */
+// @ts-ignore: decorator
+@inline
+function weightBits(age: u32): u32 {
+  return (reinterpret<u32>(<f32>1 / sqrt<f32>(<f32>max<u32>(1, age))) >> DROPPED) << WEIGHT_SHIFT;
+}
+
+/** The weight of a match, in (0, 1]. */
+// @ts-ignore: decorator
+@inline
+export function weightOf(match: u32): f32 {
+  return reinterpret<f32>((match >> WEIGHT_SHIFT) << DROPPED);
+}
+
+/** The order of a match. */
+// @ts-ignore: decorator
+@inline
+export function orderOf(match: u32): u32 {
+  return (match >> ORDER_SHIFT) & 7;
+}
+
+/** The token that followed a match. */
+// @ts-ignore: decorator
+@inline
+export function followerOf(match: u32): u32 {
+  return match & 0xffff;
 }

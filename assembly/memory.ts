@@ -64,8 +64,7 @@ export const RESIDENT_LEVELS: usize = RESIDENT; // (16) i8 a layer
 const LAYERS: usize = 1 + (DOCUMENT_HEADS > 0 ? 1 : 0) + (STACKED_HEADS > 0 ? 1 : 0);
 export const RESIDENT_U0: usize = RESIDENT_LEVELS + (FLASH > 0 ? LAYERS * LEVELS : 0); // (M) f32
 export const RESIDENT_O0: usize = RESIDENT_U0 + FLASH * M * 4; // (V) f32
-export const RESIDENT_GATE: usize = RESIDENT_O0 + FLASH * V * 4; // (ORDERS, BUCKETS) f32
-export const RESIDENT_W: usize = (RESIDENT_GATE + FLASH * ORDERS * BUCKETS * 4 + 15) & ~15; // (r, r) f32
+export const RESIDENT_W: usize = (RESIDENT_O0 + FLASH * V * 4 + 15) & ~15; // (r, r) f32
 export const RESIDENT_W0: usize = (RESIDENT_W + (ATTENDED ? FLASH * BLOCK * BLOCK * 4 : 0) + 15) & ~15; // (r) f32
 export const TILE: usize = (RESIDENT_W0 + (ATTENDED ? FLASH * BLOCK * 4 : 0) + 15) & ~15; // (TILE_ROWS, M) i8
 export const TILE_SCALES: usize = TILE + TILE_ROWS * M; // (TILE_ROWS) f32
@@ -76,7 +75,8 @@ export const CONTEXT: usize = TILE_END; // (CONTEXT_TOKENS) u16, latest first
 export const RING: usize = (CONTEXT + CONTEXT_TOKENS * 2 + 15) & ~15; // (R) u16
 export const CHAINS: usize = (RING + RADIAL * 2 + 15) & ~15; // of the ring; absent where it is compared place by place
 export const DOCUMENT: usize = (CHAINS + CHAIN_BYTES + 15) & ~15; // (width) f32: what the stream adds to the document heads' logits
-export const GENERATOR: usize = (DOCUMENT + DOCUMENT_M * 4 + 15) & ~15; // (4) u32
+export const GATE_STATE: usize = (DOCUMENT + DOCUMENT_M * 4 + 15) & ~15; // (2, ORDERS, BUCKETS) f32: the gate as the text has it
+export const GENERATOR: usize = GATE_STATE + 2 * ORDERS * BUCKETS * 4; // (4) u32
 
 // scratch
 export const NEXT_DOCUMENT: usize = GENERATOR + 16; // (width) f32
@@ -86,8 +86,8 @@ export const HIDDEN: usize = ATTENTION + (ATTENDED ? 2 * SHARES * 4 : 0); // (M)
 export const HIDDEN_FIXED: usize = HIDDEN + M * 4; // (M) i16
 export const TOTALS: usize = (HIDDEN_FIXED + M * 2 + 15) & ~15; // (ORDERS) i32
 export const DISTINCT: usize = (TOTALS + ORDERS * 4 + 15) & ~15; // (ORDERS) i32
-export const ORDER_WEIGHTS: usize = (DISTINCT + ORDERS * 4 + 15) & ~15; // (ORDERS) f32
-export const MATCHES: usize = (ORDER_WEIGHTS + ORDERS * 4 + 15) & ~15; // (MOST_MATCHES) u32
+export const MIXED: usize = (DISTINCT + ORDERS * 4 + 15) & ~15; // (3, ORDERS) of attention.ts
+export const MATCHES: usize = (MIXED + 3 * ORDERS * 4 + 15) & ~15; // (MOST_MATCHES) u32
 export const SEEN: usize = (MATCHES + MOST_MATCHES * 4 + 15) & ~15; // (V) u8, zero between calls; absent without self-attention
 export const WEIGHTS: usize = (SEEN + (RADIAL == 0 ? 0 : V) + 15) & ~15; // (V) f32, of sampling
 export const PROBABILITIES: usize = WEIGHTS + V * 4; // (V) f32

@@ -92,6 +92,12 @@ export function transposeTile(rows: usize, outTransposed: usize): void {
   }
 }
 
+/**
+ * Least logit below the highest: e^-38 is 2^-54.8, and over 4096 tokens no prediction comes below 2^-67. Products with hidden states then stay
+ * normal numbers (LEAST_STATE of hidden.ts).
+ */
+const LEAST_LOGIT: f32 = -38;
+
 /** values[v, t] ← softmax over v of values[v, t] + o0[v]; columns from `count` on are zeroed. */
 function softmaxColumns(o0: usize, lanes: usize, count: i32, values: usize): void {
   const row = TILE << 2;
@@ -123,13 +129,13 @@ function softmaxColumns(o0: usize, lanes: usize, count: i32, values: usize): voi
   for (let at = values; at < end; at += row) {
     if (ASC_FEATURE_SIMD) {
       for (let t: usize = 0; t < <usize>row; t += 16) {
-        const e = exp4(f32x4.sub(v128.load(at + t), v128.load(peaks + t)));
+        const e = exp4(f32x4.max(f32x4.sub(v128.load(at + t), v128.load(peaks + t)), f32x4.splat(LEAST_LOGIT)));
         v128.store(at + t, e);
         v128.store(sums + t, f32x4.add(v128.load(sums + t), e));
       }
     } else {
       for (let t: usize = 0; t < <usize>row; t += 4) {
-        const e = exp(load<f32>(at + t) - load<f32>(peaks + t));
+        const e = exp(max<f32>(load<f32>(at + t) - load<f32>(peaks + t), LEAST_LOGIT));
         store<f32>(at + t, e);
         store<f32>(sums + t, load<f32>(sums + t) + e);
       }

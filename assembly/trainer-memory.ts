@@ -68,7 +68,8 @@ export const MATCHES: usize = (CHAINS + CHAIN_BYTES + 63) & ~63; // (MOST_MATCHE
 export const TOTALS: usize = MATCHES + MOST_MATCHES * 4; // (ORDERS) i32
 export const DISTINCT: usize = TOTALS + 64; // (ORDERS) i32
 export const CHAIN: usize = DISTINCT + 64; // (PARTS) f32
-export const SEEN: usize = CHAIN + 64; // (V) u8, zero between calls
+export const ORDER_SUMS: usize = CHAIN + 64; // (ORDERS) f32
+export const SEEN: usize = ORDER_SUMS + 64; // (V) u8, zero between calls
 export const GATE: usize = (SEEN + (RADIAL == 0 ? 0 : V) + 63) & ~63; // (ORDERS, BUCKETS) f32
 export const GATE_SUMS: usize = GATE + ORDERS * BUCKETS * 4; // (2, ORDERS, BUCKETS) f32
 export const GATE_BUCKETS: usize = GATE_SUMS + 2 * ORDERS * BUCKETS * 4; // (GATE_TOKENS, ORDERS) u8

@@ -64,6 +64,7 @@ import {
   O_INT8,
   O_SCALE,
   O0,
+  ORDER_SUMS,
   PAIRS,
   PAIR_TOTALS,
   POSITIONS,
@@ -456,7 +457,7 @@ export function gatePlaces(from: i32, places: i32, index: i32): void {
     const to = <usize>(index + i);
     countDistinct(MATCHES, found, SEEN, DISTINCT);
     const likelihoods = GATE_LIKELIHOODS + to * PARTS * 4;
-    gateInputs(MATCHES, found, TOTALS, DISTINCT, token, stack, likelihoods, GATE_BUCKETS + to * ORDERS);
+    gateInputs(MATCHES, found, TOTALS, DISTINCT, token, stack, ORDER_SUMS, likelihoods, GATE_BUCKETS + to * ORDERS);
     newest = pushToken(RING, CHAINS, newest, token);
   }
 }

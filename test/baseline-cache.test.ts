@@ -127,6 +127,35 @@ describe("Kneser-Ney with a cache", () => {
     expect(first[0]).toBeCloseTo(model.score(tail)[0]!, 12);
   });
 
+  it("follows a text where it is to, by the responsibilities of each bucket's places", () => {
+    const cache = fitCache(model, tail, { length: 512 });
+    const text = bytes(dev[0]!.text.slice(0, 600));
+    const parts = 1 + cache.order;
+    const weights = cache.weights.slice();
+    const counts = new Map<number, number>();
+    const found = scoreWithCache(model, cache, text, true);
+    for (let at = 0; at < text.length; ++at) {
+      // what each part alone says here: rows of weights with a single one
+      const alone = Array.from({ length: parts }, (_, part) => {
+        const single = Float64Array.from(weights, (_, i) => (i % parts === part ? 1 : 0));
+        return probabilityWithCache(model, { ...cache, weights: single }, text.subarray(0, at), text[at]!);
+      });
+      const held = new RecencyWindow(cache.length, cache.order);
+      for (const token of text.subarray(0, at)) held.push(token);
+      let longest = 0;
+      for (let n = 1; n <= cache.order && held.total(n) > 0; ++n) longest = n;
+      const bucket = longest === 0 ? 0 : 1 + (longest - 1) * 3 + Math.min(3, held.total(longest)) - 1;
+      const row = weights.subarray(bucket * parts, (bucket + 1) * parts);
+      const p = alone.reduce((total, likelihood, part) => total + row[part]! * likelihood, 0);
+      expect(2 ** found[at]!).toBeCloseTo(p, 10);
+      const n = Math.min(128, (counts.get(bucket) ?? 8) + 1);
+      counts.set(bucket, n);
+      alone.forEach((likelihood, part) => {
+        row[part] = row[part]! * (1 - 1 / n) + (row[part]! * likelihood) / p / n;
+      });
+    }
+  });
+
   it("refuses lengths and orders out of range", () => {
     for (const options of [{ length: 0 }, { length: 1.5 }, { length: 4, order: 0 }, { length: 4, order: 6 }]) {
       expect(() => fitCache(model, tail, options)).toThrow(expect.objectContaining({ code: "INVALID_OPTION" }));
@@ -152,7 +181,7 @@ describe("baseline table", () => {
     const before = fitKneserNey(tokens.subarray(0, cut), { order: 3, vocabulary: 256 });
     const cache = fitCache(before, tokens.subarray(cut), { length: 256 });
     expect(rows[1]!.bitsWithCache).toEqual(
-      groups.map((group) => group.reduce((bits, text) => bits - sum(scoreWithCache(model, cache, text)), 0)),
+      groups.map((group) => group.reduce((bits, text) => bits - sum(scoreWithCache(model, cache, text, true)), 0)),
     );
   });
 

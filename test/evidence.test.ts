@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gridOf } from "../tools/evidence/ablation.ts";
-import { codeOf, codesOf } from "../tools/evidence/code.ts";
+import { codeOf, codesOf, stands } from "../tools/evidence/code.ts";
 import { type Entry, type Job, keyOf, type Result } from "../tools/evidence/job.ts";
 import { cellsOf, MOST_TOKENS, progressOf } from "../tools/evidence/plan.ts";
 import { difference, estimate, signOf } from "../tools/evidence/statistics.ts";
 import { Store } from "../tools/evidence/store.ts";
 import { quickened, SYSTEMS, type System } from "../tools/evidence/systems.ts";
+import { withoutAttention } from "../tools/figures.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "saffu-evidence-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -182,6 +183,26 @@ describe("the code of a saffu model's results", () => {
     expect(await codeOf(other, cache)).not.toBe(code);
   }, 120_000); // three fits with their kernels
 
+  test("tells self-attention from the stack, which a result without it does not depend on", async () => {
+    writeFileSync(source, "// four");
+    const [stack, attention] = (await codeOf(probed, cache)).split(".");
+    writeFileSync(source, "// five");
+    const model: System["model"] = async (job, data) => ({
+      files: await withoutAttention((await explicit.model!(job, data)).files),
+    });
+    const now = await codeOf({ ...probed, model }, cache);
+    expect(now.split(".")[0]).toBe(stack);
+    expect(now.split(".")[1]).not.toBe(attention);
+    const { result, ...before } = entry(job(1), 3);
+    const { recency: _, ...alone } = { ...result, recency: result.alone };
+    const measured = { ...before, code: `${stack}.${attention}` };
+    expect(stands({ ...measured, result: { ...alone, recency: alone.alone } }, measured.code)).toBe(true);
+    expect(stands({ ...measured, result: { ...alone, recency: alone.alone } }, now)).toBe(false);
+    expect(stands({ ...measured, code: stack!, result: alone }, now)).toBe(true);
+    expect(stands({ ...measured, code: stack!, result: { ...alone, recency: alone.alone } }, now)).toBe(false);
+    expect(stands({ ...measured, code: "another", result: alone }, now)).toBe(false);
+  }, 120_000);
+
   test("of a job is another where another amount of text has other settings", async () => {
     const codes = await codesOf(["explicit", "kneser-ney-2"]);
     const job = (system: string, budget: number): Job => ({ system, budget, seed: 1, options: {} });
@@ -194,7 +215,7 @@ describe("the code of a saffu model's results", () => {
   test("is that of the sources where nothing is fitted by saffu", async () => {
     const counting: System = { ...SYSTEMS.find(({ name }) => name === "kneser-ney-2")!, sources: [source] };
     const code = await codeOf(counting, cache);
-    writeFileSync(source, "// four");
+    writeFileSync(source, "// six");
     expect(await codeOf(counting, cache)).not.toBe(code);
   });
 });

@@ -165,10 +165,10 @@ function replay({ module, weights, memoryBytes, digest, shape }: Package, { toke
   const generate = (title: string) => {
     device.reset!();
     device.seed!(2311);
-    for (const token of tokenizer.encode(PROMPT)) device.append!(token);
+    for (const token of tokenizer.encode(PROMPT)) device.feed!(token);
     const tokens = Uint32Array.from({ length: 200 }, () => {
       const token = device.sample!(0.8, 0, 1);
-      device.append!(token);
+      device.feed!(token);
       return token;
     });
     const written = [...tokens].flatMap((token) => [...tokenizer.bytesOf(token)]);

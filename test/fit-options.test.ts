@@ -127,6 +127,24 @@ describe("an option is refused by its name and bound, before the text is asked f
     expect(recipeOf(undefinedOptions, 1000)).toEqual(recipeOf({ passes: 12, seed: 1 }, 1000));
   });
 
+  test("attention over the block and the document are potato's where inputs are one-hot and targets no ciphers", () => {
+    const contexts = ({ blockAttention, documentHeads, documentSpan }: Shape) => [
+      blockAttention,
+      documentHeads,
+      documentSpan,
+    ];
+    const none = contexts(shapeOf({ profile: "nano" }));
+    for (const profile of ["potato", "base"] as const) {
+      expect(contexts(shapeOf({ profile }))).toEqual([true, 3, 5]);
+      expect(contexts(shapeOf({ profile, vocabulary: 512 }))).toEqual([true, 3, 5]);
+      expect(contexts(shapeOf({ profile, documentHeads: 1 }))).toEqual([true, 1, 5]);
+      expect(contexts(shapeOf({ profile, blockAttention: false, documentHeads: 0 }))).toEqual(none);
+      expect(contexts(shapeOf({ profile, bits: 128 }))).toEqual(none);
+      expect(contexts(shapeOf({ profile, bits: 128, documentHeads: 1 }))).toEqual([undefined, 1, 64]);
+      expect(contexts(shapeOf({ profile, targets: "cipher", passes: 0 }))).toEqual(none);
+    }
+  });
+
   test("a tokenizer whose size no shape can have is refused, too; another's size is what bits may be", async () => {
     const of = (vocabularySize: number): Tokenizer =>
       Object.assign(Object.create(byteTokenizer()), { vocabularySize, encode: () => new Uint16Array(15) });
@@ -140,7 +158,10 @@ describe("an option is refused by its name and bound, before the text is asked f
 
 describe("a shape that does not fit the memory", () => {
   // weights of at most 2^30 bytes in int8, so the shape itself stands; its sums in f32 are beyond 32-bit addresses
-  const WIDE = { vocabulary: 10240, heads: 512, classes: 8, block: 16, radial: 0, orders: 0 } as const;
+  const WIDE = {
+    ...{ vocabulary: 10240, heads: 512, classes: 8, block: 16, radial: 0, orders: 0 },
+    ...{ blockAttention: false, documentHeads: 0 },
+  } as const;
   const manyTokens: Tokenizer = Object.assign(Object.create(byteTokenizer()), { vocabularySize: WIDE.vocabulary });
 
   test("is refused by the bytes it needs and the bytes there can be, before the text is asked for", async () => {

@@ -92,14 +92,15 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
     compare((device) => device.statistics());
   });
 
-  test("reads lie within the weights, and go to the tile, or from reset to what is kept; a prediction has a bounded number", () => {
+  test("reads lie within the weights, and go to the tile, or from reset to what is kept and the gate; a prediction has a bounded number", () => {
     const device = new Packaged(flash);
     const layers = hiddenLayers(shape);
     const { blockAttention, documentHeads = 0, stackedHeads = 0, stackedBlock = 1, weightBits } = shape;
     const levels = weightBits === 4 ? LEVELS * layers.length : 0;
     const lines = (bytes: number) => Math.ceil(bytes / 16) * 16;
     const attention = blockAttention ? lines(block * block * 4) + lines(block * 4) : 0;
-    const kept = BASE + lines(levels + M * 4 + V * 4 + orders * GATE_BUCKETS * 4) + attention;
+    const kept = BASE + lines(levels + M * 4 + V * 4) + attention;
+    const gate = orders * GATE_BUCKETS * 4;
     const tile = kept + TILE_ROWS * M + TILE_ROWS * 4;
     const reads: Read[] = [];
     device.flash!.onRead = (read) => reads.push(read);
@@ -108,9 +109,10 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
       const answer = device.run[name]!(...values);
       for (const { offset, destination, bytes } of reads) {
         expect(bytes).toBeGreaterThan(0);
-        expect(bytes).toBeLessThanOrEqual(name === "reset" ? 4 * Math.max(V, M, orders * GATE_BUCKETS) : TILE_ROWS * M);
+        expect(bytes).toBeLessThanOrEqual(name === "reset" ? Math.max(4 * V, 4 * M, gate) : TILE_ROWS * M);
         expect([offset % 2, destination % 16]).toEqual([0, 0]);
         expect(offset + bytes).toBeLessThanOrEqual(flash.weights!.length);
+        if (name === "reset" && bytes === gate && destination >= tile) continue; // it changes with the text, and is no copy of the flash
         expect(destination).toBeGreaterThanOrEqual(name === "reset" ? BASE : kept);
         expect(destination + bytes).toBeLessThanOrEqual(name === "reset" ? kept : tile);
       }

@@ -12,19 +12,19 @@ import { Oracle } from "./oracle.ts";
  */
 const GOLDEN = {
   "models/nano-en": {
-    text: "d183b760bf53136952983ee6727cdfa2c3e0a183c409baab089cd27f98257353",
-    surprisal: "8f4de9c0f2fe643041d365a1db51225476ee638b3f909f54b91429c36630375f",
-    probabilities: "a62e52ce87bd016ef668489aeed1b5700bc4d9c1c28ff2b09775a6d46af9a74f",
+    text: "72554fd07f8173d50fcbcfee6661e835b7a9904eee2567676d91421a2dba0e4c",
+    surprisal: "f1ca5c36f9c8a0b73e1e10da9ef69852b0eab8ffbade1c38f21f93c7b8b082f5",
+    probabilities: "5c4d99d3bb96df25cd04cb6b0aa846f8a3ad54d520ba404f2e99a85059bfb311",
   },
   "models/potato-en": {
-    text: "f354bf15f9cdb28d8a53c5970db6c8ebf2401b022c45195533ba27c4a0857930",
-    surprisal: "d45a14d5f98719f38625b50995ef9a326b333cfbda45a9765a429cda7c7fb95e",
-    probabilities: "67fbae8b1a056327d4743bd4d45292ea259ebe1f3fad601b9518777ac6b0b5cf",
+    text: "6da1cd2c432fcd7ca848401ef6a0c0d8c5fa40f9afed6c4f6a3dd71a4026cc24",
+    surprisal: "cf923734452f660e823b488e52a56a374d9a2744a3a693a16784e4aea022b0dd",
+    probabilities: "d9c32959b666925f685e0283a768eeb72bbf1c9d281d12435733220bd8393137",
   },
   "models/potato-en-tuned": {
-    text: "8664a6316f24b3f97057c48fc8690988d500d4a91f4c1439cd847e7c9f61462e",
-    surprisal: "404b1114d9d5cb9bf3c6518efa6ac8dddb8548a87a7d189693a24d9b1ead3601",
-    probabilities: "67c31c132a4f8f49c96e8c201be9613277657c4dcb4cc1d4226b5ac4cba0af1f",
+    text: "145fa8dcaab986dee5027b67f4a40accf0f254482e78dd93e7687795c22ab5d5",
+    surprisal: "36dee5449e130f2d6b3ea8fe57fd7c689e6a697502332383fa710c5fa69373ac",
+    probabilities: "f1cc56239f9d0698be3cb2aeea22257b4c5fcb08332f4a47204e7de21298399c",
   },
 };
 
@@ -62,12 +62,12 @@ describe.each(Object.entries(GOLDEN))("%s", (directory, golden) => {
 
     test("generates the golden text", () => {
       const generating = oracle();
-      for (const token of model.tokenizer.encode(PROMPT)) generating.append(token);
+      for (const token of model.tokenizer.encode(PROMPT)) generating.feed(token);
       generating.seed(OPTIONS.seed);
       const tokens: number[] = [];
       for (let i = 0; i < OPTIONS.maxTokens; ++i) {
         const token = generating.sample(0.8, 0, 1);
-        generating.append(token);
+        generating.feed(token);
         tokens.push(token);
       }
       expect(sha256(new TextDecoder().decode(model.tokenizer.decode(tokens)))).toBe(golden.text);

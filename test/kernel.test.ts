@@ -67,7 +67,7 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
         expect(Array.from(found), `place ${i}`).toEqual(Array.from(wanted));
         expect(kernel.feed!(token)).toBe(surprisal(wanted[token]!));
       }
-      oracle.append(token);
+      oracle.follow(token, wanted[token]!);
     }
   });
 
@@ -79,7 +79,7 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
       const sum = new Float32Array(kernel.memory.buffer, at, shape.vocabulary).reduce((all, p) => all + p, 0);
       // f32 rounding of 64 terms
       expect(Math.abs(sum - 1)).toBeLessThan(1e-5);
-      kernel.append!(token);
+      kernel.feed!(token);
     }
   });
 

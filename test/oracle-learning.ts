@@ -70,10 +70,6 @@ export class LearningOracle extends Oracle {
     this.scales = new Array(shape.vocabulary).fill(0);
   }
 
-  reset(): void {
-    this.stream = [];
-  }
-
   override predict(): Float32Array {
     const hidden = this.hidden();
     const probabilities = this.corrected ? this.decode(hidden, this.codes, this.scales) : this.decode(hidden);
@@ -81,8 +77,8 @@ export class LearningOracle extends Oracle {
     return probabilities;
   }
 
-  /** What `token` would add here, under the base and the piece alone, and its surprisal. */
-  increment(token: number): Increment & { readonly bits: number } {
+  /** What `token` would add here, under the base and the piece alone, and its likelihood. */
+  increment(token: number): Increment & { readonly p: number } {
     const hidden = this.hidden();
     const probabilities = this.decode(hidden);
     const times = sampledRows(probabilities, this.stream.length);
@@ -92,7 +88,7 @@ export class LearningOracle extends Oracle {
     // the stack's responsibility for the token that came
     const share = p > 0 ? Math.min(1, f(f(kept * stack) / p)) : 0;
     const weights = Array.from(hidden, (h) => nearest(f(h * f(share * 256))));
-    return { weights, times, bits: surprisal(p) };
+    return { weights, times, p };
   }
 
   /** Surprisal under the base; -1 beyond the vocabulary, -2 where a sum would pass 2^32 − 1. */
@@ -107,7 +103,7 @@ export class LearningOracle extends Oracle {
 
   private learn(token: number, sign: number, refusal: number): number {
     if (token >= this.shape.vocabulary) return -1;
-    const { weights, times, bits } = this.increment(token);
+    const { weights, times, p } = this.increment(token);
     const cell = (row: number, c: number) => row * this.width + c;
     const observed = new Map(weights.map((w, c) => [cell(token, c), this.observed[cell(token, c)]! + sign * w]));
     const expected = new Map(
@@ -120,8 +116,8 @@ export class LearningOracle extends Oracle {
     for (const [at, sum] of observed) this.observed[at] = sum;
     for (const [at, sum] of expected) this.expected[at] = sum;
     this.tokens = tokens;
-    this.append(token);
-    return bits;
+    this.follow(token, p);
+    return surprisal(p);
   }
 
   /** Adds `values`, (V), to row `row` of F and F̂ one after the other, seen as (2·M, V). */

@@ -96,22 +96,29 @@ interface Match {
   readonly order: number;
   /** The token that came next. */
   readonly follower: number;
+  /** How much it counts. */
+  readonly weight: number;
 }
 
-/** Places of `text`, newest first, at which the last tokens of `seen` stand, up to `orders` of them, and have a follower. */
-function matchesIn(text: readonly number[], seen: readonly number[], orders: number): Match[] {
+/** 1 / √age, cut to the leading bits that a match has room for. */
+function weightOf(age: number): number {
+  return floatOfBits((bitsOfFloat(f(1 / f(Math.sqrt(age)))) >> 18) << 18);
+}
+
+/** Places of `text`, which ended `past` tokens before the newest of `seen`, newest first, at which the last tokens of `seen` stand, up to `orders` of them, and have a follower. */
+function matchesIn(text: readonly number[], seen: readonly number[], orders: number, past = 0): Match[] {
   const matches: Match[] = [];
   for (let at = text.length - 2; at >= 0; --at) {
-    const match = matchAt(text, at, seen, orders);
+    const match = matchAt(text, at, seen, orders, past);
     if (match.order > 0 && match.follower !== BREAK) matches.push(match);
   }
   return matches;
 }
 
-function matchAt(text: readonly number[], at: number, seen: readonly number[], orders: number): Match {
+function matchAt(text: readonly number[], at: number, seen: readonly number[], orders: number, past = 0): Match {
   let order = 0;
   while (order < orders && at >= order && text[at - order] === seen.at(-1 - order)) ++order;
-  return { order, follower: text[at + 1]! };
+  return { order, follower: text[at + 1]!, weight: weightOf(past + text.length - 1 - at) };
 }
 
 /**
@@ -133,6 +140,10 @@ function chainedMatches(seen: readonly number[], radial: number, { orders, vocab
 /** A model's forward pass over a stream of tokens. */
 export class Oracle {
   protected stream: number[] = [];
+  /** Σ responsibilities and places of each cell of the gate, as the text has them. */
+  private gate: { sums: number[]; places: number[] } | undefined;
+  /** What the last mixture was made of: of each order the weight of a match of weight 1, and its bucket. */
+  private mixed: { matches: readonly Match[]; parts: number[]; buckets: (number | undefined)[] } | undefined;
   private state = [0, 0, 0, 0];
 
   constructor(
@@ -144,11 +155,23 @@ export class Oracle {
     this.stream.push(token);
   }
 
-  /** Surprisal of `token` in bits, then appends it. */
+  /** Empties the context. */
+  reset(): void {
+    this.stream = [];
+    this.gate = undefined;
+  }
+
+  /** Surprisal of `token` in bits; then the gate follows it, and it is appended. */
   feed(token: number): number {
     const p = this.predict()[token]!;
-    this.append(token);
+    this.follow(token, p);
     return surprisal(p);
+  }
+
+  /** The gate follows `token`, which was predicted with p, and the text goes on from it. */
+  follow(token: number, p: number): void {
+    this.adapt(token, p);
+    this.append(token);
   }
 
   predict(): Float32Array {
@@ -301,33 +324,71 @@ export class Oracle {
    */
   protected attend(probabilities: Float32Array, recalled: readonly number[] = []): number {
     const { radial, orders } = this.shape;
+    this.mixed = undefined;
     if (radial === 0) return 1;
     const seen = this.stream.slice(-radial);
-    const elsewhere = matchesIn(recalled, seen, orders).filter(({ order }) => order >= 2);
+    const elsewhere = matchesIn(recalled, seen, orders, this.stream.length).filter(({ order }) => order >= 2);
     const here = radial > 1024 ? chainedMatches(seen, radial, this.shape) : matchesIn(seen, seen, orders);
     const matches = [...here, ...elsewhere].slice(0, Math.min(radial, 1024));
     if (matches.length === 0) return 1;
-    const totals = Array.from({ length: orders }, (_, o) => matches.filter(({ order }) => order > o).length);
-    const gate = this.numbers("attention.gate");
-    const parts = new Array<number>(orders).fill(0); // of one match of each order
+    const weightsOf = this.weights(matches);
+    const { sums, places } = this.gateOfText();
+    const parts = new Array<number>(orders).fill(0); // of one match of each order and weight 1
+    const buckets = new Array<number | undefined>(orders).fill(undefined);
     let rest = 1;
     for (let o = orders - 1; o >= 0; --o) {
-      if (totals[o] === 0) continue;
       const followers = matches.filter(({ order }) => order > o).map(({ follower }) => follower);
-      const lambda = gate[o * 32 + bucketOf(followers)]!;
-      parts[o] = f(f(rest * lambda) / totals[o]!);
+      if (followers.length === 0) continue;
+      const cell = o * 32 + bucketOf(followers);
+      const lambda = f(sums[cell]! / places[cell]!);
+      parts[o] = f(f(rest * lambda) / weightsOf[o]!);
+      buckets[o] = cell;
       rest = f(rest * f(1 - lambda));
     }
+    this.mixed = { matches, parts, buckets };
     let weight = 0;
     const weights = parts.map((part) => {
       weight = f(weight + part);
       return weight;
     });
     for (let v = 0; v < probabilities.length; ++v) probabilities[v] = f(probabilities[v]! * rest);
-    for (const { order, follower } of matches) {
-      probabilities[follower] = f(probabilities[follower]! + weights[order - 1]!);
+    for (const { order, follower, weight: own } of matches) {
+      probabilities[follower] = f(probabilities[follower]! + f(own * weights[order - 1]!));
     }
     return rest;
+  }
+
+  /** Σ weights of the matches of each order or a higher one: first each order's own, in turn. */
+  private weights(matches: readonly Match[]): number[] {
+    const sums = new Array<number>(this.shape.orders).fill(0);
+    for (const { order, weight } of matches) sums[order - 1] = f(sums[order - 1]! + weight);
+    for (let o = sums.length - 1; o > 0; --o) sums[o - 1] = f(sums[o - 1]! + sums[o]!);
+    return sums;
+  }
+
+  /** Where no token was predicted yet, the model's gate counts for 8 places of each cell. */
+  private gateOfText() {
+    const gate = Array.from(this.numbers("attention.gate"));
+    this.gate ??= { sums: gate.map((lambda) => f(lambda * 8)), places: gate.map(() => 8) };
+    return this.gate;
+  }
+
+  /** The gate follows `token`, which was predicted with p: responsibilities, of about the last 128 places of a cell. */
+  private adapt(token: number, p: number): void {
+    if (this.mixed === undefined || !(p > 0)) return;
+    const { matches, parts, buckets } = this.mixed;
+    const { sums, places } = this.gateOfText();
+    const hits = this.weights(matches.filter(({ follower }) => follower === token));
+    let reached = 1;
+    for (let o = parts.length - 1; o >= 0 && reached > 0; --o) {
+      const cell = buckets[o];
+      if (cell === undefined) continue;
+      const share = Math.min(reached, f(f(parts[o]! * hits[o]!) / p));
+      const kept = places[cell]! > 128 ? 0.5 : 1;
+      sums[cell] = f(f(sums[cell]! * kept) + share);
+      places[cell] = f(f(places[cell]! * kept) + reached);
+      reached = f(reached - share);
+    }
   }
 
   /** splitmix32 into xoshiro128**. */

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { codesOf } from "./evidence/code.ts";
+import { codesOf, stands } from "./evidence/code.ts";
 import { BUDGETS, cellsOf, progressOf } from "./evidence/plan.ts";
 import { writeReport } from "./evidence/report.ts";
 import { runCells } from "./evidence/run.ts";
@@ -55,7 +55,7 @@ const names = new Set(wanted.map(({ system }) => system.name));
 const codeOf = values.stale ? await codesOf(names) : undefined;
 const store = new Store(
   path,
-  ({ job, code }) => codeOf === undefined || !names.has(job.system) || codeOf(job) === code,
+  (entry) => codeOf === undefined || !names.has(entry.job.system) || stands(entry, codeOf(entry.job)),
 );
 
 if (values.list) {

@@ -19,7 +19,7 @@ const FITTED: Record<string, FitOptions> = {
 };
 /** Back-propagation from one of those on. */
 const TUNED: Record<string, TuneRecipeOptions & { readonly base: string }> = {
-  "potato-en-tuned": { base: "potato-en", epochs: 8, lr: 0.01, batch: 1024, soften: 0.1 },
+  "potato-en-tuned": { base: "potato-en", epochs: 16, lr: 0.01, batch: 1024, soften: 0.1 },
 };
 /** Models of which README shows the figures. */
 const IN_README = ["nano-en", "potato-en"];

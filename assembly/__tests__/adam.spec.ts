@@ -53,6 +53,21 @@ describe("Adam's step", () => {
     expect(gap(WEIGHTS, before)).toBe(0);
   });
 
+  test("lets a moment without a gradient come to 0 before it is no normal number", () => {
+    begin(4);
+    fill(FIRST, N, -1, 1);
+    memory.fill(GRADIENT, 0, N * 4);
+    for (let t = 1; t <= 500; ++t) {
+      adam(GRADIENT, N, 0, 1, 1, WEIGHTS, FIRST, SECOND);
+      for (let i = 0; i < N; ++i) expect(get(FIRST, i) == 0 || Math.abs(get(FIRST, i)) > 1e-17).toBe(true);
+    }
+    for (let i = 0; i < N; ++i) expect(get(FIRST, i)).toBe(0);
+    // nor is what its square would be added to
+    for (let i = 0; i < N; ++i) put(GRADIENT, i, 1e-18);
+    adam(GRADIENT, N, 1, 1, 1, WEIGHTS, FIRST, SECOND);
+    for (let i = 0; i < N; ++i) expect(get(SECOND, i)).toBe(0);
+  });
+
   test("stays finite for the least and the largest of gradients", () => {
     const before = begin(3);
     for (let i = 0; i < N; ++i) put(GRADIENT, i, i % 2 ? 1e18 : 1e-30);

@@ -1,4 +1,5 @@
-import { attend, countDistinct, gateBucket, gateInputs, solveGate } from "../attention";
+import { adapt, ANY, attend, countDistinct, gateBucket, gateInputs, resetGate, solveGate, sumWeights } from "../attention";
+import { list, weightOf } from "../matches";
 import { BUCKETS, ORDERS, PARTS, V } from "../shape";
 import {
   below,
@@ -20,7 +21,8 @@ const MATCHES = memory.data(16 * 4, 16);
 const DISTINCT = memory.data(ORDERS * 4 + 16, 16);
 const SEEN = memory.data(V + 16, 16);
 const GATE = memory.data(ORDERS * BUCKETS * 4 + 16, 16);
-const SCRATCH = memory.data(ORDERS * 4 + 16, 16);
+const MIXED = memory.data(3 * ORDERS * 4 + 16, 16);
+const STATE = memory.data(2 * ORDERS * BUCKETS * 4 + 16, 16);
 const PROBABILITIES = memory.data(V * 4 + 16, 16);
 const LIKELIHOODS = memory.data(PLACES * PARTS * 4, 16);
 const PLACE_BUCKETS = memory.data(PLACES * ORDERS + 16, 16);
@@ -38,17 +40,8 @@ function writeMatches(n: i32, longest: i32): void {
   for (let i = 0; i < n; ++i) {
     orders[i] = i == 0 ? longest : 1 + below(longest);
     followers[i] = below(6); // few, so that several matches agree
-    store<u32>(MATCHES + ((<usize>i) << 2), ((<u32>orders[i]) << 16) | <u32>followers[i]);
-    for (let o = 0; o < orders[i]; ++o) setTotal(o, total(o) + 1);
+    list(orders[i], followers[i], 1 + below(60000), i, MATCHES, TOTALS);
   }
-}
-
-function total(o: i32): i32 {
-  return load<i32>(TOTALS + ((<usize>o) << 2));
-}
-
-function setTotal(o: i32, n: i32): void {
-  store<i32>(TOTALS + ((<usize>o) << 2), n);
 }
 
 /** Matches of order o + 1 or more, or those of them that `token` followed. */
@@ -56,6 +49,15 @@ function count(o: i32, token: i32): i32 {
   let n = 0;
   for (let i = 0; i < found; ++i) if (orders[i] > o && (token < 0 || followers[i] == token)) ++n;
   return n;
+}
+
+/** Weights of the matches of order o + 1 or more, or of those that `token` followed. */
+function weight(o: i32, token: i32): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < found; ++i) {
+    if (orders[i] > o && (token < 0 || followers[i] == token)) sum += <f64>weightOf(load<u32>(MATCHES + ((<usize>i) << 2)));
+  }
+  return sum;
 }
 
 /** Tokens that followed a match of order o + 1 or more. */
@@ -85,9 +87,8 @@ function lambda(o: i32): f64 {
 function mixture(): StaticArray<f64> {
   const out = copyOf(PROBABILITIES, V);
   for (let o = 0; o < ORDERS; ++o) {
-    const total = count(o, -1);
-    if (total == 0) continue;
-    for (let v = 0; v < V; ++v) out[v] = (1 - lambda(o)) * out[v] + (lambda(o) * <f64>count(o, v)) / <f64>total;
+    if (count(o, -1) == 0) continue;
+    for (let v = 0; v < V; ++v) out[v] = (1 - lambda(o)) * out[v] + (lambda(o) * weight(o, v)) / weight(o, -1);
   }
   return out;
 }
@@ -133,15 +134,18 @@ describe("attention", () => {
         writeMatches(n, longest);
         countDistinct(MATCHES, n, SEEN, DISTINCT);
         fill(GATE, ORDERS * BUCKETS, 0, 1);
+        resetGate(GATE, STATE);
+        mark(MIXED + 3 * ORDERS * 4, 16);
         fill(PROBABILITIES, V, 0, 1);
         mark(PROBABILITIES + V * 4, 16);
         const wanted = mixture();
         let kept: f64 = 1;
         for (let o = 0; o < longest; ++o) kept *= 1 - lambda(o);
-        const rest = attend(MATCHES, n, TOTALS, DISTINCT, GATE, SCRATCH, PROBABILITIES);
+        const rest = attend(MATCHES, n, TOTALS, DISTINCT, STATE, MIXED, PROBABILITIES);
         expect(gap(PROBABILITIES, wanted)).toBeLessThan(ROUNDING);
         expect(Math.abs(<f64>rest - kept)).toBeLessThan(ROUNDING);
         expect(untouched(PROBABILITIES + V * 4, 16)).toBe(true);
+        expect(untouched(MIXED + 3 * ORDERS * 4, 16)).toBe(true);
       }
     }
   });
@@ -152,10 +156,112 @@ describe("attention", () => {
     memory.fill(GATE, 0, ORDERS * BUCKETS * 4);
     fill(PROBABILITIES, V, 0, 1);
     const before = copyOf(PROBABILITIES, V);
-    attend(MATCHES, 9, TOTALS, DISTINCT, GATE, SCRATCH, PROBABILITIES);
+    resetGate(GATE, STATE);
+    attend(MATCHES, 9, TOTALS, DISTINCT, STATE, MIXED, PROBABILITIES);
     expect(gap(PROBABILITIES, before)).toBe(0);
     for (let i = 0; i < ORDERS * BUCKETS; ++i) put(GATE, i, 1);
-    expect(attend(MATCHES, 9, TOTALS, DISTINCT, GATE, SCRATCH, PROBABILITIES)).toBe(0);
+    resetGate(GATE, STATE);
+    expect(attend(MATCHES, 9, TOTALS, DISTINCT, STATE, MIXED, PROBABILITIES)).toBe(0);
+  });
+});
+
+describe("the gate of a text", () => {
+  beforeEach(() => startValues(1));
+
+  test("begins as the model's, also where that stands in its place", () => {
+    fill(GATE, ORDERS * BUCKETS, 0, 1);
+    memory.copy(STATE, GATE, ORDERS * BUCKETS * 4);
+    mark(STATE + 2 * ORDERS * BUCKETS * 4, 16);
+    resetGate(STATE, STATE);
+    for (let i = 0; i < ORDERS * BUCKETS; ++i) {
+      expect(get(STATE, i) / get(STATE, ORDERS * BUCKETS + i)).toBe(get(GATE, i));
+      expect(get(STATE, ORDERS * BUCKETS + i)).toBe(8);
+    }
+    expect(untouched(STATE + 2 * ORDERS * BUCKETS * 4, 16)).toBe(true);
+  });
+
+  test("adds the responsibilities of the token that came, and the places where an order was reached", () => {
+    for (let n = 1; n <= 16; ++n) {
+      const longest = 1 + below(ORDERS);
+      writeMatches(n, longest);
+      countDistinct(MATCHES, n, SEEN, DISTINCT);
+      fill(GATE, ORDERS * BUCKETS, 0, 1);
+      fill(PROBABILITIES, V, 0, 1);
+      resetGate(GATE, STATE);
+      const stack = copyOf(PROBABILITIES, V);
+      const token = below(7); // the last of them follows no match
+      attend(MATCHES, n, TOTALS, DISTINCT, STATE, MIXED, PROBABILITIES);
+      const before = copyOf(STATE, 2 * ORDERS * BUCKETS);
+      mark(STATE + 2 * ORDERS * BUCKETS * 4, 16);
+      adapt(MATCHES, n, token, load<f32>(PROBABILITIES + ((<usize>token) << 2)), STATE, MIXED);
+      // by definition, from the stack up: p_o, and from the top down what each order explains of it
+      const chain = new StaticArray<f64>(ORDERS + 1);
+      chain[0] = stack[token];
+      for (let o = 0; o < ORDERS; ++o) {
+        const q = count(o, -1) == 0 ? 0 : weight(o, token) / weight(o, -1);
+        chain[o + 1] = count(o, -1) == 0 ? chain[o] : (1 - lambda(o)) * chain[o] + lambda(o) * q;
+      }
+      let reached: f64 = 1;
+      for (let o = ORDERS - 1; o >= 0; --o) {
+        if (count(o, -1) == 0) continue;
+        const cell = o * BUCKETS + bucketOf(count(o, -1), distinctOf(o));
+        const share = (reached * lambda(o) * (weight(o, token) / weight(o, -1))) / chain[o + 1];
+        expect(Math.abs(get(STATE, cell) - before[cell] - share)).toBeLessThan(LOOSE);
+        const places = ORDERS * BUCKETS + cell;
+        expect(Math.abs(get(STATE, places) - before[places] - reached)).toBeLessThan(LOOSE);
+        before[cell] = get(STATE, cell);
+        before[places] = get(STATE, places);
+        reached -= share;
+      }
+      expect(gap(STATE, before)).toBe(0, "cells of other buckets");
+      expect(untouched(STATE + 2 * ORDERS * BUCKETS * 4, 16)).toBe(true);
+    }
+  });
+
+  test("stays within 0..1 and comes to what the text says, however long it is", () => {
+    writeMatches(3, 1);
+    for (let i = 0; i < 3; ++i) followers[i] = 0;
+    for (let i = 0; i < 3; ++i) list(1, 0, 1 + i, i, MATCHES, TOTALS);
+    store<i32>(TOTALS, 3);
+    countDistinct(MATCHES, 3, SEEN, DISTINCT);
+    const cell = bucketOf(3, 1);
+    for (let i = 0; i < ORDERS * BUCKETS; ++i) put(GATE, i, 0.5);
+    resetGate(GATE, STATE);
+    for (let t = 0; t < 3000; ++t) {
+      for (let v = 0; v < V; ++v) put(PROBABILITIES, v, 0.001);
+      const token = t % 4 == 0 ? 0 : 1; // the matches are right one time in four
+      attend(MATCHES, 3, TOTALS, DISTINCT, STATE, MIXED, PROBABILITIES);
+      adapt(MATCHES, 3, token, load<f32>(PROBABILITIES + ((<usize>token) << 2)), STATE, MIXED);
+      const trust = get(STATE, cell) / get(STATE, ORDERS * BUCKETS + cell);
+      expect(trust > 0 && trust < 1).toBe(true);
+      expect(get(STATE, ORDERS * BUCKETS + cell)).toBeLessThan(130);
+      if (t > 500) expect(Math.abs(trust - 0.25)).toBeLessThan(0.03);
+    }
+  });
+
+  test("learns nothing from a token that was not possible", () => {
+    writeMatches(9, ORDERS);
+    countDistinct(MATCHES, 9, SEEN, DISTINCT);
+    for (let i = 0; i < ORDERS * BUCKETS; ++i) put(GATE, i, 1);
+    resetGate(GATE, STATE);
+    const before = copyOf(STATE, 2 * ORDERS * BUCKETS);
+    adapt(MATCHES, 9, 7, 0, STATE, MIXED);
+    expect(gap(STATE, before)).toBe(0);
+  });
+});
+
+describe("sums of weights", () => {
+  test("are those of each order or a higher one", () => {
+    startValues(2);
+    for (let n = 0; n <= 16; ++n) {
+      writeMatches(n, n == 0 ? 0 : 1 + below(ORDERS));
+      mark(CHAIN + ORDERS * 4, 16);
+      for (let token = ANY; token < 7; ++token) {
+        sumWeights(MATCHES, n, token, CHAIN);
+        for (let o = 0; o < ORDERS; ++o) expect(Math.abs(get(CHAIN, o) - weight(o, token))).toBeLessThan(LOOSE);
+      }
+      expect(untouched(CHAIN + ORDERS * 4, 16)).toBe(true);
+    }
   });
 });
 
@@ -169,11 +275,11 @@ describe("the gate's inputs", () => {
       countDistinct(MATCHES, n, SEEN, DISTINCT);
       const token = below(6);
       mark(LIKELIHOODS + PARTS * 4, 16);
-      gateInputs(MATCHES, n, TOTALS, DISTINCT, token, 0.125, LIKELIHOODS, PLACE_BUCKETS);
+      gateInputs(MATCHES, n, TOTALS, DISTINCT, token, 0.125, CHAIN, LIKELIHOODS, PLACE_BUCKETS);
       expect(get(LIKELIHOODS, 0)).toBe(0.125);
       for (let o = 0; o < ORDERS; ++o) {
         const total = count(o, -1);
-        const wanted = total == 0 ? 0 : <f64>count(o, token) / <f64>total;
+        const wanted = total == 0 ? 0 : weight(o, token) / weight(o, -1);
         expect(Math.abs(get(LIKELIHOODS, 1 + o) - wanted)).toBeLessThan(ROUNDING);
         const bucket = total == 0 ? 0xff : bucketOf(total, distinctOf(o));
         expect(<i32>load<u8>(PLACE_BUCKETS + o)).toBe(bucket);

@@ -1,4 +1,5 @@
 import { findMatches, recallMatches } from "../comparisons";
+import { followerOf, orderOf, weightOf } from "../matches";
 import { ABSENT, ORDERS, RADIAL, RECALL } from "../shape";
 import { below, mark, startValues, untouched } from "./support";
 
@@ -10,7 +11,9 @@ const RECALLED = memory.data(RECALL * 2 + 16, 16);
 
 const stream = new StaticArray<i32>(LENGTH);
 const wantedTotals = new StaticArray<i32>(ORDERS);
-const wantedMatches = new StaticArray<u32>(RADIAL);
+const wantedOrders = new StaticArray<u32>(RADIAL);
+const wantedFollowers = new StaticArray<u32>(RADIAL);
+const wantedAges = new StaticArray<i32>(RADIAL);
 
 /** Writes a stream of few tokens, so that long matches are common. */
 function writeStream(seed: u32, alphabet: i32): void {
@@ -24,6 +27,20 @@ function fillRing(seen: i32): void {
   for (let i = 0; i < seen; ++i) store<u16>(RING + ((<usize>(i % RADIAL)) << 1), <u16>stream[i]);
 }
 
+function want(i: i32, order: i32, follower: i32, age: i32): void {
+  wantedOrders[i] = order;
+  wantedFollowers[i] = follower;
+  wantedAges[i] = age;
+}
+
+/** Whether match i is the one that is wanted: its weight is 1 / √age, less at most a 32nd of it. */
+function isWanted(i: i32): bool {
+  const match = load<u32>(MATCHES + ((<usize>i) << 2));
+  const weight = <f64>weightOf(match) * Math.sqrt(<f64>wantedAges[i]);
+  const near = weight > 1 - 1.0 / 32 && weight < 1 + 1e-6;
+  return near && orderOf(match) == wantedOrders[i] && followerOf(match) == wantedFollowers[i];
+}
+
 /** Matches by definition: of the tokens still remembered, where did the last o stand before, and what came next? */
 function search(seen: i32): i32 {
   const oldest = max(0, seen - RADIAL);
@@ -35,7 +52,7 @@ function search(seen: i32): i32 {
     while (order < ORDERS && at - order >= oldest && stream[at - order] == stream[newest - order]) ++order;
     if (order == 0) continue;
     for (let o = 0; o < order; ++o) wantedTotals[o] += 1;
-    wantedMatches[found++] = ((<u32>order) << 16) | <u32>stream[at + 1];
+    want(found++, order, stream[at + 1], newest - at);
   }
   return found;
 }
@@ -48,7 +65,7 @@ function wrong(seen: i32): i32 {
   if (found != wanted) return RADIAL;
   let n = 0;
   for (let o = 0; o < ORDERS; ++o) if (load<i32>(TOTALS + ((<usize>o) << 2)) != wantedTotals[o]) ++n;
-  for (let i = 0; i < found; ++i) if (load<u32>(MATCHES + ((<usize>i) << 2)) != wantedMatches[i]) ++n;
+  for (let i = 0; i < found; ++i) if (!isWanted(i)) ++n;
   return n;
 }
 
@@ -82,7 +99,9 @@ describe("comparisons", () => {
     stream[1] = 5;
     fillRing(2);
     expect(findMatches(RING, 0, 1, MATCHES, TOTALS)).toBe(1);
-    expect(load<u32>(MATCHES)).toBe((1 << 16) | 5);
+    expect(followerOf(load<u32>(MATCHES))).toBe(5);
+    expect(orderOf(load<u32>(MATCHES))).toBe(1);
+    expect(weightOf(load<u32>(MATCHES))).toBe(1);
   });
 
   test("tell ids apart in all their sixteen bits", () => {
@@ -92,12 +111,12 @@ describe("comparisons", () => {
     stream[3] = 0x0107;
     fillRing(4);
     expect(findMatches(RING, 0, 3, MATCHES, TOTALS)).toBe(1);
-    expect(load<u32>(MATCHES)).toBe((1 << 16) | 0x0207);
+    expect(followerOf(load<u32>(MATCHES))).toBe(0x0207);
     stream[3] = 0xfff7; // the largest id a vocabulary has
     stream[1] = 0xfff7;
     fillRing(4);
     expect(findMatches(RING, 0, 3, MATCHES, TOTALS)).toBe(1);
-    expect(load<u32>(MATCHES)).toBe((1 << 16) | 0x0108);
+    expect(followerOf(load<u32>(MATCHES))).toBe(0x0108);
   });
 
   test("write R matches and ORDERS totals at the most", () => {
@@ -135,7 +154,7 @@ function searchRecalled(length: i32, seen: i32, found: i32): i32 {
     }
     if (order < 2) continue;
     for (let o = 0; o < order; ++o) wantedTotals[o] += 1;
-    wantedMatches[found++] = ((<u32>order) << 16) | <u32>recalledAt(at + 1);
+    want(found++, order, recalledAt(at + 1), seen + length - 1 - at);
   }
   return found;
 }
@@ -145,16 +164,30 @@ function wrongRecalled(length: i32, seen: i32): i32 {
   fillRing(seen);
   const newest = <u32>(seen - 1) % RADIAL;
   const own = findMatches(RING, 0, newest, MATCHES, TOTALS);
-  const found = recallMatches(RECALLED, length, RING, newest, own, MATCHES, TOTALS);
+  const found = recallMatches(RECALLED, length, RING, newest, seen, own, MATCHES, TOTALS);
   const wanted = searchRecalled(length, seen, search(seen));
   if (found != wanted) return RADIAL;
   let n = 0;
   for (let o = 0; o < ORDERS; ++o) if (load<i32>(TOTALS + ((<usize>o) << 2)) != wantedTotals[o]) ++n;
-  for (let i = 0; i < found; ++i) if (load<u32>(MATCHES + ((<usize>i) << 2)) != wantedMatches[i]) ++n;
+  for (let i = 0; i < found; ++i) if (!isWanted(i)) ++n;
   return n;
 }
 
 describe("recalled comparisons", () => {
+  test("weigh something however many tokens came since", () => {
+    writeStream(1, 1);
+    fillRing(8);
+    for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), 0);
+    for (let before = -RECALL; before < RECALL; ++before) {
+      // the count of tokens begins anew after 2^32
+      const found = recallMatches(RECALLED, RECALL, RING, 7, <u32>before, 0, MATCHES, TOTALS);
+      for (let i = 0; i < found; ++i) {
+        const weight = weightOf(load<u32>(MATCHES + ((<usize>i) << 2)));
+        expect(weight > 0 && weight <= 1).toBe(true);
+      }
+    }
+  });
+
   test("are those of a plain search, whatever the length of what is recalled, after those of the ring", () => {
     for (let alphabet = 2; alphabet < 8; ++alphabet) {
       writeStream(alphabet, alphabet);
@@ -177,10 +210,10 @@ describe("recalled comparisons", () => {
       fillRing(seen);
       const newest = <u32>(seen - 1) % RADIAL;
       const own = findMatches(RING, 0, newest, MATCHES, TOTALS);
-      expect(recallMatches(RECALLED, RECALL, RING, newest, own, MATCHES, TOTALS)).toBe(RADIAL);
+      expect(recallMatches(RECALLED, RECALL, RING, newest, seen, own, MATCHES, TOTALS)).toBe(RADIAL);
       expect(load<i32>(TOTALS)).toBe(RADIAL);
       // a full list takes no more
-      expect(recallMatches(RECALLED, RECALL, RING, newest, RADIAL, MATCHES, TOTALS)).toBe(RADIAL);
+      expect(recallMatches(RECALLED, RECALL, RING, newest, seen, RADIAL, MATCHES, TOTALS)).toBe(RADIAL);
       expect(load<i32>(TOTALS)).toBe(RADIAL);
     }
     expect(untouched(MATCHES + RADIAL * 4, 16)).toBe(true);
@@ -191,11 +224,11 @@ describe("recalled comparisons", () => {
     writeStream(9, 1);
     for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), <u16>ABSENT);
     fillRing(0);
-    expect(recallMatches(RECALLED, RECALL, RING, RADIAL - 1, 0, MATCHES, TOTALS)).toBe(0);
+    expect(recallMatches(RECALLED, RECALL, RING, RADIAL - 1, 0, 0, MATCHES, TOTALS)).toBe(0);
     fillRing(8);
-    expect(recallMatches(RECALLED, RECALL, RING, 7, 0, MATCHES, TOTALS)).toBe(0);
+    expect(recallMatches(RECALLED, RECALL, RING, 7, 8, 0, MATCHES, TOTALS)).toBe(0);
     // 0 0 | 0 0 | 0 0 | …: two tokens match everywhere, and nothing follows them
     for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), i % 3 == 2 ? <u16>ABSENT : 0);
-    expect(recallMatches(RECALLED, RECALL, RING, 7, 0, MATCHES, TOTALS)).toBe(0);
+    expect(recallMatches(RECALLED, RECALL, RING, 7, 8, 0, MATCHES, TOTALS)).toBe(0);
   });
 });

@@ -16,13 +16,14 @@ import {
   END,
   EXPECTED,
   GATE,
+  GATE_STATE,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
   MATCHES,
   OBSERVED,
   OBSERVED_TOKENS,
-  ORDER_WEIGHTS,
+  MIXED,
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
@@ -69,12 +70,13 @@ function walk(): void {
   follows(CONTEXT, BLOCK, 2);
   follows(RING, RADIAL, 2);
   follows(CHAINS, <i32>CHAIN_BYTES, 1);
+  follows(GATE_STATE, 2 * ORDERS * BUCKETS, 4);
   follows(GENERATOR, 4, 4);
   follows(HIDDEN, M, 4);
   follows(HIDDEN_FIXED, M, 2);
   follows(TOTALS, ORDERS, 4);
   follows(DISTINCT, ORDERS, 4);
-  follows(ORDER_WEIGHTS, ORDERS, 4);
+  follows(MIXED, 3 * ORDERS, 4);
   follows(MATCHES, MOST_MATCHES, 4);
   follows(SEEN, V, 1);
   follows(WEIGHTS, V, 4);

@@ -23,6 +23,7 @@ import {
   O,
   O_INT8,
   O_SCALE,
+  ORDER_SUMS,
   O0,
   POSITIONS,
   PREDICTED,
@@ -78,6 +79,7 @@ function walk(): void {
   follows(TOTALS, (PARTS - 1) * 4);
   follows(DISTINCT, ORDERS * 4);
   follows(CHAIN, PARTS * 4);
+  follows(ORDER_SUMS, ORDERS * 4);
   follows(SEEN, V);
   follows(GATE, ORDERS * BUCKETS * 4);
   follows(GATE_SUMS, 2 * ORDERS * BUCKETS * 4);

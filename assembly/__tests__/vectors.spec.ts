@@ -1,4 +1,4 @@
-import { addLogRatio, addPulledLogRatio, addScaled, expTimes, logOdds, scale } from "../vectors";
+import { addLogRatio, addPulledLogRatio, addScaled, expTimes, logOdds, raise, scale } from "../vectors";
 import { differing, fill, gap, get, LOOSE, mark, startValues, untouched } from "./support";
 
 const N = 20; // five vectors of four
@@ -39,6 +39,14 @@ describe("runs of f32", () => {
     const wanted = new StaticArray<f32>(N);
     for (let i = 0; i < N; ++i) wanted[i] = at(OUT, i) * <f32>0.9;
     scale(0.9, N, OUT);
+    expect(differing(OUT, wanted)).toBe(0);
+  });
+
+  test("raise holds each element to the least, and leaves the others to the bit", () => {
+    begin(9);
+    const wanted = new StaticArray<f32>(N);
+    for (let i = 0; i < N; ++i) wanted[i] = max<f32>(at(OUT, i), 0.5);
+    raise(OUT, N, 0.5);
     expect(differing(OUT, wanted)).toBe(0);
   });
 

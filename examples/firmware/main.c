@@ -65,7 +65,7 @@ static int32_t generate(const char *title, uint64_t *out_digest) {
   uint64_t digest = NOTHING;
   int32_t code = saffu_reset();
   if (code >= 0) code = saffu_seed(SEED);
-  for (size_t i = 0; code >= 0 && i < length; ++i) code = saffu_append(prompt[i]);
+  for (size_t i = 0; code >= 0 && i < length; ++i) code = (int32_t)saffu_feed(prompt[i]); /* surprisal, or a code below 0 */
   if (failed("the prompt", code)) return code;
   printf("\n%s\n| %s", title, PROMPT);
   for (int i = 0; i < WRITTEN; ++i) {
@@ -73,7 +73,7 @@ static int32_t generate(const char *title, uint64_t *out_digest) {
     if (failed("sample", token)) return token;
     print_token((uint32_t)token);
     digest = digest_of_word(digest, (uint32_t)token);
-    if (failed("append", code = saffu_append((uint32_t)token))) return code;
+    if (failed("feed", code = (int32_t)saffu_feed((uint32_t)token))) return code; /* predicts nothing: sample has */
   }
   printf("\n");
   print_digest("tokens", digest);

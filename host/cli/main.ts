@@ -33,12 +33,17 @@ program
   .option("--decoder <name>", "softmax or mixture")
   .option("--weight-bits <n>", "bits of a hidden layer's weight, 8 or 4", parse.integer)
   .option("--block-attention", "attention over the block's positions, by comparisons with the latest token")
+  .option("--no-block-attention", "no such attention, where the profile has it")
   .option(
     "--document-heads <n>",
-    "heads that read the document, a decayed bag of the stream (default: 0)",
+    "heads that read the document, a decayed bag of the stream (default: the profile's, or 0)",
     parse.integer,
   )
-  .option("--document-span <n>", "tokens in which a share of the document falls to 1/e (default: 64)", parse.integer)
+  .option(
+    "--document-span <n>",
+    "tokens in which a share of the document falls to 1/e (default: the profile's, or 64)",
+    parse.integer,
+  )
   .option("--stacked-heads <n>", "heads of a second layer, which reads hidden states (default: 0)", parse.integer)
   .option("--stacked-block <n>", "hidden states that the second layer sees (default: 2)", parse.integer)
   .option("--passes <n>", "residual passes; 0 leaves the plain explicit decoder", parse.integer)

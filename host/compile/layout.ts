@@ -63,7 +63,7 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   const hidden = hiddenWidth(shape);
   const gate = orders * GATE_BUCKETS * 4;
   const resident = [
-    (shape.weightBits === 4 ? LEVELS * hiddenLayers(shape).length : 0) + hidden * 4 + vocabulary * 4 + gate,
+    (shape.weightBits === 4 ? LEVELS * hiddenLayers(shape).length : 0) + hidden * 4 + vocabulary * 4,
     blockAttention ? block * block * 4 : 0,
     blockAttention ? block * 4 : 0,
     TILE_ROWS * hidden,
@@ -71,7 +71,7 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   ];
   const tokens = stackedHeads > 0 ? block + stackedBlock - 1 : block;
   const document = documentHeads * classes * 4;
-  const state = [tokens * 2, radial * 2, chainBytes(shape), document, 16];
+  const state = [tokens * 2, radial * 2, chainBytes(shape), document, 2 * gate, 16];
   const scratch = [
     document,
     stackedHeads > 0 ? stackedBlock * heads * classes * 4 : 0,
@@ -79,7 +79,7 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
     hidden * 4 + hidden * 2,
     orders * 4,
     orders * 4,
-    orders * 4,
+    3 * orders * 4,
     mostMatches(shape) * 4,
     radial === 0 ? 0 : vocabulary,
     vocabulary * 4,
@@ -149,7 +149,7 @@ export function trainerBytesNeeded(shape: Shape): number {
     THREADS * (hidden * TILE + TILE * 2 + hidden * 4 + 512 + inputs) * 4,
     radial * 2,
     chainBytes(shape),
-    mostMatches(shape) * 4 + 3 * 64 + (radial === 0 ? 0 : vocabulary),
+    mostMatches(shape) * 4 + 4 * 64 + (radial === 0 ? 0 : vocabulary),
     3 * gate + GATE_PLACES * orders,
     radial === 0 ? 0 : GATE_PLACES * parts * 4,
     hiddenCodesBytes(shape),

@@ -29,11 +29,11 @@ export interface RecipeOptions {
   readonly decoder?: Shape["decoder"] | undefined;
   /** Bits of a weight of U: 8, or 4. */
   readonly weightBits?: Shape["weightBits"] | undefined;
-  /** Attention over the block's positions. Default false. */
+  /** Attention over the block's positions. By default as the profile has it where inputs are one-hot and targets are not ciphers, else false. */
   readonly blockAttention?: boolean | undefined;
-  /** Heads that read the document. Default 0. */
+  /** Heads that read the document. By default as the profile has it, likewise, else 0. */
   readonly documentHeads?: number | undefined;
-  /** T, where there are document heads. Default 64. */
+  /** T, where there are document heads. Default 5 where the profile has some, likewise, else 64. */
   readonly documentSpan?: number | undefined;
   /** Heads of a second layer. Default 0. */
   readonly stackedHeads?: number | undefined;
@@ -82,15 +82,19 @@ export interface Recipe {
   readonly gate: { readonly tokens: number; readonly sweeps: number };
 }
 
+/** What the larger profiles read beside the block's tokens, where inputs are one-hot. */
+const CONTEXTS = { blockAttention: true, documentHeads: 3, documentSpan: 5 } as const;
 const PROFILES: Record<Profile, Shape> = {
   nano: { vocabulary: 256, bits: 256, block: 3, heads: 2, classes: 8, radial: 256, orders: 4, decoder: "softmax" },
   potato: {
-    ...{ vocabulary: 1024, bits: 1024, block: 3, heads: 13, classes: 8 },
+    ...{ vocabulary: 1024, bits: 1024, block: 2, heads: 14, classes: 8 },
     ...{ radial: 65536, orders: 4, decoder: "softmax", weightBits: 4 },
+    ...CONTEXTS,
   },
   base: {
-    ...{ vocabulary: 4096, bits: 4096, block: 3, heads: 16, classes: 8 },
+    ...{ vocabulary: 4096, bits: 4096, block: 2, heads: 18, classes: 8 },
     ...{ radial: 65536, orders: 4, decoder: "softmax", weightBits: 4 },
+    ...CONTEXTS,
   },
 };
 
@@ -106,9 +110,9 @@ export function shapeOf(options: RecipeOptions): Shape {
   const base = PROFILES[profile];
   // a label cipher has to name every token with one head's classes, so the plain form has one wide head
   const wide = options.targets === "cipher" && options.heads === undefined && options.classes === undefined;
+  const { vocabulary = base.vocabulary, bits = vocabulary } = options;
+  const contexts: Partial<Shape> = wide || bits !== vocabulary ? {} : base;
   const {
-    vocabulary = base.vocabulary,
-    bits = vocabulary,
     block = base.block,
     heads = wide ? 1 : base.heads,
     classes = wide ? base.heads * base.classes : base.classes,
@@ -116,9 +120,9 @@ export function shapeOf(options: RecipeOptions): Shape {
     orders = radial === 0 ? 0 : base.orders,
     decoder = base.decoder,
     weightBits = base.weightBits,
-    blockAttention = false,
-    documentHeads = 0,
-    documentSpan = documentHeads === 0 ? undefined : 64,
+    blockAttention = contexts.blockAttention ?? false,
+    documentHeads = contexts.documentHeads ?? 0,
+    documentSpan = documentHeads === 0 ? undefined : (contexts.documentSpan ?? 64),
     stackedHeads = 0,
     stackedBlock = stackedHeads === 0 ? undefined : 2,
   } = options;

@@ -196,9 +196,11 @@ export class Model {
     try {
       const pace = new Pace();
       for await (const tokens of encodeStream(tokenizer, [prompt])) {
-        for (const token of tokens) kernel.append(token);
-        if (pace.due()) await pace.rest();
-        throwIfAborted(signal);
+        for (const token of tokens) {
+          kernel.feed(token); // not append: what comes next is then what `score` says of it
+          if (pace.due()) await pace.rest();
+          throwIfAborted(signal);
+        }
       }
       kernel.seed(seed);
       const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -207,7 +209,7 @@ export class Model {
         if (pace.due()) await pace.rest();
         throwIfAborted(signal);
         const token = kernel.sample(temperature, topK, topP);
-        kernel.append(token);
+        kernel.feed(token);
         onToken?.(token);
         const piece = text.add(decoder.decode(tokenizer.bytesOf(token), { stream: true }));
         if (piece !== "") yield piece;
@@ -293,7 +295,7 @@ export class Model {
   predict(context: string | Uint8Array): Float32Array {
     const kernel = this.kernels.take();
     try {
-      for (const token of this.tokenizer.encode(context)) kernel.append(token);
+      for (const token of this.tokenizer.encode(context)) kernel.feed(token);
       kernel.predict();
       return kernel.probabilities.slice();
     } finally {

@@ -4,7 +4,8 @@
  *   p = λ0 · p_model + λ1 · (tokens in the window) + λ2 · (tokens that followed the last one there) + λ3 · (… the last two) + …
  *
  * over the last `length` tokens of the same sequence (Kuhn & De Mori 1990; Jelinek et al. 1991 for the longer contexts). The weights
- * λ are those of the longest match and of how often it occurs, up to 3 times, and are found by EM on text the model has not seen.
+ * λ are those of the longest match and of how often it occurs, up to 3 times, and are found by EM on text the model has not seen. In a
+ * text they may go on from there, as the gate of self-attention does.
  *
  * ```ts
  * const cache = fitCache(fitKneserNey(head, options), tail, { length: 1024 });
@@ -33,6 +34,9 @@ const TIMES = 3;
 const MOST_SWEEPS = 200;
 /** EM stops when a sweep gains less, in bits a token. */
 const GAIN = 1e-7;
+/** Places that the weights found beforehand count for in a text, and that are remembered at the most: as the gate's. */
+const FIRST_PLACES = 8;
+const MOST_PLACES = 128;
 
 /**
  * Weights by EM.
@@ -60,12 +64,33 @@ export function fitCache(model: LanguageModel, sequences: Sequences, { length, o
   return { length, order, weights: byEM(buckets, likelihoods, order) };
 }
 
-/** log2 p of each token of `sequence` under model and cache; the cache starts empty. @throws SaffuError TOKEN_OUT_OF_RANGE */
-export function scoreWithCache(model: LanguageModel, cache: Cache, sequence: ArrayLike<number>): Float64Array {
+/**
+ * log2 p of each token of `sequence` under model and cache; the cache starts empty.
+ *
+ * @param adaptive whether the weights of a bucket become means of the responsibilities at its last places in `sequence`
+ * @throws SaffuError TOKEN_OUT_OF_RANGE
+ */
+export function scoreWithCache(
+  model: LanguageModel,
+  cache: Cache,
+  sequence: ArrayLike<number>,
+  adaptive = false,
+): Float64Array {
   const scores = model.score(sequence);
+  const own = adaptive ? { ...cache, weights: cache.weights.slice() } : cache;
+  const parts = 1 + cache.order;
+  const places = new Float64Array(own.weights.length / parts).fill(FIRST_PLACES);
   eachPlace(sequence, cache.length, cache.order, (at, bucket, window) => {
     window[0] = 2 ** scores[at]!;
-    scores[at] = Math.log2(mixed(cache, bucket, window));
+    const p = mixed(own, bucket, window);
+    scores[at] = Math.log2(p);
+    if (!adaptive) return;
+    const n = Math.min(MOST_PLACES, places[bucket]! + 1);
+    places[bucket] = n;
+    for (let part = 0; part < parts; ++part) {
+      const weight = own.weights[bucket * parts + part]!;
+      own.weights[bucket * parts + part] = weight + ((weight * window[part]!) / p - weight) / n;
+    }
   });
   return scores;
 }

@@ -48,7 +48,7 @@ export function kneserNeyTable(
       ngrams: sum(model.ngrams),
       bytes: model.bytes,
       bits: bits((sequence) => model.score(sequence)),
-      bitsWithCache: bits((sequence) => scoreWithCache(model, caches[i]!, sequence)),
+      bitsWithCache: bits((sequence) => scoreWithCache(model, caches[i]!, sequence, true)),
     };
   });
 }

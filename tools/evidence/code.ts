@@ -1,21 +1,26 @@
 /**
- * What decides a system's results now, as one digest. Of a saffu model it is what a small probe comes to, and the settings that follow
- * from the amount of text, so that a change of the sources that changes no bit leaves the results standing; of the others it is the
- * sources'.
+ * What decides a system's results now, as a digest. Of a saffu model it is what a small probe comes to, and the settings that follow
+ * from the amount of text, so that a change of the sources that changes no bit leaves the results standing; behind a point there is
+ * another, of self-attention, which a result without it does not depend on. Of the others it is the sources'.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { load } from "../../host/index.ts";
+import type { ModelFiles } from "../../host/model/config.ts";
+import { readTensors } from "../../host/model/safetensors.ts";
+import { withoutAttention } from "../figures.ts";
 import { loadData } from "./data.ts";
-import { codeDigest, digest, type Job } from "./job.ts";
+import { codeDigest, digest, type Entry, type Job } from "./job.ts";
 import { quickened, type System, systemOf } from "./systems.ts";
 
+/** What of a model's weights is self-attention's. */
+const GATE = "attention.gate";
 /** Tokens that the probe is fitted on, and bytes of dev that it scores. */
 const PROBE_TOKENS = 3000;
 const PROBE_BYTES = 4096;
 
-/** Digest of a system's code: one probe for each state of its sources, kept under `cache`. */
+/** Digests of a system's code: one probe for each state of its sources, kept under `cache`. */
 export async function codeOf(system: System, cache = join("build", "evidence", "code")): Promise<string> {
   const sources = codeDigest(system.sources);
   if (system.model === undefined) return sources;
@@ -31,7 +36,12 @@ export async function codeOf(system: System, cache = join("build", "evidence", "
   return found;
 }
 
-/** Digest of what decides a job's result: its system's, and the settings that follow from its amount of text. */
+/** Whether a result is of the code whose digests are `now`: of its self-attention, too, unless the result leaves that out. */
+export function stands({ code, result }: Entry, now: string): boolean {
+  return code === now || (result.recency === undefined && code === now.split(".")[0]);
+}
+
+/** Digests of what decides a job's result: its system's, and the settings that follow from its amount of text. */
 export type CodeOfJob = (job: Job) => string;
 
 /** For jobs of the systems with these names. */
@@ -41,19 +51,31 @@ export async function codesOf(names: Iterable<string>): Promise<CodeOfJob> {
   return (job) => {
     const code = codes.get(job.system)!;
     const settings = systemOf(job.system).settings?.(job);
-    return settings === undefined ? code : digest(`${code} ${JSON.stringify(settings)}`);
+    const [stack, ...attention] = code.split(".");
+    return settings === undefined ? code : [digest(`${stack} ${JSON.stringify(settings)}`), ...attention].join(".");
   };
 }
 
-/** Digest of the weights that the system's options come to on a little text, of how they score, and of what they are scored on. */
+/**
+ * Digests of the weights that the system's options come to on a little text, of how they score, and of what they are scored on: the
+ * stack's, and behind a point those of all.
+ */
 async function probed(system: System, model: NonNullable<System["model"]>): Promise<string> {
   const data = await loadData(PROBE_TOKENS);
   const { fixed, axes } = quickened(system);
   const firsts = Object.entries(axes).map(([axis, values]) => [axis, values[0]!]);
   const options = { ...fixed, ...Object.fromEntries(firsts) };
   const { files } = await model({ system: system.name, budget: PROBE_TOKENS, seed: 1, options }, data);
-  const { bits } = (await load(files)).score(data.corpus.dev[0]!.text.slice(0, PROBE_BYTES));
-  const hash = createHash("sha256").update(JSON.stringify(system.fixed)).update(files.get("model.safetensors")!);
+  const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");
+  const hash = createHash("sha256").update(JSON.stringify(system.fixed));
   for (const file of [...data.dev.files, ...data.test.files]) hash.update(readFileSync(file));
-  return hash.update(bits.toPrecision(9)).digest("hex").slice(0, 16);
+  for (const [name, { data: weights }] of tensors) if (name !== GATE) hash.update(name).update(weights);
+  const bitsOf = async (some: ModelFiles) =>
+    (await load(some)).score(data.corpus.dev[0]!.text.slice(0, PROBE_BYTES)).bits.toPrecision(9);
+  const stack = hash.update(await bitsOf(await withoutAttention(files)));
+  const attention = stack
+    .copy()
+    .update(tensors.get(GATE)?.data ?? "")
+    .update(await bitsOf(files));
+  return [stack, attention].map((each) => each.digest("hex").slice(0, 16)).join(".");
 }

@@ -8,6 +8,7 @@ import {
   explicit,
   explicitModel,
   PARAMETERS,
+  POTATO,
   recipeOfJob,
   SHAPE,
   weightBytes,
@@ -48,6 +49,9 @@ const COMMON = [...DATA_SOURCES, "tools/evidence/kinds/measure.ts"];
 /** Below 2 MB as it is stored, and fitted in a few minutes at a million tokens. */
 const WIDE = { ...SHAPE, classes: 32 };
 const MEGABYTES = (weightBytes(WIDE) / 1e6).toFixed(1);
+/** potato as it is fitted by default. */
+const { block, heads: blockHeads, documentHeads = 0, documentSpan = 0, blockAttention = false } = POTATO;
+const CONTEXTS = { block, heads: blockHeads, documentHeads, documentSpan, blockAttention };
 /** Self-attention reaches back so far; what counts gets a cache as long. */
 const CACHE = { cache: SHAPE.radial };
 const RATES = [0.001, 0.0002, 0.0005, 0.002, 0.004, 0.008];
@@ -132,11 +136,7 @@ export const SYSTEMS: readonly System[] = [
     [
       ["attended", "attention over the block", { heads, blockAttention: true }],
       ["document", "document", { heads: heads - 1, documentHeads: 2, documentSpan: 8 }],
-      [
-        "contexts",
-        "attention and document",
-        { heads: heads - 1, documentHeads: 2, documentSpan: 8, blockAttention: true },
-      ],
+      ["contexts", "attention and document (potato's shape)", CONTEXTS],
       ["two-layers", "second layer", { heads: heads - 1, stackedHeads: 3, stackedBlock: 2 }],
     ] as const
   ).map(([name, title, options]) => ({
@@ -144,7 +144,13 @@ export const SYSTEMS: readonly System[] = [
     dearFrom: 100_000,
   })),
   // nothing of it is drawn
-  { ...closed("plain", "plain formula, cipher targets", { targets: "cipher", passes: 0 }), seeded: false },
+  {
+    ...closed("plain", "plain formula, cipher targets", {
+      ...{ targets: "cipher", passes: 0 },
+      ...{ heads: 1, classes: heads * classes }, // a label cipher has to name every token
+    }),
+    seeded: false,
+  },
   backPropagated(
     "warm",
     `explicit ${heads} × ${classes}, then Adam (warm)`,

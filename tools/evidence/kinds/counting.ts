@@ -59,7 +59,7 @@ function measured(data: LoadedData, length: number, fit: (tokens: Uint16Array) =
   const cache = fitCache(fit(head).model, tail, { length, order: SHAPE.orders + 1 });
   return {
     alone: held(data, (sequence) => model.score(sequence)),
-    recency: held(data, (sequence) => scoreWithCache(model, cache, sequence)),
+    recency: held(data, (sequence) => scoreWithCache(model, cache, sequence, true)),
     trainTokens: data.trainTokens,
     parameters,
     bytes,

@@ -8,9 +8,13 @@ import { type LoadedData, VOCABULARY } from "../data.ts";
 import type { Job, Options, Result } from "../job.ts";
 import { modelResult, peakMemory } from "./measure.ts";
 
-/** The shape of the systems that others are compared with at equal parameters or equal bytes: the potato's. */
-export const SHAPE = shapeOf({ profile: "potato", vocabulary: VOCABULARY });
-/** Its parameters. */
+/** What a system has unless it says otherwise: the block alone, so that a start and what is learnt from it are told apart. */
+const PLAIN = { block: 3, blockAttention: false, documentHeads: 0 } as const;
+/** The shape of the systems that others are compared with at equal parameters or equal bytes: as large as a potato. */
+export const SHAPE = shapeOf({ profile: "potato", vocabulary: VOCABULARY, heads: 13, ...PLAIN });
+/** The profile's own. */
+export const POTATO = shapeOf({ profile: "potato", vocabulary: VOCABULARY });
+/** Parameters of the former. */
 export const PARAMETERS = parameters(SHAPE);
 /** The sources that decide how a saffu model comes out. */
 export const EXPLICIT_SOURCES = [
@@ -48,7 +52,7 @@ export function recipeOfJob({ seed, budget, options }: Job): Recipe {
 
 /** `fit` over the data's text and tokenizer. */
 export function fitted(options: FitOptions, data: LoadedData): ReturnType<typeof fit> {
-  return fit(() => [data.text], { ...options, tokenizer: data.tokenizer });
+  return fit(() => [data.text], { ...PLAIN, ...options, tokenizer: data.tokenizer });
 }
 
 /** Options of a job as those of a fit: they are named alike. */

@@ -1,0 +1,113 @@
+/**
+ * Variants of self-attention over the same stack: `npm run attention -- [DIR]`, models/potato-en by default, prints what each part of it
+ * is worth and what was tried on top of it: bits per byte of dev and test, cells of the gate, and work a token. The gate is solved for
+ * each row, on the tokens that a fit keeps from the stack; the stack's likelihoods are the device's. The table goes to docs/fitting.md.
+ */
+import { load } from "../host/index.ts";
+import { Kernels } from "../host/model/kernel.ts";
+import { readTensors } from "../host/model/safetensors.ts";
+import { NearMatches } from "./attention/caches.ts";
+import { bitsPerByte, type Part, solveGate } from "./attention/gate.ts";
+import { MORE_ORDERS, type Places, readPlaces, type Weight } from "./attention/places.ts";
+import { type Book, benchCorpus } from "./corpora/gutenberg.ts";
+import { modelFigure, withoutAttention } from "./figures.ts";
+import { writeBlock } from "./markdown.ts";
+
+const BUCKETS = 32;
+/** Likelihoods of the slice that the gate is solved on. */
+const MOST_SLICE = 65536;
+
+const directory = process.argv[2] ?? "models/potato-en";
+const corpus = benchCorpus();
+const { files, tokenizer, config } = await load(directory);
+const { shape } = config;
+if (shape.radial === 0) throw new Error(`${directory} has no self-attention`);
+const kernels = await Kernels.start(await withoutAttention(files), shape);
+const near = new NearMatches(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors, shape);
+
+const train = tokenizer.encode(corpus.train);
+const kept = Math.min(MOST_SLICE, Math.floor(train.length / 20));
+const before = Math.min(shape.radial, train.length - kept); // the ring is full where the slice begins
+const slice = readPlaces([{ tokens: train.slice(-kept - before), from: before }], 0, kernels, shape, near);
+const [dev, test] = [corpus.dev, corpus.test].map((books: readonly Book[]) => {
+  const bytes = books.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  const texts = books.map(({ text }) => ({ tokens: tokenizer.encode(text), from: 0 }));
+  return readPlaces(texts, bytes, kernels, shape, near);
+}) as [Places, Places];
+
+/** Classes that the buckets of an order are multiplied by. */
+interface Classes {
+  readonly count: number;
+  readonly of: (places: Places, place: number, order: number) => number;
+}
+
+/** Classes of a number, by the least value of each but the first. */
+function classes(
+  least: readonly number[],
+  quantity: (places: Places, place: number, order: number) => number,
+): Classes {
+  const of: Classes["of"] = (...at) => least.filter((value) => quantity(...at) >= value).length;
+  return { count: least.length + 1, of };
+}
+
+/** q_1 to q_`count`. */
+function orders(weight: Weight, by: Classes = { count: 1, of: () => 0 }, count = shape.orders): Part[] {
+  return Array.from({ length: count }, (_, o) => ({
+    cells: BUCKETS * by.count,
+    likelihood: (places) => places.orders[o]!.likelihood[weight],
+    bucket: (places, place) => {
+      const bucket = places.orders[o]!.bucket[place]!;
+      return bucket < 0 ? -1 : bucket * by.count + by.of(places, place, o);
+    },
+  }));
+}
+
+const unigrams: Part = {
+  cells: 1,
+  likelihood: (places) => places.unigrams,
+  bucket: (places, place) => (places.begins[place] ? -1 : 0),
+};
+const similarity = classes([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97], (places, place) => places.similarity[place]!);
+const nearest: Part = {
+  cells: similarity.count,
+  likelihood: (places) => places.near,
+  bucket: (places, place) => (places.similarity[place] === 0 ? -1 : similarity.of(places, place, 0)),
+};
+
+const byEntropy = classes([2, 4, 6], (places, place) => places.entropy[place]!);
+const byMass = classes([0.003, 0.03, 0.15, 0.5], (places, place, o) => places.orders[o]!.mass[place]!);
+const byAge = classes([32, 256, 2048], (places, place, o) => places.orders[o]!.age[place]!);
+
+const rows: string[] = [];
+function tell(name: string, [onDev, onTest]: readonly [number, number], cells: number, work: string): void {
+  const row = `| ${name} | ${onDev.toFixed(3)} | ${onTest.toFixed(3)} | ${cells} | ${work} |`;
+  console.log(row);
+  rows.push(row);
+}
+/** Solves the gate of some parts, and tells what they come to. */
+function measure(name: string, parts: readonly Part[], work: string, follows = true): void {
+  const gate = solveGate(parts, slice);
+  tell(name, [bitsPerByte(parts, gate, dev, follows), bitsPerByte(parts, gate, test, follows)], gate.length, work);
+}
+
+const [once, twice] = ["matches", "matches, twice"];
+const shipped = orders("1/√age");
+measure("stack alone", [], "–", false);
+measure("matches weigh alike, the model's gate", orders("alike"), once, false);
+measure("matches weigh 1/√age, the model's gate", shipped, once, false);
+measure("**1/√age, the gate follows the text: as shipped**", shipped, twice);
+const kernel = await modelFigure(directory, files, corpus);
+tell("the same as the kernel has it", [kernel.dev, kernel.test], shape.orders * BUCKETS, twice);
+measure("shipped, buckets × 4 classes of the stack's entropy", orders("1/√age", byEntropy), `${twice}; V logarithms`);
+measure("… × 5 classes of the stack's probability of the followers", orders("1/√age", byMass), twice);
+measure("… × 4 classes of the newest match's age", orders("1/√age", byAge), twice);
+const most = shape.orders + MORE_ORDERS;
+measure(`shipped, orders up to ${most}`, orders("1/√age", undefined, most), twice);
+measure("shipped, matches weigh 1/age", orders("1/age"), twice);
+measure("… age^−¼", orders("age^−¼"), twice);
+measure("… 1/√age times the stack's p^¼ of the follower", orders("1/√age · p^¼"), twice);
+measure("shipped over unigrams that decay over 1,000 tokens", [unigrams, ...shipped], `${twice}; V multiply-adds`);
+measure("shipped over near matches of the last 1,024 places", [nearest, ...shipped], `${twice}; 1,024·M multiply-adds`);
+
+const header = ["| | dev | test | cells | work a token |", "| --- | ---: | ---: | ---: | --- |"];
+writeBlock("docs/fitting.md", "attention", [...header, ...rows].join("\n"));

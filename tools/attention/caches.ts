@@ -1,0 +1,72 @@
+/** What else a text's own places say of the next token: near matches, and unigrams that decay. */
+import { HiddenState } from "./hidden.ts";
+
+/** Places that near matches are looked for in, and θ. */
+const PLACES = 1024;
+const SHARPNESS = 16;
+/** Tokens over which unigrams decay to 1/e. */
+const SPAN = 1000;
+
+/** What followed the last places, each weighted by e^(θ(⟨h, h_j⟩ / H − 1)) of its hidden state and the present one. */
+export class NearMatches extends HiddenState {
+  /** ⟨h, h_j⟩ / H of the nearest place at the last call of `likelihood`; 0 where there is no place. */
+  similarity = 0;
+  private readonly states = new Float32Array(PLACES * this.state.length);
+  private readonly followers = new Uint16Array(PLACES);
+  private appended = 0;
+
+  override reset(): void {
+    super.reset();
+    this.appended = 0;
+  }
+
+  likelihood(token: number): number {
+    const { states, state: h, followers, heads } = this;
+    let [nearest, all, own] = [0, 0, 0];
+    for (let place = 0, at = 0; place < Math.min(PLACES, this.appended); ++place) {
+      let [a, b, c, d] = [0, 0, 0, 0]; // four sums at once: none waits for the one before it
+      for (let i = 0; i < h.length; i += 4, at += 4) {
+        a += h[i]! * states[at]!;
+        b += h[i + 1]! * states[at + 1]!;
+        c += h[i + 2]! * states[at + 2]!;
+        d += h[i + 3]! * states[at + 3]!;
+      }
+      const similarity = (a + b + c + d) / heads;
+      const weight = Math.exp(SHARPNESS * (similarity - 1));
+      nearest = Math.max(nearest, similarity);
+      all += weight;
+      if (followers[place] === token) own += weight;
+    }
+    this.similarity = nearest;
+    return all > 0 ? own / all : 0;
+  }
+
+  override append(token: number): void {
+    const place = this.appended++ % PLACES;
+    this.states.set(this.state, place * this.state.length);
+    this.followers[place] = token;
+    super.append(token);
+  }
+}
+
+/** How often each token came, a count falling with every token that follows. */
+export class DecayingUnigrams {
+  private readonly counts = new Map<number, { readonly count: number; readonly at: number }>();
+  private total = 0;
+  private appended = 0;
+
+  likelihood(token: number): number {
+    return this.total > 0 ? this.countOf(token) / this.total : 0;
+  }
+
+  append(token: number): void {
+    this.appended++;
+    this.counts.set(token, { count: this.countOf(token) + 1, at: this.appended });
+    this.total = this.total * (1 - 1 / SPAN) + 1;
+  }
+
+  private countOf(token: number): number {
+    const { count, at } = this.counts.get(token) ?? { count: 0, at: 0 };
+    return count * (1 - 1 / SPAN) ** (this.appended - at);
+  }
+}
