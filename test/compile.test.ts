@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bytesNeeded, cHeader, load, type Model, type Package, packageModel, save } from "../host/index.ts";
+import { hiddenWidth } from "../host/model/shape.ts";
 import { commandIn, failure } from "./cli-fixture.ts";
 import { randomModel, refusal } from "./model-fixture.ts";
 import { needs, onPath } from "./needs.ts";
@@ -96,7 +97,7 @@ describe.each([
       } else await writeFile(out, header);
       const printed = printedFrom(place);
       const { vocabulary, bits, block, heads, classes, radial, orders, decoder } = loaded.config.shape;
-      const sizes = [vocabulary, bits, block, heads, classes, heads * classes, radial, orders, `"${decoder}"`];
+      const sizes = [vocabulary, bits, block, heads, classes, hiddenWidth(loaded.config.shape), radial, orders, `"${decoder}"`];
       const macros = [...sizes, module.length, memoryBytes, weights.length, `"${digest}"`];
       expect(printed.macros).toEqual(macros.map(String));
       expect([printed.module, printed.weights]).toEqual([sha256(module), sha256(weights)]);

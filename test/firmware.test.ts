@@ -168,7 +168,7 @@ function replay({ module, weights, memoryBytes, digest, shape }: Package, { toke
     for (const token of tokenizer.encode(PROMPT)) device.feed!(token);
     const tokens = Uint32Array.from({ length: 200 }, () => {
       const token = device.sample!(0.8, 0, 1);
-      device.feed!(token);
+      device.append!(token);
       return token;
     });
     const written = [...tokens].flatMap((token) => [...tokenizer.bytesOf(token)]);

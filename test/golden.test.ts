@@ -12,17 +12,17 @@ import { Oracle } from "./oracle.ts";
  */
 const GOLDEN = {
   "models/nano-en": {
-    text: "72554fd07f8173d50fcbcfee6661e835b7a9904eee2567676d91421a2dba0e4c",
+    text: "0448c8278a6daf66e8ce7975a69aabac5d78f1754199bd0c3aa16832e844c452",
     surprisal: "f1ca5c36f9c8a0b73e1e10da9ef69852b0eab8ffbade1c38f21f93c7b8b082f5",
     probabilities: "5c4d99d3bb96df25cd04cb6b0aa846f8a3ad54d520ba404f2e99a85059bfb311",
   },
   "models/potato-en": {
-    text: "6da1cd2c432fcd7ca848401ef6a0c0d8c5fa40f9afed6c4f6a3dd71a4026cc24",
+    text: "8d2d224d73e60d2dbdbc58963a223a62c38c904611d9bbe7e26a8aef7f942ab9",
     surprisal: "cf923734452f660e823b488e52a56a374d9a2744a3a693a16784e4aea022b0dd",
     probabilities: "d9c32959b666925f685e0283a768eeb72bbf1c9d281d12435733220bd8393137",
   },
   "models/potato-en-tuned": {
-    text: "145fa8dcaab986dee5027b67f4a40accf0f254482e78dd93e7687795c22ab5d5",
+    text: "5e46e972027ac2f5997c807a41a72efd2f49cddc4cd681e47ada344526d62500",
     surprisal: "36dee5449e130f2d6b3ea8fe57fd7c689e6a697502332383fa710c5fa69373ac",
     probabilities: "f1cc56239f9d0698be3cb2aeea22257b4c5fcb08332f4a47204e7de21298399c",
   },
@@ -67,7 +67,7 @@ describe.each(Object.entries(GOLDEN))("%s", (directory, golden) => {
       const tokens: number[] = [];
       for (let i = 0; i < OPTIONS.maxTokens; ++i) {
         const token = generating.sample(0.8, 0, 1);
-        generating.feed(token);
+        generating.append(token);
         tokens.push(token);
       }
       expect(sha256(new TextDecoder().decode(model.tokenizer.decode(tokens)))).toBe(golden.text);

@@ -5,7 +5,7 @@
  *     if (saffu_start() < 0) return failed(saffu_error());
  *     saffu_reset();
  *     saffu_seed(7);
- *     for (int32_t token; (token = saffu_sample(0.8f, 0, 1)) >= 0; saffu_feed((uint32_t)token)) emit(token);
+ *     for (int32_t token; (token = saffu_sample(0.8f, 0, 1)) >= 0; saffu_append(token)) emit(token);
  */
 #ifndef SAFFU_DEVICE_H
 #define SAFFU_DEVICE_H
@@ -33,9 +33,9 @@ int32_t saffu_start(void);
 
 /* Empties the context. 0; READ_FAILED: try again. */
 int32_t saffu_reset(void);
-/* Appends a token without predicting it, and without the gate following it. 0; OUT_OF_RANGE, NOT_READY. */
+/* Appends a token without predicting it, and without the gate following it: what was sampled. 0; OUT_OF_RANGE, NOT_READY. */
 int32_t saffu_append(uint32_t token);
-/* Surprisal of `token` in bits, then appends it: a text, a prompt, what was sampled. Below 0: a code. */
+/* Surprisal of `token` in bits, then appends it: a text, a prompt. Below 0: a code. */
 float saffu_feed(uint32_t token);
 /* Makes saffu_probabilities those of the token that comes next. 0; READ_FAILED, NOT_READY. */
 int32_t saffu_predict(void);

@@ -73,7 +73,7 @@ static int32_t generate(const char *title, uint64_t *out_digest) {
     if (failed("sample", token)) return token;
     print_token((uint32_t)token);
     digest = digest_of_word(digest, (uint32_t)token);
-    if (failed("feed", code = (int32_t)saffu_feed((uint32_t)token))) return code; /* predicts nothing: sample has */
+    if (failed("append", code = saffu_append((uint32_t)token))) return code;
   }
   printf("\n");
   print_digest("tokens", digest);

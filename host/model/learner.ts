@@ -328,8 +328,8 @@ export class Learner {
         if (kernel.observedTokens[0] === 0) break;
         await this.solve(mass, step, { signal: options.signal });
         kernel.reset();
-        for (const token of head) kernel.append(token);
         kernel.correct(1);
+        await each(head, (token) => kernel.feed(token)); // the tail is then scored as in its text
         const bits = await each(piece.subarray(head.length), (token) => kernel.feed(token));
         if (bits < least) [best, least] = [step, bits];
       }

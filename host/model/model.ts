@@ -209,7 +209,7 @@ export class Model {
         if (pace.due()) await pace.rest();
         throwIfAborted(signal);
         const token = kernel.sample(temperature, topK, topP);
-        kernel.feed(token);
+        kernel.append(token); // not feed: what was drawn says nothing of the text, and a gate that follows it repeats itself
         onToken?.(token);
         const piece = text.add(decoder.decode(tokenizer.bytesOf(token), { stream: true }));
         if (piece !== "") yield piece;
