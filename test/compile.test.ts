@@ -97,7 +97,17 @@ describe.each([
       } else await writeFile(out, header);
       const printed = printedFrom(place);
       const { vocabulary, bits, block, heads, classes, radial, orders, decoder } = loaded.config.shape;
-      const sizes = [vocabulary, bits, block, heads, classes, hiddenWidth(loaded.config.shape), radial, orders, `"${decoder}"`];
+      const sizes = [
+        vocabulary,
+        bits,
+        block,
+        heads,
+        classes,
+        hiddenWidth(loaded.config.shape),
+        radial,
+        orders,
+        `"${decoder}"`,
+      ];
       const macros = [...sizes, module.length, memoryBytes, weights.length, `"${digest}"`];
       expect(printed.macros).toEqual(macros.map(String));
       expect([printed.module, printed.weights]).toEqual([sha256(module), sha256(weights)]);
