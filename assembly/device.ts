@@ -7,6 +7,8 @@ import { hiddenStates, nextDocument } from "./contexts";
 import { correctRow } from "./correction";
 import { decode, decodeStored, quantiseHidden } from "./decoder";
 import { fetch, forgiveReads, readFailed } from "./flash";
+import { countToken, rescale, rescaled, resetMarginals } from "./marginals";
+import { weighByStack } from "./matches";
 import { log } from "./math";
 import {
   BLOCK_U_LEVELS,
@@ -29,6 +31,7 @@ import {
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
+  MARGINALS,
   MATCHES,
   MIXED,
   NEXT_DOCUMENT,
@@ -46,6 +49,7 @@ import {
   SAMPLE_ROWS,
   SAMPLE_WEIGHTS,
   SEEN,
+  STACK,
   STACKED_U_LEVELS,
   TILE,
   TILE_SCALES,
@@ -68,6 +72,7 @@ import {
   ORDERS,
   RADIAL,
   RECALL,
+  RESCALED,
   STACKED_HEADS,
   V,
   WEIGHT_BITS,
@@ -119,10 +124,13 @@ let newest: u32 = 0; // place in the ring of the latest token
 let place: u32 = 0; // tokens since the context was empty
 let predicted: bool = false; // whether PROBABILITIES belongs to the present context
 let found: i32 = 0; // matches that the last prediction was made with
+let rest: f32 = 1; // what it multiplied the stack's probabilities by, once they were rescaled
+let scale: f32 = 1; // and what brought those to unit sum
+let counted: u32 = 0; // tokens in the marginals
 let corrected: bool = false; // whether predictions are made with the correction's rows
 
 /**
- * Empties the context: block, ring and document; the gate is the model's again. The generator keeps its place, statistics and correction stay. The first call of all, and in
+ * Empties the context: block, ring and document; the gate and the marginals are the model's again. The generator keeps its place, statistics and correction stay. The first call of all, and in
  * the flash form the one that fetches what is small.
  *
  * @returns 0, or -5 where a read failed: the module is not ready then
@@ -148,6 +156,10 @@ export function reset(): i32 {
   if (RADIAL > 0) {
     clearRing(RING, CHAINS);
     resetGate(FLASH > 0 ? GATE_STATE : GATE, GATE_STATE);
+  }
+  if (RESCALED) {
+    resetMarginals(MARGINALS);
+    counted = 0;
   }
   newest = RADIAL - 1;
   memory.fill(CONTEXT, 0xff, CONTEXT_TOKENS * 2);
@@ -184,21 +196,27 @@ function predictStack(withCorrection: bool): bool {
   return true;
 }
 
-/** PROBABILITIES ← their mixture with what followed earlier; returns the weight that the stack keeps. */
-function attendTo(recall: bool): f32 {
-  if (RADIAL == 0) return 1;
+/** PROBABILITIES, the stack's ← what the text says beside it: rescaled by its marginals, then mixed with what followed earlier. */
+function attendTo(recall: bool): void {
+  if (RADIAL == 0) return;
+  if (RESCALED) {
+    memory.copy(STACK, PROBABILITIES, V * 4);
+    scale = rescale(MARGINALS, PROBABILITIES);
+  }
+  rest = 1;
   found = findMatches(RING, CHAINS, newest, MATCHES, TOTALS);
   if (RECALL > 0 && recall) {
     const length = <i32>min<u32>(RECALL, load<u32>(RECALLED_LENGTH));
     found = recallMatches(RECALLED, length, RING, newest, place, found, MATCHES, TOTALS);
   }
-  if (found == 0) return 1;
+  if (found == 0) return;
+  if (RESCALED) weighByStack(MATCHES, found, PROBABILITIES);
   countDistinct(MATCHES, found, SEEN, DISTINCT);
-  return attend(MATCHES, found, TOTALS, DISTINCT, GATE_STATE, MIXED, PROBABILITIES);
+  rest = attend(MATCHES, found, TOTALS, DISTINCT, GATE_STATE, MIXED, PROBABILITIES);
 }
 
 /**
- * Appends a token to the context without predicting it: the gate stays as it is. 0; -1 where token ≥ V, -5 where a read failed (of the document's rows), -6 before reset.
+ * Appends a token to the context without predicting it: gate and marginals stay as they are. 0; -1 where token ≥ V, -5 where a read failed (of the document's rows), -6 before reset.
  */
 export function append(token: u32): i32 {
   if (token >= <u32>V) return OUT_OF_RANGE;
@@ -228,7 +246,7 @@ function extend(token: u32): void {
   predicted = false;
 }
 
-/** Surprisal of `token` in bits, −log2 p(token | context); then the gate is adapted to it, and it is appended. -1 where token ≥ V; -5, -6 as predict. */
+/** Surprisal of `token` in bits, −log2 p(token | context); then gate and marginals follow it, and it is appended. -1 where token ≥ V; -5, -6 as predict. */
 export function feed(token: u32): f32 {
   if (token >= <u32>V) return <f32>OUT_OF_RANGE;
   const error = predict();
@@ -243,11 +261,21 @@ export function feed(token: u32): f32 {
   return surprisalOf(p);
 }
 
-/** The gate follows the text: what the token that was predicted with p says of the matches it was predicted from. */
+/** Gate and marginals follow the text: what the token that was predicted with p says of the matches and the stack it was predicted from. */
+function adaptTo(token: u32, p: f32): void {
+  if (RADIAL == 0) return;
+  if (RESCALED) {
+    const share = explained(rescaled(MARGINALS, STACK, token, scale), p);
+    counted = countToken(token, share, STACK, counted, MARGINALS);
+  }
+  if (found > 0) adapt(MATCHES, found, token, p, GATE_STATE, MIXED);
+}
+
+/** The stack's responsibility for a token that it gave `stack`, and the mixture p. */
 // @ts-ignore: decorator
 @inline
-function adaptTo(token: u32, p: f32): void {
-  if (RADIAL > 0 && found > 0) adapt(MATCHES, found, token, p, GATE_STATE, MIXED);
+function explained(stack: f32, p: f32): f32 {
+  return p > 0 ? min<f32>(1, (rest * stack) / p) : 0;
 }
 
 function surprisalOf(p: f32): f32 {
@@ -295,9 +323,10 @@ function learn(token: u32, add: i32): f32 {
   const rows = sampleRows(PROBABILITIES, place, SAMPLE_ROWS);
   const at = PROBABILITIES + (token << 2);
   const stack = load<f32>(at);
-  const rest = attendTo(false); // a piece is closed: what was observed before it has no say
+  attendTo(false); // a piece is closed: what was observed before it has no say
   const p = load<f32>(at);
-  weigh(HIDDEN, p > 0 ? min<f32>(1, (rest * stack) / p) : 0, SAMPLE_WEIGHTS);
+  const own = RESCALED ? rescaled(MARGINALS, STACK, token, scale) : stack;
+  weigh(HIDDEN, explained(own, p), SAMPLE_WEIGHTS);
   if (!foresee(token)) return <f32>READ_FAILED;
   const tokens = load<u32>(OBSERVED_TOKENS);
   const bound: u32 = add > 0 ? 0xffffffff : 0;

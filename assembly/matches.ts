@@ -36,7 +36,31 @@ const DROPPED: u32 = 31 - (32 - WEIGHT_SHIFT);
 // @ts-ignore: decorator
 @inline
 function weightBits(age: u32): u32 {
-  return (reinterpret<u32>(<f32>1 / sqrt<f32>(<f32>max<u32>(1, age))) >> DROPPED) << WEIGHT_SHIFT;
+  return bitsOf(<f32>1 / sqrt<f32>(<f32>max<u32>(1, age)));
+}
+
+// @ts-ignore: decorator
+@inline
+function bitsOf(weight: f32): u32 {
+  return (reinterpret<u32>(weight) >> DROPPED) << WEIGHT_SHIFT;
+}
+
+/** The smallest normal number: no weight is 0. */
+const LEAST: f32 = 1.1754944e-38;
+
+/**
+ * Weighs the matches by the stack as well: times p^¼ of what followed (ours), cut as before.
+ *
+ * @param matches (n) u32, each with the weight of its age
+ * @param probabilities (V) f32
+ */
+export function weighByStack(matches: usize, n: i32, probabilities: usize): void {
+  for (const end = matches + (<usize>n << 2); matches < end; matches += 4) {
+    const match = load<u32>(matches);
+    const p = max<f32>(LEAST, load<f32>(probabilities + (followerOf(match) << 2)));
+    const weight = weightOf(match) * sqrt<f32>(sqrt<f32>(p));
+    store<u32>(matches, bitsOf(weight) | (match & ((1 << WEIGHT_SHIFT) - 1)));
+  }
 }
 
 /** The weight of a match, in (0, 1]. */

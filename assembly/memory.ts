@@ -20,6 +20,7 @@ import {
   ORDERS,
   RADIAL,
   RECALL,
+  RESCALED,
   SHARES,
   STACKED_FEATURES,
   STACKED_HEADS,
@@ -76,7 +77,8 @@ export const RING: usize = (CONTEXT + CONTEXT_TOKENS * 2 + 15) & ~15; // (R) u16
 export const CHAINS: usize = (RING + RADIAL * 2 + 15) & ~15; // of the ring; absent where it is compared place by place
 export const DOCUMENT: usize = (CHAINS + CHAIN_BYTES + 15) & ~15; // (width) f32: what the stream adds to the document heads' logits
 export const GATE_STATE: usize = (DOCUMENT + DOCUMENT_M * 4 + 15) & ~15; // (2, ORDERS, BUCKETS) f32: the gate as the text has it
-export const GENERATOR: usize = GATE_STATE + 2 * ORDERS * BUCKETS * 4; // (4) u32
+export const MARGINALS: usize = GATE_STATE + 2 * ORDERS * BUCKETS * 4; // (2, V) f32: tokens as they came and as they were expected
+export const GENERATOR: usize = MARGINALS + (RESCALED ? 2 * V * 4 : 0); // (4) u32
 
 // scratch
 export const NEXT_DOCUMENT: usize = GENERATOR + 16; // (width) f32
@@ -89,7 +91,8 @@ export const DISTINCT: usize = (TOTALS + ORDERS * 4 + 15) & ~15; // (ORDERS) i32
 export const MIXED: usize = (DISTINCT + ORDERS * 4 + 15) & ~15; // (3, ORDERS) of attention.ts
 export const MATCHES: usize = (MIXED + 3 * ORDERS * 4 + 15) & ~15; // (MOST_MATCHES) u32
 export const SEEN: usize = (MATCHES + MOST_MATCHES * 4 + 15) & ~15; // (V) u8, zero between calls; absent without self-attention
-export const WEIGHTS: usize = (SEEN + (RADIAL == 0 ? 0 : V) + 15) & ~15; // (V) f32, of sampling
+export const STACK: usize = (SEEN + (RADIAL == 0 ? 0 : V) + 15) & ~15; // (V) f32: the stack's probabilities, before they are rescaled
+export const WEIGHTS: usize = STACK + (RESCALED ? V * 4 : 0); // (V) f32, of sampling
 export const PROBABILITIES: usize = WEIGHTS + V * 4; // (V) f32
 export const SAMPLE_WEIGHTS: usize = PROBABILITIES + V * 4; // (M) u32; from here on absent without learning
 export const SAMPLE_ROWS: usize = (SAMPLE_WEIGHTS + LEARNING * M * 4 + 15) & ~15; // (SAMPLES) u32

@@ -42,6 +42,8 @@ export const RECALL: i32 = SHAPE_RECALL;
 
 /** Whether the ring is so long that its places are found by chains; else they are compared one by one. */
 export const CHAINED: bool = RADIAL > 1024;
+/** Whether the stack is rescaled by the text's own marginals, and weighs what followed: where the ring is longer than that of the smallest devices. */
+export const RESCALED: bool = RADIAL > 256;
 /** Matches that are listed at the most. */
 export const MOST_MATCHES: i32 = RADIAL < 1024 ? RADIAL : 1024;
 

@@ -17,14 +17,14 @@ const GOLDEN = {
     probabilities: "5c4d99d3bb96df25cd04cb6b0aa846f8a3ad54d520ba404f2e99a85059bfb311",
   },
   "models/potato-en": {
-    text: "8d2d224d73e60d2dbdbc58963a223a62c38c904611d9bbe7e26a8aef7f942ab9",
-    surprisal: "cf923734452f660e823b488e52a56a374d9a2744a3a693a16784e4aea022b0dd",
-    probabilities: "d9c32959b666925f685e0283a768eeb72bbf1c9d281d12435733220bd8393137",
+    text: "e70314f1d710f8ce1b645fb956bfbbec072f627c3ee7c7eb3a27dc39d1abd291",
+    surprisal: "0f411e9a6b04c10c2d7da8740ba3551ed68b4fd2de640f7cc368f91fa7085bfa",
+    probabilities: "6f5f9da0d6d0e8d4b63f146259a42c5fec4608719ba6157f25b57d50ad525ea1",
   },
   "models/potato-en-tuned": {
-    text: "5e46e972027ac2f5997c807a41a72efd2f49cddc4cd681e47ada344526d62500",
-    surprisal: "36dee5449e130f2d6b3ea8fe57fd7c689e6a697502332383fa710c5fa69373ac",
-    probabilities: "f1cc56239f9d0698be3cb2aeea22257b4c5fcb08332f4a47204e7de21298399c",
+    text: "df55a4beb63a4704dfdd24288c34dde4398c00a6c3df28df4049c2fa1a99fd0f",
+    surprisal: "6f2e54e27a62422bbd9325bf319f0c205bfed4e9e2eafd8087d012acc739ea9d",
+    probabilities: "c9e5fda4c365c34324e56e1edd838d8294c2f9e46ee701747b33b7768bc50ae9",
   },
 };
 

@@ -26,6 +26,8 @@ const SHAPES: Record<string, Shape> = {
   "second layer": shapeOf({ stackedHeads: 1, stackedBlock: 3 }),
   "all contexts, ciphered": shapeOf({ ...CONTEXTS, bits: 16, weightBits: 4 }),
   "all contexts, mixture decoder": shapeOf({ ...CONTEXTS, decoder: "mixture", block: 4 }),
+  "rescaled by the text's marginals": shapeOf({ radial: 512 }),
+  "rescaled, mixture decoder, long ring": shapeOf({ radial: 2048, decoder: "mixture", ...CONTEXTS }),
   "one head, short ring": shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }),
 };
 

@@ -86,7 +86,8 @@ export class LearningOracle extends Oracle {
     const kept = this.attend(probabilities);
     const p = probabilities[token]!;
     // the stack's responsibility for the token that came
-    const share = p > 0 ? Math.min(1, f(f(kept * stack) / p)) : 0;
+    const alone = p > 0 ? Math.min(1, f(f(kept * stack) / p)) : 0;
+    const share = this.shape.radial > 256 ? this.explained(token, p) : alone;
     const weights = Array.from(hidden, (h) => nearest(f(h * f(share * 256))));
     return { weights, times, p };
   }

@@ -102,7 +102,17 @@ interface Match {
 
 /** 1 / √age, cut to the leading bits that a match has room for. */
 function weightOf(age: number): number {
-  return floatOfBits((bitsOfFloat(f(1 / f(Math.sqrt(age)))) >> 18) << 18);
+  return cut(f(1 / f(Math.sqrt(age))));
+}
+
+function cut(weight: number): number {
+  return floatOfBits((bitsOfFloat(weight) >> 18) << 18);
+}
+
+/** The same match, times p^¼ of what followed. */
+function weighedByStack(match: Match, probabilities: Float32Array): Match {
+  const p = Math.max(f(1.1754944e-38), probabilities[match.follower]!);
+  return { ...match, weight: cut(f(match.weight * f(Math.sqrt(f(Math.sqrt(p)))))) };
 }
 
 /** Places of `text`, which ended `past` tokens before the newest of `seen`, newest first, at which the last tokens of `seen` stand, up to `orders` of them, and have a follower. */
@@ -144,6 +154,10 @@ export class Oracle {
   private gate: { sums: number[]; places: number[] } | undefined;
   /** What the last mixture was made of: of each order the weight of a match of weight 1, and its bucket. */
   private mixed: { matches: readonly Match[]; parts: number[]; buckets: (number | undefined)[] } | undefined;
+  /** How often each token came, and was expected to, in the text; tokens counted. */
+  private marginals: { came: Float32Array; expected: Float32Array; counted: number } | undefined;
+  /** What the last prediction's stack said, before it was rescaled and after; by what the mixture multiplied it. */
+  private stack: { own: Float32Array; rescaled: Float32Array; rest: number } | undefined;
   private state = [0, 0, 0, 0];
 
   constructor(
@@ -159,6 +173,7 @@ export class Oracle {
   reset(): void {
     this.stream = [];
     this.gate = undefined;
+    this.marginals = undefined;
   }
 
   /** Surprisal of `token` in bits; then the gate follows it, and it is appended. */
@@ -168,8 +183,9 @@ export class Oracle {
     return surprisal(p);
   }
 
-  /** The gate follows `token`, which was predicted with p, and the text goes on from it. */
+  /** Gate and marginals follow `token`, which was predicted with p, and the text goes on from it. */
   follow(token: number, p: number): void {
+    this.count(token, this.explained(token, p));
     this.adapt(token, p);
     this.append(token);
   }
@@ -326,11 +342,13 @@ export class Oracle {
     const { radial, orders } = this.shape;
     this.mixed = undefined;
     if (radial === 0) return 1;
+    if (radial > 256) this.rescale(probabilities);
     const seen = this.stream.slice(-radial);
     const elsewhere = matchesIn(recalled, seen, orders, this.stream.length).filter(({ order }) => order >= 2);
     const here = radial > 1024 ? chainedMatches(seen, radial, this.shape) : matchesIn(seen, seen, orders);
-    const matches = [...here, ...elsewhere].slice(0, Math.min(radial, 1024));
-    if (matches.length === 0) return 1;
+    const listed = [...here, ...elsewhere].slice(0, Math.min(radial, 1024));
+    if (listed.length === 0) return 1;
+    const matches = radial > 256 ? listed.map((match) => weighedByStack(match, probabilities)) : listed;
     const weightsOf = this.weights(matches);
     const { sums, places } = this.gateOfText();
     const parts = new Array<number>(orders).fill(0); // of one match of each order and weight 1
@@ -351,11 +369,51 @@ export class Oracle {
       weight = f(weight + part);
       return weight;
     });
+    if (this.stack) this.stack.rest = rest;
     for (let v = 0; v < probabilities.length; ++v) probabilities[v] = f(probabilities[v]! * rest);
     for (const { order, follower, weight: own } of matches) {
       probabilities[follower] = f(probabilities[follower]! + f(own * weights[order - 1]!));
     }
     return rest;
+  }
+
+  /** A text's marginals: 3 tokens of each kind that came as expected stand before it. */
+  private marginalsOfText() {
+    const three = () => new Float32Array(this.shape.vocabulary).fill(3);
+    this.marginals ??= { came: three(), expected: three(), counted: 0 };
+    return this.marginals;
+  }
+
+  /** The stack times how often each token came beside how often it was expected. */
+  private rescale(probabilities: Float32Array): void {
+    const { came, expected } = this.marginalsOfText();
+    const own = probabilities.slice();
+    for (let v = 0; v < own.length; ++v) probabilities[v] = f(own[v]! * f(came[v]! / expected[v]!));
+    const scale = f(1 / laneSum(probabilities));
+    for (let v = 0; v < own.length; ++v) probabilities[v] = f(probabilities[v]! * scale);
+    this.stack = { own, rescaled: probabilities.slice(), rest: 1 };
+  }
+
+  /** The stack's responsibility for `token`, which was predicted with p. */
+  protected explained(token: number, p: number): number {
+    if (this.stack === undefined || !(p > 0)) return 0;
+    return Math.min(1, f(f(this.stack.rest * this.stack.rescaled[token]!) / p));
+  }
+
+  /** Counts a token for the share that the stack explains of it, and halves the counts of 32,768 tokens. */
+  private count(token: number, share: number): void {
+    if (this.stack === undefined) return;
+    const marginals = this.marginalsOfText();
+    const { came, expected } = marginals;
+    if (marginals.counted >= 32768) {
+      for (const counts of [came, expected]) {
+        for (const [v, n] of counts.entries()) counts[v] = f(f(f(n - 3) * 0.5) + 3);
+      }
+      marginals.counted = 16384;
+    }
+    came[token] = f(came[token]! + share);
+    for (const [v, p] of this.stack.own.entries()) expected[v] = f(expected[v]! + f(share * p));
+    marginals.counted++;
   }
 
   /** Σ weights of the matches of each order or a higher one: first each order's own, in turn. */

@@ -4,10 +4,11 @@
  * each row, on the tokens that a fit keeps from the stack; the stack's likelihoods are the device's. The table goes to docs/fitting.md.
  */
 import { load } from "../host/index.ts";
+import { parseConfig } from "../host/model/config.ts";
 import { Kernels } from "../host/model/kernel.ts";
 import { readTensors } from "../host/model/safetensors.ts";
 import { NearMatches } from "./attention/caches.ts";
-import { bitsPerByte, type Part, solveGate } from "./attention/gate.ts";
+import { type Base, bitsPerByte, type Part, solveGate } from "./attention/gate.ts";
 import { MORE_ORDERS, type Places, readPlaces, type Weight } from "./attention/places.ts";
 import { type Book, benchCorpus } from "./corpora/gutenberg.ts";
 import { modelFigure, withoutAttention } from "./figures.ts";
@@ -22,7 +23,8 @@ const corpus = benchCorpus();
 const { files, tokenizer, config } = await load(directory);
 const { shape } = config;
 if (shape.radial === 0) throw new Error(`${directory} has no self-attention`);
-const kernels = await Kernels.start(await withoutAttention(files), shape);
+const stack = await withoutAttention(files);
+const kernels = await Kernels.start(stack, parseConfig(stack.get("config.json")!).shape);
 const near = new NearMatches(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors, shape);
 
 const train = tokenizer.encode(corpus.train);
@@ -84,30 +86,36 @@ function tell(name: string, [onDev, onTest]: readonly [number, number], cells: n
   console.log(row);
   rows.push(row);
 }
-/** Solves the gate of some parts, and tells what they come to. */
-function measure(name: string, parts: readonly Part[], work: string, follows = true): void {
-  const gate = solveGate(parts, slice);
-  tell(name, [bitsPerByte(parts, gate, dev, follows), bitsPerByte(parts, gate, test, follows)], gate.length, work);
+/** Solves the gate of some parts over a base, and tells what they come to. */
+function measure(name: string, base: Base, parts: readonly Part[], work: string, follows = true): void {
+  const gate = solveGate(parts, slice, base);
+  const bits = (places: Places) => bitsPerByte(parts, gate, places, base, follows);
+  tell(name, [bits(dev), bits(test)], gate.length, work);
 }
 
-const [once, twice] = ["matches", "matches, twice"];
-const shipped = orders("1/√age");
-measure("stack alone", [], "–", false);
-measure("matches weigh alike, the model's gate", orders("alike"), once, false);
-measure("matches weigh 1/√age, the model's gate", shipped, once, false);
-measure("**1/√age, the gate follows the text: as shipped**", shipped, twice);
+const [once, twice, all] = ["matches", "matches, twice", "matches, twice; V divisions"];
+const shipped = orders("1/√age · p^¼");
+measure("stack alone", "stack", [], "–", false);
+measure("matches weigh alike, the model's gate", "stack", orders("alike"), once, false);
+measure("matches weigh 1/√age, the model's gate", "stack", orders("1/√age"), once, false);
+measure("1/√age, the gate follows the text", "stack", orders("1/√age"), twice);
+measure("stack rescaled by the text's marginals, alone", "rescaled", [], "V divisions", false);
+measure("rescaled, 1/√age, the gate follows the text", "rescaled", orders("1/√age"), all);
+measure("**the same, matches weigh 1/√age · p^¼: as shipped**", "rescaled", shipped, all);
 const kernel = await modelFigure(directory, files, corpus);
-tell("the same as the kernel has it", [kernel.dev, kernel.test], shape.orders * BUCKETS, twice);
-measure("shipped, buckets × 4 classes of the stack's entropy", orders("1/√age", byEntropy), `${twice}; V logarithms`);
-measure("… × 5 classes of the stack's probability of the followers", orders("1/√age", byMass), twice);
-measure("… × 4 classes of the newest match's age", orders("1/√age", byAge), twice);
+tell("the same as the kernel has it", [kernel.dev, kernel.test], shape.orders * BUCKETS, all);
+measure("shipped, matches weigh 1/√age · p^½", "rescaled", orders("1/√age · p^½"), all);
+measure("… 1/age", "rescaled", orders("1/age"), all);
+measure("… age^−¼", "rescaled", orders("age^−¼"), all);
+const [entropy, mass, age] = [byEntropy, byMass, byAge].map((by) => orders("1/√age · p^¼", by));
+measure("shipped, buckets × 4 classes of the stack's entropy", "rescaled", entropy!, `${all}; V logarithms`);
+measure("… × 5 classes of the stack's probability of the followers", "rescaled", mass!, all);
+measure("… × 4 classes of the newest match's age", "rescaled", age!, all);
 const most = shape.orders + MORE_ORDERS;
-measure(`shipped, orders up to ${most}`, orders("1/√age", undefined, most), twice);
-measure("shipped, matches weigh 1/age", orders("1/age"), twice);
-measure("… age^−¼", orders("age^−¼"), twice);
-measure("… 1/√age times the stack's p^¼ of the follower", orders("1/√age · p^¼"), twice);
-measure("shipped over unigrams that decay over 1,000 tokens", [unigrams, ...shipped], `${twice}; V multiply-adds`);
-measure("shipped over near matches of the last 1,024 places", [nearest, ...shipped], `${twice}; 1,024·M multiply-adds`);
+measure(`shipped, orders up to ${most}`, "rescaled", orders("1/√age · p^¼", undefined, most), all);
+measure("shipped over unigrams that decay over 1,000 tokens", "rescaled", [unigrams, ...shipped], all);
+const nearby = `${all}; 1,024·M multiply-adds`;
+measure("shipped over near matches of the last 1,024 places", "rescaled", [nearest, ...shipped], nearby);
 
 const header = ["| | dev | test | cells | work a token |", "| --- | ---: | ---: | ---: | --- |"];
 writeBlock("docs/fitting.md", "attention", [...header, ...rows].join("\n"));

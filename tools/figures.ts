@@ -1,7 +1,9 @@
 /** Bits per byte of a model and of the baselines over the same tokens and texts: what cards, README and bench print. */
+import { compileDevice } from "../host/compile/compile.ts";
 import { load } from "../host/index.ts";
 import { type ModelFiles, parseConfig, withConfig } from "../host/model/config.ts";
 import { readTensors, writeTensors } from "../host/model/safetensors.ts";
+import type { Shape } from "../host/model/shape.ts";
 import type { Tokenizer } from "../host/tokenizer/index.ts";
 import { kneserNeyTable } from "./baselines/table.ts";
 import type { BenchCorpus, Book } from "./corpora/gutenberg.ts";
@@ -27,15 +29,18 @@ export async function modelFigure(name: string, files: ModelFiles, corpus: Bench
   return { name, bytes: files.get("model.safetensors")!.length, dev: over(corpus.dev), test: over(corpus.test) };
 }
 
-/** The same model with a gate that leaves everything to the stack: what it is without self-attention. */
+/** The same model without a ring, and so without all that follows the text: the stack alone. */
 export async function withoutAttention(files: ModelFiles): Promise<ModelFiles> {
   const { shape, recipe } = parseConfig(files.get("config.json")!);
-  const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");
-  const gate = tensors.get("attention.gate");
-  if (gate === undefined) return files;
-  const data = new Float32Array(gate.data.length); // no order is trusted
-  const changed = new Map(tensors).set("attention.gate", { ...gate, data });
-  return withConfig(new Map(files).set("model.safetensors", writeTensors(changed)), shape, { ...recipe });
+  if (shape.radial === 0) return files;
+  const stack: Shape = { ...shape, radial: 0, orders: 0 };
+  const tensors = new Map(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors);
+  tensors.delete("attention.gate");
+  const changed = new Map(files).set("model.safetensors", writeTensors(tensors));
+  for (const flavour of ["scalar", "simd"] as const) {
+    changed.set(`kernel.${flavour}.wasm`, await compileDevice(stack, flavour));
+  }
+  return withConfig(changed, stack, { ...recipe });
 }
 
 /** Kneser-Ney 2, 3, 5 without and with a cache, fitted on `train` with the model's own tokenizer. */

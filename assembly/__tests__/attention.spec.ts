@@ -1,5 +1,5 @@
 import { adapt, ANY, attend, countDistinct, gateBucket, gateInputs, resetGate, solveGate, sumWeights } from "../attention";
-import { list, weightOf } from "../matches";
+import { followerOf, list, orderOf, weighByStack, weightOf } from "../matches";
 import { BUCKETS, ORDERS, PARTS, V } from "../shape";
 import {
   below,
@@ -356,5 +356,28 @@ describe("solving the gate", () => {
     for (let p = 0; p < PARTS; ++p) put(LIKELIHOODS, last * PARTS + p, 0);
     solveGate(LIKELIHOODS, PLACE_BUCKETS, PLACES, 3, CHAIN, SUMS, GATE);
     expect(gap(GATE, wanted)).toBe(0);
+  });
+});
+
+describe("matches weighed by the stack", () => {
+  test("weigh p^¼ of what followed, cut to six bits, and keep follower and order", () => {
+    startValues(11);
+    writeMatches(16, ORDERS);
+    fill(PROBABILITIES, V, 0, 1);
+    put(PROBABILITIES, followers[3], 0); // no weight is 0
+    const before = new StaticArray<u32>(16);
+    for (let i = 0; i < 16; ++i) before[i] = load<u32>(MATCHES + ((<usize>i) << 2));
+    weighByStack(MATCHES, 16, PROBABILITIES);
+    for (let i = 0; i < 16; ++i) {
+      const match = load<u32>(MATCHES + ((<usize>i) << 2));
+      expect(followerOf(match)).toBe(followers[i]);
+      expect(orderOf(match)).toBe(orders[i]);
+      const p = Math.max(1.1754944e-38, get(PROBABILITIES, followers[i]));
+      const wanted = <f64>weightOf(before[i]) * Math.pow(p, 0.25);
+      const found = <f64>weightOf(match);
+      expect(found).toBeGreaterThan(wanted * (1 - 1.0 / 32) * (1 - 1e-6), i.toString());
+      expect(found).toBeLessThan(wanted * (1 + 1e-6), i.toString());
+      expect(found).toBeGreaterThan(0);
+    }
   });
 });

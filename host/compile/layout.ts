@@ -71,7 +71,8 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   ];
   const tokens = stackedHeads > 0 ? block + stackedBlock - 1 : block;
   const document = documentHeads * classes * 4;
-  const state = [tokens * 2, radial * 2, chainBytes(shape), document, 2 * gate, 16];
+  const marginals = radial > UNSCALED ? vocabulary * 4 : 0;
+  const state = [tokens * 2, radial * 2, chainBytes(shape), document, 2 * gate, 2 * marginals, 16];
   const scratch = [
     document,
     stackedHeads > 0 ? stackedBlock * heads * classes * 4 : 0,
@@ -82,6 +83,7 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
     3 * orders * 4,
     mostMatches(shape) * 4,
     radial === 0 ? 0 : vocabulary,
+    marginals,
     vocabulary * 4,
     vocabulary * 4,
   ];
@@ -115,6 +117,8 @@ export function hiddenCodesBytes(shape: Shape): number {
   return sumOf([...layers.map(({ rows, width }) => rows * width), scales + layers.length * LEVELS], 64);
 }
 
+/** With a ring of up to so many tokens a text's marginals are not kept, as in assembly/shape.ts. */
+const UNSCALED = 256;
 /** Rings of up to so many tokens are compared place by place, as in assembly/shape.ts. */
 const SCANNED = 1024;
 const mostMatches = ({ radial }: Shape) => Math.min(radial, SCANNED);

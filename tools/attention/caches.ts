@@ -1,4 +1,4 @@
-/** What else a text's own places say of the next token: near matches, and unigrams that decay. */
+/** What else a text's own places say of the next token: its marginals, near matches, and unigrams that decay. */
 import { HiddenState } from "./hidden.ts";
 
 /** Places that near matches are looked for in, and θ. */
@@ -6,6 +6,38 @@ const PLACES = 1024;
 const SHARPNESS = 16;
 /** Tokens over which unigrams decay to 1/e. */
 const SPAN = 1000;
+/** k of assembly/marginals.ts. */
+const PRIOR = 3;
+
+/** How often each token came beside how often the stack expected it, as assembly/marginals.ts has it, without the halving. */
+export class Marginals {
+  /** (V), of the last `rescale`. */
+  readonly rescaled: Float64Array;
+  private readonly came: Float64Array;
+  private readonly expected: Float64Array;
+
+  constructor(vocabulary: number) {
+    this.rescaled = new Float64Array(vocabulary);
+    this.came = new Float64Array(vocabulary).fill(PRIOR);
+    this.expected = new Float64Array(vocabulary).fill(PRIOR);
+  }
+
+  rescale(stack: Float32Array): void {
+    const { rescaled, came, expected } = this;
+    let sum = 0;
+    for (let v = 0; v < rescaled.length; ++v) {
+      rescaled[v] = (stack[v]! * came[v]!) / expected[v]!;
+      sum += rescaled[v]!;
+    }
+    for (let v = 0; v < rescaled.length; ++v) rescaled[v]! /= sum;
+  }
+
+  /** @param share of the token that the stack explains */
+  count(token: number, share: number, stack: Float32Array): void {
+    this.came[token]! += share;
+    for (let v = 0; v < stack.length; ++v) this.expected[v]! += share * stack[v]!;
+  }
+}
 
 /** What followed the last places, each weighted by e^(θ(⟨h, h_j⟩ / H − 1)) of its hidden state and the present one. */
 export class NearMatches extends HiddenState {

@@ -15,6 +15,9 @@ const BUCKET_PLACES = 2;
 const GATE_PLACES = 8;
 const MOST_PLACES = 128;
 
+/** What is mixed with. */
+export type Base = "stack" | "rescaled";
+
 /** The mixture of the stack and of parts, lowest first: p_k = (1 − λ_k) p_{k−1} + λ_k q_k, with λ_k by the part's bucket. */
 class Mixture {
   private readonly cells: Int32Array[];
@@ -24,6 +27,7 @@ class Mixture {
   constructor(
     parts: readonly Part[],
     private readonly places: Places,
+    private readonly base: Base,
   ) {
     let before = 0;
     this.cells = parts.map(({ cells, bucket }) => {
@@ -38,7 +42,7 @@ class Mixture {
 
   /** Likelihood of the token that came. */
   at(place: number, gate: Float64Array): number {
-    let p = this.places.stack[place]!;
+    let p = this.places[this.base][place]!;
     this.chain[0] = p;
     for (let k = 0; k < this.cells.length; ++k) {
       const cell = this.cells[k]![place]!;
@@ -66,8 +70,8 @@ class Mixture {
 }
 
 /** λ of every cell: means of responsibilities, by EM. */
-export function solveGate(parts: readonly Part[], slice: Places): Float64Array {
-  const mixture = new Mixture(parts, slice);
+export function solveGate(parts: readonly Part[], slice: Places, base: Base): Float64Array {
+  const mixture = new Mixture(parts, slice, base);
   const gate = new Float64Array(parts.reduce((sum, { cells }) => sum + cells, 0)).fill(FIRST);
   const [sums, places] = [gate.slice(), gate.slice()];
   for (let sweep = 0; sweep < SWEEPS; ++sweep) {
@@ -86,8 +90,14 @@ export function solveGate(parts: readonly Part[], slice: Places): Float64Array {
 }
 
 /** Bits per byte with a gate that stays as it is, or follows each text. */
-export function bitsPerByte(parts: readonly Part[], solved: Float64Array, texts: Places, follows: boolean): number {
-  const mixture = new Mixture(parts, texts);
+export function bitsPerByte(
+  parts: readonly Part[],
+  solved: Float64Array,
+  texts: Places,
+  base: Base,
+  follows: boolean,
+): number {
+  const mixture = new Mixture(parts, texts, base);
   const [gate, sums, places] = [solved.slice(), solved.slice(), solved.slice()];
   let bits = 0;
   for (let place = 0; place < texts.stack.length; ++place) {

@@ -1,18 +1,21 @@
 /** Places of texts: what each distribution said of the token that came there, and what the gate's buckets are made of. */
 import type { Kernels } from "../../host/model/kernel.ts";
 import type { Shape } from "../../host/model/shape.ts";
-import { DecayingUnigrams, type NearMatches } from "./caches.ts";
+import { DecayingUnigrams, Marginals, type NearMatches } from "./caches.ts";
 import { Chains, type Match } from "./matches.ts";
 
 /** Orders that are looked at beyond those of the model. */
 export const MORE_ORDERS = 2;
-/** What a match weighs, by its age in tokens and by the stack's probability of what followed it. */
+/** How far followers are trusted beside the stack where marginals are counted: the kernel asks its gate. */
+const TRUST = 0.3;
+/** What a match weighs, by its age in tokens and by the rescaled stack's probability of what followed it. */
 const WEIGHTS = {
   alike: () => 1,
   "1/√age": (age) => 1 / Math.sqrt(age),
   "1/age": (age) => 1 / age,
   "age^−¼": (age) => 1 / Math.sqrt(Math.sqrt(age)),
   "1/√age · p^¼": (age, p) => Math.sqrt(Math.sqrt(p) / age),
+  "1/√age · p^½": (age, p) => Math.sqrt(p / age),
 } satisfies Record<string, (age: number, p: number) => number>;
 export type Weight = keyof typeof WEIGHTS;
 const WEIGHT_NAMES = Object.keys(WEIGHTS) as Weight[];
@@ -29,7 +32,7 @@ class Order {
   readonly bucket: Int8Array;
   /** Of the newest match. */
   readonly age: Int32Array;
-  /** The stack's probability of what followed, a match in the mean. */
+  /** The rescaled stack's probability of what followed, a match in the mean. */
   readonly mass: Float32Array;
   readonly likelihood: Readonly<Record<Weight, Float32Array>>;
 
@@ -41,7 +44,7 @@ class Order {
     this.likelihood = Object.fromEntries(floats) as Record<Weight, Float32Array>;
   }
 
-  write(place: number, matches: readonly Match[], p: Float32Array, token: number): void {
+  write(place: number, matches: readonly Match[], p: Float64Array, token: number): void {
     if (matches.length === 0) return;
     this.bucket[place] = bucketOf(matches.length, new Set(matches.map(({ follower }) => follower)).size);
     this.age[place] = matches[0]!.age;
@@ -64,6 +67,8 @@ export class Places {
   /** Whether a text begins. */
   readonly begins: Uint8Array;
   readonly stack: Float32Array;
+  /** The stack's, rescaled by the text's marginals. */
+  readonly rescaled: Float32Array;
   /** The stack's, in bits. */
   readonly entropy: Float32Array;
   readonly unigrams: Float32Array;
@@ -80,6 +85,7 @@ export class Places {
   ) {
     this.begins = new Uint8Array(n);
     this.stack = new Float32Array(n);
+    this.rescaled = new Float32Array(n);
     this.entropy = new Float32Array(n);
     this.unigrams = new Float32Array(n);
     this.near = new Float32Array(n);
@@ -88,7 +94,7 @@ export class Places {
   }
 }
 
-/** Reads texts one after another, each from an empty context. `kernels` are of a model whose gate is zeroed. */
+/** Reads texts one after another, each from an empty context. `kernels` are of a model without self-attention, `shape` that of the model with it. */
 export function readPlaces(texts: readonly Text[], bytes: number, kernels: Kernels, shape: Shape, near: NearMatches) {
   const orders = shape.orders + MORE_ORDERS;
   const n = texts.reduce((sum, { tokens, from }) => sum + tokens.length - from, 0);
@@ -98,6 +104,7 @@ export function readPlaces(texts: readonly Text[], bytes: number, kernels: Kerne
     const kernel = kernels.take();
     const chains = new Chains(tokens, shape);
     const unigrams = new DecayingUnigrams();
+    const marginals = new Marginals(shape.vocabulary);
     near.reset();
     places.begins[place] = 1;
     for (const [t, token] of tokens.entries()) {
@@ -105,15 +112,21 @@ export function readPlaces(texts: readonly Text[], bytes: number, kernels: Kerne
         kernel.predict();
         const p = kernel.probabilities;
         places.stack[place] = p[token]!;
+        marginals.rescale(p);
+        places.rescaled[place] = marginals.rescaled[token]!;
         places.entropy[place] = -p.reduce((sum, p) => (p > 0 ? sum + p * Math.log2(p) : sum), 0);
         places.unigrams[place] = unigrams.likelihood(token);
         places.near[place] = near.likelihood(token);
         places.similarity[place] = near.similarity;
         let matches = chains.matches(t, orders);
+        let followed = 0;
         for (const [o, order] of places.orders.entries()) {
           matches = matches.filter((match) => match.order > o);
-          order.write(place, matches, p, token);
+          order.write(place, matches, marginals.rescaled, token);
+          followed = Math.max(followed, order.likelihood["1/√age"][place]!);
         }
+        const stack = places.rescaled[place]!;
+        marginals.count(token, stack / (stack + TRUST * followed), p);
         ++place;
       }
       chains.append(t);
