@@ -155,7 +155,8 @@ export function adapt(matches: usize, n: i32, token: u32, p: f32, state: usize, 
   }
 }
 
-function addPlace(sum: usize, share: f32, places: usize, reached: f32): void {
+/** One place more of a cell: sum f32 ← + share, places f32 ← + reached, of the last MOST_PLACES, nearly. */
+export function addPlace(sum: usize, share: f32, places: usize, reached: f32): void {
   const kept: f32 = load<f32>(places) > MOST_PLACES ? 0.5 : 1;
   store<f32>(sum, load<f32>(sum) * kept + share);
   store<f32>(places, load<f32>(places) * kept + reached);

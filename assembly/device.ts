@@ -54,6 +54,7 @@ import {
   TILE,
   TILE_SCALES,
   TOTALS,
+  UNIGRAMS,
   WEIGHTS,
 } from "./memory";
 import { seedGenerator } from "./random";
@@ -78,6 +79,7 @@ import {
   WEIGHT_BITS,
 } from "./shape";
 import { addToken, mergeSums, sampleRows, weigh } from "./statistics";
+import { adaptUnigrams, countUnigram, mixUnigrams, resetUnigrams } from "./unigrams";
 
 export {
   BLOCK_U,
@@ -124,13 +126,14 @@ let newest: u32 = 0; // place in the ring of the latest token
 let place: u32 = 0; // tokens since the context was empty
 let predicted: bool = false; // whether PROBABILITIES belongs to the present context
 let found: i32 = 0; // matches that the last prediction was made with
-let rest: f32 = 1; // what it multiplied the stack's probabilities by, once they were rescaled
-let scale: f32 = 1; // and what brought those to unit sum
+let rest: f32 = 1; // what the orders left of what is below them
+let scale: f32 = 1; // what brought the rescaled stack to unit sum
+let kept: f32 = 1; // and what unigrams left of those
 let counted: u32 = 0; // tokens in the marginals
 let corrected: bool = false; // whether predictions are made with the correction's rows
 
 /**
- * Empties the context: block, ring and document; the gate and the marginals are the model's again. The generator keeps its place, statistics and correction stay. The first call of all, and in
+ * Empties the context: block, ring, unigrams and document; the gate and the marginals are the model's again. The generator keeps its place, statistics and correction stay. The first call of all, and in
  * the flash form the one that fetches what is small.
  *
  * @returns 0, or -5 where a read failed: the module is not ready then
@@ -160,6 +163,8 @@ export function reset(): i32 {
   if (RESCALED) {
     resetMarginals(MARGINALS);
     counted = 0;
+    kept = 1;
+    resetUnigrams(UNIGRAMS);
   }
   newest = RADIAL - 1;
   memory.fill(CONTEXT, 0xff, CONTEXT_TOKENS * 2);
@@ -196,12 +201,13 @@ function predictStack(withCorrection: bool): bool {
   return true;
 }
 
-/** PROBABILITIES, the stack's ← what the text says beside it: rescaled by its marginals, then mixed with what followed earlier. */
+/** PROBABILITIES, the stack's ← what the text says beside it: rescaled by its marginals, mixed with what came of late, then with what followed earlier. */
 function attendTo(recall: bool): void {
   if (RADIAL == 0) return;
   if (RESCALED) {
     memory.copy(STACK, PROBABILITIES, V * 4);
     scale = rescale(MARGINALS, PROBABILITIES);
+    kept = place > 0 ? mixUnigrams(UNIGRAMS, PROBABILITIES, WEIGHTS) : 1;
   }
   rest = 1;
   found = findMatches(RING, CHAINS, newest, MATCHES, TOTALS);
@@ -242,6 +248,7 @@ function extend(token: u32): void {
   for (let j: usize = CONTEXT_TOKENS - 1; j > 0; --j) store<u16>(CONTEXT + (j << 1), load<u16>(CONTEXT + (j << 1) - 2));
   store<u16>(CONTEXT, <u16>token);
   if (RADIAL > 0) newest = pushToken(RING, CHAINS, newest, token);
+  if (RESCALED) countUnigram(UNIGRAMS, token);
   ++place;
   predicted = false;
 }
@@ -256,16 +263,17 @@ export function feed(token: u32): f32 {
     return <f32>READ_FAILED;
   }
   const p = load<f32>(PROBABILITIES + (token << 2));
-  adaptTo(token, p);
+  const stack: f32 = RESCALED ? rescaled(MARGINALS, STACK, token, scale) : 0;
+  adaptTo(token, p, stack, explained(stack, p));
   extend(token);
   return surprisalOf(p);
 }
 
-/** Gate and marginals follow the text: what the token that was predicted with p says of the matches and the stack it was predicted from. */
-function adaptTo(token: u32, p: f32): void {
+/** What follows the text does so by `token`, which was predicted with p, the stack with `stack`, which explains the share `share` of it. */
+function adaptTo(token: u32, p: f32, stack: f32, share: f32): void {
   if (RADIAL == 0) return;
   if (RESCALED) {
-    const share = explained(rescaled(MARGINALS, STACK, token, scale), p);
+    if (place > 0 && p > 0) adaptUnigrams(UNIGRAMS, token, stack, share, rest / p);
     counted = countToken(token, share, STACK, counted, MARGINALS);
   }
   if (found > 0) adapt(MATCHES, found, token, p, GATE_STATE, MIXED);
@@ -275,7 +283,7 @@ function adaptTo(token: u32, p: f32): void {
 // @ts-ignore: decorator
 @inline
 function explained(stack: f32, p: f32): f32 {
-  return p > 0 ? min<f32>(1, (rest * stack) / p) : 0;
+  return p > 0 ? min<f32>(1, (rest * kept * stack) / p) : 0;
 }
 
 function surprisalOf(p: f32): f32 {
@@ -322,11 +330,12 @@ function learn(token: u32, add: i32): f32 {
   if (!predictStack(false)) return <f32>READ_FAILED;
   const rows = sampleRows(PROBABILITIES, place, SAMPLE_ROWS);
   const at = PROBABILITIES + (token << 2);
-  const stack = load<f32>(at);
+  const unscaled = load<f32>(at);
   attendTo(false); // a piece is closed: what was observed before it has no say
   const p = load<f32>(at);
-  const own = RESCALED ? rescaled(MARGINALS, STACK, token, scale) : stack;
-  weigh(HIDDEN, explained(own, p), SAMPLE_WEIGHTS);
+  const stack = RESCALED ? rescaled(MARGINALS, STACK, token, scale) : unscaled;
+  const share = explained(stack, p);
+  weigh(HIDDEN, share, SAMPLE_WEIGHTS);
   if (!foresee(token)) return <f32>READ_FAILED;
   const tokens = load<u32>(OBSERVED_TOKENS);
   const bound: u32 = add > 0 ? 0xffffffff : 0;
@@ -334,7 +343,7 @@ function learn(token: u32, add: i32): f32 {
     return <f32>(add > 0 ? FULL : NOT_OBSERVED);
   }
   store<u32>(OBSERVED_TOKENS, tokens + add);
-  adaptTo(token, p);
+  adaptTo(token, p, stack, share);
   extend(token);
   return surprisalOf(p);
 }

@@ -29,6 +29,7 @@ import {
   WEIGHT_BITS,
 } from "./shape";
 import { SAMPLES } from "./statistics";
+import { UNIGRAM_VALUES } from "./unigrams";
 
 /** First address: the page's first bytes stay unused, so that no tensor stands at the null address. */
 export const BASE: usize = 16;
@@ -78,7 +79,8 @@ export const CHAINS: usize = (RING + RADIAL * 2 + 15) & ~15; // of the ring; abs
 export const DOCUMENT: usize = (CHAINS + CHAIN_BYTES + 15) & ~15; // (width) f32: what the stream adds to the document heads' logits
 export const GATE_STATE: usize = (DOCUMENT + DOCUMENT_M * 4 + 15) & ~15; // (2, ORDERS, BUCKETS) f32: the gate as the text has it
 export const MARGINALS: usize = GATE_STATE + 2 * ORDERS * BUCKETS * 4; // (2, V) f32: tokens as they came and as they were expected
-export const GENERATOR: usize = MARGINALS + (RESCALED ? 2 * V * 4 : 0); // (4) u32
+export const UNIGRAMS: usize = MARGINALS + (RESCALED ? 2 * V * 4 : 0); // (V + UNIGRAM_VALUES) f32: tokens as they came of late, and λ
+export const GENERATOR: usize = UNIGRAMS + (RESCALED ? (V + UNIGRAM_VALUES) * 4 : 0); // (4) u32
 
 // scratch
 export const NEXT_DOCUMENT: usize = GENERATOR + 16; // (width) f32

@@ -17,14 +17,14 @@ const GOLDEN = {
     probabilities: "5c4d99d3bb96df25cd04cb6b0aa846f8a3ad54d520ba404f2e99a85059bfb311",
   },
   "models/potato-en": {
-    text: "e70314f1d710f8ce1b645fb956bfbbec072f627c3ee7c7eb3a27dc39d1abd291",
-    surprisal: "0f411e9a6b04c10c2d7da8740ba3551ed68b4fd2de640f7cc368f91fa7085bfa",
-    probabilities: "6f5f9da0d6d0e8d4b63f146259a42c5fec4608719ba6157f25b57d50ad525ea1",
+    text: "a9ca66768c714d3ed38beb40e5c298c607b88f9d7ebdf910548e92085307a7f6",
+    surprisal: "10bf83cc1bb9b51ef5c023c8098108708264a1f5b72742397862a158a597c4e8",
+    probabilities: "99a9f3bb3fa4340e275130e85d587f56d0614c17f53b395774ce6caf13bbbe0b",
   },
   "models/potato-en-tuned": {
-    text: "df55a4beb63a4704dfdd24288c34dde4398c00a6c3df28df4049c2fa1a99fd0f",
-    surprisal: "6f2e54e27a62422bbd9325bf319f0c205bfed4e9e2eafd8087d012acc739ea9d",
-    probabilities: "c9e5fda4c365c34324e56e1edd838d8294c2f9e46ee701747b33b7768bc50ae9",
+    text: "9ec285f8670bbdf879d32352a07b744f71f8e578ff891dfd3924bd6d025e524b",
+    surprisal: "9c38364537916f954cc829ac3232912f8ebff1fe1f2d4e3baa93498f70240480",
+    probabilities: "223fa0bc897420e570b039882c68700eb99135461b396d4611b9d148cc1e7ff9",
   },
 };
 

@@ -109,6 +109,11 @@ function cut(weight: number): number {
   return floatOfBits((bitsOfFloat(weight) >> 18) << 18);
 }
 
+/** A token's count times p^¼. */
+function weighedCount(count: number, p: number): number {
+  return f(count * f(Math.sqrt(f(Math.sqrt(p)))));
+}
+
 /** The same match, times p^¼ of what followed. */
 function weighedByStack(match: Match, probabilities: Float32Array): Match {
   const p = Math.max(f(1.1754944e-38), probabilities[match.follower]!);
@@ -156,8 +161,10 @@ export class Oracle {
   private mixed: { matches: readonly Match[]; parts: number[]; buckets: (number | undefined)[] } | undefined;
   /** How often each token came, and was expected to, in the text; tokens counted. */
   private marginals: { came: Float32Array; expected: Float32Array; counted: number } | undefined;
-  /** What the last prediction's stack said, before it was rescaled and after; by what the mixture multiplied it. */
-  private stack: { own: Float32Array; rescaled: Float32Array; rest: number } | undefined;
+  /** Counts of the tokens that came of late, what one more counts, and the share that the text says they have. */
+  private unigrams: { counts: Float32Array; newest: number; sum: number; places: number } | undefined;
+  /** What the last prediction's stack said, before it was rescaled and after; what unigrams left of it and the orders of both; what unigrams were multiplied by. */
+  private stack: { own: Float32Array; rescaled: Float32Array; kept: number; rest: number; each: number } | undefined;
   private state = [0, 0, 0, 0];
 
   constructor(
@@ -167,6 +174,7 @@ export class Oracle {
 
   append(token: number): void {
     this.stream.push(token);
+    if (this.shape.radial > 256) this.countUnigram(token);
   }
 
   /** Empties the context. */
@@ -174,6 +182,7 @@ export class Oracle {
     this.stream = [];
     this.gate = undefined;
     this.marginals = undefined;
+    this.unigrams = undefined;
   }
 
   /** Surprisal of `token` in bits; then the gate follows it, and it is appended. */
@@ -185,6 +194,7 @@ export class Oracle {
 
   /** Gate and marginals follow `token`, which was predicted with p, and the text goes on from it. */
   follow(token: number, p: number): void {
+    this.adaptUnigrams(token, p);
     this.count(token, this.explained(token, p));
     this.adapt(token, p);
     this.append(token);
@@ -343,6 +353,7 @@ export class Oracle {
     this.mixed = undefined;
     if (radial === 0) return 1;
     if (radial > 256) this.rescale(probabilities);
+    if (radial > 256 && this.stream.length > 0) this.mixUnigrams(probabilities);
     const seen = this.stream.slice(-radial);
     const elsewhere = matchesIn(recalled, seen, orders, this.stream.length).filter(({ order }) => order >= 2);
     const here = radial > 1024 ? chainedMatches(seen, radial, this.shape) : matchesIn(seen, seen, orders);
@@ -391,13 +402,54 @@ export class Oracle {
     for (let v = 0; v < own.length; ++v) probabilities[v] = f(own[v]! * f(came[v]! / expected[v]!));
     const scale = f(1 / laneSum(probabilities));
     for (let v = 0; v < own.length; ++v) probabilities[v] = f(probabilities[v]! * scale);
-    this.stack = { own, rescaled: probabilities.slice(), rest: 1 };
+    this.stack = { own, rescaled: probabilities.slice(), kept: 1, rest: 1, each: 0 };
+  }
+
+  /** A text's unigrams: none has come, and they have a share of 0.02 in 64 places. */
+  private unigramsOfText() {
+    const counts = new Float32Array(this.shape.vocabulary).fill(2 ** -20);
+    this.unigrams ??= { counts, newest: 1, sum: f(f(0.02) * 64), places: 64 };
+    return this.unigrams;
+  }
+
+  /** The newer a token, the more it counts: a 512th with each. */
+  private countUnigram(token: number): void {
+    const unigrams = this.unigramsOfText();
+    const { counts } = unigrams;
+    counts[token] = f(counts[token]! + unigrams.newest);
+    unigrams.newest = f(unigrams.newest * f(1 + 1 / 512));
+    if (unigrams.newest < 2 ** 40) return;
+    for (const [v, count] of counts.entries()) counts[v] = Math.max(2 ** -20, f(count * 2 ** -40));
+    unigrams.newest = f(unigrams.newest * 2 ** -40);
+  }
+
+  /** Count times p^¼ of what came of late, mixed into the stack. */
+  private mixUnigrams(probabilities: Float32Array): void {
+    const { counts, sum, places } = this.unigramsOfText();
+    const lambda = f(sum / places);
+    const weighed = probabilities.map((p, v) => weighedCount(counts[v]!, p));
+    const each = f(lambda / laneSum(weighed));
+    const kept = f(1 - lambda);
+    for (const [v, p] of probabilities.entries()) probabilities[v] = f(f(p * kept) + f(each * weighed[v]!));
+    Object.assign(this.stack!, { kept, each });
+  }
+
+  /** The share of unigrams follows `token`, which was predicted with p: responsibilities, of about the last 128 places. */
+  private adaptUnigrams(token: number, p: number): void {
+    if (this.stack === undefined || this.stream.length === 0 || !(p > 0)) return;
+    const unigrams = this.unigramsOfText();
+    const { rescaled, rest, each } = this.stack;
+    const own = f(f(weighedCount(unigrams.counts[token]!, rescaled[token]!) * each) * f(rest / p));
+    const halved = unigrams.places > 128 ? 0.5 : 1;
+    unigrams.sum = f(f(unigrams.sum * halved) + own);
+    unigrams.places = f(f(unigrams.places * halved) + f(this.explained(token, p) + own));
   }
 
   /** The stack's responsibility for `token`, which was predicted with p. */
   protected explained(token: number, p: number): number {
     if (this.stack === undefined || !(p > 0)) return 0;
-    return Math.min(1, f(f(this.stack.rest * this.stack.rescaled[token]!) / p));
+    const { rest, kept, rescaled } = this.stack;
+    return Math.min(1, f(f(f(rest * kept) * rescaled[token]!) / p));
   }
 
   /** Counts a token for the share that the stack explains of it, and halves the counts of 32,768 tokens. */

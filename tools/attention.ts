@@ -9,7 +9,7 @@ import { Kernels } from "../host/model/kernel.ts";
 import { readTensors } from "../host/model/safetensors.ts";
 import { NearMatches } from "./attention/caches.ts";
 import { type Base, bitsPerByte, type Part, solveGate } from "./attention/gate.ts";
-import { MORE_ORDERS, type Places, readPlaces, type Weight } from "./attention/places.ts";
+import { MORE_ORDERS, type Places, readPlaces, type Unigrams, type Weight } from "./attention/places.ts";
 import { type Book, benchCorpus } from "./corpora/gutenberg.ts";
 import { modelFigure, withoutAttention } from "./figures.ts";
 import { writeBlock } from "./markdown.ts";
@@ -64,11 +64,14 @@ function orders(weight: Weight, by: Classes = { count: 1, of: () => 0 }, count =
   }));
 }
 
-const unigrams: Part = {
-  cells: 1,
-  likelihood: (places) => places.unigrams,
-  bucket: (places, place) => (places.begins[place] ? -1 : 0),
-};
+/** Unigrams that decay, below the orders. */
+function unigrams(weight: Unigrams): Part {
+  return {
+    cells: 1,
+    likelihood: (places) => places.unigrams[weight],
+    bucket: (places, place) => (places.begins[place] ? -1 : 0),
+  };
+}
 const similarity = classes([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97], (places, place) => places.similarity[place]!);
 const nearest: Part = {
   cells: similarity.count,
@@ -93,27 +96,36 @@ function measure(name: string, base: Base, parts: readonly Part[], work: string,
   tell(name, [bits(dev), bits(test)], gate.length, work);
 }
 
-const [once, twice, all] = ["matches", "matches, twice", "matches, twice; V divisions"];
-const shipped = orders("1/√age · p^¼");
+const [once, twice, rescaling, all] = [
+  "matches",
+  "matches, twice",
+  "matches, twice; V divisions",
+  "matches, twice; V divisions; 2·V roots",
+];
+const late = unigrams("counts · p^¼");
+const stacked = orders("1/√age · p^¼");
+const shipped = [late, ...stacked];
 measure("stack alone", "stack", [], "–", false);
 measure("matches weigh alike, the model's gate", "stack", orders("alike"), once, false);
 measure("matches weigh 1/√age, the model's gate", "stack", orders("1/√age"), once, false);
 measure("1/√age, the gate follows the text", "stack", orders("1/√age"), twice);
 measure("stack rescaled by the text's marginals, alone", "rescaled", [], "V divisions", false);
-measure("rescaled, 1/√age, the gate follows the text", "rescaled", orders("1/√age"), all);
-measure("**the same, matches weigh 1/√age · p^¼: as shipped**", "rescaled", shipped, all);
+measure("rescaled, 1/√age, the gate follows the text", "rescaled", orders("1/√age"), rescaling);
+measure("the same, matches weigh 1/√age · p^¼", "rescaled", stacked, rescaling);
+measure("**the same over unigrams that decay over 512 tokens, count · p^¼: as shipped**", "rescaled", shipped, all);
 const kernel = await modelFigure(directory, files, corpus);
-tell("the same as the kernel has it", [kernel.dev, kernel.test], shape.orders * BUCKETS, all);
-measure("shipped, matches weigh 1/√age · p^½", "rescaled", orders("1/√age · p^½"), all);
-measure("… 1/age", "rescaled", orders("1/age"), all);
-measure("… age^−¼", "rescaled", orders("age^−¼"), all);
-const [entropy, mass, age] = [byEntropy, byMass, byAge].map((by) => orders("1/√age · p^¼", by));
+tell("the same as the kernel has it", [kernel.dev, kernel.test], 1 + shape.orders * BUCKETS, all);
+measure("shipped, unigrams weigh by their counts alone", "rescaled", [unigrams("counts"), ...stacked], rescaling);
+measure("… without the stack rescaled", "stack", shipped, "matches, twice; 2·V roots");
+measure("shipped, matches weigh 1/√age · p^½", "rescaled", [late, ...orders("1/√age · p^½")], all);
+measure("… 1/age", "rescaled", [late, ...orders("1/age")], all);
+measure("… age^−¼", "rescaled", [late, ...orders("age^−¼")], all);
+const [entropy, mass, age] = [byEntropy, byMass, byAge].map((by) => [late, ...orders("1/√age · p^¼", by)]);
 measure("shipped, buckets × 4 classes of the stack's entropy", "rescaled", entropy!, `${all}; V logarithms`);
 measure("… × 5 classes of the stack's probability of the followers", "rescaled", mass!, all);
 measure("… × 4 classes of the newest match's age", "rescaled", age!, all);
 const most = shape.orders + MORE_ORDERS;
-measure(`shipped, orders up to ${most}`, "rescaled", orders("1/√age · p^¼", undefined, most), all);
-measure("shipped over unigrams that decay over 1,000 tokens", "rescaled", [unigrams, ...shipped], all);
+measure(`shipped, orders up to ${most}`, "rescaled", [late, ...orders("1/√age · p^¼", undefined, most)], all);
 const nearby = `${all}; 1,024·M multiply-adds`;
 measure("shipped over near matches of the last 1,024 places", "rescaled", [nearest, ...shipped], nearby);
 

@@ -36,11 +36,16 @@ export async function withoutAttention(files: ModelFiles): Promise<ModelFiles> {
   const stack: Shape = { ...shape, radial: 0, orders: 0 };
   const tensors = new Map(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors);
   tensors.delete("attention.gate");
-  const changed = new Map(files).set("model.safetensors", writeTensors(tensors));
+  return withKernels(new Map(files).set("model.safetensors", writeTensors(tensors)), stack, recipe);
+}
+
+/** The model with the kernels of `shape` as today's assembly compiles them, and the digests that go with them. */
+export async function withKernels(files: ModelFiles, shape: Shape, recipe: object): Promise<ModelFiles> {
+  const changed = new Map(files);
   for (const flavour of ["scalar", "simd"] as const) {
-    changed.set(`kernel.${flavour}.wasm`, await compileDevice(stack, flavour));
+    changed.set(`kernel.${flavour}.wasm`, await compileDevice(shape, flavour));
   }
-  return withConfig(changed, stack, { ...recipe });
+  return withConfig(changed, shape, { ...recipe });
 }
 
 /** Kneser-Ney 2, 3, 5 without and with a cache, fitted on `train` with the model's own tokenizer. */

@@ -1,15 +1,17 @@
 /**
  * Rebuilds the shipped models: `npm run models [-- NAME...]` fits nano-en, potato-en and base-en on `train` of the bench corpus, tunes
  * potato-en on it, writes models/, and says whether the digests are those that stood there before. The cards' figures are measured here.
+ * With `--kernels` the weights stay as they are: kernels are compiled again, and figures measured.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { withSections } from "../host/fit/card.ts";
 import type { FitOptions } from "../host/fit/fit.ts";
 import { fit, load, save, type TuneRecipeOptions, tune } from "../host/index.ts";
 import { type ModelFiles, parseConfig, withConfig } from "../host/model/config.ts";
 import { benchCorpus } from "./corpora/gutenberg.ts";
-import { baselineFigures, type Figure, figureTable, modelFigure, withoutAttention } from "./figures.ts";
+import { baselineFigures, type Figure, figureTable, modelFigure, withKernels, withoutAttention } from "./figures.ts";
 import { writeBlock } from "./markdown.ts";
 
 const FITTED: Record<string, FitOptions> = {
@@ -23,8 +25,11 @@ const TUNED: Record<string, TuneRecipeOptions & { readonly base: string }> = {
 };
 /** Models of which README shows the figures. */
 const IN_README = ["nano-en", "potato-en"];
-/** Names on the command line, or all. */
-const chosen = process.argv.slice(2);
+/** Names on the command line, or all; whether their weights stay. */
+const { positionals: chosen, values } = parseArgs({ allowPositionals: true, options: { kernels: { type: "boolean" } } });
+
+/** What `card` writes, in a card. */
+const CARDED = /## Data and licence\n[^]*?(?=## What it is not good for)/;
 
 const corpus = benchCorpus();
 const train = new TextEncoder().encode(corpus.train);
@@ -32,7 +37,7 @@ const train = new TextEncoder().encode(corpus.train);
 for (const name of [...Object.keys(FITTED), ...Object.keys(TUNED)]) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
   const directory = join("models", name);
-  const files = await filesOf(name);
+  const files = values.kernels ? await withNewKernels((await load(directory)).files) : await filesOf(name);
   const { tokenizer, config } = await load(files);
   const figures: Figure[] = [
     await modelFigure("this model", files, corpus),
@@ -54,6 +59,13 @@ async function filesOf(name: string): Promise<ModelFiles> {
   // the epoch is chosen on the first tenth of each book of dev
   const dev = corpus.dev.map(({ text }) => new TextEncoder().encode(text.slice(0, Math.ceil(text.length / 10))));
   return (await tune(join("models", base), () => [train], { ...options, dev })).files;
+}
+
+/** The same weights with kernels of today's assembly, and the card without what `card` has put there. */
+async function withNewKernels(files: ModelFiles): Promise<ModelFiles> {
+  const { shape, recipe } = parseConfig(files.get("config.json")!);
+  const text = new TextDecoder().decode(files.get("README.md")).replace(CARDED, "");
+  return withKernels(new Map(files).set("README.md", new TextEncoder().encode(text)), shape, recipe);
 }
 
 /** The model with `sections` in its card, and the digests that go with it. */

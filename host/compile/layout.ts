@@ -72,7 +72,8 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
   const tokens = stackedHeads > 0 ? block + stackedBlock - 1 : block;
   const document = documentHeads * classes * 4;
   const marginals = radial > UNSCALED ? vocabulary * 4 : 0;
-  const state = [tokens * 2, radial * 2, chainBytes(shape), document, 2 * gate, 2 * marginals, 16];
+  const unigrams = radial > UNSCALED ? (vocabulary + 4) * 4 : 0;
+  const state = [tokens * 2, radial * 2, chainBytes(shape), document, 2 * gate, 2 * marginals, unigrams, 16];
   const scratch = [
     document,
     stackedHeads > 0 ? stackedBlock * heads * classes * 4 : 0,

@@ -5,7 +5,7 @@ import { HiddenState } from "./hidden.ts";
 const PLACES = 1024;
 const SHARPNESS = 16;
 /** Tokens over which unigrams decay to 1/e. */
-const SPAN = 1000;
+const SPAN = 512;
 /** k of assembly/marginals.ts. */
 const PRIOR = 3;
 
@@ -81,24 +81,23 @@ export class NearMatches extends HiddenState {
   }
 }
 
-/** How often each token came, a count falling with every token that follows. */
+/** How often each token came, a count falling with every token that follows, as assembly/unigrams.ts has it. */
 export class DecayingUnigrams {
-  private readonly counts = new Map<number, { readonly count: number; readonly at: number }>();
-  private total = 0;
-  private appended = 0;
+  private readonly counts: Float64Array;
 
-  likelihood(token: number): number {
-    return this.total > 0 ? this.countOf(token) / this.total : 0;
+  constructor(vocabulary: number) {
+    this.counts = new Float64Array(vocabulary);
+  }
+
+  /** Of `token`, by the counts alone, or times the fourth root of what the stack says of each. 0 before the first token. */
+  likelihood(token: number, stack?: Float64Array): number {
+    const weighed = stack ? this.counts.map((count, v) => count * Math.sqrt(Math.sqrt(stack[v]!))) : this.counts;
+    const all = weighed.reduce((sum, count) => sum + count, 0);
+    return all > 0 ? weighed[token]! / all : 0;
   }
 
   append(token: number): void {
-    this.appended++;
-    this.counts.set(token, { count: this.countOf(token) + 1, at: this.appended });
-    this.total = this.total * (1 - 1 / SPAN) + 1;
-  }
-
-  private countOf(token: number): number {
-    const { count, at } = this.counts.get(token) ?? { count: 0, at: 0 };
-    return count * (1 - 1 / SPAN) ** (this.appended - at);
+    for (let v = 0; v < this.counts.length; ++v) this.counts[v]! *= 1 - 1 / SPAN;
+    this.counts[token]! += 1;
   }
 }

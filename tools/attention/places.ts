@@ -20,6 +20,9 @@ const WEIGHTS = {
 export type Weight = keyof typeof WEIGHTS;
 const WEIGHT_NAMES = Object.keys(WEIGHTS) as Weight[];
 
+/** What unigrams weigh. */
+export type Unigrams = "counts" | "counts · p^¼";
+
 /** Tokens, of which those from `from` on are scored. */
 export interface Text {
   readonly tokens: Uint16Array;
@@ -71,7 +74,8 @@ export class Places {
   readonly rescaled: Float32Array;
   /** The stack's, in bits. */
   readonly entropy: Float32Array;
-  readonly unigrams: Float32Array;
+  /** Those that decay, by their counts alone, and times the fourth root of what the rescaled stack says. */
+  readonly unigrams: Readonly<Record<Unigrams, Float32Array>>;
   readonly near: Float32Array;
   /** Of the nearest place of near matches. */
   readonly similarity: Float32Array;
@@ -87,7 +91,7 @@ export class Places {
     this.stack = new Float32Array(n);
     this.rescaled = new Float32Array(n);
     this.entropy = new Float32Array(n);
-    this.unigrams = new Float32Array(n);
+    this.unigrams = { counts: new Float32Array(n), "counts · p^¼": new Float32Array(n) };
     this.near = new Float32Array(n);
     this.similarity = new Float32Array(n);
     this.orders = Array.from({ length: orders }, () => new Order(n));
@@ -103,7 +107,7 @@ export function readPlaces(texts: readonly Text[], bytes: number, kernels: Kerne
   for (const { tokens, from } of texts) {
     const kernel = kernels.take();
     const chains = new Chains(tokens, shape);
-    const unigrams = new DecayingUnigrams();
+    const unigrams = new DecayingUnigrams(shape.vocabulary);
     const marginals = new Marginals(shape.vocabulary);
     near.reset();
     places.begins[place] = 1;
@@ -115,7 +119,8 @@ export function readPlaces(texts: readonly Text[], bytes: number, kernels: Kerne
         marginals.rescale(p);
         places.rescaled[place] = marginals.rescaled[token]!;
         places.entropy[place] = -p.reduce((sum, p) => (p > 0 ? sum + p * Math.log2(p) : sum), 0);
-        places.unigrams[place] = unigrams.likelihood(token);
+        places.unigrams.counts[place] = unigrams.likelihood(token);
+        places.unigrams["counts · p^¼"][place] = unigrams.likelihood(token, marginals.rescaled);
         places.near[place] = near.likelihood(token);
         places.similarity[place] = near.similarity;
         let matches = chains.matches(t, orders);
