@@ -4,13 +4,16 @@
  */
 import { parseArgs } from "node:util";
 import { gridOf } from "./evidence/ablation.ts";
+import { codesOf, stands } from "./evidence/code.ts";
 import { ablationPath } from "./evidence/report.ts";
 import { runJobs } from "./evidence/run.ts";
 import { stopSignal } from "./evidence/stop.ts";
 import { Store } from "./evidence/store.ts";
+import { ABLATION } from "./evidence/systems.ts";
 
 const HELP = `npm run ablation -- [options]
   --tokens N  training text, 1,000,000 by default
+  --stale     also models that other code than today's has measured
   --limit N   at most so many models of the grid, those of before included
   --out DIR   where evidence/ablation.jsonl stands; docs by default; npm run evidence -- --report writes the page`;
 
@@ -18,6 +21,7 @@ const { values } = parseArgs({
   options: {
     tokens: { type: "string", default: "1000000" },
     limit: { type: "string" },
+    stale: { type: "boolean", default: false },
     out: { type: "string", default: "docs" },
     help: { type: "boolean", default: false },
   },
@@ -26,7 +30,11 @@ if (values.help) {
   console.log(HELP);
   process.exit();
 }
-const store = new Store(ablationPath(values.out));
+const codeOf = values.stale ? await codesOf([ABLATION.name]) : undefined;
+const store = new Store(
+  ablationPath(values.out),
+  (entry) => codeOf === undefined || stands(entry, codeOf(entry.job)),
+);
 const grid = gridOf(Number(values.tokens)).slice(0, values.limit === undefined ? undefined : Number(values.limit));
 const missing = grid.filter((job) => store.get(job) === undefined);
 const failed = await runJobs(missing, store, { log: console.log, signal: stopSignal() });

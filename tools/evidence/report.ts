@@ -151,7 +151,7 @@ npm run evidence                               # what is missing of the matrix; 
 npm run evidence -- --budget 10000 --only kneser
 npm run evidence -- --stale                    # again what other code than today's has measured
 npm run evidence -- --quick                    # two minutes, under build/
-npm run ablation -- --tokens 100000 --limit 40
+npm run ablation -- --tokens 100000 --limit 40   # --stale: again what other code has measured
 \`\`\`
 `;
 }
