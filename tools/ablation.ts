@@ -31,10 +31,7 @@ if (values.help) {
   process.exit();
 }
 const codeOf = values.stale ? await codesOf([ABLATION.name]) : undefined;
-const store = new Store(
-  ablationPath(values.out),
-  (entry) => codeOf === undefined || stands(entry, codeOf(entry.job)),
-);
+const store = new Store(ablationPath(values.out), (entry) => codeOf === undefined || stands(entry, codeOf(entry.job)));
 const grid = gridOf(Number(values.tokens)).slice(0, values.limit === undefined ? undefined : Number(values.limit));
 const missing = grid.filter((job) => store.get(job) === undefined);
 const failed = await runJobs(missing, store, { log: console.log, signal: stopSignal() });
