@@ -26,10 +26,13 @@ const TUNED: Record<string, TuneRecipeOptions & { readonly base: string }> = {
 /** Models of which README shows the figures. */
 const IN_README = ["nano-en", "potato-en"];
 /** Names on the command line, or all; whether their weights stay. */
-const { positionals: chosen, values } = parseArgs({ allowPositionals: true, options: { kernels: { type: "boolean" } } });
+const { positionals: chosen, values } = parseArgs({
+  allowPositionals: true,
+  options: { kernels: { type: "boolean" } },
+});
 
 /** What `card` writes, in a card. */
-const CARDED = /## Data and licence\n[^]*?(?=## What it is not good for)/;
+const CARDED = /## Data and licence\n[\s\S]*?(?=## What it is not good for)/;
 
 const corpus = benchCorpus();
 const train = new TextEncoder().encode(corpus.train);
