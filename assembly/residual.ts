@@ -7,6 +7,7 @@ import { addToFeatures } from "./layer";
 import { exp, exp4 } from "./math";
 import { product } from "./product";
 import {
+  BITS,
   BLOCK,
   BLOCK_HEADS,
   BLOCK_M,
@@ -17,6 +18,7 @@ import {
   FEATURES,
   HEADS,
   M,
+  POSITIONS_A_HEAD,
   ROW_BYTES,
   STACKED_BLOCK,
   STACKED_FEATURES,
@@ -285,8 +287,10 @@ export function solveDecoder(
 /**
  * Sums and solve of this thread's share of the hidden layers' rows: G ← keep·G + weight·Σ x ⊗ t, Ĝ likewise with h, then
  * U += step / K · η · log[(G + (α + κ) c) / (Ĝ + α c + κ c exp(U))], c the mean hidden state of the batch, K the norm of the layer's inputs: r of the block,
- * 1 of the document, positions · heads of the second layer.
+ * 1 of the document, positions · heads of the second layer. A position of the block that was given little weight is held the more: its κ is
+ * κ · (largest weight / its own)², as the spread of its weights is in proportion to it.
  *
+ * @param positions (H, POSITIONS_A_HEAD) f32, weights of what each head reads
  * @param tiles tiles in the batch, count places in use; @param inputs (BATCH, INPUTS) f32
  * @param mass α; @param prior κ, 0 for none
  * @param mean (M) f32 scratch
@@ -300,6 +304,7 @@ export function solveFeatures(
   count: i32,
   tiles: i32,
   cipher: usize,
+  positions: usize,
   inputs: usize,
   hidden: usize,
   targets: usize,
@@ -327,7 +332,23 @@ export function solveFeatures(
     addToFeatures(tokens, at, cipher, shares, targets + row, weight, BLOCK_M, first, end, outObserved);
     addToFeatures(tokens, at, cipher, shares, hidden + row, weight, BLOCK_M, first, end, outExpected);
   }
-  solveRows(first, end, BLOCK_M, mean, mass, prior, (step / <f32>BLOCK) * eta, outObserved, outExpected, outU);
+  let largest: f32 = 0;
+  for (let j = 0; j < BLOCK; ++j) largest = max<f32>(largest, positionTotal(positions, j));
+  for (let j = 0; j < BLOCK; ++j) {
+    const ratio = largest / positionTotal(positions, j);
+    solveRows(
+      max<i32>(first, j * BITS),
+      min<i32>(end, (j + 1) * BITS),
+      BLOCK_M,
+      mean,
+      mass,
+      prior * ratio * ratio,
+      (step / <f32>BLOCK) * eta,
+      outObserved,
+      outExpected,
+      outU,
+    );
+  }
 
   if (DOCUMENT_HEADS > 0) {
     const column: usize = BLOCK_M << 2;
@@ -358,6 +379,13 @@ export function solveFeatures(
     const norm: f32 = <f32>(STACKED_BLOCK * BLOCK_HEADS);
     solveRows(first, end, STACKED_M, mean + column, mass, prior, (step / norm) * eta, observed, expected, outU + STACKED_AT);
   }
+}
+
+/** Weight that the block's heads give one of its positions, all together. */
+function positionTotal(positions: usize, j: i32): f32 {
+  let total: f32 = 0;
+  for (let head = 0; head < BLOCK_HEADS; ++head) total += load<f32>(positions + (<usize>(head * POSITIONS_A_HEAD + j) << 2));
+  return total;
 }
 
 /** Both sums ← keep · sums, for elements [first, end). */

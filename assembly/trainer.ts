@@ -361,6 +361,7 @@ export function residualSteps(thread: i32, threads: i32, from: i32, to: i32): vo
         count,
         tiles,
         CIPHER,
+        POSITIONS,
         BATCH_INPUTS,
         HIDDEN,
         TARGETS,

@@ -124,7 +124,7 @@ describe("an option is refused by its name and bound, before the text is asked f
   test("undefined is the default", () => {
     const undefinedOptions = Object.fromEntries(Object.keys(VALID).map((name) => [name, undefined]));
     expect(shapeOf(undefinedOptions)).toEqual(shapeOf({ profile: "potato" }));
-    expect(recipeOf(undefinedOptions, 1000)).toEqual(recipeOf({ passes: 12, seed: 1 }, 1000));
+    expect(recipeOf(undefinedOptions, 1000)).toEqual(recipeOf({ passes: 24, seed: 1 }, 1000));
   });
 
   test("attention over the block and the document are potato's where inputs are one-hot and targets no ciphers", () => {
@@ -233,8 +233,6 @@ describe("the recipe's rule", () => {
     const { decoderPrior, hiddenPrior, sharpness } = others;
     return { masses: [decoderMass, hiddenMass], step: decoderStep, hiddenStep, decoderPrior, hiddenPrior, sharpness };
   };
-  /** Below that no weight has a prior, and hidden targets are sharp. */
-  const MANY = 50_000;
 
   test("masses fall and steps grow with the tokens, all the way from 20,000 to 2 million", () => {
     const tokens = fc.oneof(fc.integer({ min: LEAST_TOKENS, max: 4_000_000 }), fc.integer({ min: 1000, max: 300_000 }));
@@ -260,21 +258,29 @@ describe("the recipe's rule", () => {
   });
 
   test("is even on a logarithmic scale, and flat outside", () => {
-    const sharp = { decoderPrior: 0, hiddenPrior: 0, sharpness: 1 };
-    const few = { masses: [100, 20], step: 1, hiddenStep: 0.6, ...sharp };
+    const few = { masses: [100, 20], step: 1, hiddenStep: 8, sharpness: 0.25 };
     const many = { masses: [20, 5], step: 2, hiddenStep: 15, decoderPrior: 250, hiddenPrior: 7, sharpness: 0.1 };
-    for (const tokens of [LEAST_TOKENS, 1000, 20_000]) expect(settings(tokens)).toEqual(few);
+    for (const tokens of [LEAST_TOKENS, 1000, 20_000]) expect(settings(tokens)).toMatchObject(few);
     for (const tokens of [2_000_000, 2_000_001, 1e9]) expect(settings(tokens)).toEqual(many);
     // half-way: the geometric means
     expect(settings(200_000)).toMatchObject({ masses: [44.7, 10], step: 1.41 });
     expect(settings(316_228)).toMatchObject({ hiddenStep: 11, sharpness: 0.158 });
   });
 
-  test("gives weights priors from 50,000 tokens on", () => {
-    expect(settings(MANY - 1)).toMatchObject({ decoderPrior: 0, hiddenPrior: 0, sharpness: 1 });
-    expect(settings(MANY - 1).hiddenStep).toBeLessThan(0.7);
-    const priors = { hiddenStep: 8, decoderPrior: 250, hiddenPrior: 7, sharpness: 0.25 };
-    for (const tokens of [MANY, 100_000]) expect(settings(tokens)).toMatchObject(priors);
+  test("holds hidden layers by the cube root of the tokens, the decoder by the tokens up to 10,000", () => {
+    expect(settings(1000)).toMatchObject({ decoderPrior: 25, hiddenPrior: 0.612 });
+    expect(settings(10_000)).toMatchObject({ decoderPrior: 250, hiddenPrior: 1.32 });
+    expect(settings(187_500)).toMatchObject({ decoderPrior: 250, hiddenPrior: 3.5 });
+    for (const tokens of [1_500_000, 1e9]) expect(settings(tokens)).toMatchObject({ hiddenPrior: 7 });
+  });
+
+  test("holds hidden layers of more than 21 heads the less, of whatever kind they are", () => {
+    const held = (options: RecipeOptions) => recipeOf(options, 1e9).residual.hiddenPrior;
+    const plain = { blockAttention: false, documentHeads: 0 };
+    for (const heads of [1, 13, 21]) expect(held({ ...plain, heads })).toBe(7);
+    for (const heads of [22, 42, 63]) expect(held({ ...plain, heads })).toBeCloseTo((7 * 21) / heads, 2);
+    expect(held({ ...plain, heads: 30, documentHeads: 12 })).toBe(3.5);
+    expect(held({ ...plain, heads: 30, stackedHeads: 12 })).toBe(3.5);
   });
 
   test("batches, passes and the gate's tokens stay within what the trainer holds", () => {
@@ -287,7 +293,7 @@ describe("the recipe's rule", () => {
         expect(heads.passes).toBe(tokens < 200_000 ? 3 : 1);
         const few = Math.max(8, 8 * Math.cbrt(30_000 / tokens));
         const passes = tokens > 180_000 ? 8 * Math.cbrt(180_000 / tokens) : few;
-        expect(Math.abs(residual.passes - Math.min(12, Math.max(2, passes)))).toBeLessThanOrEqual(0.5 + 1e-9);
+        expect(Math.abs(residual.passes - Math.min(24, Math.max(2, passes)))).toBeLessThanOrEqual(0.5 + 1e-9);
         // cipher targets are fixed: one full pass solves them
         const cipher = recipeOf({ targets: "cipher", passes: 0 }, tokens);
         expect([cipher.heads.passes, cipher.heads.batch, cipher.residual.passes]).toEqual([1, tokens, 0]);

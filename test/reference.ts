@@ -95,6 +95,8 @@ export function residualStep(
     hiddenStep: number;
     decoderPrior: number;
     hiddenPrior: number;
+    /** (r), weights of the block's positions. */
+    positions: readonly number[];
     sharpness: number;
     moveHidden: boolean;
     pi: readonly number[];
@@ -102,7 +104,8 @@ export function residualStep(
 ): void {
   const { heads, classes, block, vocabulary } = sizes;
   const { eta, scale, decoderMass, hiddenMass, decoderStep, hiddenStep, moveHidden, pi } = settings;
-  const { decoderPrior, hiddenPrior, sharpness } = settings;
+  const { decoderPrior, hiddenPrior, sharpness, positions } = settings;
+  const largest = Math.max(...positions);
   const width = heads * classes;
   const batch = {
     f: zeros(vocabulary, width),
@@ -155,8 +158,9 @@ export function residualStep(
   average(sums.g, batch.g);
   average(sums.gHat, batch.gHat);
   for (let row = 0; row < block * vocabulary; ++row) {
+    const held = (largest / positions[Math.floor(row / vocabulary)]!) ** 2;
     for (let c = 0; c < width; ++c) {
-      const [mass, added] = [hiddenMass * mean[c]!, sharpness * hiddenPrior * mean[c]!];
+      const [mass, added] = [hiddenMass * mean[c]!, sharpness * hiddenPrior * held * mean[c]!];
       const gain = ratio(sums.g[row]![c]!, sums.gHat[row]![c]!, mass, added, weights.u[row]![c]!);
       weights.u[row]![c]! += (hiddenStep / sharpness / block) * eta * gain;
     }

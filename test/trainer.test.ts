@@ -193,6 +193,7 @@ describe("residual solve", () => {
         decoderStep: 2,
         hiddenStep: 1,
         ...solve,
+        positions: [1, 0.6],
         moveHidden: step >= 2,
         pi,
       });

@@ -1,5 +1,5 @@
 import { forwardTile, solveDecoder, solveFeatures, targetsOfTile } from "../residual";
-import { BLOCK, CIPHER_WIDTH, CLASSES, FEATURES, HEADS, M, V } from "../shape";
+import { BITS, BLOCK, BLOCK_HEADS, CIPHER_WIDTH, CLASSES, FEATURES, HEADS, M, POSITIONS_A_HEAD, V } from "../shape";
 import { shareStart } from "../threads";
 import { TILE } from "../trainer-memory";
 import { denseBlock, denseHidden, denseSoftmax } from "./dense";
@@ -38,6 +38,7 @@ const LANES = memory.data(2 * TILE * 4 + 16, 16);
 const SCRATCH = memory.data(M * 4 + 16, 16);
 const HIDDEN = memory.data(ROWS * M * 4 + 16, 16);
 const PREDICTED = memory.data(ROWS * V * 4 + 16, 16);
+const POSITIONS = memory.data(HEADS * POSITIONS_A_HEAD * 4, 16);
 const TARGETS = memory.data(ROWS * M * 4 + 16, 16);
 const OBSERVED = memory.data((V > FEATURES ? V : FEATURES) * M * 4, 16);
 const EXPECTED = memory.data((V > FEATURES ? V : FEATURES) * M * 4, 16);
@@ -51,6 +52,10 @@ function begin(seed: u32): void {
   fill(O, V * M, -2, 2);
   fill(O0, V, -4, 0);
   fillDistribution(MARGINAL, V);
+  // heads differ, their sums fall with the distance
+  for (let head = 0; head < BLOCK_HEADS; ++head) {
+    for (let j = 0; j < BLOCK; ++j) put(POSITIONS, head * POSITIONS_A_HEAD + j, <f64>(j + 1 + head) / <f64>(3 * j + 1));
+  }
   // 37 and 120 have no common factor: the places of a batch are all different, and in no order
   for (let t = 0; t < ROWS; ++t) store<i32>(PLACES + ((<usize>t) << 2), (t * 37 + 5) % N);
 }
@@ -396,6 +401,7 @@ function features(
     COUNT,
     TILES,
     CIPHER,
+    POSITIONS,
     0,
     HIDDEN,
     TARGETS,
@@ -461,7 +467,7 @@ describe("the residual solve of the hidden layer", () => {
     expect(untouched(SCRATCH + M * 4, 16)).toBe(true);
   });
 
-  test("with a prior counts places of the mean hidden state where the row stands alone", () => {
+  test("with a prior counts places of the mean hidden state where the row stands alone, the more the less its position weighs", () => {
     begin(10);
     fillStates();
     fill(OBSERVED, FEATURES * M, 0, 5);
@@ -469,13 +475,19 @@ describe("the residual solve of the hidden layer", () => {
     const observed = denseFeatureSums(OBSERVED, TARGETS, 0.75, 1.5);
     const expected = denseFeatureSums(EXPECTED, HIDDEN, 0.75, 1.5);
     const wanted = copyOf(U, FEATURES * M);
+    // what all heads together give a position: the first has the most, the last the least
+    const totals = new StaticArray<f64>(BLOCK);
+    for (let j = 0; j < BLOCK; ++j) {
+      for (let head = 0; head < BLOCK_HEADS; ++head) totals[j] += get(POSITIONS, head * POSITIONS_A_HEAD + j);
+    }
     for (let c = 0; c < M; ++c) {
       let mean: f64 = 0;
       for (let t = 0; t < COUNT; ++t) mean += get(HIDDEN, t * M + c) / <f64>COUNT;
       for (let row = 0; row < FEATURES; ++row) {
         const i = row * M + c;
-        const below = expected[i] + 6 * mean + 9 * mean * Math.exp(wanted[i]);
-        wanted[i] += 0.3 * Math.log((observed[i] + 15 * mean) / below);
+        const prior = 9 * mean * (totals[0] / totals[row / BITS]) ** 2;
+        const below = expected[i] + 6 * mean + prior * Math.exp(wanted[i]);
+        wanted[i] += 0.3 * Math.log((observed[i] + 6 * mean + prior) / below);
       }
     }
     features(0, 1, 0.75, 1.5, 6, 0.3, 9);

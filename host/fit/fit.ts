@@ -87,7 +87,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   // bad options are refused before any work
   const { threads, flavour } = runOptions(options);
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
-  recipeOf(options, LEAST_TOKENS);
+  recipeOf(options, LEAST_TOKENS, wanted);
   const bytesNeeded = trainerBytesNeeded(wanted) + 2 * LEAST_TOKENS;
   if (bytesNeeded > MOST_BYTES) throw outOfMemory(bytesNeeded);
   throwIfAborted(signal);
@@ -99,7 +99,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const tokenizerSeconds = clock();
   const { tokens, bytes } = await encodeAll(text(), tokenizer, { signal, onProgress });
   assertEnough(tokens.length, "a fit");
-  const recipe = recipeOf(options, tokens.length);
+  const recipe = recipeOf(options, tokens.length, shape);
   const tokensSeconds = clock();
 
   const heldOut = separated(options.heldOut ?? [], tokenizer, shape.block);

@@ -39,7 +39,7 @@ export interface RecipeOptions {
   readonly stackedHeads?: number | undefined;
   /** Hidden states that it sees, where there is one. Default 2. */
   readonly stackedBlock?: number | undefined;
-  /** Residual passes over the text; 0 leaves them out. Default by the amount of text: 12 on 10,000 tokens, 8 from 30,000 to 180,000, 7 on 300,000, 5 on a million. */
+  /** Residual passes over the text; 0 leaves them out. Default by the amount of text: at most 24, 12 on 10,000 tokens, 8 from 30,000 to 180,000, 7 on 300,000, 5 on a million. */
   readonly passes?: number | undefined;
   /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
@@ -70,9 +70,9 @@ export interface Recipe {
     readonly hiddenMass: number;
     readonly decoderStep: number;
     readonly hiddenStep: number;
-    /** κ of O, in places: pulls it towards 0, predictions towards the marginal. 0 for none. */
+    /** κ of O, in places: pulls it towards 0, predictions towards the marginal. */
     readonly decoderPrior: number;
-    /** κ of the hidden layers' U, in places. */
+    /** κ of the hidden layers' U, in places, at the block's position of the largest weight. */
     readonly hiddenPrior: number;
     /** β of the hidden targets: 1 for what each class would have gained, towards 0 for the likelihood's own gradient. */
     readonly sharpness: number;
@@ -144,18 +144,18 @@ export function shapeOf(options: RecipeOptions): Shape {
 }
 
 /**
- * The recipe for `tokens` tokens of training text.
+ * The recipe for `tokens` tokens of training text and a model of `shape`, which options ask for unless a tokenizer has the say.
  *
  * Smoothing and the decoder's steps follow one rule (ours): with q = log10(tokens / 20,000) / 2 held to 0..1, masses fall and steps
- * grow from those that held up best on 20,000 tokens (q = 0) to those for 2 million (q = 1), evenly on a logarithmic scale. From
- * `MANY` tokens on weights have priors, and the hidden layers take longer steps towards flatter targets, by the same rule between
- * 100,000 and a million tokens.
+ * grow from those that held up best on 20,000 tokens (q = 0) to those for 2 million (q = 1), evenly on a logarithmic scale; the hidden
+ * layers take longer steps towards flatter targets, by the same rule between 100,000 and a million tokens. κ of U grows with the
+ * cube root of the tokens up to 1.5 million, and falls with the heads above 21, as each is then worth less; κ of O grows with the tokens up
+ * to 10,000.
  *
- * @throws SaffuError INVALID_OPTION
+ * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
  */
-export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
+export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = shapeOf(options)): Recipe {
   const few = tokens < FEW;
-  const many = tokens >= MANY;
   const { targets = "responsibility", positions = "decay", seed = 1, passes = passesFor(tokens) } = options;
   if (!["responsibility", "cipher"].includes(targets))
     throw invalidOption("targets", `"responsibility" or "cipher"`, targets);
@@ -168,8 +168,11 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
   const q = held(Math.log10(tokens / 20_000) / 2);
   const between = (small: number, large: number, share = q) =>
     Number((small * (large / small) ** share).toPrecision(3));
+  const prior = (most: number, from: number, power: number) =>
+    Number((most * Math.min(1, tokens / from) ** power).toPrecision(3));
   const later = held(Math.log10(tokens / 100_000));
   const cipher = targets === "cipher";
+  const { heads, documentHeads = 0, stackedHeads = 0 } = shape;
   return {
     targets,
     positions,
@@ -189,10 +192,10 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
       decoderMass: between(100, 20),
       hiddenMass: between(20, 5),
       decoderStep: between(1, 2),
-      hiddenStep: many ? between(8, 15, later) : between(0.6, 1),
-      decoderPrior: many ? 250 : 0,
-      hiddenPrior: many ? 7 : 0,
-      sharpness: many ? between(0.25, 0.1, later) : 1,
+      hiddenStep: between(8, 15, later),
+      decoderPrior: prior(250, 10_000, 1),
+      hiddenPrior: prior(7 * Math.min(1, 21 / (heads + documentHeads + stackedHeads)), 1_500_000, 1 / 3),
+      sharpness: between(0.25, 0.1, later),
       averaged: 0.5,
     },
     gate: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
@@ -201,15 +204,13 @@ export function recipeOf(options: RecipeOptions, tokens: number): Recipe {
 
 /** Below so many tokens heads take more passes in smaller batches. */
 const FEW = 200_000;
-/** From so many tokens on weights have priors: fewer do not say enough against one, and what they gain is lost again. */
-const MANY = 50_000;
 
 /**
- * Residual passes over a text (ours): 8 · (30,000 / tokens)^⅓ below 30,000 tokens, at most 12; 8 · (180,000 / tokens)^⅓ above 180,000, at
- * least 2; 8 between. To the nearest. The fewer the tokens, the fewer the steps of a pass. Found on 10,000 tokens to a million.
+ * Residual passes over a text (ours): 8 · (30,000 / tokens)^⅓ below 30,000 tokens, at most 24; 8 · (180,000 / tokens)^⅓ above 180,000, at
+ * least 2; 8 between. To the nearest. The fewer the tokens, the fewer the steps of a pass. Found on 2,000 tokens to a million.
  */
 function passesFor(tokens: number): number {
-  let passes = tokens < 30_000 ? 12 : 8;
+  let passes = tokens < 30_000 ? 24 : 8;
   const most = 512 * (tokens < 30_000 ? 30_000 : 180_000);
   // products alone, whose last bits are the same in any engine
   while (passes > 2 && tokens * (passes - 0.5) * (passes - 0.5) * (passes - 0.5) > most) --passes;

@@ -47,7 +47,7 @@ export function explicitModel({ seed, options }: Job, data: LoadedData): ReturnT
 
 /** Settings of a job's fit: they follow from its options and its amount of text. */
 export function recipeOfJob({ seed, budget, options }: Job): Recipe {
-  return recipeOf({ seed, ...fitOptions(options) }, budget);
+  return recipeOf({ seed, ...PLAIN, ...fitOptions(options) }, budget);
 }
 
 /** `fit` over the data's text and tokenizer. */
