@@ -12,9 +12,9 @@ import { Oracle } from "./oracle.ts";
  */
 const GOLDEN = {
   "models/nano-en": {
-    text: "0448c8278a6daf66e8ce7975a69aabac5d78f1754199bd0c3aa16832e844c452",
-    surprisal: "f1ca5c36f9c8a0b73e1e10da9ef69852b0eab8ffbade1c38f21f93c7b8b082f5",
-    probabilities: "5c4d99d3bb96df25cd04cb6b0aa846f8a3ad54d520ba404f2e99a85059bfb311",
+    text: "a834706226b13430ee5560222b40d0006b30abbc624ef09f8cdec09bf2b7641f",
+    surprisal: "ef37d9505d0efe68264afe95c0a59ebc775bb7f03b10fede18065a7422251885",
+    probabilities: "698c09b57effd9331238aa3d3b249c5adb86330c5756556b024537b1b148ecfc",
   },
   "models/potato-en": {
     text: "a9ca66768c714d3ed38beb40e5c298c607b88f9d7ebdf910548e92085307a7f6",
