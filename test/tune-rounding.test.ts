@@ -81,7 +81,8 @@ describe("tuning of four-bit weights", () => {
 
   test("keeps the rows of a start that no epoch betters, to the byte", async () => {
     const base = (await fit(() => [TEXT], ALL)).files;
-    const { files, report } = await tune(base, () => [TEXT], { epochs: 1, lr: 1, dev: [TEXT], threads: 0 });
+    const backwards = TEXT.slice().reverse(); // what is learnt from it is wrong for the text itself
+    const { files, report } = await tune(base, () => [backwards], { epochs: 1, lr: 1, dev: [TEXT], threads: 0 });
     expect(report.bestEpoch).toBe(0);
     const [now, before] = [files, base].map((each) => readTensors(each.get("model.safetensors")!, "model").tensors);
     for (const [name, tensor] of before!) if (name !== "attention.gate") expect(now!.get(name)).toEqual(tensor);
