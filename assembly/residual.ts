@@ -30,7 +30,7 @@ import { sumInLanes } from "./softmax";
 import { addGains } from "./stacked";
 import { shareStart } from "./threads";
 import { TILE } from "./trainer-memory";
-import { addLogRatio, addPulledLogRatio, addScaled, expTimes, scale } from "./vectors";
+import { addLogRatio, addScaled, expTimes, scale } from "./vectors";
 
 /**
  * Hidden states and predictions of one tile.
@@ -280,7 +280,7 @@ export function solveDecoder(
     const offset = (v * M) << 2;
     const p = load<f32>(marginal + (v << 2));
     for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(row + c, p);
-    solveRow(outObserved + offset, outExpected + offset, row, mass, prior, step, M, outO + offset);
+    addLogRatio(outObserved + offset, outExpected + offset, row, mass, prior, step, M, outO + offset);
   }
 }
 
@@ -394,7 +394,7 @@ function decay(keep: f32, first: usize, end: usize, observed: usize, expected: u
   scale(keep, end - first, expected + (first << 2));
 }
 
-/** Rows [first, end) of a table of `width` columns, each by solveRow. */
+/** Rows [first, end) of a table of `width` columns, each by addLogRatio. */
 function solveRows(
   first: i32,
   end: i32,
@@ -409,25 +409,8 @@ function solveRows(
 ): void {
   for (let row = <usize>first; row < <usize>end; ++row) {
     const offset = (row * width) << 2;
-    solveRow(observed + offset, expected + offset, mean, mass, prior, step, width, outU + offset);
+    addLogRatio(observed + offset, expected + offset, mean, mass, prior, step, width, outU + offset);
   }
-}
-
-/** One row of a table: the log of observed over expected, smoothed, and pulled towards 0 where `prior` is more than 0. */
-// @ts-ignore: decorator
-@inline
-function solveRow(
-  observed: usize,
-  expected: usize,
-  marginal: usize,
-  mass: f32,
-  prior: f32,
-  step: f32,
-  n: usize,
-  out: usize,
-): void {
-  if (prior > 0) addPulledLogRatio(observed, expected, marginal, mass, prior, step, n, out);
-  else addLogRatio(observed, expected, marginal, mass, step, n, out);
 }
 
 /**

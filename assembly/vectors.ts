@@ -55,46 +55,14 @@ export function expTimes(by: usize, n: usize, out: usize): void {
 }
 
 /**
- * out[i] += step · log[(observed[i] + mass · prior[i]) / (expected[i] + mass · prior[i])], the residual solve of one row
- * (generalized iterative scaling, Darroch & Ratcliff 1972, with a Dirichlet mass: ours).
+ * out[i] += step · log[(observed[i] + (mass + weight) · prior[i]) / (expected[i] + mass · prior[i] + weight · prior[i] · exp(out[i]))], the
+ * residual solve of one row (generalized iterative scaling, Darroch & Ratcliff 1972, with a Dirichlet mass: ours). `weight` is of
+ * places that the model has to account for, too (ours): in them the row's feature stands alone and what comes follows the prior. They
+ * pull out[i] towards 0, the more the fewer places the sums are of.
  */
 // @ts-ignore: decorator
 @inline
 export function addLogRatio(
-  observed: usize,
-  expected: usize,
-  prior: usize,
-  mass: f32,
-  step: f32,
-  n: usize,
-  out: usize,
-): void {
-  const end = out + (n << 2);
-  if (ASC_FEATURE_SIMD) {
-    const masses = f32x4.splat(mass);
-    const steps = f32x4.splat(step);
-    for (; out < end; out += 16, observed += 16, expected += 16, prior += 16) {
-      const pseudo = f32x4.mul(masses, v128.load(prior));
-      const ratio = f32x4.div(f32x4.add(v128.load(observed), pseudo), f32x4.add(v128.load(expected), pseudo));
-      v128.store(out, f32x4.add(v128.load(out), f32x4.mul(steps, log4(ratio))));
-    }
-  } else {
-    for (; out < end; out += 4, observed += 4, expected += 4, prior += 4) {
-      const pseudo = mass * load<f32>(prior);
-      const ratio = (load<f32>(observed) + pseudo) / (load<f32>(expected) + pseudo);
-      store<f32>(out, load<f32>(out) + step * log(ratio));
-    }
-  }
-}
-
-/**
- * As addLogRatio, with `weight` places more that the model has to account for (ours): in them the row's feature stands alone and what
- * comes follows the prior, so they are observed weight · prior[i] times and expected weight · prior[i] · exp(out[i]) times. It pulls
- * out[i] towards 0, the more the fewer places the sums are of.
- */
-// @ts-ignore: decorator
-@inline
-export function addPulledLogRatio(
   observed: usize,
   expected: usize,
   prior: usize,

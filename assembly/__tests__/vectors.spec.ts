@@ -1,4 +1,4 @@
-import { addLogRatio, addPulledLogRatio, addScaled, expTimes, logOdds, raise, scale } from "../vectors";
+import { addLogRatio, addScaled, expTimes, logOdds, raise, scale } from "../vectors";
 import { differing, fill, gap, get, LOOSE, mark, startValues, untouched } from "./support";
 
 const N = 20; // five vectors of four
@@ -58,26 +58,26 @@ describe("runs of f32", () => {
     expect(gap(OUT, wanted)).toBeLessThan(LOOSE);
   });
 
-  test("addLogRatio adds step · log of the smoothed observed over the smoothed expected", () => {
+  test("addLogRatio without weight adds step · log of the smoothed observed over the smoothed expected", () => {
     begin(4);
     const wanted = new StaticArray<f64>(N);
     for (let i = 0; i < N; ++i) {
       const pseudo = 50 * get(C, i);
       wanted[i] = get(OUT, i) + 0.25 * Math.log((get(A, i) + pseudo) / (get(B, i) + pseudo));
     }
-    addLogRatio(A, B, C, 50, 0.25, N, OUT);
+    addLogRatio(A, B, C, 50, 0, 0.25, N, OUT);
     expect(gap(OUT, wanted)).toBeLessThan(LOOSE);
   });
 
-  test("addLogRatio moves nothing where what was expected was observed", () => {
+  test("addLogRatio without weight moves nothing where what was expected was observed", () => {
     begin(5);
     const wanted = new StaticArray<f32>(N);
     for (let i = 0; i < N; ++i) wanted[i] = at(OUT, i);
-    addLogRatio(A, A, C, 50, 1, N, OUT);
+    addLogRatio(A, A, C, 50, 0, 1, N, OUT);
     expect(differing(OUT, wanted)).toBe(0);
   });
 
-  test("addPulledLogRatio counts places of the prior: as many observed, times e^out expected", () => {
+  test("addLogRatio counts places of the prior: as many observed, times e^out expected", () => {
     begin(7);
     const wanted = new StaticArray<f64>(N);
     for (let i = 0; i < N; ++i) {
@@ -86,15 +86,15 @@ describe("runs of f32", () => {
       const above = get(A, i) + added + pseudo;
       wanted[i] = get(OUT, i) + 0.25 * Math.log(above / (get(B, i) + added * Math.exp(get(OUT, i)) + pseudo));
     }
-    addPulledLogRatio(A, B, C, 50, 30, 0.25, N, OUT);
+    addLogRatio(A, B, C, 50, 30, 0.25, N, OUT);
     expect(gap(OUT, wanted)).toBeLessThan(LOOSE);
   });
 
-  test("addPulledLogRatio pulls towards 0 where what was expected was observed", () => {
+  test("addLogRatio pulls towards 0 where what was expected was observed", () => {
     begin(8);
     const before = new StaticArray<f64>(N);
     for (let i = 0; i < N; ++i) before[i] = get(OUT, i);
-    addPulledLogRatio(A, A, C, 50, 30, 0.25, N, OUT);
+    addLogRatio(A, A, C, 50, 30, 0.25, N, OUT);
     let outwards = 0;
     for (let i = 0; i < N; ++i) if (Math.abs(get(OUT, i)) >= Math.abs(before[i])) ++outwards;
     expect(outwards).toBe(0);
