@@ -8,7 +8,7 @@ import { gridOf } from "../tools/evidence/ablation.ts";
 import { codeOf, codesOf, stands } from "../tools/evidence/code.ts";
 import { type Entry, type Job, keyOf, type Result } from "../tools/evidence/job.ts";
 import { cellsOf, MOST_TOKENS, progressOf } from "../tools/evidence/plan.ts";
-import { difference, estimate, signOf } from "../tools/evidence/statistics.ts";
+import { difference, estimate, pooledDifference, signOf } from "../tools/evidence/statistics.ts";
 import { Store } from "../tools/evidence/store.ts";
 import { quickened, SYSTEMS, type System } from "../tools/evidence/systems.ts";
 import { withoutAttention } from "../tools/figures.ts";
@@ -90,9 +90,10 @@ describe("a cell of the matrix", () => {
     expect(cellsOf([{ ...system, seeded: false }], [1000], [1, 2, 3])[0]!.seeds).toEqual([1]);
   });
 
-  test("of a dear system has fewer seeds from its budget on", () => {
-    const dear = cellsOf([{ ...system, dearFrom: 30_000 }], [10_000, 30_000], [1, 2, 3, 4, 5]);
-    expect(dear.map(({ seeds }) => seeds.length)).toEqual([5, 3]);
+  test("of a system that takes long has fewer seeds from a budget on", () => {
+    const long = { ...system, seedsFrom: { 30000: 3, 300000: 1 } };
+    const cells = cellsOf([long], [10_000, 30_000, 100_000, 300_000, 1_000_000], [1, 2, 3, 4, 5]);
+    expect(cells.map(({ seeds }) => seeds.length)).toEqual([5, 3, 3, 1, 1]);
   });
 
   test("at a larger budget tries what the next smaller one chose and its neighbours, goes on while the best is at an end, and keeps steady axes", () => {
@@ -241,6 +242,16 @@ describe("statistics", () => {
   test("what has no seed is exact, and nothing is said of two single values", () => {
     expect(difference([1, 2, 3, 4, 5], [10])!.half).toBeCloseTo(estimate([1, 2, 3, 4, 5]).half, 10);
     expect(difference([1], [2])).toBeUndefined();
+  });
+
+  test("one seed has the spread of the other side's", () => {
+    // Student's, 4 degrees of freedom: t = 2.776, s = √2.5
+    const gap = pooledDifference([1, 2, 3, 4, 5], [10])!;
+    expect(gap.mean).toBe(-7);
+    expect(gap.half).toBeCloseTo(2.776 * Math.sqrt(2.5 * (1 / 5 + 1)), 2);
+    expect(pooledDifference([10], [1, 2, 3, 4, 5])!.half).toBeCloseTo(gap.half, 10);
+    expect(pooledDifference([1], [2])).toBeUndefined();
+    expect(pooledDifference([], [1, 2, 3])).toBeUndefined();
   });
 });
 

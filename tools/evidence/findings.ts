@@ -1,7 +1,7 @@
 /** The results as the pages read them: by system and budget, with what the seeds leave open. */
 import type { Entry, Held } from "./job.ts";
 import { type Cell, type Progress, progressOf } from "./plan.ts";
-import { difference, type Estimate, estimate } from "./statistics.ts";
+import { difference, type Estimate, estimate, pooledDifference } from "./statistics.ts";
 import type { Store } from "./store.ts";
 
 /** With self-attention or a cache, or without. */
@@ -34,7 +34,14 @@ export class Findings {
 
   /** How far `a` is from `b`, below zero where `a` is better; undefined until both are measured. `b` may be of another form. */
   gap(a: string, b: string, budget: number, form: Form, split: keyof Held, other = form): Estimate | undefined {
-    return difference(this.values(a, budget, form, split), this.values(b, budget, other, split));
+    const values = [this.values(a, budget, form, split), this.values(b, budget, other, split)] as const;
+    return this.oneSeed(a, budget) || this.oneSeed(b, budget) ? pooledDifference(...values) : difference(...values);
+  }
+
+  /** Whether but one seed was run of what seeds make a difference to. */
+  oneSeed(system: string, budget: number): boolean {
+    const finding = this.of(system, budget);
+    return finding?.cell.system.seeded === true && finding.entries.length === 1;
   }
 
   /** Of some systems the one with the fewest bits per byte on dev. */

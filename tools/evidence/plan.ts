@@ -12,8 +12,6 @@ export const BUDGETS: readonly number[] = [10_000, 30_000, 100_000, 300_000, 1_0
 export const STEADY: Readonly<Record<string, number>> = { tied: 30_000, batch: 100_000, dropout: 300_000 };
 /** Tokens that a training may read, all its epochs together: what else `epochs` has is not tried. */
 export const MOST_TOKENS = 10_000_000;
-/** Seeds of a cell that `System.dearFrom` calls dear. */
-export const DEAR_SEEDS = 3;
 
 export interface Cell {
   readonly system: System;
@@ -41,12 +39,14 @@ export function cellsOf(systems: readonly System[], budgets: readonly number[], 
 }
 
 function cellOf(system: System, budget: number, seeds: readonly number[]): Cell {
-  const { seeded, dearFrom = Number.POSITIVE_INFINITY } = system;
+  const { seeded, seedsFrom = {} } = system;
+  const from = Object.keys(seedsFrom).map(Number);
+  const reached = Math.max(...from.filter((tokens) => tokens <= budget));
   const smaller = BUDGETS.filter((other) => other < budget).at(-1);
   return {
     system,
     budget,
-    seeds: seeds.slice(0, seeded ? (budget < dearFrom ? seeds.length : DEAR_SEEDS) : 1),
+    seeds: seeds.slice(0, seeded ? (seedsFrom[reached] ?? seeds.length) : 1),
     smaller: smaller === undefined ? undefined : cellOf(system, smaller, seeds),
   };
 }

@@ -8,7 +8,7 @@ import { type Finding, Findings, meanOf, number, secondsOf, secondsWithSearch, s
 import type { Entry } from "./job.ts";
 import { SHAPE } from "./kinds/explicit.ts";
 import type { Cell } from "./plan.ts";
-import { DEAR_SEEDS, MOST_TOKENS, STEADY } from "./plan.ts";
+import { MOST_TOKENS, STEADY } from "./plan.ts";
 import { curves, pointsOf, scatter, sizes } from "./plots.ts";
 import { estimate } from "./statistics.ts";
 import { Store } from "./store.ts";
@@ -75,7 +75,7 @@ at some; budgets that a verdict does not name, and networks that no table below 
 
 ${verdictTable(findings, ablation)}
 
-Differences, below zero where the first is better, with 95 % intervals (Welch's):
+Differences, below zero where the first is better, with 95 % intervals (Welch's; where one side has one seed, Student's, which takes its spread for the other's):
 
 ${gapTable(findings)}
 
@@ -139,7 +139,7 @@ ${image("ablation.svg")}
 | seconds | training alone, on 2 cores shared with other work, without compiling kernels or jitting; they are of that machine and moment |
 | peak memory | of the whole process at the end of training, with its runtime (Node, or Python and JAX) |
 | search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen, all options of ${settledTexts()}; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
-| seeds | 5; of what is dear ${DEAR_SEEDS}: ${dearTexts()} |
+| seeds | 5; of what takes long ${seedTexts()} |
 | stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores (those without self-attention and those with it each for themselves), and the settings that follow from the amount of text stay; of the others, as long as their sources stay as they are (\`tools/evidence/code.ts\`) |
 | selection | options are chosen on dev with seed 1, so dev flatters what was searched; test was not looked at |
 
@@ -156,9 +156,17 @@ npm run ablation -- --tokens 100000 --limit 40   # --stale: again what other cod
 `;
 }
 
-/** Which systems have fewer seeds, and from which budget on. */
-function dearTexts(): string {
-  return fromTexts(({ dearFrom }) => dearFrom).join("; ");
+/** Which systems have fewer seeds, how many, and from which budget on. */
+function seedTexts(): string {
+  const counts = [...new Set(SYSTEMS.flatMap(({ seedsFrom = {} }) => Object.values(seedsFrom)))].sort((a, b) => b - a);
+  const texts = counts.map((count) => {
+    const from = ({ seedsFrom = {} }: System) =>
+      Object.keys(seedsFrom)
+        .map(Number)
+        .find((tokens) => seedsFrom[tokens] === count);
+    return `${count}: ${fromTexts(from).join("; ")}`;
+  });
+  return texts.join("; of some ");
 }
 
 /** Which systems are not searched any more, and from which budget on. */

@@ -31,6 +31,21 @@ export function difference(a: readonly number[], b: readonly number[]): Estimate
   return { mean: mean([...a]) - mean([...b]), half, n: a.length + b.length };
 }
 
+/**
+ * The same with Student's interval, for a side of one value that a seed has a part in: its spread is taken to be the other side's.
+ * Undefined where both have one value.
+ */
+export function pooledDifference(a: readonly number[], b: readonly number[]): Estimate | undefined {
+  const freedom = a.length + b.length - 2;
+  if (a.length === 0 || b.length === 0 || freedom < 1) return undefined;
+  const squares = [a, b]
+    .filter(({ length }) => length > 1)
+    .map((values) => sampleVariance([...values]) * (values.length - 1));
+  const variance = squares.reduce((sum, part) => sum + part, 0) / freedom;
+  const half = t(freedom) * Math.sqrt(variance * (1 / a.length + 1 / b.length));
+  return { mean: mean([...a]) - mean([...b]), half, n: a.length + b.length };
+}
+
 /** The interval of a difference lies clear of zero, below it (−1) or above it (1), or holds it (0). */
 export function signOf({ mean, half }: Estimate): -1 | 0 | 1 {
   if (mean + half < 0) return -1;

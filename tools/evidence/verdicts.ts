@@ -109,7 +109,11 @@ function versusBest(
   return findings.budgets.flatMap((budget) => {
     const best = findings.best(others, budget);
     if (best === undefined) return [];
-    return caseOf(number(budget), findings.gap(system, best, budget, form, split, "alone"), ` (${best})`);
+    return caseOf(
+      number(budget),
+      findings.gap(system, best, budget, form, split, "alone"),
+      ` (${best}${findings.oneSeed(best, budget) ? ", one seed" : ""})`,
+    );
   });
 }
 
@@ -125,7 +129,11 @@ function overExplicit(findings: Findings, system: string): Case[] {
 /** One system less another, on dev at the same budget. */
 function over(findings: Findings, system: string, other: string): Case[] {
   return findings.budgets.flatMap((budget) =>
-    caseOf(number(budget), findings.gap(system, other, budget, "alone", "dev")),
+    caseOf(
+      number(budget),
+      findings.gap(system, other, budget, "alone", "dev"),
+      [system, other].some((name) => findings.oneSeed(name, budget)) ? " (one seed)" : "",
+    ),
   );
 }
 
