@@ -117,7 +117,10 @@ program
   .argument("<dir>", "model directory")
   .argument("<text...>", pieces)
   .option("--json", "print what was added as JSON")
-  .addHelpText("after", "\nPredictions change with the next refit.\n\nExample:\n  saffu observe models/mine notes.txt")
+  .addHelpText(
+    "after",
+    "\nThe weights change with the next refit; models with self-attention recall what they observed at once.\n\nExample:\n  saffu observe models/mine notes.txt",
+  )
   .action(async (directory, texts, options) => (await import("./learn.ts")).run("observe", directory, texts, options));
 
 program
