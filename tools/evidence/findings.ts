@@ -7,6 +7,14 @@ import type { Store } from "./store.ts";
 /** With self-attention or a cache, or without. */
 export type Form = "alone" | "recency";
 
+/** One of two that are compared. */
+export interface Side {
+  readonly system: string;
+  readonly budget: number;
+  /** By default without. */
+  readonly form?: Form;
+}
+
 export interface Finding extends Progress {
   readonly cell: Cell;
 }
@@ -32,14 +40,14 @@ export class Findings {
     return (this.of(system, budget)?.entries ?? []).flatMap(({ result }) => result[form]?.[split] ?? []);
   }
 
-  /** How far `a` is from `b`, below zero where `a` is better; undefined until both are measured. `b` may be of another form. */
-  gap(a: string, b: string, budget: number, form: Form, split: keyof Held, other = form): Estimate | undefined {
-    const values = [this.values(a, budget, form, split), this.values(b, budget, other, split)] as const;
-    return this.oneSeed(a, budget) || this.oneSeed(b, budget) ? pooledDifference(...values) : difference(...values);
+  /** How far `a` is from `b`, below zero where `a` is better; undefined until both are measured. */
+  gap(a: Side, b: Side, split: keyof Held): Estimate | undefined {
+    const values = ({ system, budget, form = "alone" }: Side) => this.values(system, budget, form, split);
+    return (this.oneSeed(a) || this.oneSeed(b) ? pooledDifference : difference)(values(a), values(b));
   }
 
   /** Whether but one seed was run of what seeds make a difference to. */
-  oneSeed(system: string, budget: number): boolean {
+  oneSeed({ system, budget }: Side): boolean {
     const finding = this.of(system, budget);
     return finding?.cell.system.seeded === true && finding.entries.length === 1;
   }

@@ -56,8 +56,6 @@ const WIDE = shapeOf({ vocabulary: VOCABULARY, classes, ...WIDE_CONTEXTS });
 /** Self-attention reaches back so far; what counts gets a cache as long. */
 const CACHE = { cache: SHAPE.radial };
 const RATES = [0.001, 0.0002, 0.0005, 0.002, 0.004, 0.008];
-/** A network's options are settled from here on. */
-const SETTLED = 300_000;
 
 const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
   name,
@@ -108,7 +106,7 @@ const backPropagated = (name: "warm" | "cold", title: string, given: Options, ax
   run: tuned,
 });
 
-const network = (model: string, title: string, seedsFrom: System["seedsFrom"] & {}, quick = false): System => ({
+const network = (model: string, title: string, seedsFrom: NonNullable<System["seedsFrom"]>, quick = false): System => ({
   name: model,
   title,
   family: "neural",
@@ -117,7 +115,7 @@ const network = (model: string, title: string, seedsFrom: System["seedsFrom"] & 
   fixed: { model, parameters: PARAMETERS },
   axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5, 0.7, 0.85] },
   seedsFrom,
-  settledFrom: SETTLED,
+  settledFrom: 300_000,
   missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
   quick,
   run: neural,

@@ -1,9 +1,9 @@
 /** What the results say of each claim of the papers, and of each number that this project wants to reach. */
 import { mean } from "simple-statistics";
 import { table } from "../markdown.ts";
-import { type Findings, type Form, number, secondsOf, secondsWithSearch, shown } from "./findings.ts";
+import { type Findings, type Form, number, type Side, secondsOf, secondsWithSearch, shown } from "./findings.ts";
 import type { Entry, Held } from "./job.ts";
-import { difference, type Estimate, estimate, signOf } from "./statistics.ts";
+import { type Estimate, estimate, signOf } from "./statistics.ts";
 
 /** Of one place where a claim can be tested: it holds, it is level (the interval holds zero), or it fails. */
 interface Case {
@@ -88,11 +88,13 @@ function verdictOf(cases: readonly Case[]): string {
   return `not at ${at(cases)}${cases.some(({ holds }) => holds === "level") ? ", level at best" : ""}`;
 }
 
-/** A case of a difference that should lie below zero. */
-function caseOf(where: string, gap: Estimate | undefined, note = ""): Case[] {
+/** A case of `a` less `b`, which should lie below zero. */
+function caseOf(findings: Findings, where: string, a: Side, b: Side, split: keyof Held, named: string[] = []): Case[] {
+  const gap = findings.gap(a, b, split);
   if (gap === undefined) return [];
   const holds = ({ "-1": "yes", "0": "level", "1": "no" } as const)[signOf(gap)];
-  return [{ where, holds, detail: `${signed(gap)}${note}` }];
+  const notes = findings.oneSeed(a) || findings.oneSeed(b) ? [...named, "one seed"] : named;
+  return [{ where, holds, detail: signed(gap) + (notes.length > 0 ? ` (${notes.join(", ")})` : "") }];
 }
 
 function signed({ mean, half }: Estimate): string {
@@ -109,11 +111,7 @@ function versusBest(
   return findings.budgets.flatMap((budget) => {
     const best = findings.best(others, budget);
     if (best === undefined) return [];
-    return caseOf(
-      number(budget),
-      findings.gap(system, best, budget, form, split, "alone"),
-      ` (${best}${findings.oneSeed(best, budget) ? ", one seed" : ""})`,
-    );
+    return caseOf(findings, number(budget), { system, budget, form }, { system: best, budget }, split, [best]);
   });
 }
 
@@ -129,11 +127,7 @@ function overExplicit(findings: Findings, system: string): Case[] {
 /** One system less another, on dev at the same budget. */
 function over(findings: Findings, system: string, other: string): Case[] {
   return findings.budgets.flatMap((budget) =>
-    caseOf(
-      number(budget),
-      findings.gap(system, other, budget, "alone", "dev"),
-      [system, other].some((name) => findings.oneSeed(name, budget)) ? " (one seed)" : "",
-    ),
+    caseOf(findings, number(budget), { system, budget }, { system: other, budget }, "dev"),
   );
 }
 
@@ -141,11 +135,8 @@ function warmOverMore(findings: Findings): Case[] {
   const { budgets } = findings;
   return budgets.slice(0, -1).flatMap((budget, i) => {
     const more = budgets[i + 1]!;
-    const [warm, cold] = [
-      findings.values("warm", budget, "alone", "dev"),
-      findings.values("cold", more, "alone", "dev"),
-    ];
-    return caseOf(`${number(budget)} against ${number(more)}`, difference(warm, cold));
+    const where = `${number(budget)} against ${number(more)}`;
+    return caseOf(findings, where, { system: "warm", budget }, { system: "cold", budget: more }, "dev");
   });
 }
 
@@ -210,7 +201,7 @@ export function gapTable(findings: Findings): string {
     (["dev", "test"] as const).map((split) => [
       `${a} − ${b}, ${split}`,
       ...findings.budgets.map((budget) => {
-        const gap = findings.gap(a, b, budget, "alone", split);
+        const gap = findings.gap({ system: a, budget }, { system: b, budget }, split);
         return gap === undefined ? "–" : signed(gap);
       }),
     ]),
