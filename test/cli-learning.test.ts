@@ -341,7 +341,7 @@ describe("merge", () => {
       observedTokens,
       statisticsDigest,
     });
-    expect(await stats(out)).toMatchObject({ statisticsDigest, recentTokens: TEXTS.a.length + 1 });
+    expect(await stats(out)).toMatchObject({ statisticsDigest, recentTokens: TEXTS.a.length });
     expect(await contentsOf(model)).toEqual(before);
     expect(Object.keys(await contentsOf(out))).toEqual(Object.keys(before));
 
@@ -497,11 +497,23 @@ describe("refit", () => {
     expect([...tensors.keys()].filter((name) => name.startsWith("correction.block.U"))).toHaveLength(2);
   });
 
-  test("of nothing is refused with 4, and nothing is written", async () => {
-    const decoder = await saffu(["refit", model, "--out", join(place, "out")]);
-    expect(decoder).toEqual(failure(4, "INVALID_TEXT", "nothing has been observed"));
-    const all = await saffu(["refit", model, "--out", join(place, "out"), "--scope", "all"]);
-    expect(all).toEqual(failure(4, "INVALID_TEXT", "no recent tokens are kept"));
+  test("of nothing is the base, and says so", async () => {
+    const out = join(place, "out");
+    for (const scope of ["decoder", "all"]) {
+      const said = `nothing is in the statistics: the base, without a correction: ${out}\n`;
+      expect(await saffu(["refit", model, "--out", out, "--scope", scope])).toEqual({ code: 0, out: said, err: "" });
+      expect(await contentsOf(out)).toEqual(await contentsOf(model));
+    }
+  });
+
+  test("of all layers to what is merged, without recent tokens, is refused with 4, and nothing is written", async () => {
+    const [own, other] = [await load(NANO), await load(NANO)];
+    await other.observe(text);
+    await own.merge(await other.exportStatistics());
+    await own.save(model);
+    const out = join(place, "out");
+    const ended = await saffu(["refit", model, "--out", out, "--scope", "all"]);
+    expect(ended).toEqual(failure(4, "INVALID_TEXT", "no recent tokens are kept"));
     expect((await readdir(place)).sort()).toEqual(["model", "shells.txt"]);
   });
 

@@ -100,6 +100,7 @@ describe("help", () => {
 describe("a wrong command line exits with 2 and one line", () => {
   test.each<[string[], string]>([
     [["fitt"], "unknown command"],
+    [["help", "fitt"], "unknown command 'fitt'"],
     [["info"], "missing required argument 'dir'"],
     [["eval", "DIR"], "missing required argument 'text'"],
     [["fit", "TEXT"], "--out"],
@@ -118,13 +119,13 @@ describe("a wrong command line exits with 2 and one line", () => {
   });
 
   test.each<[string[], string, string]>([
-    [["--temperature", "NaN"], "INVALID_OPTION", "temperature"],
-    [["--temperature", "-1"], "INVALID_OPTION", "0.000001..1000"],
-    [["--temperature", ""], "INVALID_OPTION", "temperature"],
-    [["--top-p", "0"], "INVALID_OPTION", "topP"],
+    [["--temperature", "NaN"], "INVALID_OPTION", "not a number"],
+    [["--temperature", "-1"], "INVALID_OPTION", "--temperature must be 0 or a number in 0.000001..1000"],
+    [["--temperature", ""], "INVALID_OPTION", "not a number"],
+    [["--top-p", "0"], "INVALID_OPTION", "--top-p must be"],
     [["--top-k", "-1"], "INVALID_OPTION", "0..65535"],
     [["--seed", "4294967296"], "INVALID_OPTION", "0..4294967295"],
-    [["--max-tokens", "0"], "INVALID_OPTION", "1..1000000"],
+    [["--max-tokens", "0"], "INVALID_OPTION", "--max-tokens must be an integer in 1..1000000"],
     [["--stop", ""], "INVALID_OPTION", "stop"],
     [["--flavour", "sse"], "INVALID_OPTION", "flavour"],
   ])("generate %j", async (parameters, code, named) => {
@@ -134,9 +135,11 @@ describe("a wrong command line exits with 2 and one line", () => {
   });
 
   test.each<[string[], string, string]>([
-    [["--vocab", "1020"], "INVALID_SHAPE", "multiple of 8"],
+    [["--vocab", "1020"], "INVALID_SHAPE", "--vocab must be a multiple of 8"],
     [["--vocab", "1024", "--bits", "9"], "INVALID_SHAPE", "larger than 9 bits can name"],
     [["--block", "99"], "INVALID_SHAPE", "1..16"],
+    [["--weight-bits", "5"], "INVALID_SHAPE", "--weight-bits must be 4 or 8"],
+    [["--document-span", "9", "--document-heads", "0"], "INVALID_SHAPE", "left out where --document-heads is 0"],
     [["--profile", "huge"], "INVALID_OPTION", "nano"],
     [["--targets", "none"], "INVALID_OPTION", "responsibility"],
     [["--seed", "-1"], "INVALID_OPTION", "4294967295"],

@@ -144,7 +144,7 @@ describe("generate", () => {
     [{ topP: Number.NaN }, ["topP", "NaN"]],
     [{ seed: -1 }, ["seed", "0..4294967295"]],
     [{ seed: 2 ** 32 }, ["seed", "4294967296"]],
-    [{ stop: [""] }, ["stop", "non-empty"]],
+    [{ stop: [""] }, ["stop", "not empty"]],
     [{ stop: "text" as unknown as string[] }, ["stop"]],
     [{ temperature: "0.5" as unknown as number }, ["temperature", `"0.5"`]],
     [{ topP: 1n as unknown as number }, ["topP", "1"]],

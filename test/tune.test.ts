@@ -269,7 +269,7 @@ describe("refused, before any work:", () => {
     [{ lr: Number.NaN }, "INVALID_OPTION", "got NaN"],
     [{ lr: "0.1" }, "INVALID_OPTION", `got "0.1"`],
     [{ batch: 2049 }, "INVALID_OPTION", "batch must be an integer in 1..2048, got 2049"],
-    [{ thaw: 2 }, "INVALID_OPTION", "thaw must be an integer in 1..1, got 2"],
+    [{ thaw: 2 }, "INVALID_OPTION", "thaw must be one of the epochs 1..1, got 2"],
     [{ thaw: 0 }, "INVALID_OPTION", "thaw must be"],
     [{ soften: 0 }, "INVALID_OPTION", "soften must be a number above 0, at most 1, got 0"],
     [{ soften: 1.5 }, "INVALID_OPTION", "got 1.5"],

@@ -33,17 +33,27 @@ Exit codes:
   3 bad model files   never observed; or a checkpoint of another run
 An error is one line on standard error, "saffu: CODE: message"; with --json it is {"error":{"code","message"}}.`;
 
-/** Prints the line of an error and returns the exit code. */
-export function report(error: unknown, json: boolean): number {
+/**
+ * Prints the line of an error and returns the exit code.
+ *
+ * @param flags of the command, by the name that the library has for the option
+ */
+export function report(error: unknown, json: boolean, flags: ReadonlyMap<string, string> = new Map()): number {
   const signal = interruptedBy();
   // what breaks because of an interrupt is the interrupt
   const known = signal !== undefined ? new SaffuError("ABORTED", `interrupted by ${signal}`) : error;
   const code = known instanceof SaffuError ? known.code : "UNEXPECTED";
-  const message = known instanceof Error ? known.message : String(known);
+  const said = known instanceof Error ? known.message : String(known);
+  const message = code === "INVALID_OPTION" || code === "INVALID_SHAPE" ? withFlags(said, flags) : said;
   const line = json
     ? JSON.stringify({ error: { code, message } })
     : `saffu: ${code}: ${message.replace(/\s*\n\s*/g, " ")}`;
   process.stderr.write(`${line}\n`);
   if (signal === "SIGTERM") return TERMINATED;
   return known instanceof SaffuError ? EXIT_CODES[known.code] : 1;
+}
+
+/** The message as the command line has it: `maxTokens must be …` is `--max-tokens must be …` there. */
+function withFlags(message: string, flags: ReadonlyMap<string, string>): string {
+  return message.replace(/^[a-z]\w*(?= must )|\b[a-z]+[A-Z]\w*/g, (name) => flags.get(name) ?? name);
 }

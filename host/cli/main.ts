@@ -14,6 +14,7 @@ const program = new Command("saffu")
   .description("Language models fitted in closed form, without back-propagation.")
   .version(typeof SAFFU_VERSION === "string" ? SAFFU_VERSION : "unbuilt")
   .exitOverride()
+  .helpCommand(false) // below, as an unknown name is one line, too
   .configureOutput({ outputError: () => {} }) // errors are printed below
   .addHelpText("afterAll", EXIT_HELP);
 
@@ -21,18 +22,26 @@ program
   .command("fit")
   .description("fit a model to TEXT and write it to a directory")
   .argument("<text...>", "files to read, in order; - is standard input")
-  .requiredOption("--out <dir>", "directory to write; a model that stands there is replaced")
+  .requiredOption("--out <dir>", "directory to write; a model there is replaced, with all that it has learned")
   .option("--profile <name>", "shape to start from: nano, potato or base", "potato")
-  .option("--vocab <n>", "vocabulary size, a multiple of 8; 256 means bytes", parse.integer)
-  .option("--bits <n>", "bits of the input cipher; as many as the vocabulary means one-hot", parse.integer)
-  .option("--block <n>", "tokens the block context sees", parse.integer)
-  .option("--heads <n>", "label heads", parse.integer)
-  .option("--classes <n>", "classes a head", parse.integer)
-  .option("--radial <n>", "tokens self-attention sees; 0 for none", parse.integer)
-  .option("--orders <n>", "highest order of self-attention, 1 to 4", parse.integer)
-  .option("--decoder <name>", "softmax or mixture")
-  .option("--weight-bits <n>", "bits of a hidden layer's weight, 8 or 4", parse.integer)
-  .option("--block-attention", "attention over the block's positions, by comparisons with the latest token")
+  .option(
+    "--vocab <n>",
+    "vocabulary size, 256 to 65528, a multiple of 8; 256 means bytes (default: the profile's)",
+    parse.integer,
+  )
+  .option("--bits <n>", "bits of the input cipher (default: as many as the vocabulary, one-hot)", parse.integer)
+  .option("--block <n>", "tokens the block context sees, 1 to 16 (default: the profile's)", parse.integer)
+  .option("--heads <n>", "label heads, 1 to 4096 (default: the profile's)", parse.integer)
+  .option("--classes <n>", "classes a head, 4 to 4096, a multiple of 4 (default: the profile's)", parse.integer)
+  .option(
+    "--radial <n>",
+    "tokens self-attention sees, a power of two, 16 to 65536; 0 for none (default: the profile's)",
+    parse.integer,
+  )
+  .option("--orders <n>", "highest order of self-attention, 1 to 4 (default: the profile's)", parse.integer)
+  .option("--decoder <name>", "softmax or mixture (default: softmax)")
+  .option("--weight-bits <n>", "bits of a hidden layer's weight, 8 or 4 (default: the profile's)", parse.integer)
+  .option("--block-attention", "attention over the block's positions (default: the profile's)")
   .option("--no-block-attention", "no such attention, where the profile has it")
   .option(
     "--document-heads <n>",
@@ -45,12 +54,16 @@ program
     parse.integer,
   )
   .option("--stacked-heads <n>", "heads of a second layer, which reads hidden states (default: 0)", parse.integer)
-  .option("--stacked-block <n>", "hidden states that the second layer sees (default: 2)", parse.integer)
-  .option("--passes <n>", "residual passes; 0 leaves the plain explicit decoder", parse.integer)
-  .option("--targets <name>", "hidden targets: responsibility or cipher")
-  .option("--positions <name>", "weights of the block's positions: decay or newton")
+  .option("--stacked-block <n>", "hidden states that the second layer sees, 1 to 16 (default: 2)", parse.integer)
+  .option(
+    "--passes <n>",
+    "residual passes, 0 to 100; 0: the plain explicit decoder (default: by the length of the text)",
+    parse.integer,
+  )
+  .option("--targets <name>", "hidden targets: responsibility or cipher (default: responsibility)")
+  .option("--positions <name>", "weights of the block's positions: decay or newton (default: decay)")
   .option("--seed <n>", "same seed and text, same files (default: 1)", parse.integer)
-  .option("--threads <n>", "worker threads; the result does not depend on it", parse.integer)
+  .option("--threads <n>", "worker threads, 0 to 16; the result does not depend on it (default: 2)", parse.integer)
   .option("--json", "print the report as JSON")
   .addHelpText("after", "\nExample:\n  saffu fit book.txt --out models/book --profile potato")
   .action(async (texts, options) => (await import("./fit.ts")).run(texts, options));
@@ -60,15 +73,15 @@ program
   .description("tune DIR on TEXT by back-propagation, and write the result to a directory")
   .argument("<dir>", "model directory; it stays as it is")
   .argument("<text...>", "files to read, in order; - is standard input")
-  .requiredOption("--out <dir>", "directory to write; a model that stands there is replaced")
-  .option("--epochs <n>", "passes over the text (default: 1)", parse.integer)
+  .requiredOption("--out <dir>", "directory to write; a model there is replaced, with all that it has learned")
+  .option("--epochs <n>", "passes over the text, 1 to 1000 (default: 1)", parse.integer)
   .option("--lr <x>", "learning rate at its peak (default: 0.01 from a warm start, 0.03 from a cold one)", parse.number)
   .option("--batch <n>", "tokens a step, 1 to 2048 (default: 256)", parse.integer)
-  .option("--soften <factor>", "a warm start has U times this (default: 1)", parse.number)
+  .option("--soften <factor>", "a warm start has U times this, above 0, at most 1 (default: 1)", parse.number)
   .option("--thaw <epoch>", "train the input cipher as a real table from this epoch on (default: never)", parse.integer)
   .option("--init <name>", "warm: from DIR's weights; cold, xavier: random ones of its shape (default: warm)")
   .option("--seed <n>", "order of the text, and random weights (default: 1)", parse.integer)
-  .option("--threads <n>", "worker threads; the result does not depend on it", parse.integer)
+  .option("--threads <n>", "worker threads, 0 to 16; the result does not depend on it (default: 2)", parse.integer)
   .option("--dev <file>", "held-out text: scored after each epoch, and the best epoch is kept")
   .option("--checkpoint <file>", "written after each epoch and at an interrupt; gone on from where it is there")
   .option("--json", "print the report as JSON")
@@ -90,7 +103,7 @@ program
   .description("continue a prompt, streaming")
   .argument("<dir>", "model directory")
   .option("--prompt <text>", "text to continue", "")
-  .option("--max-tokens <n>", "most tokens to generate (default: 256)", parse.integer)
+  .option("--max-tokens <n>", "most tokens to generate, 1 to 1000000 (default: 256)", parse.integer)
   .option("--temperature <t>", "0 takes the likeliest token (default: 0.8)", parse.number)
   .option("--top-k <k>", "keep the k likeliest tokens; 0 keeps all (default: 0)", parse.integer)
   .option("--top-p <p>", "keep the likeliest tokens that reach this probability (default: 1)", parse.number)
@@ -169,7 +182,7 @@ program
   .description("make DIR one file for a WebAssembly runtime without files")
   .argument("<dir>", "model directory")
   .requiredOption("--target <name>", "wasm: weights inside; flash: fetched through saffu.read; c-header: as C arrays")
-  .requiredOption("--out <file>", "file to write; the flash form's weights go to FILE.weights")
+  .requiredOption("--out <file>", "file to write or replace; the flash form's weights go to FILE.weights")
   .option("--flash", "with c-header: of the flash form")
   .option("--flavour <name>", "scalar (WebAssembly MVP) or simd (default: scalar)")
   .option("--no-learning", "without observe, forget and refit, and without the memory they need")
@@ -180,6 +193,16 @@ program
   .addHelpText("after", "\nExample:\n  saffu compile models/nano-en --target wasm --out nano.wasm")
   .action(async (directory, options) => (await import("./compile.ts")).run(directory, options));
 
+program
+  .command("help")
+  .description("the same as saffu COMMAND --help")
+  .argument("[command]")
+  .action((name?: string) => {
+    const command = name === undefined ? program : commandOf(name);
+    if (command === undefined) throw new SaffuError("INVALID_OPTION", `unknown command '${name}' (see saffu --help)`);
+    command.outputHelp();
+  });
+
 // a reader that has seen enough (head, less) is not an error
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
   if (cause.code === "EPIPE") process.exit(0);
@@ -189,8 +212,18 @@ process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) process.exitCode = report(error, json);
+  if (!(error instanceof CommanderError)) process.exitCode = report(error, json, flags());
   else if (error.exitCode !== 0) process.exitCode = report(usageError(error), json);
+}
+
+function commandOf(name: string | undefined): Command | undefined {
+  return program.commands.find((command) => command.name() === name);
+}
+
+/** Flags of the command that was given, by the names of the library's options. */
+function flags(): Map<string, string> {
+  const nameOf = (attribute: string) => (attribute === "vocab" ? "vocabulary" : attribute);
+  return new Map(commandOf(program.args[0])?.options.map((option) => [nameOf(option.attributeName()), option.long!]));
 }
 
 /** Commander's complaint in the form of every other error. `saffu` alone has printed its help already. */

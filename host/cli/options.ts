@@ -6,9 +6,10 @@ export function integer(text: string): number {
   return Number(text);
 }
 
-/** NaN passes: the library names the option and its bound. */
 export function number(text: string): number {
-  return text.trim() === "" ? Number.NaN : Number(text);
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isNaN(value)) throw new InvalidArgumentError("It is not a number.");
+  return value;
 }
 
 export function collect(text: string, before: string[] = []): string[] {

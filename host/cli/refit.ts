@@ -29,11 +29,12 @@ export async function run(directory: string, { out, scope, mass, step, search, j
     const seconds = (performance.now() - start) / 1000;
     await model.save(out, { signal });
     progress.stop();
-    process.stdout.write(
-      json
-        ? `${JSON.stringify({ ...report, seconds })}\n`
-        : `refitted ${report.scope === "all" ? "all layers" : "the decoder"} to ${report.tokens} tokens in ${seconds.toFixed(2)} s, step ${report.step}: ${out}\n`,
-    );
+    const layers = report.scope === "all" ? "all layers" : "the decoder";
+    const done =
+      report.tokens === 0
+        ? "nothing is in the statistics: the base, without a correction"
+        : `refitted ${layers} to ${report.tokens} tokens in ${seconds.toFixed(2)} s, step ${report.step}`;
+    process.stdout.write(json ? `${JSON.stringify({ ...report, seconds })}\n` : `${done}: ${out}\n`);
   } finally {
     progress.stop();
   }

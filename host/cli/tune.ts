@@ -1,6 +1,4 @@
 /** saffu tune */
-import { readFile } from "node:fs/promises";
-import { SaffuError } from "../errors.ts";
 import { assertWritable, writeDirectory } from "../model/directory-node.ts";
 import type { TuneRecipeOptions } from "../tune/recipe.ts";
 import { tune } from "../tune/tune.ts";
@@ -19,8 +17,9 @@ interface Options extends TuneRecipeOptions {
 export async function run(directory: string, texts: string[], options: Options): Promise<void> {
   const { out, dev, json, ...settings } = options;
   const signal = interruptSignal();
+  await openTexts(dev === undefined ? texts : [...texts, dev], signal); // all of them, before any work
   const input = await openTexts(texts, signal);
-  const heldOut = dev === undefined ? [] : [await readDev(dev)];
+  const heldOut = dev === undefined ? [] : [await readWhole(dev, signal)];
   await assertWritable(out); // before the work, not after it
   const progress = await Progress.start();
   const start = performance.now();
@@ -48,9 +47,10 @@ export async function run(directory: string, texts: string[], options: Options):
       phases: report.seconds,
       shape,
     };
-    const kept = bestEpoch === 0 ? ", the start, which no epoch betters" : "";
+    const kept = bestEpoch === 0 ? " (the start: no epoch was better)" : "";
     const held = devBitsPerByte[bestEpoch];
-    const last = held === undefined ? "" : `, ${held.toFixed(4)} bits per byte held out, without self-attention${kept}`;
+    const last =
+      held === undefined ? "" : `, ${held.toFixed(4)} bits per byte of ${dev}, without self-attention${kept}`;
     process.stdout.write(
       json
         ? `${JSON.stringify(facts)}\n`
@@ -61,11 +61,9 @@ export async function run(directory: string, texts: string[], options: Options):
   }
 }
 
-/** @throws SaffuError INVALID_TEXT */
-async function readDev(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new SaffuError("INVALID_TEXT", `${path} cannot be read: ${(cause as Error).message}`, { cause });
-  }
+/** @throws SaffuError INVALID_TEXT, ABORTED */
+async function readWhole(path: string, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of (await openTexts([path], signal)).chunks(false)) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }

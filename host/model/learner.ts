@@ -48,7 +48,7 @@ export interface RefitReport {
   readonly scope: "decoder" | "all";
   readonly mass: number;
   readonly step: number;
-  /** Tokens it was solved from. */
+  /** Tokens it was solved from; where there are none, the model is the base again. */
   readonly tokens: number;
 }
 
@@ -160,15 +160,12 @@ export class Learner {
     });
   }
 
-  /** Solves the decoder's correction from the sums. @throws SaffuError INVALID_OPTION, INVALID_TEXT, UNSUPPORTED, ABORTED */
+  /** Solves the decoder's correction from the sums: none where they are empty. @throws SaffuError INVALID_OPTION, UNSUPPORTED, ABORTED */
   refitDecoder(options: RefitOptions): Promise<Refit> {
     const { mass, step, search } = checkRefitOptions(options);
     return this.alone(async () => {
       this.checkSolvable();
-      if (this.outlived()) return { correction: undefined, report: { scope: "decoder", mass, step, tokens: 0 } };
-      if (this.kernel.observedTokens[0] === 0) {
-        throw new SaffuError("INVALID_TEXT", "nothing has been observed: there is nothing to refit to");
-      }
+      if (this.kernel.observedTokens[0] === 0) return theBase({ scope: "decoder", mass, step });
       const best = search ? await this.searchStep(mass, options) : step;
       await this.solve(mass, best, options);
       const tokens = this.kernel.observedTokens[0]!;
@@ -176,7 +173,11 @@ export class Learner {
     });
   }
 
-  /** Solves all layers on the recent tokens by `solve`, while nothing else changes them. @throws as refitDecoder does */
+  /**
+   * Solves all layers on the recent tokens by `solve`, while nothing else changes them.
+   *
+   * @throws as refitDecoder does; INVALID_TEXT where something is in the sums, but no token is kept
+   */
   refitAll(
     options: RefitOptions,
     solve: (recent: Uint16Array, settings: Pick<RefitReport, "mass" | "step">) => Promise<Refit>,
@@ -184,17 +185,12 @@ export class Learner {
     const { mass, step } = checkRefitOptions(options);
     return this.alone(async () => {
       this.checkSolvable();
-      if (this.outlived()) return { correction: undefined, report: { scope: "all", mass, step, tokens: 0 } };
+      if (this.kernel.observedTokens[0] === 0) return theBase({ scope: "all", mass, step });
       if (this.recent.length === 0) {
         throw new SaffuError("INVALID_TEXT", "no recent tokens are kept: there is nothing to refit to");
       }
       return solve(this.recent, { mass, step });
     });
-  }
-
-  /** Whether all that was learned has been forgotten again, and a correction of it is still held: a refit is then the base. */
-  private outlived(): boolean {
-    return this.kernel.observedTokens[0] === 0 && this.solved !== undefined;
   }
 
   /** Keeps a correction, or none: what `learned` holds from now on. */
@@ -363,6 +359,11 @@ export function checkRefitOptions(options: RefitOptions) {
   if (typeof step !== "number" || !(step >= 0 && step <= 4)) throw invalid("step", "a number in 0..4", step);
   if (typeof search !== "boolean") throw invalid("search", "true or false", search);
   return { scope, mass, step, search };
+}
+
+/** A refit to nothing, or to nothing any more. */
+function theBase(settings: Omit<RefitReport, "tokens">): Refit {
+  return { correction: undefined, report: { ...settings, tokens: 0 } };
 }
 
 function grown(tokens: Uint16Array): Uint16Array<ArrayBuffer> {

@@ -353,9 +353,9 @@ export class Model {
 
   /**
    * Solves a correction of the base from what was learned, and predicts with it from the next call on. The base stays as it is. Where
-   * all that was learned has been forgotten again, there is no correction from then on.
+   * nothing was learned, or all of it has been forgotten again, there is no correction from then on.
    *
-   * @throws SaffuError INVALID_OPTION; INVALID_TEXT where nothing was learned; UNSUPPORTED; ABORTED
+   * @throws SaffuError INVALID_OPTION; INVALID_TEXT where all layers are asked for and no recent token is kept; UNSUPPORTED; ABORTED
    */
   async refit(options: RefitOptions = {}): Promise<RefitReport> {
     const checked = checkRefitOptions(options);
@@ -395,7 +395,7 @@ export class Model {
       statisticsDigest: await sha256(bytes),
       observedTokens: statistics.tokens,
       bytes: bytes.length,
-      recentTokens: recent.length,
+      recentTokens: withoutBreaks(recent).length,
       corrected: correction !== undefined,
     };
   }

@@ -51,17 +51,17 @@ const MAX_HEADER = 1 << 20;
  */
 export function readTensors(bytes: Uint8Array, file: string): TensorFile {
   const corrupt = (what: string, cause?: unknown) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`, { cause });
-  if (bytes.length < 8) throw corrupt(`${bytes.length} bytes are too few for a header`);
+  if (bytes.length < 8) throw corrupt(`no safetensors file, ${bytes.length} bytes are too few for a header`);
   const whole = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
   const length = Number(new DataView(whole.buffer, whole.byteOffset).getBigUint64(0, true));
   if (length > MAX_HEADER || length > whole.length - 8) {
-    throw corrupt(`a header of ${length} bytes exceeds ${Math.min(MAX_HEADER, whole.length - 8)}`);
+    throw corrupt(`no safetensors file, a header of ${length} bytes exceeds ${Math.min(MAX_HEADER, whole.length - 8)}`);
   }
   let header: unknown;
   try {
     header = parseJson(whole.subarray(8, 8 + length));
   } catch (cause) {
-    throw corrupt("the header is not JSON", cause);
+    throw corrupt("no safetensors file, the header is not JSON", cause);
   }
   if (!isRecord(header)) throw corrupt("the header is not an object");
 

@@ -31,9 +31,9 @@ export function checkGenerateOptions(options: GenerateOptions) {
   }
   // as a float of 32 bits it must not come to 0
   if (!within(topP, 2 ** -20, 1)) throw invalid("topP", "a number in 0.000001..1", topP);
-  if (!Array.isArray(stop) || stop.some((text) => typeof text !== "string" || text === "")) {
-    throw invalid("stop", "an array of non-empty strings", stop);
-  }
+  if (!Array.isArray(stop)) throw invalid("stop", "an array of texts", stop);
+  for (const text of stop)
+    if (typeof text !== "string" || text === "") throw invalid("stop", "a text, not empty", text);
   return { maxTokens, temperature, topK, topP, seed, stop, signal, onToken };
 }
 

@@ -58,7 +58,9 @@ export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
   integer("epochs", epochs, 1, 1000);
   if (typeof lr !== "number" || !(lr >= 1e-7 && lr <= 1)) throw invalidOption("lr", "a number in 0.0000001..1", lr);
   integer("batch", batch, 1, MOST_PLACES);
-  if (thaw !== undefined) integer("thaw", thaw, 1, epochs);
+  if (thaw !== undefined && !(Number.isInteger(thaw) && thaw >= 1 && thaw <= epochs)) {
+    throw invalidOption("thaw", `one of the epochs 1..${epochs}`, thaw);
+  }
   if (typeof soften !== "number" || !(soften > 0 && soften <= 1)) {
     throw invalidOption("soften", "a number above 0, at most 1", soften);
   }
