@@ -1,6 +1,6 @@
 /**
  * `npm start`: what saffu does, in a few seconds. Generates from potato-en; then takes a book that no shipped model has seen, in
- * order: scores it, fits a model on its first part, and scores the rest again.
+ * order: scores its end, with its first part just read and without, and so by a model that is fitted on that part alone.
  */
 import { fit, load } from "../host/index.ts";
 import { benchCorpus, firstWords } from "./corpora/gutenberg.ts";
@@ -31,16 +31,20 @@ const stack = await load(await withoutAttention(potato.files));
 const fitted = await load(own.files);
 const ownStack = await load(await withoutAttention(own.files));
 
-/** Bits per byte of the rest, where the part has just been read. */
-const after = (model: typeof potato) => {
-  const whole = model.score(text).bits - model.score(part).bits;
-  return (whole / new TextEncoder().encode(rest).length).toFixed(3);
-};
-const rows = [
-  ["potato-en, without self-attention", after(stack)],
-  ["potato-en", after(potato)],
-  [`fitted on the part alone in ${seconds} s, without self-attention`, after(ownStack)],
-  [`fitted on the part alone in ${seconds} s`, after(fitted)],
+const restBytes = new TextEncoder().encode(rest).length;
+/** Bits per byte of the rest, where the part has just been read, and where it has not. */
+const read = (model: typeof potato) => (model.score(text).bits - model.score(part).bits) / restBytes;
+const unread = (model: typeof potato) => model.score(rest).bits / restBytes;
+const rows: [string, typeof potato][] = [
+  ["potato-en, without self-attention", stack],
+  ["potato-en", potato],
+  ["fitted on the part alone, without self-attention", ownStack],
+  ["fitted on the part alone", fitted],
 ];
-console.log(`bits per byte of the rest, the part just read\n`);
-for (const [row, value] of rows) console.log(`  ${row!.padEnd(64)} ${value}`);
+console.log(`${"bits per byte of the rest".padEnd(52)} ${"not read".padStart(10)} ${"part read".padStart(10)}\n`);
+for (const [row, model] of rows) {
+  const [before, after] = [unread(model), read(model)].map((bits) => bits.toFixed(3).padStart(10));
+  console.log(`  ${row.padEnd(50)} ${before} ${after}`);
+}
+const compiling = own.report.seconds.compile!.toFixed(1);
+console.log(`\nThat fit took ${seconds} s, ${compiling} of them to compile trainer and kernels for its shape.`);
