@@ -96,6 +96,25 @@ describe("a cell of the matrix", () => {
     expect(cells.map(({ seeds }) => seeds.length)).toEqual([5, 3, 3, 1, 1]);
   });
 
+  test("of a system with options from a budget on has them there, whatever the smaller ones chose", () => {
+    const from = {
+      ...system,
+      settledFrom: 100_000,
+      chosenFrom: { 30000: { rate: 9, tied: false }, 100000: { rate: 5, tied: true } },
+    };
+    const cells = cellsOf([from], [10_000, 30_000, 100_000], [1]);
+    const store = new Store(join(folder, "chosen.jsonl"));
+    const all = cells.map((cell) => {
+      for (let { next } = progressOf(cell, store); next.length > 0; { next } = progressOf(cell, store)) {
+        for (const job of next) store.append(entry(job, Number(job.options.rate)));
+      }
+      return progressOf(cell, store);
+    });
+    expect(all.map(({ chosen }) => chosen?.rate)).toEqual([1, 3, 5]);
+    // the search at 30,000 begins at the end of the grid that is nearest to what it was given
+    expect(all[2]).toMatchObject({ chosen: { model: "m", rate: 5, tied: true }, searched: [] });
+  });
+
   test("at a larger budget tries what the next smaller one chose and its neighbours, goes on while the best is at an end, and keeps steady axes", () => {
     const axes = { rate: [3, 1, 2, 4, 5], kind: ["a", "b"], tied: [false, true] };
     const cells = cellsOf([{ ...system, axes }], [10_000, 30_000, 100_000, 300_000], [1]);

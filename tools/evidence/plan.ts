@@ -39,16 +39,25 @@ export function cellsOf(systems: readonly System[], budgets: readonly number[], 
 }
 
 function cellOf(system: System, budget: number, seeds: readonly number[]): Cell {
-  const { seeded, seedsFrom = {} } = system;
-  const from = Object.keys(seedsFrom).map(Number);
-  const reached = Math.max(...from.filter((tokens) => tokens <= budget));
+  const { seeded, seedsFrom } = system;
   const smaller = BUDGETS.filter((other) => other < budget).at(-1);
   return {
     system,
     budget,
-    seeds: seeds.slice(0, seeded ? (seedsFrom[reached] ?? seeds.length) : 1),
+    seeds: seeds.slice(0, seeded ? (reached(seedsFrom, budget) ?? seeds.length) : 1),
     smaller: smaller === undefined ? undefined : cellOf(system, smaller, seeds),
   };
+}
+
+/** What holds at a budget of what holds from budgets on. */
+function reached<T>(from: Readonly<Record<number, T>> = {}, budget: number): T | undefined {
+  return from[
+    Math.max(
+      ...Object.keys(from)
+        .map(Number)
+        .filter((tokens) => tokens <= budget),
+    )
+  ];
 }
 
 export function progressOf(cell: Cell, store: Store): Progress {
@@ -65,7 +74,8 @@ function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
   const axes = Object.entries(system.axes);
   const before = smaller && axes.length > 0 ? search(smaller, store) : undefined;
   if (before && before.chosen === undefined) return { next: before.next, searched: [] };
-  const given: Options = before?.chosen ?? Object.fromEntries(axes.map(([axis, values]) => [axis, values[0]!]));
+  const known = reached(system.chosenFrom, cell.budget) ?? before?.chosen;
+  const given: Options = known ?? Object.fromEntries(axes.map(([axis, values]) => [axis, values[0]!]));
   let chosen: Options = { ...system.fixed, ...held(cell, given) };
   const searched = new Map<string, Entry>();
   for (const [axis] of axes) {

@@ -138,7 +138,7 @@ ${image("ablation.svg")}
 | bytes of a network | one a weight: what int8 would cost it is granted, not measured |
 | seconds | training alone, on 2 cores shared with other work, without compiling kernels or jitting; they are of that machine and moment |
 | peak memory | of the whole process at the end of training, with its runtime (Node, or Python and JAX) |
-| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen, all options of ${settledTexts()}; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
+| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen, all options of ${settledTexts()}; ${chosenTexts()} have what was found beside the matrix ([tuning](tuning.md)), as what tuning does not gain on fewer tokens tells nothing; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
 | seeds | 5; of what takes long ${seedTexts()} |
 | stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores (those without self-attention and those with it each for themselves), and the settings that follow from the amount of text stay; of the others, as long as their sources stay as they are (\`tools/evidence/code.ts\`) |
 | selection | options are chosen on dev with seed 1, so dev flatters what was searched; test was not looked at |
@@ -172,6 +172,11 @@ function seedTexts(): string {
 /** Which systems are not searched any more, and from which budget on. */
 function settledTexts(): string {
   return fromTexts(({ settledFrom }) => settledFrom).join(" and of ");
+}
+
+/** Which systems have options that no search of the matrix chose, and from which budget on. */
+function chosenTexts(): string {
+  return fromTexts(({ chosenFrom = {} }) => Object.keys(chosenFrom).map(Number).at(0)).join(" and those of ");
 }
 
 /** Systems by a budget that they name, the smallest first. */

@@ -33,6 +33,8 @@ export interface System {
   readonly seedsFrom?: Readonly<Record<number, number>>;
   /** Tokens from which on nothing is searched: options are what the next smaller budget chose. */
   readonly settledFrom?: number;
+  /** Options from a budget on, in tokens, in place of what the next smaller one chose, where that tells nothing of it. */
+  readonly chosenFrom?: Readonly<Record<number, Options>>;
   /** Options that are not searched. */
   readonly fixed: Options;
   /** What is searched on dev, one axis after the other, each from the best so far; first values stand in for axes not yet searched. */
@@ -101,7 +103,8 @@ const backPropagated = (name: "warm" | "cold", title: string, given: Options, ax
   fixed: { init: name, heads, classes, ...given },
   axes,
   seedsFrom: { 300000: 3 },
-  ...(name === "warm" && { settledFrom: 1_000_000 }),
+  // up to 300,000 tokens no option gains anything: these were found beside the matrix (docs/tuning.md)
+  ...(name === "warm" && { settledFrom: 1_000_000, chosenFrom: { 1000000: { rate: 0.003, epochs: 10, batch: 1024 } } }),
   quick: true,
   run: tuned,
 });
