@@ -34,7 +34,8 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
       "the same, with its self-attention",
       versusBest(findings, NETWORKS, "dev", { system: "contexts", form: "recency" }),
     ],
-    ["a warm start reaches better optima", "dev, warm against cold at the same budget", warmOverCold(findings)],
+    ["a warm start reaches better optima", "dev, warm against cold at the same budget", over(findings, "warm", "cold")],
+    ["", "the same, warm against the closed form that it starts from", over(findings, "warm", "explicit")],
     ["… from less data", "dev, warm against cold at the next larger budget", warmOverMore(findings)],
     [
       "generalises from small data",
@@ -113,10 +114,6 @@ function versusBest(
     if (best === undefined) return [];
     return caseOf(findings, number(budget), { system, budget, form }, { system: best, budget }, split, [best]);
   });
-}
-
-function warmOverCold(findings: Findings): Case[] {
-  return over(findings, "warm", "cold");
 }
 
 /** What a part of the architecture adds to the explicit fit. */
