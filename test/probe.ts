@@ -66,9 +66,10 @@ export async function predictions(saffu: Saffu, source: string, flavour: Flavour
   );
 }
 
-/** Observes two texts, takes one away again, refits, and scores with what came of it, here and in a model loaded with it. */
+/** Refits to nothing, observes two texts, takes one away again, refits, and scores with what came of it, here and in a model loaded with it. */
 export async function learning(saffu: Saffu, source: string, flavour: Flavour) {
   const model = await saffu.load(source, { flavour });
+  const nothing = await model.refit();
   await model.observe(PROMPT);
   await model.observe(saffu.chunksOf(inChunks()));
   await model.forget(PROMPT);
@@ -77,6 +78,7 @@ export async function learning(saffu: Saffu, source: string, flavour: Flavour) {
   const statistics = await model.learnedFile();
   const again = await saffu.load(source, { flavour, statistics });
   return {
+    nothing,
     report,
     statistics: await model.statistics(),
     bits: hex(model.score(TEXT).surprisal),
@@ -98,7 +100,7 @@ export async function callErrors(saffu: Saffu, source: string) {
     empty: () => model.score(""),
     "empty stream": () => model.scoreStream([]),
     flavour: () => saffu.load(source, { flavour: "vector" as Flavour }),
-    "nothing to refit": () => model.refit(),
+    "scope of a refit": () => model.refit({ scope: "some" as "all" }),
     "never observed": () => model.forget(TEXT),
     statistics: () => model.merge(new Uint8Array(100)),
     "in a stream": () =>
