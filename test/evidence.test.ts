@@ -114,6 +114,32 @@ describe("a cell of the matrix", () => {
     expect(all[2]).toMatchObject({ chosen: { model: "m", rate: 5, tied: true }, searched: [] });
   });
 
+  test("that is settled tries less of what wants less with more text, at the one budget, for as long as it is better", () => {
+    const axes = { rate: [1, 2], amount: [0.3, 0.1, 0.5, 0.7, 0.2] };
+    const cells = cellsOf(
+      [{ ...system, axes, settledFrom: 30_000, lessAt: { amount: 30_000 } }],
+      [10_000, 30_000, 100_000],
+      [1],
+    );
+    const store = new Store(join(folder, "less.jsonl"));
+    const ran = cells.map((cell) => {
+      const tried: number[] = [];
+      for (let { next } = progressOf(cell, store); next.length > 0; { next } = progressOf(cell, store)) {
+        for (const job of next) {
+          const { rate, amount } = job.options as { rate: number; amount: number };
+          if (job.budget === cell.budget && rate === 1) tried.push(amount);
+          store.append(entry(job, rate + Math.abs(amount - (job.budget === 10_000 ? 0.5 : 0.2))));
+        }
+      }
+      return { tried, amount: progressOf(cell, store).chosen?.amount };
+    });
+    expect(ran).toEqual([
+      { tried: [0.3, 0.1, 0.5, 0.7, 0.2], amount: 0.5 },
+      { tried: [0.3, 0.5, 0.2, 0.1], amount: 0.2 },
+      { tried: [0.2], amount: 0.2 },
+    ]);
+  });
+
   test("at a larger budget tries what the next smaller one chose and its neighbours, goes on while the best is at an end, and keeps steady axes", () => {
     const axes = { rate: [3, 1, 2, 4, 5], kind: ["a", "b"], tied: [false, true] };
     const cells = cellsOf([{ ...system, axes }], [10_000, 30_000, 100_000, 300_000], [1]);

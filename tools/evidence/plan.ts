@@ -97,12 +97,14 @@ function search(cell: Cell, store: Store): Omit<Progress, "entries"> {
 /** What of an axis is tried when the next smaller budget chose `value`: that, and of numbers their neighbours in the grid. */
 function near(cell: Cell, axis: string, value: Options[string]) {
   const values = affordable(cell, axis);
-  const { settledFrom = Number.POSITIVE_INFINITY } = cell.system;
-  if (cell.budget >= Math.min(STEADY[axis] ?? Number.POSITIVE_INFINITY, settledFrom)) return [value];
+  const { settledFrom = Number.POSITIVE_INFINITY, lessAt } = cell.system;
+  const onlyLess = lessAt?.[axis] === cell.budget;
+  const settled = cell.budget >= Math.min(STEADY[axis] ?? Number.POSITIVE_INFINITY, settledFrom);
+  if (settled && !onlyLess) return [value];
   if (!values.every((one) => typeof one === "number")) return values;
   const sorted = [...values].sort((a, b) => a - b);
   const at = sorted.indexOf(Number(value));
-  return sorted.slice(Math.max(0, at - 1), at + 2);
+  return sorted.slice(Math.max(0, at - 1), at + (onlyLess ? 1 : 2));
 }
 
 /** Values of an axis: of epochs, those that come to no more than `MOST_TOKENS`. */

@@ -138,7 +138,7 @@ ${image("ablation.svg")}
 | bytes of a network | one a weight: what int8 would cost it is granted, not measured |
 | seconds | training alone, on 2 cores shared with other work, without compiling kernels or jitting; they are of that machine and moment |
 | peak memory | of the whole process at the end of training, with its runtime (Node, or Python and JAX) |
-| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen, all options of ${settledTexts()}; ${chosenTexts()} have what was found beside the matrix ([tuning](tuning.md); no time with search counts it), as the smaller budgets, where tuning gains nothing, tell nothing of them; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
+| search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen, all options of ${settledTexts()}, but for ${lessTexts()}; ${chosenTexts()} have what was found beside the matrix ([tuning](tuning.md); no time with search counts it), as the smaller budgets, where tuning gains nothing, tell nothing of them; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
 | seeds | 5; of what takes long ${seedTexts()} |
 | stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores (those without self-attention and those with it each for themselves), and the settings that follow from the amount of text stay; of the others, as long as their sources stay as they are (\`tools/evidence/code.ts\`) |
 | selection | options are chosen on dev with seed 1, so dev flatters what was searched; test was not looked at |
@@ -174,16 +174,25 @@ function settledTexts(): string {
   return fromTexts(({ settledFrom }) => settledFrom).join(" and of ");
 }
 
+/** Which axes of settled systems are searched for less, and at which budget. */
+function lessTexts(): string {
+  const axes = [...new Set(SYSTEMS.flatMap(({ lessAt = {} }) => Object.keys(lessAt)))];
+  const texts = axes.flatMap((axis) => fromTexts(({ lessAt }) => lessAt?.[axis], "at").map((of) => `${axis} of ${of}`));
+  return `${texts.join(", ")}, where less is tried, and less again for as long as it is better`;
+}
+
 /** Which systems have options that no search of the matrix chose, and from which budget on. */
 function chosenTexts(): string {
   return fromTexts(({ chosenFrom = {} }) => Object.keys(chosenFrom).map(Number).at(0)).join(" and those of ");
 }
 
 /** Systems by a budget that they name, the smallest first. */
-function fromTexts(budgetOf: (system: System) => number | undefined): string[] {
+function fromTexts(budgetOf: (system: System) => number | undefined, how: "from" | "at" = "from"): string[] {
   const budgets = [...new Set(SYSTEMS.flatMap((system) => budgetOf(system) ?? []))].sort((a, b) => a - b);
   const names = (budget: number) => SYSTEMS.filter((system) => budgetOf(system) === budget).map(({ name }) => name);
-  return budgets.map((budget) => `${names(budget).join(", ")} from ${number(budget)} tokens on`);
+  return budgets.map(
+    (budget) => `${names(budget).join(", ")} ${how} ${number(budget)} tokens${how === "from" ? " on" : ""}`,
+  );
 }
 
 /** How much of the matrix is there, by budget. */

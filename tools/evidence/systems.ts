@@ -33,6 +33,8 @@ export interface System {
   readonly seedsFrom?: Readonly<Record<number, number>>;
   /** Tokens from which on nothing is searched: options are what the next smaller budget chose. */
   readonly settledFrom?: number;
+  /** Axes of numbers of which a settled budget tries, beside what the next smaller one chose, only less: more text wants less of them. */
+  readonly lessAt?: Readonly<Record<string, number>>;
   /** Options from a budget on, in tokens, in place of what the next smaller one chose, where that tells nothing of it. */
   readonly chosenFrom?: Readonly<Record<number, Options>>;
   /** Options that are not searched. */
@@ -109,7 +111,7 @@ const backPropagated = (name: "warm" | "cold", title: string, given: Options, ax
   run: tuned,
 });
 
-const network = (model: string, title: string, seedsFrom: NonNullable<System["seedsFrom"]>, quick = false): System => ({
+const network = (model: string, title: string, rest: Pick<System, "seedsFrom" | "lessAt">, quick = false): System => ({
   name: model,
   title,
   family: "neural",
@@ -117,8 +119,8 @@ const network = (model: string, title: string, seedsFrom: NonNullable<System["se
   seeded: true,
   fixed: { model, parameters: PARAMETERS },
   axes: { rate: RATES, tied: [false, true], dropout: [0.3, 0.1, 0.5, 0.7, 0.85] },
-  seedsFrom,
   settledFrom: 300_000,
+  ...rest,
   missing: () => (neuralIsThere() ? undefined : ".venv-baselines (`npm run baselines`)"),
   quick,
   run: neural,
@@ -179,9 +181,14 @@ export const SYSTEMS: readonly System[] = [
     { fixed: CACHE, axes: { block: [3, 2, 1, 5], mass: [100, 10, 30, 300, 1000] }, run: naiveBayes },
     true,
   ),
-  network("feed-forward", "feed-forward ReLU", { 30000: 3, 1000000: 1 }, true),
-  network("transformer", "transformer", { 10000: 3, 100000: 1 }),
-  network("lstm", "LSTM", { 30000: 3, 300000: 1 }),
+  network(
+    "feed-forward",
+    "feed-forward ReLU",
+    { seedsFrom: { 30000: 3, 1000000: 1 }, lessAt: { dropout: 300_000 } },
+    true,
+  ),
+  network("transformer", "transformer", { seedsFrom: { 10000: 3, 100000: 1 }, lessAt: { dropout: 300_000 } }),
+  network("lstm", "LSTM", { seedsFrom: { 30000: 3, 300000: 1 } }),
 ];
 
 /** The models of `npm run ablation`: stacks alone, one option set each. */
