@@ -71,7 +71,8 @@ ${stateOf(findings, stale)}
 
 Claims of the papers (docs/fitting.md, sources). A difference is explicit, or warm, less the other, in bits per byte; below zero the
 claim holds. A claim is reproduced where the 95 % interval is clear of zero at every budget that is measured, in part where it is so
-at some; budgets that a verdict does not name, and networks that no table below has, are not measured yet.
+at some; budgets that a verdict does not name are not measured yet. Where it holds against the best of the networks that are measured, and
+one is not, it is open.
 
 ${verdictTable(findings, ablation)}
 

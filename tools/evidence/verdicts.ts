@@ -5,10 +5,13 @@ import { type Findings, type Form, number, type Side, secondsOf, secondsWithSear
 import type { Entry, Held } from "./job.ts";
 import { type Estimate, estimate, signOf } from "./statistics.ts";
 
-/** Of one place where a claim can be tested: it holds, it is level (the interval holds zero), or it fails. */
+/**
+ * Of one place where a claim can be tested: it holds, it is level (the interval holds zero), or it fails. It is open where it would hold
+ * against the best of several others, of which some are not measured and may be better.
+ */
 interface Case {
   readonly where: string;
-  readonly holds: "yes" | "level" | "no";
+  readonly holds: "yes" | "level" | "no" | "open";
   readonly detail: string;
 }
 
@@ -82,11 +85,25 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
 
 function verdictOf(cases: readonly Case[]): string {
   if (cases.length === 0) return "not measured yet";
-  const yes = cases.filter(({ holds }) => holds === "yes");
   const at = (some: readonly Case[]) => some.map(({ where }) => where).join("; ");
-  if (yes.length === cases.length) return `reproduced at ${at(cases)}`;
-  if (yes.length > 0) return `in part: at ${at(yes)}`;
-  return `not at ${at(cases)}${cases.some(({ holds }) => holds === "level") ? ", level at best" : ""}`;
+  const [open, judged] = [cases.filter(({ holds }) => holds === "open"), cases.filter(({ holds }) => holds !== "open")];
+  const verdicts = [...(judged.length > 0 ? [judgement()] : []), ...(open.length > 0 ? [`open at ${at(open)}`] : [])];
+  return verdicts.join("; ");
+
+  function judgement(): string {
+    const yes = judged.filter(({ holds }) => holds === "yes");
+    if (yes.length === judged.length) return `reproduced at ${at(judged)}`;
+    if (yes.length > 0) return `in part: at ${at(yes)}`;
+    return `not at ${at(judged)}${judged.some(({ holds }) => holds === "level") ? ", level at best" : ""}`;
+  }
+}
+
+/** A claim against the best of some systems at a budget: one that fails fails the more, one that does not is open, while any is missing. */
+function amongMeasured(findings: Findings, others: readonly string[], budget: number, claim: Case): Case {
+  const missing = others.filter((name) => findings.values(name, budget, "alone", "dev").length === 0);
+  if (missing.length === 0) return claim;
+  const { where, holds, detail } = claim;
+  return { where, holds: holds === "no" ? "no" : "open", detail: `${detail}, ${missing.join(" and ")} not measured` };
 }
 
 /** A case of `a` less `b`, which should lie below zero. */
@@ -112,7 +129,10 @@ function versusBest(
   return findings.budgets.flatMap((budget) => {
     const best = findings.best(others, budget);
     if (best === undefined) return [];
-    return caseOf(findings, number(budget), { system, budget, form }, { system: best, budget }, split, [best]);
+    const own = { system, budget, form };
+    return caseOf(findings, number(budget), own, { system: best, budget }, split, [best]).map((claim) =>
+      amongMeasured(findings, others, budget, claim),
+    );
   });
 }
 
@@ -173,13 +193,12 @@ function faster(findings: Findings): Case[] {
     const [own, other] = [findings.of("explicit", budget), best && findings.of(best, budget)];
     if (!own?.entries.length || !other) return [];
     const [a, b] = [secondsOf(own).mean, secondsOf(other).mean];
-    return [
-      {
-        where: number(budget),
-        holds: a < b ? "yes" : "no",
-        detail: `${a.toFixed(1)} s, ${best} ${b.toFixed(1)} s`,
-      } as const,
-    ];
+    const claim = {
+      where: number(budget),
+      holds: a < b ? "yes" : "no",
+      detail: `${a.toFixed(1)} s, ${best} ${b.toFixed(1)} s`,
+    } as const;
+    return [amongMeasured(findings, NETWORKS, budget, claim)];
   });
 }
 
