@@ -1,5 +1,5 @@
-// Data flows one way (ARCHITECTURE.md): errors ← tokenizer ← model ← stream, compile, fit, refit ← tune ← cli and tools. An import against that
-// direction is in the wrong place.
+// Data flows one way (ARCHITECTURE.md): errors ← shape, tokenizer ← files ← learning, model ← compile, fit ← tune ← cli and tools. An import
+// against that direction is in the wrong place.
 const npm = { dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown"] };
 const below = (name, from, to) => ({ name, severity: "error", from: { path: from }, to: { path: to } });
 
@@ -14,9 +14,14 @@ module.exports = {
     },
     below("errors-know-nothing", "^host/errors", "^host/(?!errors)"),
     below("tokenizer-knows-errors", "^host/tokenizer", "^host/(?!errors|tokenizer)"),
-    below("model-knows-tokenizer", "^host/model", "^host/(?!errors|tokenizer|model)"),
-    below("stream-knows-model", "^host/stream", "^host/(?!errors|tokenizer|model|stream)"),
-    below("compile-knows-model", "^host/compile", "^host/(?!errors|model|compile)"),
+    below("files-know-tokenizer", "^host/files", "^host/(?!errors|pace|shape|tokenizer|files)"),
+    below(
+      "learning-knows-files",
+      "^host/learning",
+      "^host/(?!errors|pace|shape|tokenizer|files|learning|pace|model/kernel)",
+    ),
+    below("model-knows-learning", "^host/model", "^host/(?!errors|pace|shape|tokenizer|files|learning|model)"),
+    below("compile-knows-model", "^host/compile", "^host/(?!errors|pace|shape|files|model|compile)"),
     below("tune-is-known-above", "^host/(?!tune|cli|index)", "^host/tune"),
     below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
     below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),
@@ -25,14 +30,14 @@ module.exports = {
       name: "inference-has-no-dependency",
       comment: "What runs a model imports no package: the command line, the compiler and the tools may.",
       severity: "error",
-      from: { path: "^host/(errors|tokenizer|model|stream|fit|tune|browser|index)" },
+      from: { path: "^host/(errors|pace|shape|tokenizer|files|learning|model|fit|tune|browser|index)" },
       to: npm,
     },
     {
       name: "browser-needs-no-node",
       severity: "error",
       from: { path: "^host/browser" },
-      to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile|refit|tune)" },
+      to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile|tune)" },
     },
     {
       name: "node-builtins-where-named",
@@ -41,7 +46,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^host",
-        pathNot: "^host/(cli|compile|refit/platform\\.ts|index\\.ts|fit/trainer\\.ts)|-node\\.ts$",
+        pathNot: "^host/(cli|compile|model/platform-node|index\\.ts|fit/trainer\\.ts)|-node\\.ts$",
       },
       to: { dependencyTypes: ["core"] },
     },

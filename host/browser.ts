@@ -1,17 +1,17 @@
 /** saffu in a browser: everything that runs a model, nothing of Node. Fitting and saving are Node's (index.ts). */
-import type { ModelFiles } from "./model/config.ts";
-import { webReader } from "./model/directory-web.ts";
+import type { ModelFiles } from "./files/config.ts";
+import { webReader } from "./files/directory-web.ts";
+import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
-import { memorySource } from "./model/read.ts";
 
 export { type ErrorCode, SaffuError } from "./errors.ts";
-export type { FileDigest, ModelConfig, ModelFiles } from "./model/config.ts";
+export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
+export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/learner.ts";
 export type { Flavour } from "./model/kernel.ts";
-export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./model/learner.ts";
 export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
-export type { Shape } from "./model/shape.ts";
-export { chunksOf, surprisalStream, textStream } from "./stream/web.ts";
+export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
+export type { Shape } from "./shape.ts";
 export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
 
 /**

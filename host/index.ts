@@ -10,25 +10,25 @@
  * ```
  */
 import { fileURLToPath } from "node:url";
-import type { ModelFiles } from "./model/config.ts";
-import { webReader } from "./model/directory-web.ts";
+import type { ModelFiles } from "./files/config.ts";
+import { webReader } from "./files/directory-web.ts";
+import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
-import { memorySource } from "./model/read.ts";
-import { directorySource, NODE } from "./refit/platform.ts";
+import { directorySource, NODE } from "./model/platform-node.ts";
 
 export { bytesNeeded } from "./compile/layout.ts";
 export { cHeader, type Package, type PackageOptions, packageModel } from "./compile/package.ts";
 export { type ErrorCode, SaffuError } from "./errors.ts";
+export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
+export { writeDirectory as save } from "./files/directory-node.ts";
 export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
-export type { FileDigest, ModelConfig, ModelFiles } from "./model/config.ts";
-export { writeDirectory as save } from "./model/directory-node.ts";
+export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/learner.ts";
 export type { Flavour } from "./model/kernel.ts";
-export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./model/learner.ts";
 export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
-export { parameters, type Shape, validateShape } from "./model/shape.ts";
-export { chunksOf, surprisalStream, textStream } from "./stream/web.ts";
+export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
+export { parameters, type Shape, validateShape } from "./shape.ts";
 export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
 export { trainTokenizer } from "./tokenizer/train.ts";
 export type { TuneInit, TuneRecipe, TuneRecipeOptions } from "./tune/recipe.ts";

@@ -1,7 +1,7 @@
 /** Rings too long to be compared place by place: the same bits as an oracle that searches all of what was seen. */
 import { describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
-import { type Shape, validateShape } from "../host/model/shape.ts";
+import { type Shape, validateShape } from "../host/shape.ts";
 import { Device, randomWeights } from "./kernel-fixture.ts";
 import { Oracle } from "./oracle.ts";
 

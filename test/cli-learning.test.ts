@@ -4,10 +4,10 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { withConfig } from "../host/files/config.ts";
+import { readTensors, type Tensor, writeTensors } from "../host/files/safetensors.ts";
+import { baseOf, CAPACITY, formatLearned, STATISTICS } from "../host/files/statistics.ts";
 import { load, type ModelFiles, save } from "../host/index.ts";
-import { withConfig } from "../host/model/config.ts";
-import { readTensors, type Tensor, writeTensors } from "../host/model/safetensors.ts";
-import { baseOf, CAPACITY, formatLearned, STATISTICS } from "../host/model/statistics.ts";
 import { commandIn, contentsOf, failure } from "./cli-fixture.ts";
 
 const COMMANDS = ["observe", "forget", "merge", "refit", "stats"];

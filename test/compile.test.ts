@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bytesNeeded, cHeader, load, type Model, type Package, packageModel, save } from "../host/index.ts";
-import { hiddenWidth } from "../host/model/shape.ts";
+import { hiddenWidth } from "../host/shape.ts";
 import { commandIn, failure } from "./cli-fixture.ts";
 import { randomModel, refusal } from "./model-fixture.ts";
 import { needs, onPath } from "./needs.ts";

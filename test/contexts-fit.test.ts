@@ -2,10 +2,10 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { compileTrainer } from "../host/compile/compile.ts";
 import { trainerBytesNeeded } from "../host/compile/layout.ts";
+import { readTensors } from "../host/files/safetensors.ts";
 import { Trainer } from "../host/fit/trainer.ts";
 import { fit, load, type Shape } from "../host/index.ts";
-import { readTensors } from "../host/model/safetensors.ts";
-import { hiddenWidth, validateShape } from "../host/model/shape.ts";
+import { hiddenWidth, validateShape } from "../host/shape.ts";
 import { bagOf, type ContextSizes, comparisonsOf } from "./contexts-reference.ts";
 
 const PLAIN = { vocabulary: 24, bits: 24, block: 3, heads: 2, classes: 4, radial: 0, orders: 0, decoder: "softmax" };

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { compileTuner } from "../host/compile/compile.ts";
 import { hiddenWeights } from "../host/compile/layout.ts";
 import { Trainer } from "../host/fit/trainer.ts";
-import { cipherWidth, hiddenLayers, type Shape, validateShape } from "../host/model/shape.ts";
+import { cipherWidth, hiddenLayers, type Shape, validateShape } from "../host/shape.ts";
 import { tunerBytesNeeded } from "../host/tune/memory.ts";
 import { type ContextSizes, hiddenOf, type Named, predictOf } from "./contexts-reference.ts";
 

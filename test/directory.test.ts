@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type ModelFiles, withConfig } from "../host/files/config.ts";
+import { assertWritable } from "../host/files/directory-node.ts";
 import { load, save } from "../host/index.ts";
-import { type ModelFiles, withConfig } from "../host/model/config.ts";
-import { assertWritable } from "../host/model/directory-node.ts";
 import { randomModel, refusal, SHAPE } from "./model-fixture.ts";
 
 let files: ModelFiles;

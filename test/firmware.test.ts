@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Package, packageModel } from "../host/compile/package.ts";
+import { readTensors } from "../host/files/safetensors.ts";
+import { STATISTICS } from "../host/files/statistics.ts";
 import { load, type Model } from "../host/index.ts";
-import { readTensors } from "../host/model/safetensors.ts";
-import { STATISTICS } from "../host/model/statistics.ts";
 import { needs, onPath } from "./needs.ts";
 
 const EXAMPLE = "examples/firmware";

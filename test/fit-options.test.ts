@@ -7,7 +7,7 @@ import { type FitOptions, fit, LEAST_TOKENS } from "../host/fit/fit.ts";
 import { type RecipeOptions, recipeOf, shapeOf } from "../host/fit/recipe.ts";
 import { Trainer } from "../host/fit/trainer.ts";
 import type { ErrorCode, SaffuError } from "../host/index.ts";
-import { type Shape, validateShape } from "../host/model/shape.ts";
+import { type Shape, validateShape } from "../host/shape.ts";
 import { byteTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
 import { bytesOf } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";

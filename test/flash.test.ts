@@ -11,7 +11,7 @@ import {
   LEVELS,
   type Shape,
   validateShape,
-} from "../host/model/shape.ts";
+} from "../host/shape.ts";
 import { Draws } from "../tools/module/draws.ts";
 import { repetitive } from "./kernel-fixture.ts";
 import { type Built, build, Packaged, type Read } from "./module-fixture.ts";

@@ -1,8 +1,8 @@
 /** The shipped models, held to what they have always given: by both flavours of their kernels, and by the oracle. */
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import { readTensors } from "../host/files/safetensors.ts";
 import { load, type Model } from "../host/index.ts";
-import { readTensors } from "../host/model/safetensors.ts";
 import { Oracle } from "./oracle.ts";
 
 /**

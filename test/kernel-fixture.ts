@@ -1,6 +1,6 @@
 /** Device modules with random weights, driven over their bare exports. */
-import type { Tensor } from "../host/model/safetensors.ts";
-import { hiddenWidth, type Shape, tensorSpecs } from "../host/model/shape.ts";
+import type { Tensor } from "../host/files/safetensors.ts";
+import { hiddenWidth, type Shape, tensorSpecs } from "../host/shape.ts";
 
 /** What a module exports, beside the globals. */
 export type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE } from "../host/compile/layout.ts";
-import type { Tensor } from "../host/model/safetensors.ts";
-import { type Shape, tensorSpecs, validateShape } from "../host/model/shape.ts";
+import type { Tensor } from "../host/files/safetensors.ts";
+import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
 import { exp, log, Oracle } from "./oracle.ts";
 

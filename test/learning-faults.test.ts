@@ -4,11 +4,11 @@ import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { withConfig } from "../host/files/config.ts";
+import { assertWritable } from "../host/files/directory-node.ts";
+import { STATISTICS } from "../host/files/statistics.ts";
+import { writeStatistics } from "../host/files/statistics-node.ts";
 import { load, type Model, save } from "../host/index.ts";
-import { withConfig } from "../host/model/config.ts";
-import { assertWritable } from "../host/model/directory-node.ts";
-import { writeStatistics } from "../host/model/state-node.ts";
-import { STATISTICS } from "../host/model/statistics.ts";
 import { bundleWriter, killWriters } from "../tools/faults/kills.ts";
 import { refusal } from "./model-fixture.ts";
 import { needs } from "./needs.ts";

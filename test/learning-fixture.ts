@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
+import { withConfig } from "../host/files/config.ts";
+import { writeTensors } from "../host/files/safetensors.ts";
 import { load, type Model, type ModelFiles } from "../host/index.ts";
-import { withConfig } from "../host/model/config.ts";
-import { writeTensors } from "../host/model/safetensors.ts";
-import { type Shape, validateShape } from "../host/model/shape.ts";
+import { type Shape, validateShape } from "../host/shape.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 import { randomWeights } from "./kernel-fixture.ts";
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
 import type { ModuleOptions } from "../host/compile/layout.ts";
-import { hiddenWidth, type Shape, validateShape } from "../host/model/shape.ts";
+import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
 import { Device, randomWeights, repetitive } from "./kernel-fixture.ts";
 import { FLAVOURS, FULL, NOT_COMPILED, NOT_OBSERVED, NOT_READY, OUT_OF_RANGE, same, Trio } from "./learning-trio.ts";
 import { LearningOracle } from "./oracle-learning.ts";

@@ -1,6 +1,6 @@
 /** A learning model three times over the same weights: scalar, simd and the oracle, which must agree call by call. */
 import { expect } from "vitest";
-import type { Shape } from "../host/model/shape.ts";
+import type { Shape } from "../host/shape.ts";
 import { Device, randomWeights } from "./kernel-fixture.ts";
 import { LearningOracle } from "./oracle-learning.ts";
 

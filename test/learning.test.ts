@@ -1,8 +1,8 @@
 /** A model that learns: what it observes can be forgotten to the bit, split, ordered and merged at will; a call that fails changes nothing. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type Base, baseOf, CAPACITY, formatLearned, MOST_RECENT, parseLearned } from "../host/files/statistics.ts";
 import { load, type Model, type ModelFiles } from "../host/index.ts";
-import { type Base, baseOf, CAPACITY, formatLearned, MOST_RECENT, parseLearned } from "../host/model/statistics.ts";
 import {
   afterObserving,
   anyText,

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { load } from "../host/browser.ts";
-import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../host/model/config.ts";
-import { readTensors, writeTensors } from "../host/model/safetensors.ts";
+import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../host/files/config.ts";
+import { readTensors, writeTensors } from "../host/files/safetensors.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 import { exchanged, randomModel, randomTensors, refusal, SHAPE } from "./model-fixture.ts";
 

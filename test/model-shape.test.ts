@@ -1,7 +1,7 @@
 /** Shapes: what is refused, and the tensors that follow. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cipherWidth, parameters, tensorSpecs, validateShape } from "../host/model/shape.ts";
+import { cipherWidth, parameters, tensorSpecs, validateShape } from "../host/shape.ts";
 import { refusal } from "./model-fixture.ts";
 
 const POTATO = {

@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { load as loadInBrowser } from "../host/browser.ts";
+import type { ModelFiles } from "../host/files/config.ts";
 import { load, type Model } from "../host/index.ts";
-import type { ModelFiles } from "../host/model/config.ts";
 import type { GenerateOptions } from "../host/model/sampling.ts";
 import { randomModel, refusal } from "./model-fixture.ts";
 

@@ -1,8 +1,8 @@
 /** Modules as `saffu compile` packages them, with random weights inside or in a flash that can fail. */
 import type { ModuleOptions } from "../host/compile/layout.ts";
 import { type PackageOptions, packageModel } from "../host/compile/package.ts";
-import { writeTensors } from "../host/model/safetensors.ts";
-import type { Shape } from "../host/model/shape.ts";
+import { writeTensors } from "../host/files/safetensors.ts";
+import type { Shape } from "../host/shape.ts";
 import type { Draws } from "../tools/module/draws.ts";
 import { type Exports, randomWeights } from "./kernel-fixture.ts";
 

@@ -8,7 +8,7 @@ import { packageModel } from "../host/compile/package.ts";
 import { shapeOf as profile } from "../host/fit/recipe.ts";
 import { load } from "../host/index.ts";
 import type { Flavour } from "../host/model/kernel.ts";
-import { type Shape, tensorSpecs, validateShape } from "../host/model/shape.ts";
+import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { readBlock } from "../tools/markdown.ts";
 import { inspect, MVP, needed, problem } from "../tools/module/inspect.ts";
 

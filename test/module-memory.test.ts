@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { BASE, bytesNeeded, PAGE } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
-import { hiddenWidth, type Shape, validateShape } from "../host/model/shape.ts";
+import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
 import { Draws } from "../tools/module/draws.ts";
 import { withPages } from "../tools/module/inspect.ts";
 import { type Built, build, exercise, Packaged } from "./module-fixture.ts";

@@ -2,8 +2,8 @@
  * Learning on the device again, in TypeScript, written from the definitions in docs/learning.md: sums in exact integers, and
  * rounding to f32 at the places where the definition pins it, so results must agree to the bit.
  */
-import type { Tensor } from "../host/model/safetensors.ts";
-import { headsOf, hiddenWidth, type Shape } from "../host/model/shape.ts";
+import type { Tensor } from "../host/files/safetensors.ts";
+import { headsOf, hiddenWidth, type Shape } from "../host/shape.ts";
 import { log, nearest, Oracle, surprisal } from "./oracle.ts";
 
 const f = Math.fround;

@@ -2,8 +2,8 @@
  * The device module again, in TypeScript, written from the model's definition and not from the kernels: every product and sum is
  * rounded to f32 at the place where the definition pins it, so results must agree to the bit.
  */
-import type { Tensor } from "../host/model/safetensors.ts";
-import type { Shape } from "../host/model/shape.ts";
+import type { Tensor } from "../host/files/safetensors.ts";
+import type { Shape } from "../host/shape.ts";
 
 const f = Math.fround;
 /** Stands between texts that are recalled. */

@@ -1,7 +1,7 @@
 /** The safetensors format: what is written, what is read, and that nothing broken is read as whole. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readTensors, type Tensor, writeTensors } from "../host/model/safetensors.ts";
+import { readTensors, type Tensor, writeTensors } from "../host/files/safetensors.ts";
 import { refusal } from "./model-fixture.ts";
 
 /** A file of a header and `data` bytes of tensors. */

@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { readTensors, type Tensor, writeTensors } from "../host/model/safetensors.ts";
-import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../host/model/shape.ts";
-import { BREAK, CAPACITY, formatLearned, type Learned, MOST_RECENT, parseLearned } from "../host/model/statistics.ts";
+import { readTensors, type Tensor, writeTensors } from "../host/files/safetensors.ts";
+import { BREAK, CAPACITY, formatLearned, type Learned, MOST_RECENT, parseLearned } from "../host/files/statistics.ts";
+import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { partsOf, sealed, withHeader } from "../tools/fuzz/mutations.ts";
 import { refusal } from "./model-fixture.ts";
 

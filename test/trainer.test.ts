@@ -4,7 +4,7 @@ import { compileTrainer } from "../host/compile/compile.ts";
 import { averagedSteps } from "../host/fit/average.ts";
 import { Trainer } from "../host/fit/trainer.ts";
 import { residualTables } from "../host/fit/weights.ts";
-import { type Shape, validateShape } from "../host/model/shape.ts";
+import { type Shape, validateShape } from "../host/shape.ts";
 import * as reference from "./reference.ts";
 
 const SIZES = { vocabulary: 32, block: 2, heads: 2, classes: 4 };

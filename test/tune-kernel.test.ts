@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { compileTuner } from "../host/compile/compile.ts";
 import { Trainer } from "../host/fit/trainer.ts";
-import { cipherWidth, type Shape, validateShape } from "../host/model/shape.ts";
+import { cipherWidth, type Shape, validateShape } from "../host/shape.ts";
 import { tunerBytesNeeded } from "../host/tune/memory.ts";
 import { adam, differences, lossOf, PARTS, rowsOf, type Stack } from "./tune-reference.ts";
 

@@ -3,10 +3,11 @@
  * is worth and what was tried on top of it: bits per byte of dev and test, cells of the gate, and work a token. The gate is solved for
  * each row, on the tokens that a fit keeps from the stack; the stack's likelihoods are the device's. The table goes to docs/fitting.md.
  */
+
+import { parseConfig } from "../host/files/config.ts";
+import { readTensors } from "../host/files/safetensors.ts";
 import { load } from "../host/index.ts";
-import { parseConfig } from "../host/model/config.ts";
 import { Kernels } from "../host/model/kernel.ts";
-import { readTensors } from "../host/model/safetensors.ts";
 import { NearMatches } from "./attention/caches.ts";
 import { type Base, bitsPerByte, type Part, solveGate } from "./attention/gate.ts";
 import { MORE_ORDERS, type Places, readPlaces, type Unigrams, type Weight } from "./attention/places.ts";

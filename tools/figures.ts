@@ -1,9 +1,9 @@
 /** Bits per byte of a model and of the baselines over the same tokens and texts: what cards, README and bench print. */
 import { compileDevice } from "../host/compile/compile.ts";
+import { type ModelFiles, parseConfig, withConfig } from "../host/files/config.ts";
+import { readTensors, writeTensors } from "../host/files/safetensors.ts";
 import { load } from "../host/index.ts";
-import { type ModelFiles, parseConfig, withConfig } from "../host/model/config.ts";
-import { readTensors, writeTensors } from "../host/model/safetensors.ts";
-import type { Shape } from "../host/model/shape.ts";
+import type { Shape } from "../host/shape.ts";
 import type { Tokenizer } from "../host/tokenizer/index.ts";
 import { kneserNeyTable } from "./baselines/table.ts";
 import type { BenchCorpus, Book } from "./corpora/gutenberg.ts";

@@ -6,10 +6,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type ModelFiles, parseConfig, withConfig } from "../host/files/config.ts";
 import { withSections } from "../host/fit/card.ts";
 import type { FitOptions } from "../host/fit/fit.ts";
 import { fit, load, save, type TuneRecipeOptions, tune } from "../host/index.ts";
-import { type ModelFiles, parseConfig, withConfig } from "../host/model/config.ts";
 import { benchCorpus } from "./corpora/gutenberg.ts";
 import { baselineFigures, type Figure, figureTable, modelFigure, withKernels, withoutAttention } from "./figures.ts";
 import { writeBlock } from "./markdown.ts";

@@ -5,7 +5,7 @@
 import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, type ModuleOptions, weightBytes } from "../host/compile/layout.ts";
 import { type Profile, shapeOf } from "../host/fit/recipe.ts";
-import { hiddenWidth } from "../host/model/shape.ts";
+import { hiddenWidth } from "../host/shape.ts";
 import { writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
 

@@ -6,11 +6,11 @@
  */
 import { parseArgs } from "node:util";
 import { compileTrainer, compileTuner } from "../host/compile/compile.ts";
+import { type ModelFiles, parseConfig } from "../host/files/config.ts";
+import { readTensors } from "../host/files/safetensors.ts";
 import { Trainer } from "../host/fit/trainer.ts";
 import { loadWeights } from "../host/fit/weights.ts";
 import { fit, load, type TuneInit, tune } from "../host/index.ts";
-import { type ModelFiles, parseConfig } from "../host/model/config.ts";
-import { readTensors } from "../host/model/safetensors.ts";
 import { benchCorpus, firstWords } from "./corpora/gutenberg.ts";
 import { modelFigure } from "./figures.ts";
 

@@ -5,7 +5,7 @@ import { access, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { cHeader, packageModel } from "../compile/package.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { writeFlushed } from "../model/directory-node.ts";
+import { writeFlushed } from "../files/directory-node.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";

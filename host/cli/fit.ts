@@ -1,8 +1,9 @@
 /** saffu fit */
+
+import { assertWritable, writeDirectory } from "../files/directory-node.ts";
 import { fit } from "../fit/fit.ts";
 import type { RecipeOptions } from "../fit/recipe.ts";
-import { assertWritable, writeDirectory } from "../model/directory-node.ts";
-import { parameters } from "../model/shape.ts";
+import { parameters } from "../shape.ts";
 import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { Progress } from "./progress.ts";

@@ -1,7 +1,7 @@
 /** Loading the model a command names. */
 import type { Flavour } from "../model/kernel.ts";
 import { Model } from "../model/model.ts";
-import { directorySource, NODE } from "../refit/platform.ts";
+import { directorySource, NODE } from "../model/platform-node.ts";
 
 /** @throws SaffuError as load does, and INVALID_OPTION where `flavour` is none */
 export function loadModel(directory: string, flavour?: string, signal?: AbortSignal): Promise<Model> {

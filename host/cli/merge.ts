@@ -2,7 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SaffuError } from "../errors.ts";
-import { STATISTICS } from "../model/config.ts";
+import { STATISTICS } from "../files/config.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
 

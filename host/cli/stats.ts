@@ -1,7 +1,7 @@
 /** saffu stats */
 import { rm } from "node:fs/promises";
 import { SaffuError } from "../errors.ts";
-import { writeFlushed } from "../model/directory-node.ts";
+import { writeFlushed } from "../files/directory-node.ts";
 import { loadModel } from "./load.ts";
 
 interface Options {

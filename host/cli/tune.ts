@@ -1,5 +1,5 @@
 /** saffu tune */
-import { assertWritable, writeDirectory } from "../model/directory-node.ts";
+import { assertWritable, writeDirectory } from "../files/directory-node.ts";
 import type { TuneRecipeOptions } from "../tune/recipe.ts";
 import { tune } from "../tune/tune.ts";
 import { openTexts } from "./input.ts";

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SaffuError } from "../errors.ts";
 import type { Flavour } from "../model/kernel.ts";
-import { cipherWidth, hiddenLayers, type Shape } from "../model/shape.ts";
+import { cipherWidth, hiddenLayers, type Shape } from "../shape.ts";
 import { bytesNeeded, type ModuleOptions, moduleOptions, PAGE } from "./layout.ts";
 
 const MEMORY_PAGES_LIMIT = 65536;

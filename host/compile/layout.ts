@@ -3,6 +3,7 @@
  * hand. A test compiles shapes and compares.
  */
 
+import { MOST_RECENT } from "../files/statistics.ts";
 import {
   cipherWidth,
   GATE_BUCKETS,
@@ -13,8 +14,7 @@ import {
   type Shape,
   tensorBytes,
   tensorSpecs,
-} from "../model/shape.ts";
-import { MOST_RECENT } from "../model/statistics.ts";
+} from "../shape.ts";
 
 /** BASE of assembly/memory.ts: where the weights begin. */
 export const BASE = 16;

@@ -7,10 +7,11 @@
  * ```
  */
 import { SaffuError, shown } from "../errors.ts";
-import { sha256 } from "../model/config.ts";
-import type { Correction, Flavour } from "../model/kernel.ts";
-import { readTensors } from "../model/safetensors.ts";
-import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../model/shape.ts";
+import { sha256 } from "../files/config.ts";
+import { readTensors } from "../files/safetensors.ts";
+import type { Correction } from "../files/statistics.ts";
+import type { Flavour } from "../model/kernel.ts";
+import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
 import { BASE, bytesNeeded, type ModuleOptions } from "./layout.ts";
 

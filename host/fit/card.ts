@@ -1,5 +1,5 @@
 /** README.md of a fitted model: what it is, what it was fitted on, and what it is not good for. No dates, no machine: same fit, same bytes. */
-import { parameters, type Shape } from "../model/shape.ts";
+import { parameters, type Shape } from "../shape.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** Facts of one fit, counted while it ran. */

@@ -9,9 +9,9 @@
 import { compileDevice, compileTrainer } from "../compile/compile.ts";
 import { MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
 import { throwIfAborted } from "../errors.ts";
-import { type ModelFiles, withConfig } from "../model/config.ts";
-import { writeTensors } from "../model/safetensors.ts";
-import type { Shape } from "../model/shape.ts";
+import { type ModelFiles, withConfig } from "../files/config.ts";
+import { writeTensors } from "../files/safetensors.ts";
+import type { Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { averagedSteps } from "./average.ts";

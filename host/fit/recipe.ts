@@ -3,7 +3,7 @@
  * same recipe over the same tokens gives the same bytes.
  */
 import { SaffuError, shown } from "../errors.ts";
-import { MAX_VOCABULARY, type Shape, validateShape } from "../model/shape.ts";
+import { MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
 
 /** The shipped shapes. */
 export type Profile = "nano" | "potato" | "base";

@@ -1,6 +1,6 @@
 /** Texts as the trainer sees them: tokens of a whole text, and of held-out texts one after the other. */
 import { throwIfAborted } from "../errors.ts";
-import { Pace } from "../model/pace.ts";
+import { Pace } from "../pace.ts";
 import { encodeStream, type Tokenizer } from "../tokenizer/index.ts";
 import type { Hooks } from "./steps.ts";
 import type { Trainer } from "./trainer.ts";

@@ -1,8 +1,8 @@
 /** Weights into a trainer's memory and out of it, and the last steps of every fit: the gate, then int8. */
 import { throwIfAborted } from "../errors.ts";
-import { dequantised } from "../model/dequantise.ts";
-import type { Tensor } from "../model/safetensors.ts";
-import { type HiddenLayer, hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../model/shape.ts";
+import { dequantised } from "../files/dequantise.ts";
+import type { Tensor } from "../files/safetensors.ts";
+import { type HiddenLayer, hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../shape.ts";
 import { averagedSteps, type Table } from "./average.ts";
 import type { Recipe } from "./recipe.ts";
 import { type Hooks, runSteps } from "./steps.ts";

@@ -3,9 +3,10 @@
  * Everything numerical happens inside.
  */
 import { SaffuError, shown } from "../errors.ts";
-import { readTensors, type Tensor } from "./safetensors.ts";
-import { hiddenWidth, type Shape, type TensorSpec, tensorSpecs } from "./shape.ts";
-import { faultOf } from "./weights.ts";
+import { readTensors, type Tensor } from "../files/safetensors.ts";
+import type { Correction } from "../files/statistics.ts";
+import { faultOf } from "../files/weights.ts";
+import { hiddenWidth, type Shape, type TensorSpec, tensorSpecs } from "../shape.ts";
 
 /** `scalar` is the WebAssembly MVP alone, `simd` has 128-bit vectors; both give the same bits. */
 export type Flavour = "scalar" | "simd";
@@ -44,9 +45,6 @@ export interface Learnt {
 }
 
 const NOTHING: Learnt = { correction: undefined, recent: new Uint16Array(0) };
-
-/** Tensors that predictions are made with in place of the base's, by name in model.safetensors. */
-export type Correction = ReadonlyMap<string, Tensor>;
 
 const FUNCTIONS = [
   "reset",

@@ -11,10 +11,17 @@
  * the calls that begin after it.
  */
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
-import { type FileDigest, type ModelConfig, type ModelFiles, STATISTICS, sha256 } from "./config.ts";
-import { parseJson } from "./json.ts";
-import { type Correction, type Flavour, Kernels } from "./kernel.ts";
+import { type FileDigest, type ModelConfig, type ModelFiles, STATISTICS, sha256 } from "../files/config.ts";
+import { parseJson } from "../files/json.ts";
+import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } from "../files/read.ts";
+import {
+  type Base,
+  baseOf,
+  type Correction,
+  formatLearned,
+  parseLearned,
+  type SaveOptions,
+} from "../files/statistics.ts";
 import {
   checkRefitOptions,
   Learner,
@@ -23,13 +30,13 @@ import {
   type Refit,
   type RefitOptions,
   type RefitReport,
-} from "./learner.ts";
-import { Pace } from "./pace.ts";
-import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } from "./read.ts";
-import { withoutBreaks } from "./recent.ts";
+} from "../learning/learner.ts";
+import { withoutBreaks } from "../learning/recent.ts";
+import { Pace } from "../pace.ts";
+import { parameters, type Shape } from "../shape.ts";
+import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
+import { type Flavour, Kernels } from "./kernel.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
-import { parameters, type Shape } from "./shape.ts";
-import { type Base, baseOf, formatLearned, parseLearned } from "./statistics.ts";
 import { StopText } from "./stop-text.ts";
 
 /** What every load takes: a signal, progress in bytes, and the flavour to run (default: `simd` where the runtime has it). */
@@ -109,11 +116,6 @@ export interface Platform {
   /** One name for a directory, however it is spelt. */
   identify(directory: string): string;
   refitLower(lower: Lower, options: RefitOptions & { mass: number; step: number }): Promise<Correction>;
-}
-
-export interface SaveOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly seen?: string | undefined;
 }
 
 /** What a refit of all layers works on. */

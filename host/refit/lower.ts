@@ -5,13 +5,13 @@
  */
 import { compileTrainer } from "../compile/compile.ts";
 import { throwIfAborted } from "../errors.ts";
+import { readTensors } from "../files/safetensors.ts";
+import type { Correction } from "../files/statistics.ts";
 import { Trainer } from "../fit/trainer.ts";
 import { loadWeights, weightsOf } from "../fit/weights.ts";
-import type { Correction } from "../model/kernel.ts";
-import type { RefitOptions } from "../model/learner.ts";
+import type { RefitOptions } from "../learning/learner.ts";
 import type { Lower } from "../model/model.ts";
-import { readTensors } from "../model/safetensors.ts";
-import { layerTensors, type Shape } from "../model/shape.ts";
+import { layerTensors, type Shape } from "../shape.ts";
 
 /** Places of a step: few of them, so that sums are close to those of the whole text. */
 const BATCH = 2048;

@@ -5,9 +5,9 @@
 import { access, constants, readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { SaffuError } from "../errors.ts";
-import { replaceFile } from "../model/directory-node.ts";
-import { isRecord } from "../model/json.ts";
-import { readTensors, type Tensor, writeTensors } from "../model/safetensors.ts";
+import { replaceFile } from "../files/directory-node.ts";
+import { isRecord } from "../files/json.ts";
+import { readTensors, type Tensor, writeTensors } from "../files/safetensors.ts";
 
 /** Blocks of the tuner's memory, (PARAMETERS) f32 each, in the layout of assembly/tuner-memory.ts. */
 export interface Blocks {

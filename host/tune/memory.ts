@@ -1,6 +1,6 @@
 /** How many bytes the tuner needs, from the shape alone: the sums of assembly/tuner-memory.ts. A test compares. */
 import { hiddenCodesBytes, hiddenWeights, inputsOf } from "../compile/layout.ts";
-import { cipherWidth, hiddenWidth, LEVELS, type Shape } from "../model/shape.ts";
+import { cipherWidth, hiddenWidth, LEVELS, type Shape } from "../shape.ts";
 
 /** Constants of assembly/trainer-memory.ts: places of a batch and of a tile, threads. */
 export const MOST_PLACES = 2048;

@@ -9,6 +9,9 @@
 import { compileDevice, compileTrainer, compileTuner } from "../compile/compile.ts";
 import { hiddenWeights, MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
+import { CONFIG, type ModelFiles, sha256, withConfig } from "../files/config.ts";
+import { memorySource } from "../files/read.ts";
+import { readTensors, type Tensor, writeTensors } from "../files/safetensors.ts";
 import { cardOf, storedAs } from "../fit/card.ts";
 import { recipeOf } from "../fit/recipe.ts";
 import {
@@ -24,13 +27,10 @@ import {
 import { type Chunks, encodeAll, separated } from "../fit/text.ts";
 import { outOfMemory, Trainer } from "../fit/trainer.ts";
 import { fitGate, loadWeights, weightsOf } from "../fit/weights.ts";
-import { CONFIG, type ModelFiles, sha256, withConfig } from "../model/config.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { Model } from "../model/model.ts";
-import { memorySource } from "../model/read.ts";
-import { readTensors, type Tensor, writeTensors } from "../model/safetensors.ts";
-import { cipherWidth, hiddenLayers, hiddenWidth, type Shape, validateShape } from "../model/shape.ts";
-import { directorySource, NODE } from "../refit/platform.ts";
+import { directorySource, NODE } from "../model/platform-node.ts";
+import { cipherWidth, hiddenLayers, hiddenWidth, type Shape, validateShape } from "../shape.ts";
 import { assertCheckpointWritable } from "./checkpoint-node.ts";
 import { tunerBytesNeeded } from "./memory.ts";
 import { scheduleOf, type TuneRecipe, type TuneRecipeOptions, tuneRecipe } from "./recipe.ts";

@@ -1,7 +1,7 @@
 /** The hidden state of a model's block and document heads, as test/oracle.ts has it, without rounding. */
-import { dequantised } from "../../host/model/dequantise.ts";
-import type { Tensor } from "../../host/model/safetensors.ts";
-import type { Shape } from "../../host/model/shape.ts";
+import { dequantised } from "../../host/files/dequantise.ts";
+import type { Tensor } from "../../host/files/safetensors.ts";
+import type { Shape } from "../../host/shape.ts";
 
 export class HiddenState {
   /** (M) f32, after the tokens that were appended. */

@@ -1,5 +1,5 @@
 /** Matches of self-attention by the rule of assembly/chains.ts, of any order. */
-import type { Shape } from "../../host/model/shape.ts";
+import type { Shape } from "../../host/shape.ts";
 
 export interface Match {
   /** Tokens from its place to the newest. */

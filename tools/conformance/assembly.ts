@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { shapeConstants } from "../../host/compile/compile.ts";
 import { type ModuleOptions, PAGE } from "../../host/compile/layout.ts";
 import type { Flavour } from "../../host/model/kernel.ts";
-import type { Shape } from "../../host/model/shape.ts";
+import type { Shape } from "../../host/shape.ts";
 
 const HERE = "tools/conformance";
 const SOURCES = "assembly";

@@ -1,6 +1,7 @@
 /** The golden script by the oracle of test/: the model's definition in TypeScript, which shares no code with the kernels. */
+
+import { readTensors } from "../../host/files/safetensors.ts";
 import type { Model } from "../../host/index.ts";
-import { readTensors } from "../../host/model/safetensors.ts";
 import { LearningOracle } from "../../test/oracle-learning.ts";
 import { timed } from "./play.ts";
 import { type Answer, fnv, type Region, type Step } from "./script.ts";

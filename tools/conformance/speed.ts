@@ -11,7 +11,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hiddenWidth, type Shape } from "../../host/model/shape.ts";
+import { hiddenWidth, type Shape } from "../../host/shape.ts";
 import { compileEntry } from "./assembly.ts";
 import { Cases, FORMS, type FormName } from "./cases.ts";
 import { onPath, RUNTIMES, runner } from "./runtimes.ts";

@@ -6,9 +6,9 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { ModelFiles } from "../../host/files/config.ts";
+import { readTensors } from "../../host/files/safetensors.ts";
 import { load } from "../../host/index.ts";
-import type { ModelFiles } from "../../host/model/config.ts";
-import { readTensors } from "../../host/model/safetensors.ts";
 import { withoutAttention } from "../figures.ts";
 import { loadData } from "./data.ts";
 import { codeDigest, digest, type Entry, type Job } from "./job.ts";

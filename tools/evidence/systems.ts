@@ -1,6 +1,7 @@
 /** Everything that is measured: what it is called, what it may choose on dev, and how it is run. */
+
+import type { ModelFiles } from "../../host/files/config.ts";
 import { shapeOf } from "../../host/fit/recipe.ts";
-import type { ModelFiles } from "../../host/model/config.ts";
 import { DATA_SOURCES, type LoadedData, VOCABULARY } from "./data.ts";
 import type { Job, Options, Result } from "./job.ts";
 import { KNESER_NEY_SOURCES, kneserNey, NAIVE_BAYES_SOURCES, naiveBayes } from "./kinds/counting.ts";

@@ -5,8 +5,8 @@ import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { LEFTOVER, STATISTICS } from "../../host/files/statistics.ts";
 import { load } from "../../host/index.ts";
-import { LEFTOVER, STATISTICS } from "../../host/model/statistics.ts";
 import { generator } from "./generator.ts";
 
 /** What was found after the kills. */

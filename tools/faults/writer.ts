@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
 import { Model } from "../../host/model/model.ts";
-import { directorySource, NODE } from "../../host/refit/platform.ts";
+import { directorySource, NODE } from "../../host/model/platform-node.ts";
 import { generator } from "./generator.ts";
 
 const [directory, seed] = [process.argv[2]!, Number(process.argv[3])];

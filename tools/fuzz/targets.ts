@@ -4,12 +4,12 @@
  */
 import fc from "fast-check";
 import { SaffuError } from "../../host/errors.ts";
+import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../../host/files/config.ts";
+import { isRecord, parseJson } from "../../host/files/json.ts";
+import { readTensors, type Tensor, writeTensors } from "../../host/files/safetensors.ts";
+import { BREAK, formatLearned, parseLearned, STATISTICS } from "../../host/files/statistics.ts";
 import { load } from "../../host/index.ts";
-import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../../host/model/config.ts";
-import { isRecord, parseJson } from "../../host/model/json.ts";
-import { readTensors, type Tensor, writeTensors } from "../../host/model/safetensors.ts";
-import { type Shape, validateShape } from "../../host/model/shape.ts";
-import { BREAK, formatLearned, parseLearned, STATISTICS } from "../../host/model/statistics.ts";
+import { type Shape, validateShape } from "../../host/shape.ts";
 import { byteTokenizer, tokenizerFromJSON } from "../../host/tokenizer/index.ts";
 import { trainTokenizer } from "../../host/tokenizer/train.ts";
 import { anyBytes, edited, editedJson, partsOf, patched, respelled, sealed, withHeader } from "./mutations.ts";

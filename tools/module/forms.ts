@@ -1,8 +1,8 @@
 /** Small modules of every form, with random weights: what is called a million times. */
 import { type PackageOptions, packageModel } from "../../host/compile/package.ts";
+import { type Tensor, writeTensors } from "../../host/files/safetensors.ts";
 import type { Flavour } from "../../host/model/kernel.ts";
-import { type Tensor, writeTensors } from "../../host/model/safetensors.ts";
-import { type Shape, tensorSpecs, validateShape } from "../../host/model/shape.ts";
+import { type Shape, tensorSpecs, validateShape } from "../../host/shape.ts";
 import type { Draws } from "./draws.ts";
 
 /** A form, before it is compiled. */

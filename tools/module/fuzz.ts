@@ -3,7 +3,7 @@
  * and then, and checks what docs/device.md promises of every call.
  */
 import type { Flavour } from "../../host/model/kernel.ts";
-import { hiddenWidth } from "../../host/model/shape.ts";
+import { hiddenWidth } from "../../host/shape.ts";
 import { Draws } from "./draws.ts";
 import type { Subject } from "./forms.ts";
 

@@ -1,9 +1,9 @@
 /** Models fitted in closed form. */
 
+import { type Tensor, writeTensors } from "../../../host/files/safetensors.ts";
 import { type Recipe, recipeOf, shapeOf } from "../../../host/fit/recipe.ts";
 import { type FitOptions, fit, parameters, type Shape } from "../../../host/index.ts";
-import { type Tensor, writeTensors } from "../../../host/model/safetensors.ts";
-import { tensorSpecs } from "../../../host/model/shape.ts";
+import { tensorSpecs } from "../../../host/shape.ts";
 import { type LoadedData, VOCABULARY } from "../data.ts";
 import type { Job, Options, Result } from "../job.ts";
 import { modelResult, peakMemory } from "./measure.ts";

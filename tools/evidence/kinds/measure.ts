@@ -1,7 +1,7 @@
 /** What every kind of system needs to say how long it took, how much it held, and how it predicts. */
 import { readFileSync } from "node:fs";
+import type { ModelFiles } from "../../../host/files/config.ts";
 import { load } from "../../../host/index.ts";
-import type { ModelFiles } from "../../../host/model/config.ts";
 import { modelFigure, withoutAttention } from "../../figures.ts";
 import { type LoadedData, readTokens } from "../data.ts";
 import type { Held, Result } from "../job.ts";

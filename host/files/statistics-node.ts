@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { CONFIG, type ModelFiles, sha256 } from "./config.ts";
 import { flushDirectory, writeDirectory, writeFlushed } from "./directory-node.ts";
-import type { SaveOptions } from "./model.ts";
+import type { SaveOptions } from "./statistics.ts";
 import { LEFTOVER, STATISTICS } from "./statistics.ts";
 
 /** The bytes of a directory's statistics; undefined where it has none. @throws SaffuError MODEL_MISSING_FILE */

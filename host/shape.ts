@@ -6,8 +6,8 @@
  * parameters(shape); // 263360
  * ```
  */
-import { SaffuError, shown } from "../errors.ts";
-import { ARRAYS, type Dtype } from "./safetensors.ts";
+import { SaffuError, shown } from "./errors.ts";
+import { ARRAYS, type Dtype } from "./files/safetensors.ts";
 
 /** Symbols as in ARCHITECTURE.md. */
 export interface Shape {

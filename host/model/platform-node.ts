@@ -1,13 +1,13 @@
 /** What a model can do under Node and not in a browser. The trainer and its compiler are loaded when they are first needed. */
 import { resolve } from "node:path";
-import { directoryReader } from "../model/directory-node.ts";
-import type { Platform, Source } from "../model/model.ts";
-import { readStatistics, saveModel } from "../model/state-node.ts";
+import { directoryReader } from "../files/directory-node.ts";
+import { readStatistics, saveModel } from "../files/statistics-node.ts";
+import type { Platform, Source } from "./model.ts";
 
 export const NODE: Platform = {
   save: saveModel,
   identify: (directory) => resolve(directory),
-  refitLower: async (lower, options) => (await import("./lower.ts")).refitLower(lower, options),
+  refitLower: async (lower, options) => (await import("../refit/lower.ts")).refitLower(lower, options),
 };
 
 /** A model directory, with what was learned in it. */

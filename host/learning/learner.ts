@@ -5,13 +5,14 @@
  * A call that fails, or is aborted, leaves everything as it was.
  */
 import { SaffuError, shown, throwIfAborted } from "../errors.ts";
+import type { Tensor } from "../files/safetensors.ts";
+import type { Correction } from "../files/statistics.ts";
+import { type Base, CAPACITY, type Learned, type Statistics } from "../files/statistics.ts";
+import type { Kernel } from "../model/kernel.ts";
+import { Pace } from "../pace.ts";
+import { hiddenWidth, type Shape } from "../shape.ts";
 import { type Chunks, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
-import type { Correction, Kernel } from "./kernel.ts";
-import { Pace } from "./pace.ts";
 import { newestPiece, remember } from "./recent.ts";
-import type { Tensor } from "./safetensors.ts";
-import { hiddenWidth, type Shape } from "./shape.ts";
-import { type Base, CAPACITY, type Learned, type Statistics } from "./statistics.ts";
 
 /** What observing, forgetting and merging take. */
 export interface LearnOptions {

@@ -14,10 +14,9 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
+import { hiddenWidth, layerTensors, type Shape, tensorSpecs } from "../shape.ts";
 import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
-import type { Correction } from "./kernel.ts";
 import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
-import { hiddenWidth, layerTensors, type Shape, tensorSpecs } from "./shape.ts";
 import { faultOf } from "./weights.ts";
 
 export { STATISTICS };
@@ -43,6 +42,9 @@ export interface Statistics {
   readonly expected: Uint32Array;
 }
 
+/** Tensors that predictions are made with in place of the base's, by name in model.safetensors. */
+export type Correction = ReadonlyMap<string, Tensor>;
+
 /** All that a model has learned. */
 export interface Learned {
   readonly statistics: Statistics;
@@ -63,6 +65,12 @@ export interface Base {
 export async function baseOf({ shape, files }: ModelConfig): Promise<Base> {
   const parts = { shape, weights: files["model.safetensors"]!.sha256, tokenizer: files["tokenizer.json"]!.sha256 };
   return { digest: await sha256(formatJson(parts)), shape };
+}
+
+export interface SaveOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** SHA-256 of the statistics that are expected to stand in the directory ("" for none), or undefined for whatever they are. */
+  readonly seen?: string | undefined;
 }
 
 /** The bytes of statistics.safetensors: the same for the same contents. */

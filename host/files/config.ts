@@ -8,8 +8,8 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
+import { type Shape, validateShape } from "../shape.ts";
 import { isRecord, parseJson } from "./json.ts";
-import { type Shape, validateShape } from "./shape.ts";
 
 /** A model's files by name, in memory. */
 export type ModelFiles = ReadonlyMap<string, Uint8Array>;

@@ -1,5 +1,5 @@
 /** The latest tokens observed, piece by piece, in bounded memory. Each piece begins with BREAK; the oldest may have lost its head. */
-import { BREAK, MOST_RECENT } from "./statistics.ts";
+import { BREAK, MOST_RECENT } from "../files/statistics.ts";
 
 /** `recent` with a piece added: what no longer fits is dropped from the oldest end. */
 export function remember(recent: Uint16Array, piece: Uint16Array): Uint16Array {

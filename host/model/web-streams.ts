@@ -5,7 +5,7 @@
  * return new Response(textStream(model.generate(prompt)));
  * ```
  */
-import type { Model } from "../model/model.ts";
+import type { Model } from "./model.ts";
 
 /** A byte stream of the UTF-8 of some pieces of text. Cancelling it ends the generation. */
 export function textStream(pieces: AsyncIterable<string>): ReadableStream<Uint8Array> {
