@@ -1,5 +1,5 @@
-// Compile-time sizes of one model. The host passes them as `--use` constants (host/compile/), so that every loop bound and
-// every address below is a literal in the module. Symbols as in ARCHITECTURE.md.
+// Compile-time sizes of one model. The host passes them as `--use` constants (host/compile/), so that every loop bound and every
+// address is a literal in the module. Symbols as in ARCHITECTURE.md. What counts bytes in layout.ts is an i32, flags are 0 or 1.
 
 /** V: vocabulary size, a multiple of 8. */
 export const V: i32 = SHAPE_VOCABULARY;
@@ -7,78 +7,164 @@ export const V: i32 = SHAPE_VOCABULARY;
 export const BITS: i32 = SHAPE_BITS;
 /** k: most bits that any token's cipher has (1 where one-hot). */
 export const CIPHER_WIDTH: i32 = SHAPE_CIPHER_WIDTH;
-/** r: tokens the block context sees; position 0 is the pivot, the latest token. */
-export const BLOCK: i32 = SHAPE_BLOCK;
-/** Whether the block is attended to by the softmax of comparisons (attention over positions, 2311.07510). */
-export const ATTENDED: bool = SHAPE_BLOCK_ATTENTION != 0;
-/** H: label heads of the block context. */
-export const BLOCK_HEADS: i32 = SHAPE_HEADS;
-/** Heads of the document context; 0 = none. */
-export const DOCUMENT_HEADS: i32 = SHAPE_DOCUMENT_HEADS;
-/** T: tokens in which a token's share of the document falls to 1/e, nearly. */
-export const DOCUMENT_SPAN: i32 = SHAPE_DOCUMENT_SPAN;
-/** Heads of the second layer, which reads the hidden states of the block's heads; 0 = none. */
-export const STACKED_HEADS: i32 = SHAPE_STACKED_HEADS;
-/** Hidden states that the second layer sees: the present one and those of the places before it. */
-export const STACKED_BLOCK: i32 = SHAPE_STACKED_BLOCK;
-/** Heads of all layers: what the decoder reads. */
-export const HEADS: i32 = BLOCK_HEADS + DOCUMENT_HEADS + STACKED_HEADS;
-/** m: classes (hidden units) a head, a multiple of 4. */
-export const CLASSES: i32 = SHAPE_CLASSES;
-/** Bits of a weight of U: 8, or 4. */
+/** Whether inputs are ciphered: then there is a table of ciphers. */
+export const CIPHERED: i32 = BITS < V ? 1 : 0;
+/** m: units of a group, a multiple of 4. */
+export const UNITS: i32 = SHAPE_UNITS;
+/** Bits of a hidden layer's weight: 8, or codes of 4. */
 export const WEIGHT_BITS: i32 = SHAPE_WEIGHT_BITS;
-/** R: tokens the radial context (self-attention) sees, a power of two of at least 16; 0 = none. */
-export const RADIAL: i32 = SHAPE_RADIAL;
-/** Highest order of the comparisons, 1 to 4; 0 = none. */
-export const ORDERS: i32 = SHAPE_ORDERS;
-/** 0: softmax(h O + o0), the paper's; 1: h P with P row-stochastic, ours. */
-export const DECODER: i32 = SHAPE_DECODER;
-/** 1: the module learns (statistics, correction); 0: it has neither the code nor the memory. */
+export const CODED: i32 = WEIGHT_BITS == 4 ? 1 : 0;
+
+// What a layer reads.
+/** The tokens of the context window, each at its position: sparse rows, or one-hot. */
+export const TOKENS: i32 = 0;
+/** The document: a decayed bag of the stream's tokens. */
+export const BAG: i32 = 1;
+/** Hidden states that the first layer had at the last places, the present one included. */
+export const STATES: i32 = 2;
+
+// The list of layers, in the order of their columns of the hidden state. The first reads tokens; of each other kind there is at most one.
+export const LAYERS: i32 = SHAPE_LAYERS;
+const READS_1: i32 = SHAPE_READS_1;
+const READS_2: i32 = SHAPE_READS_2;
+const GROUPS_0: i32 = SHAPE_GROUPS_0;
+const GROUPS_1: i32 = SHAPE_GROUPS_1;
+const GROUPS_2: i32 = SHAPE_GROUPS_2;
+const POSITIONS_0: i32 = SHAPE_POSITIONS_0;
+const POSITIONS_1: i32 = SHAPE_POSITIONS_1;
+const POSITIONS_2: i32 = SHAPE_POSITIONS_2;
+/** T: tokens in which a token's share of the document falls to 1/e, nearly. */
+export const SPAN: i32 = SHAPE_SPAN;
+/** Whether positions of the context window are attended to by the softmax of their comparisons (2311.07510). */
+export const ATTENDED: i32 = SHAPE_WINDOW_ATTENTION;
+
+/** R: tokens of the stream that history attention sees, a power of two of at least 16; 0 = none. */
+export const HISTORY: i32 = SHAPE_HISTORY;
+export const REMEMBERS: i32 = HISTORY > 0 ? 1 : 0;
+/** Longest match that history attention tells apart, 1 to 4 tokens; 0 = none. */
+export const MATCH_LENGTH: i32 = SHAPE_MATCH_LENGTH;
+/** Whether the network is adapted to the text's own marginals and recent tokens. */
+export const ADAPTS: i32 = SHAPE_ADAPTS;
+/** Whether matches are found by an index of the history; else its places are compared one by one. */
+export const INDEXED: i32 = SHAPE_INDEXED;
+/** Whether the module learns (sums, correction); else it has neither the code nor the memory. */
 export const LEARNING: i32 = SHAPE_LEARNING;
-/** 1: weights are fetched from flash, row by row; 0: they stand in memory. */
+/** Whether weights are fetched from flash, row by row; else they stand in memory. */
 export const FLASH: i32 = SHAPE_FLASH;
-/** Tokens of other texts that self-attention sees beside the ring, a multiple of 8; 0 = none. */
+/** Tokens of other texts that history attention sees beside the history, a multiple of 8; 0 = none. */
 export const RECALL: i32 = SHAPE_RECALL;
+export const RECALLS: i32 = RECALL > 0 ? 1 : 0;
 
-/** Whether the ring is so long that its places are found by chains; else they are compared one by one. */
-export const CHAINED: bool = RADIAL > 1024;
-/** Whether the stack is rescaled by the text's own marginals, and weighs what followed: where the ring is longer than that of the smallest devices. */
-export const RESCALED: bool = RADIAL > 256;
-/** Matches that are listed at the most. */
-export const MOST_MATCHES: i32 = RADIAL < 1024 ? RADIAL : 1024;
+/** r: tokens of the context window; position 0 is the pivot, the latest token. */
+export const WINDOW: i32 = POSITIONS_0;
+/** Weights of attention over positions, rounded up to whole vectors. */
+export const SHARES: i32 = (WINDOW + 3) & ~3;
+/** H: groups of all layers. */
+export const GROUPS: i32 = GROUPS_0 + GROUPS_1 + GROUPS_2;
+/** M: width of the hidden state, layer after layer; each layer's is a multiple of 8. */
+export const M: i32 = GROUPS * UNITS;
 
-/** M: width of the hidden state, that of the block's heads, then the document's, then the second layer's; each a multiple of 8. */
-export const M: i32 = HEADS * CLASSES;
-export const BLOCK_M: i32 = BLOCK_HEADS * CLASSES;
-export const DOCUMENT_M: i32 = DOCUMENT_HEADS * CLASSES;
-export const STACKED_M: i32 = STACKED_HEADS * CLASSES;
-/** Bytes of a row of U of so many columns. */
+/** What the layer reads: TOKENS, BAG or STATES. */
+// @ts-ignore: decorator
+@inline
+export function readsOf(layer: i32): i32 {
+  return layer == 0 ? TOKENS : layer == 1 ? READS_1 : READS_2;
+}
+/** Groups of the layer. */
+// @ts-ignore: decorator
+@inline
+export function groupsOf(layer: i32): i32 {
+  return layer == 0 ? GROUPS_0 : layer == 1 ? GROUPS_1 : GROUPS_2;
+}
+/** Positions of what the layer reads. */
+// @ts-ignore: decorator
+@inline
+export function positionsOf(layer: i32): i32 {
+  return layer == 0 ? POSITIONS_0 : layer == 1 ? POSITIONS_1 : POSITIONS_2;
+}
+/** Columns of the hidden state that are the layer's. */
+// @ts-ignore: decorator
+@inline
+export function widthOf(layer: i32): i32 {
+  return layer == 0 ? WIDTH_0 : layer == 1 ? WIDTH_1 : WIDTH_2;
+}
+/** The first of them. */
+// @ts-ignore: decorator
+@inline
+export function columnOf(layer: i32): i32 {
+  return layer == 0 ? 0 : layer == 1 ? WIDTH_0 : WIDTH_0 + WIDTH_1;
+}
+/** Rows of the layer's U. */
+// @ts-ignore: decorator
+@inline
+export function rowsOf(layer: i32): i32 {
+  return layer == 0 ? ROWS_0 : layer == 1 ? ROWS_1 : ROWS_2;
+}
+/** Rows of the tables of the layers before it. */
+// @ts-ignore: decorator
+@inline
+export function firstRowOf(layer: i32): i32 {
+  return layer == 0 ? 0 : layer == 1 ? ROWS_0 : ROWS_0 + ROWS_1;
+}
+/** Weights of the tables of the layers before it. */
+// @ts-ignore: decorator
+@inline
+export function firstWeightOf(layer: i32): i32 {
+  return layer == 0 ? 0 : layer == 1 ? ROWS_0 * WIDTH_0 : ROWS_0 * WIDTH_0 + ROWS_1 * WIDTH_1;
+}
+/** Bytes of a stored row of U of so many columns. */
 // @ts-ignore: decorator
 @inline
 export function rowBytes(width: usize): usize {
   return (width * WEIGHT_BITS) / 8;
 }
-/** r·b: rows of the block's U, one a position and bit. */
-export const FEATURES: i32 = BLOCK * BITS;
-/** Rows of the document's U, one a bit. */
-export const DOCUMENT_FEATURES: i32 = DOCUMENT_HEADS > 0 ? BITS : 0;
-/** Rows of the second layer's U, one a position and class of the block's heads. */
-export const STACKED_FEATURES: i32 = STACKED_HEADS > 0 ? STACKED_BLOCK * BLOCK_M : 0;
-/** Tokens of which the device has to know the ids, the latest first: those of every block that a hidden state is made of. */
-export const CONTEXT_TOKENS: i32 = STACKED_HEADS > 0 ? BLOCK + STACKED_BLOCK - 1 : BLOCK;
-/** Weights of positions that a head may have: as many as any layer has positions. */
-export const POSITIONS_A_HEAD: i32 = STACKED_HEADS > 0 && STACKED_BLOCK > BLOCK ? STACKED_BLOCK : BLOCK;
-/** Weights of attention over positions, rounded up to whole vectors. */
-export const SHARES: i32 = (BLOCK + 3) & ~3;
-/** Parts of the mixture: the stack, then one an order. */
-export const PARTS: i32 = 1 + ORDERS;
-/** Gate buckets of an order: matches (8 classes) times agreement of their followers (4). */
+
+export const WIDTH_0: i32 = GROUPS_0 * UNITS;
+export const WIDTH_1: i32 = GROUPS_1 * UNITS;
+export const WIDTH_2: i32 = GROUPS_2 * UNITS;
+export const ROWS_0: i32 = POSITIONS_0 * BITS;
+export const ROWS_1: i32 = LAYERS > 1 ? (READS_1 == STATES ? POSITIONS_1 * WIDTH_0 : BITS) : 0;
+export const ROWS_2: i32 = LAYERS > 2 ? (READS_2 == STATES ? POSITIONS_2 * WIDTH_0 : BITS) : 0;
+/** Layers that a table of their own is kept of: 1 where there is one. */
+export const LAYER_1: i32 = LAYERS > 1 ? 1 : 0;
+export const LAYER_2: i32 = LAYERS > 2 ? 1 : 0;
+/** Rows and weights of the tables of all layers. */
+export const HIDDEN_ROWS: i32 = ROWS_0 + ROWS_1 + ROWS_2;
+export const HIDDEN_CELLS: i32 = ROWS_0 * WIDTH_0 + ROWS_1 * WIDTH_1 + ROWS_2 * WIDTH_2;
+/** Numbers of the layer that reads the document, and of the one that reads states; 0 = none. */
+export const BAG_LAYER: i32 = LAYERS > 1 && READS_1 == BAG ? 1 : LAYERS > 2 && READS_2 == BAG ? 2 : 0;
+export const STATES_LAYER: i32 = LAYERS > 1 && READS_1 == STATES ? 1 : LAYERS > 2 && READS_2 == STATES ? 2 : 0;
+export const BAG_WIDTH: i32 = BAG_LAYER == 1 ? WIDTH_1 : BAG_LAYER == 2 ? WIDTH_2 : 0;
+/** Hidden states of the first layer that one prediction reads. */
+export const STATES_READ: i32 = STATES_LAYER == 1 ? POSITIONS_1 : STATES_LAYER == 2 ? POSITIONS_2 : 0;
+/** Tokens of which the device has to know the ids, the latest first: those of every window that a hidden state is made of. */
+export const CONTEXT_TOKENS: i32 = STATES_READ > 0 ? WINDOW + STATES_READ - 1 : WINDOW;
+/** Weights of positions that a group may have: as many as any layer has positions. */
+export const POSITIONS_A_GROUP: i32 = STATES_READ > WINDOW ? STATES_READ : WINDOW;
+
+/** Weights of all layers in f32, as layers/list.ts has them: the tables of U, then W and w0; rounded up to whole vectors. */
+export const HIDDEN_WEIGHTS: i32 = (HIDDEN_CELLS + ATTENDED * (WINDOW * WINDOW + WINDOW) + 3) & ~3;
+/** f32 of what a place's layers read beside its tokens: shares of attention and comparisons; hidden states. */
+export const INPUTS: i32 = ATTENDED * 2 * SHARES + STATES_READ * WIDTH_0;
+/** f32 of the gradients at earlier states that a place hands on. */
+export const EARLIER: i32 = STATES_READ > 0 ? (STATES_READ - 1) * WIDTH_0 : 0;
+
+/** Matches that are listed at the most. */
+export const MOST_MATCHES: i32 = HISTORY < 1024 ? HISTORY : 1024;
+/** Parts of the mixture: the network, then one a match length. */
+export const PARTS: i32 = 1 + MATCH_LENGTH;
+/** Buckets of a match length's mixture weights: matches (8 classes) times agreement of their followers (4). */
 export const BUCKETS: i32 = 32;
+/** Cells of the mixture's weights. */
+export const CELLS: i32 = MATCH_LENGTH * BUCKETS;
+/** Pairs of tokens are told apart by so many hashes in the index. */
+export const PAIRS: i32 = HISTORY / 4;
+
 /** Fixed point of the quantised hidden state: 1.0 is 2^14. */
 export const HIDDEN_ONE: f32 = 16384;
 /** Token id of a position before the stream's start: it compares equal to nothing and adds nothing. */
 export const ABSENT: u32 = 0xffff;
-/** Bytes of one head's f32 classes. */
-export const HEAD_BYTES: usize = CLASSES * 4;
+/** Bytes of one group's f32 units. */
+export const GROUP_BYTES: usize = UNITS * 4;
 /** Bytes of one f32 hidden state. */
 export const ROW_BYTES: usize = M * 4;

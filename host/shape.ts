@@ -2,7 +2,7 @@
  * The sizes of a model, and the tensors that follow from them. A module is compiled for exactly one shape.
  *
  * ```ts
- * const shape = validateShape({ vocabulary: 1024, bits: 1024, block: 3, heads: 8, classes: 8, radial: 1024, orders: 4, decoder: "softmax" });
+ * const shape = validateShape({ vocabulary: 1024, bits: 1024, block: 3, heads: 8, classes: 8, radial: 1024, orders: 4 });
  * parameters(shape); // 263360
  * ```
  */
@@ -25,8 +25,6 @@ export interface Shape {
   readonly radial: number;
   /** Highest order of the comparisons, 1 to 4; 0 exactly where radial is 0. */
   readonly orders: number;
-  /** `softmax(h O + o0)`, the paper's, or `h P` with P row-stochastic, ours. */
-  readonly decoder: "softmax" | "mixture";
   /** Bits of a weight of U; 8 where it is left out. O has 8. */
   readonly weightBits?: 4 | 8;
   /** Whether the block's positions are attended to by the softmax of their comparisons with the pivot; false where it is left out. */
@@ -72,7 +70,7 @@ export function validateShape(value: unknown): Shape {
   for (const field of NUMBERS) {
     if (!Number.isInteger(given[field])) throw invalid(`${field} must be an integer, got ${shown(given[field])}`);
   }
-  const { vocabulary, bits, block, heads, classes, radial, orders, decoder } = given as unknown as Shape;
+  const { vocabulary, bits, block, heads, classes, radial, orders } = given as unknown as Shape;
   within("vocabulary", vocabulary, 8, MAX_VOCABULARY);
   if (vocabulary % 8 !== 0) throw invalid(`vocabulary must be a multiple of 8, got ${vocabulary}`);
   within("bits", bits, 1, vocabulary);
@@ -89,13 +87,11 @@ export function validateShape(value: unknown): Shape {
   }
   if (radial === 0 && orders !== 0) throw invalid(`orders must be 0 where radial is 0, got ${orders}`);
   if (radial !== 0) within("orders", orders, 1, 4);
-  if (decoder !== "softmax" && decoder !== "mixture") {
-    throw invalid(`decoder must be "softmax" or "mixture", got ${shown(decoder)}`);
-  }
+  refuseGone(given);
   const { weightBits = 8 } = given as unknown as Shape;
   if (weightBits !== 4 && weightBits !== 8) throw invalid(`weightBits must be 4 or 8, got ${shown(weightBits)}`);
   const shape: Shape = {
-    ...{ vocabulary, bits, block, heads, classes, radial, orders, decoder },
+    ...{ vocabulary, bits, block, heads, classes, radial, orders },
     ...(weightBits === 4 && { weightBits }),
     ...contextsOf(given, classes),
   };
@@ -110,6 +106,14 @@ export function validateShape(value: unknown): Shape {
     throw invalid(`weights of U and O must be at most ${MAX_WEIGHT_BYTES}, got ${weightBytes}`);
   }
   return shape;
+}
+
+/** What shapes once had a choice of. */
+function refuseGone({ decoder = "softmax" }: Record<string, unknown>): void {
+  if (decoder === "softmax") return;
+  throw invalid(
+    `decoder: softmax(h O + o0) is the only one, got ${shown(decoder)}; a model with the mixture decoder is fitted again`,
+  );
 }
 
 /** The optional parts of the architecture: only what is there is in the shape, so that a shape without them is written as ever. */
@@ -165,6 +169,8 @@ export function hiddenWidth(shape: Shape): number {
 /** A hidden layer's table U and bias u0: tensors `NAME.U`, `NAME.U.scale`, `NAME.u0`, and `NAME.U.levels` of four bits. */
 export interface HiddenLayer {
   readonly name: "block" | "document" | "stacked";
+  /** Positions of what it reads: tokens of the window, one bag, or hidden states. */
+  readonly positions: number;
   readonly rows: number;
   readonly width: number;
 }
@@ -180,9 +186,9 @@ export function hiddenLayers({
   stackedBlock = 0,
 }: Shape): HiddenLayer[] {
   const layers: HiddenLayer[] = [
-    { name: "block", rows: block * bits, width: heads * classes },
-    { name: "document", rows: bits, width: documentHeads * classes },
-    { name: "stacked", rows: stackedBlock * heads * classes, width: stackedHeads * classes },
+    { name: "block", positions: block, rows: block * bits, width: heads * classes },
+    { name: "document", positions: 1, rows: bits, width: documentHeads * classes },
+    { name: "stacked", positions: stackedBlock, rows: stackedBlock * heads * classes, width: stackedHeads * classes },
   ];
   return layers.filter(({ width }) => width > 0);
 }
@@ -261,15 +267,16 @@ export function tensorBytes({ dtype, shape }: TensorSpec): number {
 }
 
 /**
- * Number of parameters: U and u0 of all layers, W and w0, O, o0 (which the mixture decoder does not read) and the gate. The cipher is a
+ * Number of parameters: U and u0 of all layers, W and w0, O, o0 and the gate. The cipher is a
  * mask and row scales belong to the quantisation, so neither counts.
  */
 export function parameters(shape: Shape): number {
-  const { vocabulary, block, orders, decoder, blockAttention } = shape;
+  const { vocabulary, block, orders, blockAttention } = shape;
   const hidden = hiddenWidth(shape);
   const layers = hiddenLayers(shape).reduce((sum, { rows, width }) => sum + (rows + 1) * width, 0);
-  const bias = decoder === "softmax" ? vocabulary : 0;
-  return layers + (blockAttention ? block * block + block : 0) + vocabulary * hidden + bias + orders * GATE_BUCKETS;
+  return (
+    layers + (blockAttention ? block * block + block : 0) + vocabulary * hidden + vocabulary + orders * GATE_BUCKETS
+  );
 }
 
 /** Tokens are named by the non-empty subsets of the bits. */

@@ -8,7 +8,9 @@ import { fileURLToPath } from "node:url";
 import { SaffuError } from "../errors.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { cipherWidth, hiddenLayers, type Shape } from "../shape.ts";
-import { bytesNeeded, type ModuleOptions, moduleOptions, PAGE } from "./layout.ts";
+import { bytesNeeded, PAGE } from "./layout.ts";
+import { type ModuleOptions, moduleOptions } from "./options.ts";
+import { sizesOf } from "./sizes.ts";
 
 const MEMORY_PAGES_LIMIT = 65536;
 
@@ -25,8 +27,7 @@ export async function compileDevice(shape: Shape, flavour: Flavour, options: Mod
       `the shape needs ${pages} pages of memory, at most ${MEMORY_PAGES_LIMIT} exist`,
     );
   }
-  const plain = hiddenLayers(shape).length === 1 && !shape.blockAttention;
-  return compile(plain ? "device" : "device-contexts", shape, options, [
+  return compile("device", shape, options, [
     ...features(flavour),
     "--optimizeLevel=3",
     "--shrinkLevel=1",
@@ -36,23 +37,9 @@ export async function compileDevice(shape: Shape, flavour: Flavour, options: Mod
   ]);
 }
 
-/** The trainer module of `shape`; it imports its memory as `env.memory`, shared where `threads`. */
-export async function compileTrainer(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
-  return compileSolver("trainer", shape, flavour, threads);
-}
-
-/** The tuner module of `shape`, which imports its memory as the trainer does. */
-export async function compileTuner(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
-  return compileSolver("tuner", shape, flavour, threads);
-}
-
-async function compileSolver(
-  entry: "trainer" | "tuner",
-  shape: Shape,
-  flavour: Flavour,
-  threads: boolean,
-): Promise<Uint8Array> {
-  return compile(entry, shape, { learning: false, recall: 0 }, [
+/** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. */
+export async function compileSolver(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
+  return compile("solver", shape, { learning: false, recall: 0 }, [
     ...features(flavour),
     ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
     "--optimizeLevel=3",
@@ -74,7 +61,7 @@ async function compile(entry: string, shape: Shape, module: ModuleOptions, optio
   const output: { bytes?: Uint8Array } = {};
   const { error, stderr } = await main(
     [
-      `${entry}.ts`,
+      `${entry}/index.ts`,
       "--outFile=module.wasm",
       "--runtime=stub",
       "--noAssert",
@@ -116,27 +103,39 @@ async function compiler(): Promise<typeof import("assemblyscript/asc")> {
 /** assembly/shape.ts names its sizes; each is set here as an integer constant. */
 export function shapeConstants(shape: Shape, options: ModuleOptions = {}): string[] {
   const { learning, recall, flash } = moduleOptions(shape, options);
+  const { classes, documentSpan = 1 } = shape;
+  const layers = hiddenLayers(shape);
+  const { ADAPTS, INDEXED } = sizesOf(shape, options);
+  const of = (layer: number) => layers[layer];
   return Object.entries({
     SHAPE_VOCABULARY: shape.vocabulary,
     SHAPE_BITS: shape.bits,
     SHAPE_CIPHER_WIDTH: cipherWidth(shape),
-    SHAPE_BLOCK: shape.block,
-    SHAPE_HEADS: shape.heads,
-    SHAPE_CLASSES: shape.classes,
+    SHAPE_UNITS: classes,
     SHAPE_WEIGHT_BITS: shape.weightBits ?? 8,
-    SHAPE_BLOCK_ATTENTION: shape.blockAttention ? 1 : 0,
-    SHAPE_DOCUMENT_HEADS: shape.documentHeads ?? 0,
-    SHAPE_DOCUMENT_SPAN: shape.documentSpan ?? 1,
-    SHAPE_STACKED_HEADS: shape.stackedHeads ?? 0,
-    SHAPE_STACKED_BLOCK: shape.stackedBlock ?? 1,
-    SHAPE_RADIAL: shape.radial,
-    SHAPE_ORDERS: shape.orders,
-    SHAPE_DECODER: shape.decoder === "softmax" ? 0 : 1,
+    SHAPE_LAYERS: layers.length,
+    SHAPE_READS_1: of(1) ? KINDS[of(1)!.name] : 0,
+    SHAPE_READS_2: of(2) ? KINDS[of(2)!.name] : 0,
+    SHAPE_GROUPS_0: of(0)!.width / classes,
+    SHAPE_GROUPS_1: (of(1)?.width ?? 0) / classes,
+    SHAPE_GROUPS_2: (of(2)?.width ?? 0) / classes,
+    SHAPE_POSITIONS_0: of(0)!.positions,
+    SHAPE_POSITIONS_1: of(1)?.positions ?? 0,
+    SHAPE_POSITIONS_2: of(2)?.positions ?? 0,
+    SHAPE_SPAN: documentSpan,
+    SHAPE_WINDOW_ATTENTION: shape.blockAttention ? 1 : 0,
+    SHAPE_HISTORY: shape.radial,
+    SHAPE_MATCH_LENGTH: shape.orders,
+    SHAPE_ADAPTS: ADAPTS,
+    SHAPE_INDEXED: INDEXED,
     SHAPE_LEARNING: learning ? 1 : 0,
-    SHAPE_RECALL: recall,
     SHAPE_FLASH: flash ? 1 : 0,
+    SHAPE_RECALL: recall,
   }).map(([name, value]) => `${name}=${value}`);
 }
+
+/** What a layer reads, as assembly/shape.ts numbers it. */
+const KINDS = { block: 0, document: 1, stacked: 2 } as const;
 
 /** The package's assembly/ folder, seen from host/compile/ or from dist/. */
 function sourceDirectory(): string {

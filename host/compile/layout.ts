@@ -1,170 +1,454 @@
 /**
- * How many bytes a module needs, from the shape alone: the sums that assembly/memory.ts and assembly/trainer-memory.ts lay out by
- * hand. A test compiles shapes and compares.
+ * Where every tensor of the modules stands: the one table of addresses. assembly/device/layout.ts, assembly/solver/layout.ts and the
+ * tables of docs/device.md are written from it (`npm run build`), and the host finds a solver's tensors by it.
+ *
+ * A region is a product of counts (sizes.ts) times the bytes of an element. Regions stand back to back, each on a boundary of 16 bytes
+ * on the device, of a cache line in the solver: no allocator, no start function, no growth.
  */
+import type { Shape } from "../shape.ts";
+import type { ModuleOptions } from "./options.ts";
+import { type SizeName, type Sizes, sizesOf } from "./sizes.ts";
 
-import { MOST_RECENT } from "../files/statistics.ts";
-import {
-  cipherWidth,
-  GATE_BUCKETS,
-  headsOf,
-  hiddenLayers,
-  hiddenWidth,
-  LEVELS,
-  type Shape,
-  tensorBytes,
-  tensorSpecs,
-} from "../shape.ts";
+/** One tensor: its name in assembly/, the counts whose product is its number of elements, the bytes of one, and what it is. */
+export interface Region {
+  readonly name: string;
+  readonly counts: readonly (SizeName | number)[];
+  readonly bytes: number;
+  readonly what: string;
+  /** It stands right behind the region before it, which ends on a boundary of vectors. */
+  readonly joined?: boolean;
+}
 
-/** BASE of assembly/memory.ts: where the weights begin. */
-export const BASE = 16;
+/** Regions that follow one another. */
+export interface Part {
+  readonly title: string;
+  readonly regions: readonly Region[];
+  /** It begins where the first part does in the flash form, as weights are not in memory there. */
+  readonly replacesInFlash?: boolean;
+}
+
+/** One module's memory. */
+export interface Table {
+  readonly base: number;
+  readonly boundary: number;
+  readonly parts: readonly Part[];
+}
+
 /** Bytes of a WebAssembly page. */
 export const PAGE = 65536;
 /** Bytes that 32-bit addresses reach. */
 export const MOST_BYTES = 2 ** 32;
+/** Where the device's weights begin: the first bytes stay unused, so that no tensor stands at the null address. */
+export const BASE = 16;
+/** Decoder rows in a tile of the flash form, a multiple of 8. */
+export const TILE_ROWS = 32;
+/** Thresholds a token of the expected sums: SAMPLES of assembly/device/sums.ts. */
+export const SAMPLES = 64;
 
-/** Thresholds a token: SAMPLES of assembly/statistics.ts. */
-const SAMPLES = 64;
-/** TILE_ROWS of assembly/memory.ts. */
-const TILE_ROWS = 32;
+const region = (
+  name: string,
+  counts: readonly (SizeName | number)[],
+  bytes: number,
+  what: string,
+  joined = false,
+): Region => ({ name, counts, bytes, what, ...(joined && { joined }) });
 
-/** What a module has beside the model itself. */
-export interface ModuleOptions {
-  /** It observes, forgets and refits. Default true. */
-  readonly learning?: boolean | undefined;
-  /** Tokens that it can recall, a multiple of 8. Default 32768 with learning, self-attention and a vocabulary over 256. */
-  readonly recall?: number | undefined;
-  /** Its weights stay in flash, and are fetched row by row. Default false. */
-  readonly flash?: boolean | undefined;
+/** Tensors of one layer's table of U, by the layer's number. */
+const layerRegions = (layer: 0 | 1 | 2): Region[] => {
+  const there = layer === 0 ? [] : ([`LAYER_${layer}`] as const);
+  return [
+    region(
+      `U_${layer}`,
+      [`ROWS_${layer}`, `WIDTH_${layer}`, "WEIGHT_BITS"],
+      1 / 8,
+      "(rows, width) i8, or codes of 4 bits",
+    ),
+    region(`U_${layer}_LEVELS`, ["CODED", ...there, 16], 1, "(16) i8; of codes alone"),
+    region(`U_${layer}_SCALE`, [`ROWS_${layer}`], 4, "(rows) f32", true),
+  ];
+};
+
+/** The device module. */
+export const DEVICE: Table = {
+  base: BASE,
+  boundary: 16,
+  parts: [
+    {
+      title:
+        "weights, written by the host, or in data segments; in the flash form they stand at address − BASE of the flash instead",
+      regions: [
+        region("CIPHER", ["CIPHERED", "V", "CIPHER_WIDTH"], 2, "(V, k) u16; absent where inputs are one-hot"),
+        ...layerRegions(0),
+        ...layerRegions(1),
+        ...layerRegions(2),
+        region("U0", ["M"], 4, "(M) f32, layer after layer"),
+        region("W", ["ATTENDED", "WINDOW", "WINDOW"], 4, "(r, r) f32; absent without attention over positions"),
+        region("W0", ["ATTENDED", "WINDOW"], 4, "(r) f32"),
+        region("O", ["V", "M"], 1, "(V, M) i8"),
+        region("O_SCALE", ["V"], 4, "(V) f32"),
+        region("O0", ["V"], 4, "(V) f32"),
+        region("MIXTURE", ["CELLS"], 4, "(match lengths, buckets) f32; absent without a history"),
+      ],
+    },
+    {
+      title: "of the flash form: what is small, and a tile",
+      replacesInFlash: true,
+      regions: [
+        region("RESIDENT_LEVELS", ["FLASH", "CODED", "LAYERS", 16], 1, "(16) i8 a layer"),
+        region("RESIDENT_U0", ["FLASH", "M"], 4, "(M) f32"),
+        region("RESIDENT_O0", ["FLASH", "V"], 4, "(V) f32"),
+        region("RESIDENT_W", ["FLASH", "ATTENDED", "WINDOW", "WINDOW"], 4, "(r, r) f32"),
+        region("RESIDENT_W0", ["FLASH", "ATTENDED", "WINDOW"], 4, "(r) f32"),
+        region("TILE", ["FLASH", TILE_ROWS, "M"], 1, "(TILE_ROWS, M) i8"),
+        region("TILE_SCALES", ["FLASH", TILE_ROWS], 4, "(TILE_ROWS) f32"),
+      ],
+    },
+    {
+      title: "state",
+      regions: [
+        region("STATE", [80], 1, "one State: what a prediction leaves for the next call"),
+        region("CONTEXT", ["CONTEXT_TOKENS"], 2, "(tokens) u16, latest first"),
+        region("RING", ["HISTORY"], 2, "(R) u16"),
+        region(
+          "NEWEST",
+          ["INDEXED", "V"],
+          2,
+          "(V) u16, the newest place of each token; absent without an index, as the three that follow",
+        ),
+        region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16"),
+        region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16"),
+        region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16"),
+        region(
+          "DOCUMENT",
+          ["BAG_WIDTH"],
+          4,
+          "(width) f32: what the stream adds to the logits of the groups that read the document",
+        ),
+        region("MIXTURE_SUMS", [2, "CELLS"], 4, "(2, match lengths, buckets) f32: the mixture as the text has it"),
+        region("MARGINALS", ["ADAPTS", 2, "V"], 4, "(2, V) f32: tokens as they came and as they were expected"),
+        region("RECENCY", ["ADAPTS", "V"], 4, "(V) f32: tokens as they came of late"),
+        region("RECENCY_VALUES", ["ADAPTS", 4], 4, "(4) f32: its weight in the mixture, and its scale"),
+        region("GENERATOR", [4], 4, "(4) u32"),
+      ],
+    },
+    {
+      title: "scratch",
+      regions: [
+        region("NEXT_DOCUMENT", ["BAG_WIDTH"], 4, "(width) f32"),
+        region("STATES", ["STATES_READ", "WIDTH_0"], 4, "(positions, width) f32"),
+        region("ATTENTION", ["ATTENDED", 2, "SHARES"], 4, "(2, SHARES) f32: shares of positions, comparisons"),
+        region("HIDDEN", ["M"], 4, "(M) f32"),
+        region("HIDDEN_FIXED", ["M"], 2, "(M) i16"),
+        region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32"),
+        region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32"),
+        region("MIXED", [3, "MATCH_LENGTH"], 4, "(3, match lengths) of history/mixture.ts"),
+        region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32"),
+        region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls"),
+        region("NETWORK", ["ADAPTS", "V"], 4, "(V) f32: the network's probabilities, before they are adapted"),
+        region("WEIGHTS", ["V"], 4, "(V) f32, of sampling"),
+        region("PROBABILITIES", ["V"], 4, "(V) f32"),
+      ],
+    },
+    {
+      title: "what was observed last: written by the host, or by the firmware",
+      regions: [
+        region("RECALLED", ["RECALL"], 2, "(RECALL) u16, oldest first; ABSENT between texts"),
+        region("RECALLED_LENGTH", ["RECALLS"], 4, "u32, tokens in it"),
+      ],
+    },
+    {
+      title: "learning; a predictor's memory ends before it",
+      regions: [
+        region("LEARNING_STATE", ["LEARNING", 36], 1, "one Sums, one Sample, one Correction"),
+        region("SAMPLE_WEIGHTS", ["LEARNING", "M"], 4, "(M) u32"),
+        region("SAMPLE_ROWS", ["LEARNING", SAMPLES], 4, "(SAMPLES) u32"),
+        region(
+          "OBSERVED",
+          ["LEARNING", "V", "M"],
+          4,
+          "(V, M) u32; the statistics, contiguous: what a host stores and loads as one piece",
+        ),
+        region("EXPECTED", ["LEARNING", "V", "M"], 4, "(V, M) u32"),
+        region("OBSERVED_TOKENS", ["LEARNING"], 4, "u32, tokens in the sums"),
+        region("CORRECTED_O", ["LEARNING", "V", "M"], 1, "(V, M) i8"),
+        region("CORRECTED_O_SCALE", ["LEARNING", "V"], 4, "(V) f32"),
+      ],
+    },
+  ],
+};
+
+/** Fields of the record of settings that the host writes for the solver, in order; each of four bytes. */
+export const SETTINGS = [
+  ["places", "i32", "training places: labels TOKENS[0..places)"],
+  ["seed", "u32", "names the order of the text, and the groups' first targets"],
+  ["groupBatch", "i32", "places of one step of the groups"],
+  ["groupRate", "f32", "of the averaging rate (step + 2)^-rate"],
+  ["groupPseudoCounts", "f32", "α"],
+  ["labelCiphers", "i32", "1: targets are label ciphers, not responsibilities"],
+  ["batch", "i32", "places of one step of iterative scaling or tuning, at most BATCH"],
+  ["lead", "i32", "first step at which hidden layers move, too: the decoder finds its feet first"],
+  ["rate", "f32", "of the averaging rate (step + 2)^-rate"],
+  ["decoderPseudoCounts", "f32", "α of O"],
+  ["hiddenPseudoCounts", "f32", "α of U"],
+  ["decoderStep", "f32", "s of O"],
+  ["hiddenStep", "f32", "s of U; divided by the sharpness, as targets move by so much less"],
+  ["decoderPrior", "f32", "κ of O, in places; 0 for none"],
+  ["hiddenPrior", "f32", "κ of U"],
+  ["sharpness", "f32", "β of the hidden targets, above 0"],
+  ["steps", "i32", "tuning: steps of the whole run"],
+  ["learningRate", "f32", "tuning: at its peak"],
+  ["warmUp", "i32", "tuning: steps in which the rate rises to there"],
+  ["rounds", "i32", "tuning: 1 where each step sees what rounding to four bits leaves of U"],
+] as const satisfies readonly (readonly [name: string, type: "i32" | "u32" | "f32", what: string])[];
+
+/** Bytes of a thread's records: assembly/solver/records.ts. */
+const RECORD_BYTES = 512;
+
+/** The solver module, which fits and tunes. */
+export const SOLVER: Table = {
+  base: 64,
+  boundary: 64,
+  parts: [
+    {
+      title: "threads, settings, records",
+      regions: [
+        region("SYNC", [2], 4, "(2) i32: threads arrived, generation; a cache line of its own"),
+        region("SETTINGS", [SETTINGS.length], 4, "one Settings, written by the host"),
+        region("RECORDS", [RECORD_BYTES], 1, "one Network, one Batch"),
+        region("CIPHER", ["CIPHERED", "V", "CIPHER_WIDTH"], 2, "(V, k) u16"),
+        region("MARGINAL", ["V"], 4, "(V) f32, π"),
+        region("POSITIONS", ["GROUPS", "POSITIONS_A_GROUP"], 4, "(H, positions) f32, weights of what each group reads"),
+      ],
+    },
+    {
+      title:
+        "weights; sums or gradients, then expected sums or first moments, then second moments stand behind them, each STRIDE further",
+      regions: [
+        region("U", ["HIDDEN_WEIGHTS"], 4, "the hidden layers' weights in f32, as layers/list.ts has them"),
+        region("U0", ["M"], 4, "(M) f32", true),
+        region("O", ["V", "M"], 4, "(V, M) f32, or P of a group's own mixture", true),
+        region("O0", ["V"], 4, "(V) f32", true),
+        region("SECOND", ["HIDDEN_WEIGHTS"], 4, "F and G, or the gradient"),
+        region("SECOND_U0", ["M"], 4, "", true),
+        region("SECOND_O", ["V", "M"], 4, "", true),
+        region("SECOND_O0", ["V"], 4, "", true),
+        region("THIRD", ["HIDDEN_WEIGHTS"], 4, "F̂ and Ĝ, or the first moments"),
+        region("THIRD_U0", ["M"], 4, "", true),
+        region("THIRD_O", ["V", "M"], 4, "", true),
+        region("THIRD_O0", ["V"], 4, "", true),
+        region("FOURTH", ["HIDDEN_WEIGHTS"], 4, "the second moments"),
+        region("FOURTH_U0", ["M"], 4, "", true),
+        region("FOURTH_O", ["V", "M"], 4, "", true),
+        region("FOURTH_O0", ["V"], 4, "", true),
+      ],
+    },
+    {
+      title: "attention over positions",
+      regions: [
+        region("ATTENTION_SUMS", ["ATTENDED", "WINDOW", "WINDOW"], 8, "(r, r) f64"),
+        region("ATTENTION_MEANS", ["ATTENDED", "WINDOW"], 8, "(r) f64", true),
+        region("PAIR_COUNTS", ["ATTENDED", "ROWS_0", "V"], 4, "(r·b, V) f32"),
+        region("PAIR_TOTALS", ["ATTENDED", "ROWS_0"], 4, "(r·b) f32"),
+      ],
+    },
+    {
+      title: "one batch",
+      regions: [
+        region("LOSS", [1], 8, "f64, nats since the host last cleared it"),
+        region("PLACES", ["BATCH"], 4, "(BATCH) u32, places in TOKENS"),
+        region("LIKELIHOOD", ["BATCH"], 4, "(BATCH) f32, of the token that came"),
+        region("BATCH_INPUTS", ["BATCH", "INPUTS"], 4, "(BATCH, INPUTS) f32"),
+        region("HIDDEN", ["BATCH", "M"], 4, "(BATCH, M) f32"),
+        region(
+          "TARGETS",
+          ["BATCH", "M"],
+          4,
+          "(BATCH, M) f32: hidden targets, or gradients at the hidden layers' logits",
+        ),
+        region(
+          "EARLIER_DELTA",
+          ["BATCH", "EARLIER"],
+          4,
+          "(BATCH, EARLIER) f32, gradients at those of the first layer at the places before",
+        ),
+        region("PREDICTED", ["BATCH", "V"], 4, "(BATCH / TILE, V, TILE) f32, ŷ, then ŷ − y in tuning"),
+      ],
+    },
+    {
+      title: "scratch, one a thread",
+      regions: [
+        region("WORK", ["THREADS", RECORD_BYTES], 1, "one Work a thread"),
+        region("TRANSPOSED", ["THREADS", "M", "TILE"], 4, "(M, TILE) f32, a tile transposed"),
+        region("LANES", ["THREADS", 2, "TILE"], 4, "(2, TILE) f32"),
+        region("ROWS", ["THREADS", 4, "M"], 4, "(4, M) f32"),
+        region("PLACE_INPUTS", ["THREADS", "INPUTS"], 4, "(INPUTS) f32"),
+        region(
+          "PLACE_SHARES",
+          ["THREADS", "ATTENDED", 3, "SHARES"],
+          4,
+          "(3, SHARES) f32, attention over an earlier place",
+        ),
+      ],
+    },
+    {
+      title: "the mixture",
+      regions: [
+        region("HISTORY_STATE", [64], 1, "one History, one Matches"),
+        region("RING", ["HISTORY"], 2, "(R) u16"),
+        region("NEWEST", ["INDEXED", "V"], 2, "(V) u16"),
+        region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16"),
+        region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16"),
+        region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16"),
+        region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32"),
+        region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32"),
+        region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32"),
+        region("MATCH_SUMS", ["MATCH_LENGTH"], 4, "(match lengths) f32"),
+        region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls"),
+        region("MIXTURE", ["CELLS"], 4, "(match lengths, buckets) f32"),
+        region("CHAIN", ["PARTS"], 4, "(PARTS) f32", true),
+        region("MIXTURE_SUMS", [2, "CELLS"], 4, "(2, match lengths, buckets) f32"),
+        region("MIXTURE_BUCKETS", ["MIXTURE_PLACES", "MATCH_LENGTH"], 1, "(places, match lengths) u8"),
+        region("MIXTURE_LIKELIHOODS", ["REMEMBERS", "MIXTURE_PLACES", "PARTS"], 4, "(places, PARTS) f32"),
+      ],
+    },
+    {
+      title: "weights of four bits: how they are rounded, and what rounding leaves",
+      regions: [
+        region("HISTOGRAM", ["CODED", 1072], 8, "f64: bins, levels, and sums and weights of levels"),
+        region("DEPTHS", ["CODED", "THREADS", 2, "M"], 4, "(2, M) f32 a thread: depths of a row and their weights"),
+        region("ROUNDING", ["CODED", "LAYERS", 33], 4, "a rounding table and the unit of its levels, a layer"),
+        region("ROUNDED", ["CODED", "HIDDEN_WEIGHTS"], 4, "laid out as U: what the steps of tuning read"),
+      ],
+    },
+    {
+      title: "the model as it is stored",
+      regions: [
+        region(
+          "CODES",
+          ["HIDDEN_CELLS"],
+          1,
+          "rows of U of all layers, of 8 bits a weight or codes of 4, each table where its cells begin",
+        ),
+        region("CODE_SCALES", ["HIDDEN_ROWS"], 4, "(rows) f32, layer after layer"),
+        region("CODE_LEVELS", ["CODED", "LAYERS", 16], 1, "(16) i8 a layer"),
+        region("O_INT8", ["V", "M"], 1, "(V, M) i8"),
+        region("O_SCALE", ["V"], 4, "(V) f32"),
+        region("TOKENS", [], 2, "(N) u16, to the memory's end"),
+      ],
+    },
+  ],
+};
+
+/** Addresses of a table's regions for one module, and where the last one ends. */
+export interface Addresses {
+  readonly at: Readonly<Record<string, number>>;
+  readonly end: number;
 }
 
-/** The options with defaults. nano has no recall: its page is full. */
-export function moduleOptions(
-  { vocabulary, radial }: Shape,
-  { learning = true, recall, flash = false }: ModuleOptions = {},
-) {
-  const most = learning && radial > 0 && vocabulary > 256 ? MOST_RECENT : 0;
-  return { learning, recall: radial > 0 ? (recall ?? most) : 0, flash };
+const elements = ({ counts }: Region, sizes: Sizes): number =>
+  counts.reduce<number>((product, count) => product * (typeof count === "number" ? count : sizes[count]), 1);
+
+/** Where everything stands. */
+export function addressesOf({ base, boundary, parts }: Table, sizes: Sizes): Addresses {
+  const at: Record<string, number> = {};
+  let end = base;
+  for (const { regions, replacesInFlash } of parts) {
+    if (replacesInFlash && sizes.FLASH) end = base;
+    for (const region of regions) {
+      const start = region.joined ? end : Math.ceil(end / boundary) * boundary;
+      at[region.name] = start;
+      // what stands at the memory's end has no bytes of its own
+      end = start + (region.counts.length === 0 ? 0 : elements(region, sizes) * region.bytes);
+    }
+  }
+  return { at, end: Math.ceil(end / boundary) * boundary };
 }
 
-/** Bytes of the weights, in memory or in flash: each tensor on a 16-byte boundary. */
-export function weightBytes(shape: Shape): number {
-  return sumOf(tensorSpecs(shape).map(tensorBytes));
+/** Addresses of the device module. */
+export function deviceAddresses(shape: Shape, options: ModuleOptions = {}): Addresses {
+  return addressesOf(DEVICE, sizesOf(shape, options));
 }
 
-/**
- * Linear memory of the device module in bytes: weights, state and scratch, each tensor on a 16-byte boundary, and what `options`
- * ask for: statistics and correction, recalled tokens.
- */
+/** Addresses of the solver module. */
+export function solverAddresses(shape: Shape): Addresses {
+  return addressesOf(SOLVER, sizesOf(shape, { learning: false, recall: 0 }));
+}
+
+/** Linear memory of the device module in bytes: weights, state and scratch, and what `options` ask for. */
 export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
-  const { learning, recall, flash } = moduleOptions(shape, options);
-  const { vocabulary, block, heads, classes, orders, radial } = shape;
-  const { blockAttention, documentHeads = 0, stackedHeads = 0, stackedBlock = 0 } = shape;
-  const hidden = hiddenWidth(shape);
-  const gate = orders * GATE_BUCKETS * 4;
-  const resident = [
-    (shape.weightBits === 4 ? LEVELS * hiddenLayers(shape).length : 0) + hidden * 4 + vocabulary * 4,
-    blockAttention ? block * block * 4 : 0,
-    blockAttention ? block * 4 : 0,
-    TILE_ROWS * hidden,
-    TILE_ROWS * 4,
-  ];
-  const tokens = stackedHeads > 0 ? block + stackedBlock - 1 : block;
-  const document = documentHeads * classes * 4;
-  const marginals = radial > UNSCALED ? vocabulary * 4 : 0;
-  const unigrams = radial > UNSCALED ? (vocabulary + 4) * 4 : 0;
-  const state = [tokens * 2, radial * 2, chainBytes(shape), document, 2 * gate, 2 * marginals, unigrams, 16];
-  const scratch = [
-    document,
-    stackedHeads > 0 ? stackedBlock * heads * classes * 4 : 0,
-    blockAttention ? 2 * sharesOf(shape) * 4 : 0,
-    hidden * 4 + hidden * 2,
-    orders * 4,
-    orders * 4,
-    3 * orders * 4,
-    mostMatches(shape) * 4,
-    radial === 0 ? 0 : vocabulary,
-    marginals,
-    vocabulary * 4,
-    vocabulary * 4,
-  ];
-  const cells = vocabulary * hidden;
-  const statistics = learning ? [hidden * 4, SAMPLES * 4, cells * 4, cells * 4, 16, cells, vocabulary * 4] : [];
-  const recalled = recall > 0 ? [recall * 2, 16] : [];
-  const weights = flash ? resident : [weightBytes(shape)];
-  return sumOf([BASE, ...weights, ...state, ...scratch, ...statistics, ...recalled]);
+  return deviceAddresses(shape, options).end;
 }
 
-/** SHARES of assembly/shape.ts. */
-const sharesOf = ({ block }: Shape) => Math.ceil(block / 4) * 4;
-/** INPUTS of assembly/hidden-layout.ts: what a place's layers read beside its tokens. */
-export function inputsOf(shape: Shape): number {
-  const { heads, classes, blockAttention, stackedHeads = 0, stackedBlock = 0 } = shape;
-  return (blockAttention ? 2 * sharesOf(shape) : 0) + (stackedHeads > 0 ? stackedBlock * heads * classes : 0);
-}
-/** HIDDEN_WEIGHTS of assembly/hidden-layout.ts. */
-export function hiddenWeights(shape: Shape): number {
-  const { block, blockAttention } = shape;
-  const tables = hiddenLayers(shape).reduce((sum, { rows, width }) => sum + rows * width, 0);
-  return Math.ceil((tables + (blockAttention ? block * block + block : 0)) / 4) * 4;
+/** The part of it that a predictor needs: all but what learning has. */
+export function predictorBytes(shape: Shape, options: ModuleOptions = {}): number {
+  return deviceAddresses(shape, options).at.LEARNING_STATE!;
 }
 
-/** HIDDEN_CODES_BYTES of assembly/hidden-codes.ts. */
-export function hiddenCodesBytes(shape: Shape): number {
-  const layers = (["block", "document", "stacked"] as const).map(
-    (name) => hiddenLayers(shape).find((layer) => layer.name === name) ?? { rows: 0, width: 0 },
-  );
-  const scales = layers.reduce((sum, { rows }) => sum + rows * 4, 0);
-  return sumOf([...layers.map(({ rows, width }) => rows * width), scales + layers.length * LEVELS], 64);
+/** Bytes of the weights, in memory or in flash. */
+export function weightBytes(shape: Shape): number {
+  const { at } = deviceAddresses(shape);
+  return at.RESIDENT_LEVELS! - BASE;
 }
 
-/** With a ring of up to so many tokens a text's marginals are not kept, as in assembly/shape.ts. */
-const UNSCALED = 256;
-/** Rings of up to so many tokens are compared place by place, as in assembly/shape.ts. */
-const SCANNED = 1024;
-const mostMatches = ({ radial }: Shape) => Math.min(radial, SCANNED);
-/** As in assembly/chains.ts: newest place of each token and of each hash of a pair, and two links a place. */
-const chainBytes = ({ radial, vocabulary }: Shape) =>
-  radial > SCANNED ? vocabulary * 2 + radial * 4 + (radial / 4) * 2 : 0;
-
-/** Constants of assembly/trainer-memory.ts: places of a batch and of a tile, threads, places that the gate is solved on. */
-const BATCH = 2048;
-const TILE = 64;
-const THREADS = 16;
-const GATE_PLACES = 65536;
-
-/** Memory of the trainer module in bytes, without the tokens, which stand behind it: tensors, sums, one batch, a scratch a thread. */
-export function trainerBytesNeeded(shape: Shape): number {
-  const { vocabulary, bits, block, orders, radial, blockAttention, stackedHeads = 0, stackedBlock = 0 } = shape;
-  const hidden = hiddenWidth(shape);
-  const weights = hiddenWeights(shape);
-  const inputs = inputsOf(shape);
-  const positions = Math.max(block, stackedHeads > 0 ? stackedBlock : 0);
-  const parts = 1 + orders;
-  const gate = orders * GATE_BUCKETS * 4;
-  // tensors between two cache-line boundaries stand together
-  const groups = [
-    128 + (bits === vocabulary ? 0 : vocabulary * cipherWidth(shape) * 2),
-    vocabulary * 4 + weights * 4,
-    hidden * 4 + headsOf(shape) * positions * 4,
-    vocabulary * hidden * 4 + vocabulary * 4,
-    2 * vocabulary * hidden * 4 + 2 * weights * 4,
-    (blockAttention ? (block * block + block) * 8 + block * bits * (vocabulary + 1) * 4 : 0) +
-      BATCH * (4 + inputs * 4 + 2 * hidden * 4 + vocabulary * 4 + 4),
-    THREADS * (hidden * TILE + TILE * 2 + hidden * 4 + 512 + inputs) * 4,
-    radial * 2,
-    chainBytes(shape),
-    mostMatches(shape) * 4 + 4 * 64 + (radial === 0 ? 0 : vocabulary),
-    3 * gate + GATE_PLACES * orders,
-    radial === 0 ? 0 : GATE_PLACES * parts * 4,
-    hiddenCodesBytes(shape),
-    vocabulary * hidden,
-    vocabulary * 4,
-  ];
-  return sumOf(groups, 64);
+/** Memory of the solver module in bytes, without the tokens, which stand behind it. */
+export function solverBytesNeeded(shape: Shape): number {
+  return solverAddresses(shape).at.TOKENS!;
 }
 
-/** Sum of pieces that each begin on a boundary. */
-function sumOf(pieces: readonly number[], boundary = 16): number {
-  return pieces.reduce((sum, bytes) => sum + Math.ceil(bytes / boundary) * boundary, 0);
+/** assembly/NAME/layout.ts: every region as a constant, from the counts that assembly/shape.ts has. */
+export function layoutSource(table: Table, shapeModule: string, extras = ""): string {
+  const { base, boundary, parts } = table;
+  const used = new Set<string>();
+  const sizeText = ({ counts, bytes }: Region): string => {
+    for (const count of counts) if (typeof count === "string") used.add(count);
+    if (bytes >= 1) return [...counts, ...(bytes > 1 ? [bytes] : [])].join(" * ");
+    // the last two first, which are whole bytes: the product of all may pass 2^31
+    return `${counts.slice(0, -2).join(" * ")} * ((${counts.slice(-2).join(" * ")}) / ${1 / bytes})`;
+  };
+  let end = "BASE";
+  const lines: string[] = [];
+  for (const { title, regions, replacesInFlash } of parts) {
+    lines.push("", `// ${title}`);
+    for (const [i, region] of regions.entries()) {
+      if (i === 0 && replacesInFlash) end = `(FLASH == 0 ? ${end} : BASE)`;
+      const start = region.joined ? end : `(${end} + ${boundary - 1}) & ~${boundary - 1}`;
+      lines.push(`export const ${region.name}: usize = ${start};${region.what ? ` // ${region.what}` : ""}`);
+      if (region.counts.length > 0) end = `${region.name} + ${sizeText(region)}`;
+    }
+  }
+  if (table === DEVICE) {
+    lines.push("", `export const END: usize = (${end} + ${boundary - 1}) & ~${boundary - 1};`);
+    used.add("FLASH");
+  }
+  const own = ["BATCH", "TILE", "THREADS", "MIXTURE_PLACES"] as const;
+  const imported = [...used].filter((name) => !(own as readonly string[]).includes(name)).sort();
+  return `// Written by \`npm run build\` from the table in host/compile/layout.ts: change it there.
+import {
+${imported.map((name) => `  ${name},`).join("\n")}
+} from "${shapeModule}";
+${extras}
+/** Where the first tensor stands. */
+export const BASE: usize = ${base};
+${lines.join("\n")}
+`;
+}
+
+/** The solver's own constants and the record of settings, for its layout. */
+export function solverExtras(sizes: Pick<Sizes, "BATCH" | "TILE" | "THREADS" | "MIXTURE_PLACES">): string {
+  return `
+/** Places of one step at the most. */
+export const BATCH: i32 = ${sizes.BATCH};
+/** Places that one thread works on at a time; a tile of probabilities, (V, TILE) f32, stays in cache. */
+export const TILE: i32 = ${sizes.TILE};
+/** Threads at the most: each has a scratch of its own. */
+export const THREADS: i32 = ${sizes.THREADS};
+/** Places that the mixture is solved on at the most. */
+export const MIXTURE_PLACES: i32 = ${sizes.MIXTURE_PLACES};
+
+/** What a fit or a tuning run is asked for; the host writes it. */
+@unmanaged
+export class Settings {
+${SETTINGS.map(([name, type, what]) => `  ${name}: ${type}; // ${what}`).join("\n")}
+}
+`;
 }

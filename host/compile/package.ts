@@ -13,7 +13,8 @@ import type { Correction } from "../files/statistics.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
-import { BASE, bytesNeeded, type ModuleOptions } from "./layout.ts";
+import { BASE, bytesNeeded } from "./layout.ts";
+import type { ModuleOptions } from "./options.ts";
 
 /** What is packaged: a loaded model is one. */
 export interface Packable {

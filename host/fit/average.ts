@@ -2,12 +2,12 @@
  * Weights averaged over the last steps of a solve (ours; of stochastic approximation: Polyak & Juditsky 1992): where tokens are few,
  * every step moves the weights by the noise of its batch.
  */
-import type { Trainer } from "./trainer.ts";
+import type { Solver } from "./solver.ts";
 
 /** Steps between two samples of the weights. Another number gives other weights. */
 const STEPS_A_SAMPLE = 4;
 
-/** A table of f32 in a trainer's memory. */
+/** A table of f32 in a solver's memory. */
 export interface Table {
   readonly address: string;
   readonly length: number;
@@ -20,7 +20,7 @@ export interface Table {
  * @param run runs some steps in order
  */
 export async function averagedSteps(
-  trainer: Trainer,
+  solver: Solver,
   tables: readonly Table[],
   share: number,
   [first, last]: readonly [first: number, last: number],
@@ -31,8 +31,7 @@ export async function averagedSteps(
   if (averaged === last) return;
   const sums = tables.map(({ length }) => new Float64Array(length));
   const each = (work: (values: Float32Array, sum: Float64Array) => void) => {
-    for (const [i, { address, length }] of tables.entries())
-      work(trainer.view(Float32Array, address, length), sums[i]!);
+    for (const [i, { address, length }] of tables.entries()) work(solver.view(Float32Array, address, length), sums[i]!);
   };
   let samples = 0;
   for (let from = averaged; from < last; from += STEPS_A_SAMPLE) {

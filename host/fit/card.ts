@@ -29,8 +29,7 @@ export function storedAs({ weightBits }: Shape, bytes: number): string {
   return `${bytes} bytes, ${weightBits === 4 ? "U in 4 bits, O in 8" : "int8"}, with a scale a row`;
 }
 
-function residualPasses({ decoder, weightBits }: Shape, recipe: Recipe): string {
-  if (decoder === "mixture") return "0 residual";
+function residualPasses({ weightBits }: Shape, recipe: Recipe): string {
   const { passes } = recipe.residual;
   return weightBits === 4 && passes > 0
     ? `${passes} residual, 1 of the decoder after rounding U`
@@ -54,7 +53,7 @@ ${origin}
 | vocabulary | ${shape.vocabulary} (${shape.vocabulary === 256 ? "bytes" : "byte-level BPE"}) |
 | block | ${shape.block} tokens, ${shape.bits === shape.vocabulary ? "one-hot" : `${shape.bits}-bit cipher`} |
 | hidden state | ${shape.heads} heads of ${shape.classes} classes (${shape.heads * shape.classes}) |
-${contextRows(shape)}| decoder | ${shape.decoder} |
+${contextRows(shape)}| decoder | softmax(h O + o0) |
 | self-attention | ${attention} |
 | parameters | ${parameters(shape)} |
 ${rows.join("\n")}

@@ -6,8 +6,9 @@
  * await save("models/book", files);
  * ```
  */
-import { compileDevice, compileTrainer } from "../compile/compile.ts";
-import { MOST_BYTES, trainerBytesNeeded } from "../compile/layout.ts";
+import { compileDevice, compileSolver } from "../compile/compile.ts";
+import { MOST_BYTES, solverBytesNeeded } from "../compile/layout.ts";
+import { sizesOf } from "../compile/sizes.ts";
 import { throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
@@ -17,6 +18,7 @@ import { trainTokenizer } from "../tokenizer/train.ts";
 import { averagedSteps } from "./average.ts";
 import { modelCard } from "./card.ts";
 import { type Recipe, type RecipeOptions, recipeOf, shapeOf } from "./recipe.ts";
+import { outOfMemory, type Settings, Solver } from "./solver.ts";
 import {
   assertEnough,
   type Hooks,
@@ -29,8 +31,7 @@ import {
   turn,
 } from "./steps.ts";
 import { type Chunks, encodeAll, evaluated, separated } from "./text.ts";
-import { outOfMemory, Trainer } from "./trainer.ts";
-import { configureResidual, fitGate, residualTables, solveRounded, weightsOf } from "./weights.ts";
+import { fitMixture, scaledTables, settingsOf, solveRounded, weightsOf } from "./weights.ts";
 
 export { LEAST_TOKENS } from "./steps.ts";
 
@@ -88,7 +89,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const { threads, flavour } = runOptions(options);
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
   recipeOf(options, LEAST_TOKENS, wanted);
-  const bytesNeeded = trainerBytesNeeded(wanted) + 2 * LEAST_TOKENS;
+  const bytesNeeded = solverBytesNeeded(wanted) + 2 * LEAST_TOKENS;
   if (bytesNeeded > MOST_BYTES) throw outOfMemory(bytesNeeded);
   throwIfAborted(signal);
   const clock = stopwatch();
@@ -108,26 +109,29 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   await turn(signal);
   const simd = await compileDevice(shape, "simd");
   await turn(signal);
-  const wasm = await compileTrainer(shape, flavour, threads > 0);
+  const wasm = await compileSolver(shape, flavour, threads > 0);
   await turn(signal);
-  const trainer = await Trainer.start(wasm, tokens.length + heldOut.length, threads);
+  const solver = await Solver.start(wasm, shape, tokens.length + heldOut.length, threads);
   const compileSeconds = clock();
   try {
-    const places = trainer.view(Uint16Array, "TOKENS", tokens.length + heldOut.length);
+    const places = solver.view(Uint16Array, "TOKENS", tokens.length + heldOut.length);
     places.set(tokens);
     places.set(heldOut, tokens.length);
     const trained = tokens.length - (shape.radial === 0 ? 0 : recipe.gate.tokens);
-    await fitHeads(trainer, shape, recipe, trained, options);
+    const settings = settingsOf(recipe, trained);
+    await solver.configure(settings);
+    await fitGroups(solver, shape, recipe, settings, options);
     const headsSeconds = clock();
-    await fitResidual(trainer, shape, recipe, trained, options);
+    const rounded = await fitScaling(solver, shape, recipe, settings, options);
     const residualSeconds = clock();
-    await fitGate(trainer, shape, recipe.gate.sweeps, trained, tokens.length, options);
+    await fitMixture(solver, shape, recipe.gate.sweeps, trained, tokens.length, options);
     const gateSeconds = clock();
-    const heldOutBits = await bitsOf(trainer, heldOut, tokens.length, signal);
+    const heldOutBits = await bitsOf(solver, heldOut, tokens.length, signal);
     throwIfAborted(signal);
     onProgress?.({ phase: "files", done: 0, total: 1 });
-    await trainer.once("quantise");
-    const weights = writeTensors(weightsOf(trainer, shape));
+    if (!rounded) await solver.once("storeHidden");
+    await solver.once("storeDecoder");
+    const weights = writeTensors(weightsOf(solver, shape));
     throwIfAborted(signal);
     const facts = { trainTokens: tokens.length, trainBytes: bytes, weightBytes: weights.length };
     const encoder = new TextEncoder();
@@ -155,7 +159,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     const report = { shape, recipe, trainTokens: tokens.length, trainBytes: bytes, heldOutBits, seconds };
     return { files, tokenizer, report };
   } finally {
-    await trainer.stop();
+    await solver.stop();
   }
 }
 
@@ -168,99 +172,99 @@ async function tokenizerFor(text: () => Chunks, vocabulary: number, hooks: FitHo
   });
 }
 
-async function fitHeads(
-  trainer: Trainer,
+/** Groups of all layers by the explicit solution, layer by layer. */
+async function fitGroups(
+  solver: Solver,
   shape: Shape,
   recipe: Recipe,
-  tokens: number,
+  { places, groupBatch }: Settings,
   hooks: FitHooks,
 ): Promise<void> {
-  const { passes, rate, mass, decay } = recipe.heads;
-  const batch = Math.min(recipe.heads.batch, tokens);
-  await trainer.all("count", "thread", tokens);
-  setPositions(trainer, shape, decay);
-  await trainer.all("configureHeads", recipe.seed, batch, rate, mass, recipe.targets === "cipher" ? 1 : 0);
-  await trainer.once("initialiseHeads");
+  await solver.once("count");
+  setPositions(solver, shape, recipe.heads.decay);
+  await solver.once("initialiseGroups");
   const { heads, documentHeads = 0, stackedHeads = 0 } = shape;
-  if (shape.blockAttention) await solveAttention(trainer, tokens, hooks.signal);
+  if (shape.blockAttention) await solveAttention(solver, places!, hooks.signal);
   const lower = heads + documentHeads;
-  const steps = Math.ceil(tokens / batch) * passes;
+  const steps = Math.ceil(places! / groupBatch!) * recipe.heads.passes;
   const total = stackedHeads > 0 ? 2 * steps : steps;
   const run = (args: readonly number[], done: number) =>
-    runSteps(trainer, "headSteps", "heads", [0, steps], total, hooks, { args, done });
+    runSteps(solver, "groupSteps", "heads", [0, steps], total, hooks, { args, done });
   await run([0, lower], 0);
-  // bags are not as independent as tokens are: their weight has to be solved
-  const newton = recipe.positions === "newton";
-  await solvePositions(trainer, newton ? 0 : heads, lower, tokens);
+  // bags and hidden states are not as independent as tokens are: how often they are taken has to be solved
+  await weighInputs(solver, heads, lower, places!);
   if (stackedHeads === 0) return;
   await run([lower, lower + stackedHeads], steps);
-  await solvePositions(trainer, lower, lower + stackedHeads, tokens);
+  await weighInputs(solver, lower, lower + stackedHeads, places!);
 }
 
-/** The weights of positions that heads begin with: decaying, and of hidden states shared by the heads that they come from. Attention sets its own. */
-function setPositions(trainer: Trainer, { heads, documentHeads = 0, stackedHeads = 0 }: Shape, decay: number): void {
+/** The weights of positions that groups begin with: decaying, and of hidden states shared by the groups that they come from. Attention sets its own. */
+function setPositions(solver: Solver, shape: Shape, decay: number): void {
+  const { heads, documentHeads = 0, stackedHeads = 0 } = shape;
   const all = heads + documentHeads + stackedHeads;
-  const each = trainer.constant("POSITIONS_A_HEAD");
-  const positions = trainer.view(Float32Array, "POSITIONS", all * each);
-  for (let head = 0; head < all; ++head) {
-    let weight = head < heads ? 1 : head < heads + documentHeads ? DOCUMENT_WEIGHT : 1 / heads;
+  const each = sizesOf(shape).POSITIONS_A_GROUP;
+  const positions = solver.view(Float32Array, "POSITIONS", all * each);
+  for (let group = 0; group < all; ++group) {
+    let weight = group < heads ? 1 : group < heads + documentHeads ? DOCUMENT_WEIGHT : 1 / heads;
     for (let j = 0; j < each; ++j) {
-      positions[head * each + j] = weight;
+      positions[group * each + j] = weight;
       weight *= decay; // not a power, whose last bits differ between engines
     }
   }
 }
 
-/** Newton steps for the position weights of heads [first, end), over the last tokens. */
-async function solvePositions(trainer: Trainer, first: number, end: number, tokens: number): Promise<void> {
+/** The weight of the inputs of groups [first, end), over the last tokens. */
+async function weighInputs(solver: Solver, first: number, end: number, tokens: number): Promise<void> {
   if (first === end) return;
   const slice = Math.min(20_000, Math.ceil(tokens / 10));
-  await trainer.all("solvePositions", "thread", "threads", first, end, tokens - slice, tokens, 4);
+  await solver.all("weighInputs", "thread", "threads", first, end, tokens - slice, tokens);
 }
 
-/** W of attention over the block's positions: a pass that counts pairs, and one that adds up targets. */
-async function solveAttention(trainer: Trainer, tokens: number, signal: AbortSignal | undefined): Promise<void> {
+/** W of attention over the window's positions: a pass that counts pairs, and one that adds up targets. */
+async function solveAttention(solver: Solver, tokens: number, signal: AbortSignal | undefined): Promise<void> {
   for (const pass of [0, 1]) {
     for (let from = 0; from < tokens; from += CHUNK) {
       throwIfAborted(signal);
-      await trainer.once("attentionSteps", pass, from, Math.min(tokens, from + CHUNK));
+      await solver.once("attentionSteps", pass, from, Math.min(tokens, from + CHUNK));
     }
   }
 }
 
-async function fitResidual(
-  trainer: Trainer,
+/** Iterative scaling of all layers, or the explicit decoder alone. Whether U is what its codes say. */
+async function fitScaling(
+  solver: Solver,
   shape: Shape,
   recipe: Recipe,
-  tokens: number,
+  settings: Settings,
   hooks: FitHooks,
-): Promise<void> {
-  if (shape.decoder === "mixture") return; // the heads' own solution is the model
+): Promise<boolean> {
   const { passes, averaged } = recipe.residual;
+  const tokens = settings.places!;
   if (passes === 0) {
     for (let from = 0; from < tokens; from += CHUNK) {
       throwIfAborted(hooks.signal);
       const to = Math.min(tokens, from + CHUNK);
-      await trainer.once("explicitSteps", from, to, recipe.heads.mass, to === tokens ? 1 : 0);
+      await solver.once("explicitSteps", from, to);
       hooks.onProgress?.({ phase: "residual", done: to, total: tokens });
     }
-    return;
+    return false;
   }
-  await trainer.once("initialiseResidual", 0);
-  await configureResidual(trainer, recipe, recipe.residual.lead);
-  const steps = Math.ceil(tokens / recipe.residual.batch);
+  await solver.once("initialiseScaling");
+  const steps = Math.ceil(tokens / settings.batch!);
   const solved = steps * passes;
-  const total = shape.weightBits === 4 ? solved + steps : solved;
-  const run = (steps: readonly [number, number]) => runSteps(trainer, "residualSteps", "residual", steps, total, hooks);
-  await averagedSteps(trainer, residualTables(shape), averaged, [0, solved], run);
-  if (total > solved) await solveRounded(trainer, shape, recipe, tokens, solved, 1, hooks);
+  const rounds = shape.weightBits === 4;
+  const total = rounds ? solved + steps : solved;
+  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "residual", steps, total, hooks);
+  await averagedSteps(solver, scaledTables(shape), averaged, [0, solved], run);
+  if (rounds) await solveRounded(solver, shape, settings, solved, hooks);
+  return rounds;
 }
 
-/** Σ −log2 p of `tokens`, which stand at `from` in the trainer, under the f32 stack. */
-async function bitsOf(trainer: Trainer, tokens: Uint16Array, from: number, signal: AbortSignal | undefined) {
+/** Σ −log2 p of `tokens`, which stand at `from` in the solver, under the f32 stack. */
+async function bitsOf(solver: Solver, tokens: Uint16Array, from: number, signal: AbortSignal | undefined) {
   let bits = 0;
-  for await (const places of evaluated(trainer, tokens, from, signal)) {
-    for (const p of trainer.view(Float32Array, "LIKELIHOOD", places)) bits -= Math.log2(p);
+  for await (const places of evaluated(solver, tokens, from, signal)) {
+    for (const p of solver.view(Float32Array, "LIKELIHOOD", places)) bits -= Math.log2(p);
   }
   return bits;
 }

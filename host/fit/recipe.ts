@@ -26,7 +26,6 @@ export interface RecipeOptions {
   readonly radial?: number | undefined;
   /** Highest order of self-attention. */
   readonly orders?: number | undefined;
-  readonly decoder?: Shape["decoder"] | undefined;
   /** Bits of a weight of U: 8, or 4. */
   readonly weightBits?: Shape["weightBits"] | undefined;
   /** Attention over the block's positions. By default as the profile has it where inputs are one-hot and targets are not ciphers, else false. */
@@ -43,8 +42,6 @@ export interface RecipeOptions {
   readonly passes?: number | undefined;
   /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
-  /** How the block's positions are weighted: a fixed decay, or solved by Newton steps. */
-  readonly positions?: "decay" | "newton" | undefined;
   /** Whole number in 0..2^32−1. Default 1. */
   readonly seed?: number | undefined;
 }
@@ -52,7 +49,6 @@ export interface RecipeOptions {
 /** Settings of the solvers. α is a Dirichlet mass in places (the field's pseudo-count), not a rate to be searched. */
 export interface Recipe {
   readonly targets: "responsibility" | "cipher";
-  readonly positions: "decay" | "newton";
   readonly seed: number;
   readonly heads: {
     readonly passes: number;
@@ -85,15 +81,15 @@ export interface Recipe {
 /** What the larger profiles read beside the block's tokens, where inputs are one-hot. */
 const CONTEXTS = { blockAttention: true, documentHeads: 3, documentSpan: 5 } as const;
 const PROFILES: Record<Profile, Shape> = {
-  nano: { vocabulary: 256, bits: 256, block: 3, heads: 2, classes: 8, radial: 256, orders: 4, decoder: "softmax" },
+  nano: { vocabulary: 256, bits: 256, block: 3, heads: 2, classes: 8, radial: 256, orders: 4 },
   potato: {
     ...{ vocabulary: 1024, bits: 1024, block: 2, heads: 14, classes: 8 },
-    ...{ radial: 65536, orders: 4, decoder: "softmax", weightBits: 4 },
+    ...{ radial: 65536, orders: 4, weightBits: 4 },
     ...CONTEXTS,
   },
   base: {
     ...{ vocabulary: 4096, bits: 4096, block: 2, heads: 18, classes: 8 },
-    ...{ radial: 65536, orders: 4, decoder: "softmax", weightBits: 4 },
+    ...{ radial: 65536, orders: 4, weightBits: 4 },
     ...CONTEXTS,
   },
 };
@@ -118,7 +114,6 @@ export function shapeOf(options: RecipeOptions): Shape {
     classes = wide ? base.heads * base.classes : base.classes,
     radial = base.radial,
     orders = radial === 0 ? 0 : base.orders,
-    decoder = base.decoder,
     weightBits = base.weightBits,
     blockAttention = contexts.blockAttention ?? false,
     documentHeads = contexts.documentHeads ?? 0,
@@ -131,7 +126,7 @@ export function shapeOf(options: RecipeOptions): Shape {
     throw new SaffuError("INVALID_SHAPE", `vocabulary must be in 256..${MAX_VOCABULARY}, got ${vocabulary}`);
   }
   const shape = validateShape({
-    ...{ vocabulary, bits, block, heads, classes, radial, orders, decoder, weightBits },
+    ...{ vocabulary, bits, block, heads, classes, radial, orders, weightBits },
     ...{ blockAttention, documentHeads, documentSpan, stackedHeads, stackedBlock },
   });
   if (options.targets === "cipher" && 2 ** shape.classes - 1 < vocabulary) {
@@ -156,10 +151,9 @@ export function shapeOf(options: RecipeOptions): Shape {
  */
 export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = shapeOf(options)): Recipe {
   const few = tokens < FEW;
-  const { targets = "responsibility", positions = "decay", seed = 1, passes = passesFor(tokens) } = options;
+  const { targets = "responsibility", seed = 1, passes = passesFor(tokens) } = options;
   if (!["responsibility", "cipher"].includes(targets))
     throw invalidOption("targets", `"responsibility" or "cipher"`, targets);
-  if (!["decay", "newton"].includes(positions)) throw invalidOption("positions", `"decay" or "newton"`, positions);
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
     throw invalidOption("seed", "an integer in 0..4294967295", seed);
   if (!Number.isInteger(passes) || passes < 0 || passes > 100)
@@ -175,7 +169,6 @@ export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = 
   const { heads, documentHeads = 0, stackedHeads = 0 } = shape;
   return {
     targets,
-    positions,
     seed,
     heads: {
       passes: few && !cipher ? 3 : 1,

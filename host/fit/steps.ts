@@ -1,7 +1,7 @@
-/** What long work on a trainer shares: its options, its progress, and calls of bounded length between which a signal is seen. */
+/** What long work on a solver shares: its options, its progress, and calls of bounded length between which a signal is seen. */
 import { SaffuError, shown, throwIfAborted } from "../errors.ts";
 import type { Flavour } from "../model/kernel.ts";
-import type { Trainer } from "./trainer.ts";
+import type { Solver } from "./solver.ts";
 
 /** How far long work has come. `total` is 0 where it is not known. */
 export interface PhaseProgress<Phase extends string> {
@@ -63,7 +63,7 @@ export async function turn(signal: AbortSignal | undefined): Promise<void> {
  * @param total of the phase; @param done of it before step 0; @param args of the function before its steps
  */
 export async function runSteps<Phase extends string>(
-  trainer: Trainer,
+  solver: Solver,
   name: string,
   phase: Phase,
   [first, last]: readonly [first: number, last: number],
@@ -74,7 +74,7 @@ export async function runSteps<Phase extends string>(
   for (let from = first; from < last; from += STEPS_A_CALL) {
     throwIfAborted(signal);
     const to = Math.min(last, from + STEPS_A_CALL);
-    await trainer.all(name, "thread", "threads", ...args, from, to);
+    await solver.all(name, "thread", "threads", ...args, from, to);
     onProgress?.({ phase, done: done + to, total });
   }
 }

@@ -1,9 +1,10 @@
-/** Texts as the trainer sees them: tokens of a whole text, and of held-out texts one after the other. */
+/** Texts as the solver sees them: tokens of a whole text, and of held-out texts one after the other. */
+import { BATCH } from "../compile/sizes.ts";
 import { throwIfAborted } from "../errors.ts";
 import { Pace } from "../pace.ts";
 import { encodeStream, type Tokenizer } from "../tokenizer/index.ts";
+import type { Solver } from "./solver.ts";
 import type { Hooks } from "./steps.ts";
-import type { Trainer } from "./trainer.ts";
 
 /** A text in order, as bytes, in any cut. */
 export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -55,20 +56,19 @@ export function separated(texts: readonly Uint8Array[], tokenizer: Tokenizer, bl
   return all;
 }
 
-/** Runs `evaluate` over `tokens`, which stand at `from` in a trainer, batch by batch; gives each batch's places. Absent tokens are context. */
+/** Runs `evaluate` over `tokens`, which stand at `from` in a solver, batch by batch; gives each batch's places. Absent tokens are context. */
 export async function* evaluated(
-  trainer: Trainer,
+  solver: Solver,
   tokens: Uint16Array,
   from: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<number> {
-  const chunk = trainer.constant("BATCH");
   for (let start = 0, end = 0; end < tokens.length; start = end) {
     throwIfAborted(signal);
     while (tokens[start] === ABSENT) ++start;
     end = start;
-    while (end < tokens.length && tokens[end] !== ABSENT && end - start < chunk) ++end;
-    await trainer.once("evaluate", from + start, end - start);
+    while (end < tokens.length && tokens[end] !== ABSENT && end - start < BATCH) ++end;
+    await solver.once("evaluate", from + start, end - start);
     yield end - start;
   }
 }

@@ -1,92 +1,110 @@
-/** Weights into a trainer's memory and out of it, and the last steps of every fit: the gate, then int8. */
+/** Weights into a solver's memory and out of it, and the last steps of every fit: the mixture, then int8. */
+
+import { BATCH } from "../compile/sizes.ts";
 import { throwIfAborted } from "../errors.ts";
 import { dequantised } from "../files/dequantise.ts";
 import type { Tensor } from "../files/safetensors.ts";
-import { type HiddenLayer, hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../shape.ts";
+import { hiddenLayers, hiddenWidth, LEVELS, type Shape, tensorSpecs } from "../shape.ts";
 import { averagedSteps, type Table } from "./average.ts";
 import type { Recipe } from "./recipe.ts";
+import type { Settings, Solver } from "./solver.ts";
 import { type Hooks, runSteps } from "./steps.ts";
-import type { Trainer } from "./trainer.ts";
 
-/** Where trainers keep a hidden layer's weights in f32. */
-const LAYERS: Record<HiddenLayer["name"], { readonly table: string; readonly bias: string }> = {
-  block: { table: "U", bias: "U0" },
-  document: { table: "DOCUMENT_U", bias: "DOCUMENT_U0" },
-  stacked: { table: "STACKED_U", bias: "STACKED_U0" },
-};
+/** Where a hidden layer's f32 weights and stored rows stand in the solver: elements before them, in layer order (assembly/layers/list.ts). */
+function placed(shape: Shape) {
+  let cells = 0;
+  let rows = 0;
+  let column = 0;
+  return hiddenLayers(shape).map((layer, index) => {
+    const at = { ...layer, index, cells, firstRow: rows, column };
+    cells += layer.rows * layer.width;
+    rows += layer.rows;
+    column += layer.width;
+    return at;
+  });
+}
 
-/** Writes a model's weights into a trainer: rows of U and O times their scales; biases, attention and the cipher as they are. */
-export function loadWeights(trainer: Trainer, tensors: ReadonlyMap<string, Tensor>, shape: Shape): void {
-  const put = (address: string, floats: Float32Array) => trainer.view(Float32Array, address, floats.length).set(floats);
+/** Bytes from U to W of attention: behind the tables of all layers. */
+function attentionAt(shape: Shape): number {
+  return hiddenLayers(shape).reduce((sum, { rows, width }) => sum + 4 * rows * width, 0);
+}
+
+/** Writes a model's weights into a solver: rows of U and O times their scales; biases, attention and the cipher as they are. */
+export function loadWeights(solver: Solver, tensors: ReadonlyMap<string, Tensor>, shape: Shape): void {
+  const put = (address: number, floats: Float32Array) => solver.view(Float32Array, address, floats.length).set(floats);
   const given = (name: string) => tensors.get(name)!.data as Float32Array;
-  for (const { name, width } of hiddenLayers(shape)) {
-    const { table, bias } = LAYERS[name];
-    put(table, dequantised(tensors, `${name}.U`, width));
-    put(bias, given(`${name}.u0`));
+  const u = solver.address("U");
+  for (const { name, width, cells, column } of placed(shape)) {
+    put(u + 4 * cells, dequantised(tensors, `${name}.U`, width));
+    put(solver.address("U0") + 4 * column, given(`${name}.u0`));
   }
   if (shape.blockAttention) {
-    put("BLOCK_W", given("block.W"));
-    put("BLOCK_W0", given("block.w0"));
+    put(u + attentionAt(shape), given("block.W"));
+    put(u + attentionAt(shape) + 4 * shape.block ** 2, given("block.w0"));
   }
-  put("O", dequantised(tensors, "decoder.O", hiddenWidth(shape)));
-  put("O0", given("decoder.o0"));
+  put(solver.address("O"), dequantised(tensors, "decoder.O", hiddenWidth(shape)));
+  put(solver.address("O0"), given("decoder.o0"));
   if (shape.bits === shape.vocabulary) return;
   const cipher = tensors.get("cipher")!.data as Uint16Array;
-  trainer.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
+  solver.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
 }
 
 /**
- * Rounds U to four bits, then solves the decoder alone for hidden states as the device has them: one residual pass, steps [first, first +
- * a pass's), whose averaging rates follow from their numbers.
+ * Rounds U to four bits, then solves the decoder alone for hidden states as the device has them: one pass of iterative scaling, steps
+ * [first, first + a pass's), whose averaging rates follow from their numbers.
  *
- * @param tokens trained on
- * @param share of the pass, 0..1, over which O is averaged
+ * @param settings of the passes before it
  */
 export async function solveRounded(
-  trainer: Trainer,
+  solver: Solver,
   shape: Shape,
-  { seed, residual }: Pick<Recipe, "seed" | "residual">,
-  tokens: number,
+  settings: Settings,
   first: number,
-  share: number,
   hooks: Hooks<"residual">,
 ): Promise<void> {
-  const end = first + Math.ceil(tokens / residual.batch);
-  await trainer.once("roundHidden");
-  await configureResidual(trainer, { seed, residual }, end);
-  const run = (steps: readonly [number, number]) => runSteps(trainer, "residualSteps", "residual", steps, end, hooks);
-  await averagedSteps(trainer, [decoderTable(shape)], share, [first, end], run);
+  const end = first + Math.ceil(settings.places! / settings.batch!);
+  await solver.once("roundHidden");
+  await solver.configure({ ...settings, lead: end });
+  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "residual", steps, end, hooks);
+  await averagedSteps(solver, [decoderTable(shape)], 1, [first, end], run);
 }
 
-/** O in a trainer's memory. */
+/** O in a solver's memory. */
 function decoderTable(shape: Shape): Table {
   return { address: "O", length: shape.vocabulary * hiddenWidth(shape) };
 }
 
-/** What residual passes change: U of every hidden layer, and O. */
-export function residualTables(shape: Shape): Table[] {
-  const tables = hiddenLayers(shape).map(({ name, rows, width }) => ({
-    address: LAYERS[name].table,
-    length: rows * width,
-  }));
-  return [...tables, decoderTable(shape)];
+/** What passes of iterative scaling change: U of every hidden layer, and O. */
+export function scaledTables(shape: Shape): Table[] {
+  return [{ address: "U", length: attentionAt(shape) / 4 }, decoderTable(shape)];
 }
 
-/** @param lead first step at which the hidden layers move too */
-export async function configureResidual(
-  trainer: Trainer,
-  { seed, residual }: Pick<Recipe, "seed" | "residual">,
-  lead: number,
-): Promise<void> {
-  const { batch, rate, decoderMass, hiddenMass, decoderStep, hiddenStep } = residual;
-  const { decoderPrior, hiddenPrior, sharpness } = residual;
-  const solve = [decoderMass, hiddenMass, decoderStep, hiddenStep, decoderPrior, hiddenPrior, sharpness];
-  await trainer.all("configureResidual", seed, batch, lead, rate, ...solve);
+/** What a recipe asks the solver for, over `places` training places. */
+export function settingsOf(recipe: Recipe, places: number): Settings {
+  const { seed, heads, residual, targets } = recipe;
+  return {
+    places,
+    seed,
+    groupBatch: Math.min(heads.batch, places),
+    groupRate: heads.rate,
+    groupPseudoCounts: heads.mass,
+    labelCiphers: targets === "cipher" ? 1 : 0,
+    batch: residual.batch,
+    lead: residual.lead,
+    rate: residual.rate,
+    decoderPseudoCounts: residual.decoderMass,
+    hiddenPseudoCounts: residual.hiddenMass,
+    decoderStep: residual.decoderStep,
+    hiddenStep: residual.hiddenStep,
+    decoderPrior: residual.decoderPrior,
+    hiddenPrior: residual.hiddenPrior,
+    sharpness: residual.sharpness,
+  };
 }
 
-/** The gate is solved on the text's tail, which the stack has not seen. */
-export async function fitGate(
-  trainer: Trainer,
+/** The mixture is solved on the text's tail, which the network has not seen. */
+export async function fitMixture(
+  solver: Solver,
   shape: Shape,
   sweeps: number,
   from: number,
@@ -94,45 +112,38 @@ export async function fitGate(
   { signal, onProgress }: Hooks<"gate">,
 ): Promise<void> {
   if (shape.radial === 0) return;
-  const chunk = trainer.constant("BATCH");
-  for (let at = from; at < to; at += chunk) {
+  for (let at = from; at < to; at += BATCH) {
     throwIfAborted(signal);
-    const places = Math.min(chunk, to - at);
-    await trainer.once("evaluate", at, places);
-    await trainer.once("gatePlaces", at, places, at - from);
+    const places = Math.min(BATCH, to - at);
+    await solver.once("evaluate", at, places);
+    await solver.once("mixturePlaces", at, places, at - from);
     onProgress?.({ phase: "gate", done: at + places - from, total: to - from });
   }
-  await trainer.once("gateSolve", to - from, sweeps);
+  await solver.once("mixtureSolve", to - from, sweeps);
 }
 
-/** The tensors of model.safetensors, copied out of the trainer: all, or those whose names `wanted` allows. */
+/** The tensors of model.safetensors, copied out of the solver: all, or those whose names `wanted` allows. */
 export function weightsOf(
-  trainer: Trainer,
+  solver: Solver,
   shape: Shape,
   wanted: (name: string) => boolean = () => true,
 ): Map<string, Tensor> {
-  // each a sum: codes stand behind the rows of the block
-  const addresses: Record<string, readonly string[]> = {
-    cipher: ["CIPHER"],
-    "block.U": ["U_INT8"],
-    "block.U.levels": ["U_INT8", "LEVELS_AT"],
-    "block.U.scale": ["U_INT8", "SCALES_AT"],
-    "block.u0": ["U0"],
-    "block.W": ["BLOCK_W"],
-    "block.w0": ["BLOCK_W0"],
-    "document.U": ["U_INT8", "DOCUMENT_ROWS_AT"],
-    "document.U.levels": ["U_INT8", "DOCUMENT_LEVELS_AT"],
-    "document.U.scale": ["U_INT8", "DOCUMENT_SCALES_AT"],
-    "document.u0": ["DOCUMENT_U0"],
-    "stacked.U": ["U_INT8", "STACKED_ROWS_AT"],
-    "stacked.U.levels": ["U_INT8", "STACKED_LEVELS_AT"],
-    "stacked.U.scale": ["U_INT8", "STACKED_SCALES_AT"],
-    "stacked.u0": ["STACKED_U0"],
-    "decoder.O": ["O_INT8"],
-    "decoder.O.scale": ["O_SCALE"],
-    "decoder.o0": ["O0"],
-    "attention.gate": ["GATE"],
+  const at = (name: string, offset = 0) => solver.address(name) + offset;
+  const addresses: Record<string, number> = {
+    cipher: at("CIPHER"),
+    "block.W": at("U", attentionAt(shape)),
+    "block.w0": at("U", attentionAt(shape) + 4 * shape.block ** 2),
+    "decoder.O": at("O_INT8"),
+    "decoder.O.scale": at("O_SCALE"),
+    "decoder.o0": at("O0"),
+    "attention.gate": at("MIXTURE"),
   };
+  for (const { name, index, cells, firstRow, column } of placed(shape)) {
+    addresses[`${name}.U`] = at("CODES", cells);
+    addresses[`${name}.U.scale`] = at("CODE_SCALES", 4 * firstRow);
+    addresses[`${name}.U.levels`] = at("CODE_LEVELS", LEVELS * index);
+    addresses[`${name}.u0`] = at("U0", 4 * column);
+  }
   const arrays = { I8: Int8Array, U8: Uint8Array, U16: Uint16Array, F32: Float32Array };
   return new Map(
     tensorSpecs(shape)
@@ -140,9 +151,9 @@ export function weightsOf(
       .map(({ name, dtype, shape: dimensions }) => {
         const type = arrays[dtype as keyof typeof arrays];
         const length = dimensions.reduce((product, size) => product * size, 1);
-        const address = addresses[name]!.reduce((sum, part) => sum + trainer.constant(part), 0);
-        const view = trainer.view<Int8Array | Uint8Array | Uint16Array | Float32Array>(type, address, length);
-        return [name, { dtype, shape: dimensions, data: view.slice() } as Tensor];
+        // copied first: a scale or a code may stand on no boundary of its own type
+        const bytes = solver.view(Uint8Array, addresses[name]!, length * type.BYTES_PER_ELEMENT).slice();
+        return [name, { dtype, shape: dimensions, data: new type(bytes.buffer) } as Tensor];
       }),
   );
 }

@@ -1,6 +1,7 @@
 /** How a model is tuned: what a caller may choose, and what config.json records of it. */
+
+import { BATCH } from "../compile/sizes.ts";
 import { invalidOption } from "../fit/recipe.ts";
-import { MOST_PLACES } from "./memory.ts";
 
 /** Where tuning starts from: the model's own weights, or random ones of its shape (`cold`: normal; `xavier`: Glorot's uniform). */
 export type TuneInit = "warm" | "cold" | "xavier";
@@ -12,8 +13,6 @@ export interface TuneRecipeOptions {
   readonly lr?: number | undefined;
   /** Tokens a step, 1..2048. Default 256. */
   readonly batch?: number | undefined;
-  /** Epoch, counted from 1, from which on the input cipher is trained as a real table. Default never. */
-  readonly thaw?: number | undefined;
   /**
    * A warm start has U times this, above 0, at most 1 (default): U of a long text is so large that its classes are nearly certain,
    * and back-propagation hardly moves what is certain. What is less takes a text and epochs enough to learn O for it again.
@@ -25,58 +24,52 @@ export interface TuneRecipeOptions {
   readonly seed?: number | undefined;
 }
 
-/** The options with defaults; `thaw` is null for never. */
+/** The options with defaults. */
 export interface TuneRecipe {
   readonly epochs: number;
   readonly lr: number;
   readonly batch: number;
-  readonly thaw: number | null;
   readonly soften: number;
   readonly init: TuneInit;
   readonly seed: number;
 }
 
-/** Steps of an epoch and of the run, the warm-up among them, and the step from which on inputs are trained. */
+/** Steps of an epoch and of the run, the warm-up among them. */
 export interface Schedule {
   readonly stepsPerEpoch: number;
   readonly steps: number;
   readonly warmUp: number;
-  readonly thawStep: number;
 }
 
 const INITS: readonly unknown[] = ["warm", "cold", "xavier"];
 /** Share of the steps in which the learning rate rises to its peak. */
 const WARM_UP = 0.02;
-/** A step that no run reaches. */
-const NEVER = 0x7fffffff;
+/** More steps than are counted. */
+const TOO_MANY = 0x7fffffff;
 
 /** @throws SaffuError INVALID_OPTION, naming the option and its bound */
 export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
-  const { epochs = 1, batch = 256, thaw, soften = 1, init = "warm", seed = 1 } = options;
+  const { epochs = 1, batch = 256, soften = 1, init = "warm", seed = 1 } = options;
   if (!INITS.includes(init)) throw invalidOption("init", `"warm", "cold" or "xavier"`, init);
   const { lr = init === "warm" ? 0.01 : 0.03 } = options;
   integer("epochs", epochs, 1, 1000);
   if (typeof lr !== "number" || !(lr >= 1e-7 && lr <= 1)) throw invalidOption("lr", "a number in 0.0000001..1", lr);
-  integer("batch", batch, 1, MOST_PLACES);
-  if (thaw !== undefined && !(Number.isInteger(thaw) && thaw >= 1 && thaw <= epochs)) {
-    throw invalidOption("thaw", `one of the epochs 1..${epochs}`, thaw);
-  }
+  integer("batch", batch, 1, BATCH);
   if (typeof soften !== "number" || !(soften > 0 && soften <= 1)) {
     throw invalidOption("soften", "a number above 0, at most 1", soften);
   }
   if (init !== "warm" && soften !== 1) throw invalidOption("soften", "1 where the start is not warm", soften);
   integer("seed", seed, 0, 0xffffffff);
-  return { epochs, lr, batch, thaw: thaw ?? null, soften, init, seed };
+  return { epochs, lr, batch, soften, init, seed };
 }
 
 /** The schedule over `places` tokens. @throws SaffuError INVALID_OPTION where there are too many steps to count */
-export function scheduleOf({ epochs, batch, thaw }: TuneRecipe, places: number): Schedule {
+export function scheduleOf({ epochs, batch }: TuneRecipe, places: number): Schedule {
   const stepsPerEpoch = Math.ceil(places / batch);
   const steps = stepsPerEpoch * epochs;
-  if (steps >= NEVER)
-    throw invalidOption("epochs", `at most ${Math.floor(NEVER / stepsPerEpoch)} for this text`, epochs);
-  const thawStep = thaw === null ? NEVER : stepsPerEpoch * (thaw - 1);
-  return { stepsPerEpoch, steps, warmUp: Math.ceil(WARM_UP * steps), thawStep };
+  if (steps >= TOO_MANY)
+    throw invalidOption("epochs", `at most ${Math.floor(TOO_MANY / stepsPerEpoch)} for this text`, epochs);
+  return { stepsPerEpoch, steps, warmUp: Math.ceil(WARM_UP * steps) };
 }
 
 function integer(name: string, value: unknown, least: number, most: number): void {

@@ -1,19 +1,23 @@
-/** The steps of a tuning run: epochs, held-out bits after each, and checkpoints, over a tuner module that has its tokens and weights. */
+/** The steps of a tuning run: epochs, held-out bits after each, and checkpoints, over a solver that has its tokens and weights. */
 import { SaffuError, throwIfAborted } from "../errors.ts";
+import type { Solver } from "../fit/solver.ts";
 import { type Hooks, STEPS_A_CALL } from "../fit/steps.ts";
 import { evaluated } from "../fit/text.ts";
-import type { Trainer } from "../fit/trainer.ts";
 import { type Blocks, type Run, type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint-node.ts";
 import type { Schedule, TuneRecipe } from "./recipe.ts";
 
 /** What a run works on. */
 export interface Task {
-  readonly tuner: Trainer;
+  readonly solver: Solver;
   readonly recipe: TuneRecipe;
+  /** Whether weights have four bits: each step then sees what rounding leaves of them. */
+  readonly rounds: boolean;
+  /** Values of each block: weights of all layers. */
+  readonly parameters: number;
   readonly schedule: Schedule;
-  /** Tokens trained on, from the first of the tuner's. */
+  /** Tokens trained on, from the first of the solver's. */
   readonly places: number;
-  /** Weights of U of all hidden layers, the first of the tuner's: what `soften` is about. */
+  /** Weights of U of all hidden layers, the first of the solver's: what `soften` is about. */
   readonly hidden: number;
   /** Held-out texts: tokens, with absent ones between texts, where they stand, and their bytes; no tokens where there are none. */
   readonly dev: { readonly tokens: Uint16Array; readonly from: number; readonly bytes: number };
@@ -25,32 +29,32 @@ export interface Task {
 export type Outcome = Pick<RunState, "trainBits" | "devBits"> & { readonly bestEpoch: number };
 
 /** Addresses of the blocks. */
-const BLOCKS = { weights: "U", firstMoment: "FIRST_MOMENT", secondMoment: "SECOND_MOMENT" } as const;
+const BLOCKS = { weights: "U", firstMoment: "THIRD", secondMoment: "FOURTH" } as const;
 
 /**
- * Runs all steps, from the checkpoint on where there is one. The tuner's weights are then those of the best epoch: by the held-out
+ * Runs all steps, from the checkpoint on where there is one. The solver's weights are then those of the best epoch: by the held-out
  * bits, the start included; without a held-out text, the last.
  *
  * @throws SaffuError ABORTED, with the checkpoint written; CHECKPOINT_MISMATCH, MODEL_CORRUPT, UNWRITABLE
  */
 export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promise<Outcome> {
-  const { tuner, recipe, schedule, places, checkpoint } = task;
+  const { solver, recipe, schedule, places, parameters, checkpoint } = task;
+  const block = (address: string) => solver.view(Float32Array, address, parameters);
   const blocks: Blocks = {
-    weights: blockOf(tuner, BLOCKS.weights),
-    firstMoment: blockOf(tuner, BLOCKS.firstMoment),
-    secondMoment: blockOf(tuner, BLOCKS.secondMoment),
+    weights: block(BLOCKS.weights),
+    firstMoment: block(BLOCKS.firstMoment),
+    secondMoment: block(BLOCKS.secondMoment),
   };
   const state: RunState = { ...blocks, step: 0, nats: 0, trainBits: [], devBits: [], best: undefined };
   if (checkpoint) {
     const found = await readCheckpoint(checkpoint.path, checkpoint.run, blocks.weights.length);
     if (found) restore(state, found);
   }
-  const nats = tuner.view(Float64Array, "LOSS", 1);
+  const nats = solver.view(Float64Array, "LOSS", 1);
   nats[0] = state.nats;
-  const { steps, stepsPerEpoch, warmUp, thawStep } = schedule;
+  const { steps, stepsPerEpoch, warmUp } = schedule;
   const { seed, batch, lr } = recipe;
-  const rounds = recipe.thaw === null ? 1 : 0; // thawed inputs: what is stored is the product of two tables
-  await tuner.all("configure", seed, places, batch, steps, lr, warmUp, thawStep, state.step, rounds);
+  await solver.configure({ places, seed, batch, steps, learningRate: lr, warmUp, rounds: task.rounds ? 1 : 0 });
   const save = async () => {
     if (checkpoint) await writeCheckpoint(checkpoint.path, checkpoint.run, state);
   };
@@ -59,7 +63,7 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
       throwIfAborted(hooks.signal);
       if (state.step % stepsPerEpoch === 0) {
         // a warm start is what its codes say
-        if (state.step > 0 || recipe.init !== "warm") await tuner.once("roundHidden");
+        if (state.step > 0 || recipe.init !== "warm") await solver.once("roundRead");
         await endEpoch(task, state, nats, hooks);
         if (state.step > 0) await save();
         if (state.step === steps) break;
@@ -67,8 +71,8 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
       if (state.step === 0 && recipe.soften < 1) scale(blocks.weights.subarray(0, task.hidden), recipe.soften);
       const epochEnd = state.step - (state.step % stepsPerEpoch) + stepsPerEpoch;
       const to = Math.min(epochEnd, state.step + STEPS_A_CALL);
-      await tuner.all("startRounding", "thread", "threads");
-      await tuner.all("tuneSteps", "thread", "threads", state.step, to);
+      await solver.all("startRounding", "thread", "threads");
+      await solver.all("tuneSteps", "thread", "threads", state.step, to);
       state.step = to;
       state.nats = nats[0]!;
       hooks.onProgress?.({ phase: "tune", done: to, total: steps });
@@ -79,7 +83,7 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
   }
   if (state.best) {
     blocks.weights.set(state.best.weights);
-    await tuner.once("roundHidden");
+    await solver.once("roundRead");
   }
   const { trainBits, devBits, best } = state;
   return { trainBits, devBits, bestEpoch: best?.epoch ?? recipe.epochs };
@@ -88,10 +92,6 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
 /** Each value times `by`, to the nearest f32. */
 function scale(values: Float32Array, by: number): void {
   for (let i = 0; i < values.length; ++i) values[i]! *= by;
-}
-
-function blockOf(tuner: Trainer, address: string): Float32Array {
-  return tuner.view(Float32Array, address, tuner.constant("PARAMETERS"));
 }
 
 /** Puts what a checkpoint holds in the place of the start. */
@@ -105,7 +105,7 @@ function restore(state: RunState, found: RunState): void {
 
 /** At the end of an epoch, and before the first: what the training tokens cost, then what the held-out text costs, where it is better. */
 async function endEpoch(
-  { tuner, dev, places, schedule }: Task,
+  { solver, dev, places, schedule }: Task,
   state: RunState,
   nats: Float64Array,
   { signal, onProgress }: Hooks<"dev">,
@@ -118,8 +118,8 @@ async function endEpoch(
   nats[0] = 0;
   if (dev.tokens.length === 0 || state.devBits.length > epoch) return;
   let done = 0;
-  for await (const scored of evaluated(tuner, dev.tokens, dev.from, signal)) {
-    await tuner.once("addLoss", scored); // its own logarithm: which epoch is best must not depend on the engine's
+  for await (const scored of evaluated(solver, dev.tokens, dev.from, signal)) {
+    await solver.once("addLoss", scored); // its own logarithm: which epoch is best must not depend on the engine's
     done += scored;
     onProgress?.({ phase: "dev", done, total: dev.tokens.length });
   }

@@ -1,0 +1,116 @@
+// One match of history attention: how many of the last tokens recur at a place, what followed it, and how much it weighs. A match is a
+// u32: the follower's id in the low 16 bits, its length (1 to MATCH_LENGTH) in the next three, in the rest the leading bits of its weight.
+import { ABSENT, HISTORY, MATCH_LENGTH } from "../shape";
+import { History, tokenAt, tokenBefore } from "./history";
+
+/** The matches of one prediction. All but `count` is set once. */
+@unmanaged
+export class Matches {
+  list: usize; // (MOST_MATCHES) u32
+  count: i32; // matches listed
+  totals: usize; // (MATCH_LENGTH) i32, number of matches of length at least l + 1
+  distinct: usize; // (MATCH_LENGTH) i32, distinct followers among them
+  seen: usize; // (V) u8 scratch, zero between calls
+}
+
+/** Lists the place at index `at` of the ring, whose token is the newest one's. */
+export function addMatch(history: History, at: u32, matches: Matches): void {
+  const follower = tokenAt(history, at + 1);
+  if (follower == ABSENT) return; // the last token before a break: nothing followed it
+  const age = (history.newest - at) & (HISTORY - 1);
+  const reach = min<u32>(MATCH_LENGTH, HISTORY - age); // no further back than the ring's oldest token
+  let length = 1;
+  while (length < <i32>reach) {
+    const token = tokenBefore(history, length);
+    if (token == ABSENT || token != tokenAt(history, at - length)) break;
+    ++length;
+  }
+  listMatch(length, follower, age, matches);
+}
+
+/** Lists a match that stands `age` tokens back, at least one, and counts it for each length up to its own. */
+export function listMatch(length: i32, follower: u32, age: u32, matches: Matches): void {
+  for (let l: usize = 0; l < <usize>length; ++l) {
+    const total = matches.totals + (l << 2);
+    store<i32>(total, load<i32>(total) + 1);
+  }
+  const match = weightBits(age) | ((<u32>length) << LENGTH_SHIFT) | follower;
+  store<u32>(matches.list + (<usize>matches.count << 2), match);
+  ++matches.count;
+}
+
+/** Counts the distinct followers among the matches of each length. */
+export function countDistinct(matches: Matches): void {
+  memory.fill(matches.distinct, 0, MATCH_LENGTH << 2);
+  const end = matches.list + (<usize>matches.count << 2);
+  for (let at = matches.list; at < end; at += 4) {
+    const match = load<u32>(at);
+    const place = matches.seen + followerOf(match);
+    const length = lengthOf(match);
+    for (let l = <u32>load<u8>(place); l < length; ++l) {
+      const distinct = matches.distinct + (l << 2);
+      store<i32>(distinct, load<i32>(distinct) + 1);
+    }
+    if (length > <u32>load<u8>(place)) store<u8>(place, <u8>length);
+  }
+  for (let at = matches.list; at < end; at += 4) store<u8>(matches.seen + followerOf(load<u32>(at)), 0);
+}
+
+/** Where the length stands, and from which bit on the weight. */
+const LENGTH_SHIFT: u32 = 16;
+const WEIGHT_SHIFT: u32 = 19;
+/** Bits of an f32 that are left out of a weight: what stays is its exponent and five bits of its fraction. */
+const DROPPED: u32 = 31 - (32 - WEIGHT_SHIFT);
+
+/** What follows a match counts the less the longer ago that was: 1 / sqrt(age) (ours), rounded down to six leading bits. */
+// @ts-ignore: decorator
+@inline
+function weightBits(age: u32): u32 {
+  return bitsOf(<f32>1 / sqrt<f32>(<f32>max<u32>(1, age)));
+}
+
+// @ts-ignore: decorator
+@inline
+function bitsOf(weight: f32): u32 {
+  return (reinterpret<u32>(weight) >> DROPPED) << WEIGHT_SHIFT;
+}
+
+/** The smallest normal number: no weight is 0. */
+const LEAST: f32 = 1.1754944e-38;
+
+/**
+ * Weighs the matches by the network as well: times p^¼ of what followed (ours), cut as before.
+ *
+ * @param matches each with the weight of its age
+ * @param probabilities (V) f32
+ */
+export function weighByNetwork(matches: Matches, probabilities: usize): void {
+  const end = matches.list + (<usize>matches.count << 2);
+  for (let at = matches.list; at < end; at += 4) {
+    const match = load<u32>(at);
+    const p = max<f32>(LEAST, load<f32>(probabilities + (followerOf(match) << 2)));
+    const weight = weightOf(match) * sqrt<f32>(sqrt<f32>(p));
+    store<u32>(at, bitsOf(weight) | (match & ((1 << WEIGHT_SHIFT) - 1)));
+  }
+}
+
+/** The weight of a match, in (0, 1]. */
+// @ts-ignore: decorator
+@inline
+export function weightOf(match: u32): f32 {
+  return reinterpret<f32>((match >> WEIGHT_SHIFT) << DROPPED);
+}
+
+/** The length of a match. */
+// @ts-ignore: decorator
+@inline
+export function lengthOf(match: u32): u32 {
+  return (match >> LENGTH_SHIFT) & 7;
+}
+
+/** The token that followed a match. */
+// @ts-ignore: decorator
+@inline
+export function followerOf(match: u32): u32 {
+  return match & 0xffff;
+}

@@ -1,0 +1,47 @@
+// What the solver's kernels are given: where a network's weights stand, a place of the text, a tile of places.
+
+/** Weights of a network in f32. */
+@unmanaged
+export class Network {
+  cipher: usize; // (V, k) u16
+  hidden: usize; // (HIDDEN_WEIGHTS) f32: tables of U of all layers, W and w0, as list.ts has them
+  biases: usize; // (M) f32, u0
+  decoder: usize; // (V, M) f32, O; or P of a group's own mixture
+  decoderBias: usize; // (V) f32, o0
+  marginal: usize; // (V) f32, π; read by solvers alone, as what follows
+  positions: usize; // (GROUPS, POSITIONS_A_GROUP) f32, weights of what each group reads
+}
+
+/** A place of a text. */
+@unmanaged
+export class Place {
+  tokens: usize; // (N) u16, the label at `at`
+  at: i32;
+  cipher: usize; // (V, k) u16
+  inputs: usize; // (INPUTS) f32: shares of attention, comparisons; hidden states that the place reads
+}
+
+/** Places of a text that are worked on together, in tiles of TILE places; a tile is a batch of one. */
+@unmanaged
+export class Batch {
+  tokens: usize; // (N) u16
+  places: usize; // (count) u32
+  count: i32; // places in use
+  tiles: i32; // tiles they fill; the rest of the last one is zeroed
+  inputs: usize; // (tiles · TILE, INPUTS) f32
+  hidden: usize; // (tiles · TILE, M) f32, h
+  targets: usize; // (tiles · TILE, M) f32: hidden targets, or gradients at the hidden layers' logits
+  earlier: usize; // (tiles · TILE, EARLIER) f32, gradients at the first layer's logits at the places before
+  predicted: usize; // (tiles, V, TILE) f32, ŷ
+}
+
+/** Rows of a table that are added to: sums += weight · x ⊗ values, for rows [first, end). */
+@unmanaged
+export class Outer {
+  values: usize; // (columns) f32
+  weight: f32;
+  columns: usize;
+  first: i32;
+  end: i32;
+  sums: usize; // (rows, width of the layer) f32, offset to the first column
+}

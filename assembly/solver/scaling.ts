@@ -1,0 +1,261 @@
+// Iterative scaling (ours in this form): compare what was observed with what the model expected, and add the log of their ratio. In
+// batches, with decaying averages of both sums, decoder and hidden layers together (step 2 of the recipe). Observed sums stand STRIDE
+// behind the weights, expected ones as far again.
+import { multiply } from "../common/product";
+import { sumInLanes } from "../common/softmax";
+import { addLogRatio, addScaled, expTimes, scale } from "../common/vectors";
+import { addToInputs } from "../layers/inputs";
+import { normOf, STATES_AT, tableOf } from "../layers/list";
+import { Batch, Network } from "../layers/records";
+import { addGains } from "../layers/states";
+import {
+  BITS,
+  columnOf,
+  GROUPS,
+  groupsOf,
+  INPUTS,
+  LAYERS,
+  M,
+  positionsOf,
+  POSITIONS_A_GROUP,
+  readsOf,
+  ROW_BYTES,
+  rowsOf,
+  STATES,
+  STATES_LAYER,
+  TOKENS,
+  UNITS,
+  V,
+  widthOf,
+  WINDOW,
+} from "../shape";
+import { Settings, TILE } from "./layout";
+import { STRIDE, Work } from "./records";
+import { shareStart } from "./threads";
+
+/**
+ * Hidden targets: t ∝ h · exp(β (g − ⟨h, g⟩)) per group, g_c = O[y, c] − Σ_v ŷ_v O[v, c], the exponent held to ±5. What each unit would
+ * have gained decides how much of it was wanted. Only for small β does Σ x ⊗ (t − h) = 0 where the likelihood is highest: t − h is then
+ * β h · (g − ⟨h, g⟩), and the likelihood's gradient at the logits is h · (g − ⟨h, g⟩). What the logits of a layer of states would gain,
+ * h · (g − ⟨h, g⟩), is a gain of the first layer's present state, too, by way of the rows of U.
+ *
+ * @param sharpness β, above 0
+ */
+export function targetsOfTile(tile: Batch, network: Network, sharpness: f32, work: Work): void {
+  const product = work.product;
+  product.left = tile.predicted;
+  product.leftRow = 1;
+  product.leftStep = TILE;
+  product.right = network.decoder;
+  product.rightStep = M;
+  product.rows = TILE;
+  product.depth = V;
+  product.columns = M;
+  product.out = tile.targets;
+  product.outRow = M;
+  product.weight = 0;
+  multiply(product);
+  const delta = work.rows;
+  for (let t: usize = 0; t < <usize>TILE; ++t) {
+    const target = tile.targets + ((t * M) << 2);
+    if (<i32>t >= tile.count) {
+      memory.fill(target, 0, M << 2);
+      continue;
+    }
+    const label = <usize>load<u16>(tile.tokens + (load<u32>(tile.places + (t << 2)) << 1));
+    const wanted = network.decoder + ((label * M) << 2);
+    const h = tile.hidden + ((t * M) << 2);
+    for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(target + c, load<f32>(wanted + c) - load<f32>(target + c));
+    if (STATES_LAYER > 0) {
+      const column = <usize>columnOf(STATES_LAYER) << 2;
+      softmaxGradient(h + column, target + column, groupsOf(STATES_LAYER), delta);
+      addGains(network.hidden + tableOf(STATES_LAYER), 0, delta, target);
+    }
+    for (let group: usize = 0; group < <usize>GROUPS; ++group) {
+      const offset = (group * UNITS) << 2;
+      let mean: f32 = 0;
+      for (let c = offset; c < offset + (UNITS << 2); c += 4) mean += load<f32>(h + c) * load<f32>(target + c);
+      for (let c = offset; c < offset + (UNITS << 2); c += 4) {
+        store<f32>(target + c, min<f32>(5, max<f32>(-5, sharpness * (load<f32>(target + c) - mean))));
+      }
+      expTimes(h + offset, UNITS, target + offset);
+      scale(<f32>1 / sumInLanes(target + offset, UNITS), UNITS, target + offset);
+    }
+  }
+}
+
+/** outDelta (groups · m) f32 ← h · (g − ⟨h, g⟩) per group: from a gradient at the softmax to one at its logits. */
+export function softmaxGradient(hidden: usize, gradient: usize, groups: i32, outDelta: usize): void {
+  for (let group: usize = 0; group < <usize>groups; ++group) {
+    const from = (group * UNITS) << 2;
+    const to = from + (UNITS << 2);
+    let mean: f32 = 0;
+    for (let c = from; c < to; c += 4) mean += load<f32>(hidden + c) * load<f32>(gradient + c);
+    for (let c = from; c < to; c += 4) store<f32>(outDelta + c, load<f32>(hidden + c) * (load<f32>(gradient + c) - mean));
+  }
+}
+
+/**
+ * Sums and solve of this thread's share of the decoder's rows: F ← keep·F + weight·Σ h ⊗ y, F̂ likewise with ŷ, then
+ * O += s / H · η · log[(F + (α + κ) π) / (F̂ + α π + κ π exp(O))].
+ */
+export function scaleDecoder(batch: Batch, network: Network, settings: Settings, work: Work): void {
+  const first: usize = shareStart(V, 4, work.thread, work.threads);
+  const end: usize = shareStart(V, 4, work.thread + 1, work.threads);
+  const step = work.step;
+  const base = network.decoder + ((first * M) << 2);
+  const n = (end - first) * M;
+  const observed = network.decoder + STRIDE;
+  scale(step.keep, n, base + STRIDE);
+  scale(step.keep, n, base + 2 * STRIDE);
+  for (let t: usize = 0; t < <usize>batch.count; ++t) {
+    const label = <usize>load<u16>(batch.tokens + (load<u32>(batch.places + (t << 2)) << 1));
+    if (label < first || label >= end) continue;
+    addScaled(batch.hidden + ((t * M) << 2), step.weight, M, observed + ((label * M) << 2));
+  }
+  const product = work.product;
+  product.leftRow = TILE;
+  product.leftStep = 1;
+  product.rightStep = M;
+  product.rows = end - first;
+  product.depth = TILE;
+  product.columns = M;
+  product.out = base + 2 * STRIDE;
+  product.outRow = M;
+  product.weight = step.weight;
+  for (let tile: usize = 0; tile < <usize>batch.tiles; ++tile) {
+    product.left = batch.predicted + (tile * V + first) * TILE * 4;
+    product.right = batch.hidden + ((tile * TILE * M) << 2);
+    multiply(product);
+  }
+  const ratio = work.ratio;
+  ratio.pseudoCounts = settings.decoderPseudoCounts;
+  ratio.priorPseudoCounts = settings.decoderPrior;
+  ratio.step = (settings.decoderStep / <f32>GROUPS) * step.eta;
+  ratio.columns = M;
+  const prior = work.rows;
+  for (let v = first; v < end; ++v) {
+    const row = network.decoder + ((v * M) << 2);
+    const p = load<f32>(network.marginal + (v << 2));
+    for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(prior + c, p);
+    addLogRatio(row + STRIDE, row + 2 * STRIDE, prior, ratio, row);
+  }
+}
+
+/**
+ * Sums and solve of this thread's share of the hidden layers' rows: G ← keep·G + weight·Σ x ⊗ t, Ĝ likewise with h, then
+ * U += s / (β K) · η · log[(G + (α + κ) c) / (Ĝ + α c + κ c exp(U))], c the mean hidden state of the batch, K the norm of the layer's inputs.
+ * A position of the window that was given little weight is held the more: its κ is κ · (largest weight / its own)², as the spread of its
+ * weights is in proportion to it.
+ */
+export function scaleHidden(batch: Batch, network: Network, settings: Settings, work: Work): void {
+  const mean = work.rows;
+  memory.fill(mean, 0, M << 2);
+  for (let t = 0; t < batch.count; ++t) addScaled(batch.hidden + ((<usize>t * M) << 2), <f32>1 / <f32>batch.count, M, mean);
+  const ratio = work.ratio;
+  ratio.pseudoCounts = settings.hiddenPseudoCounts;
+  scaleLayer(0, batch, network, settings, work);
+  if (LAYERS > 1) scaleLayer(1, batch, network, settings, work);
+  if (LAYERS > 2) scaleLayer(2, batch, network, settings, work);
+}
+
+/** @param work its rows: the batch's mean hidden state; its ratio: α */
+// @ts-ignore: decorator
+@inline
+function scaleLayer(layer: i32, batch: Batch, network: Network, settings: Settings, work: Work): void {
+  const column = <usize>columnOf(layer) << 2;
+  const width = <usize>widthOf(layer);
+  const table = network.hidden + tableOf(layer);
+  const first = shareStart(rowsOf(layer), readsOf(layer) == STATES ? 4 : 1, work.thread, work.threads);
+  const end = shareStart(rowsOf(layer), readsOf(layer) == STATES ? 4 : 1, work.thread + 1, work.threads);
+  const step = work.step;
+  const rows = table + ((<usize>first * width) << 2);
+  const n = <usize>(end - first) * width;
+  scale(step.keep, n, rows + STRIDE);
+  scale(step.keep, n, rows + 2 * STRIDE);
+  if (readsOf(layer) == STATES) {
+    addStateSums(layer, batch, batch.targets + column, step.weight, table + STRIDE, work);
+    addStateSums(layer, batch, batch.hidden + column, step.weight, table + 2 * STRIDE, work);
+  } else {
+    const place = work.place;
+    place.tokens = batch.tokens;
+    place.cipher = network.cipher;
+    const outer = work.outer;
+    outer.weight = step.weight;
+    outer.columns = width;
+    outer.first = first;
+    outer.end = end;
+    for (let t: usize = 0; t < <usize>batch.count; ++t) {
+      place.at = load<i32>(batch.places + (t << 2));
+      place.inputs = batch.inputs + ((t * INPUTS) << 2);
+      outer.values = batch.targets + ((t * M) << 2) + column;
+      outer.sums = table + STRIDE;
+      addToInputs(layer, place, outer);
+      outer.values = batch.hidden + ((t * M) << 2) + column;
+      outer.sums = table + 2 * STRIDE;
+      addToInputs(layer, place, outer);
+    }
+  }
+  const ratio = work.ratio;
+  const prior = settings.sharpness * settings.hiddenPrior;
+  ratio.step = (settings.hiddenStep / settings.sharpness / <f32>normOf(layer)) * step.eta;
+  ratio.columns = width;
+  const mean = work.rows + column;
+  if (readsOf(layer) == TOKENS) {
+    let largest: f32 = 0;
+    for (let j = 0; j < WINDOW; ++j) largest = max<f32>(largest, positionTotal(network.positions, j));
+    for (let j = 0; j < WINDOW; ++j) {
+      const held = largest / positionTotal(network.positions, j);
+      ratio.priorPseudoCounts = prior * held * held;
+      scaleRows(max<i32>(first, j * BITS), min<i32>(end, (j + 1) * BITS), table, mean, work);
+    }
+  } else {
+    ratio.priorPseudoCounts = prior;
+    scaleRows(first, end, table, mean, work);
+  }
+}
+
+/** Rows [first, end) of a table, each by addLogRatio with the thread's ratio. */
+function scaleRows(first: i32, end: i32, table: usize, mean: usize, work: Work): void {
+  const ratio = work.ratio;
+  for (let row = <usize>first; row < <usize>end; ++row) {
+    const at = table + ((row * ratio.columns) << 2);
+    addLogRatio(at + STRIDE, at + 2 * STRIDE, mean, ratio, at);
+  }
+}
+
+/** Weight that the first layer's groups give one of its positions, all together. */
+function positionTotal(positions: usize, j: i32): f32 {
+  let total: f32 = 0;
+  for (let group = 0; group < groupsOf(0); ++group) {
+    total += load<f32>(positions + (<usize>(group * POSITIONS_A_GROUP + j) << 2));
+  }
+  return total;
+}
+
+/**
+ * outSums (rows, width of the layer) f32 += weight · Σ states ⊗ values, for this thread's share of the rows of a layer of states. Places
+ * that are not in use have states of whatever was there, and values of 0.
+ *
+ * @param values (tiles · TILE) rows of M f32, offset to the layer's first column
+ */
+export function addStateSums(layer: i32, batch: Batch, values: usize, weight: f32, outSums: usize, work: Work): void {
+  const first = shareStart(rowsOf(layer), 4, work.thread, work.threads);
+  const end = shareStart(rowsOf(layer), 4, work.thread + 1, work.threads);
+  const width = <usize>widthOf(layer);
+  const product = work.product;
+  product.leftRow = 1;
+  product.leftStep = INPUTS;
+  product.rightStep = M;
+  product.rows = end - first;
+  product.depth = TILE;
+  product.columns = width;
+  product.out = outSums + ((<usize>first * width) << 2);
+  product.outRow = width;
+  product.weight = weight;
+  for (let tile: usize = 0; tile < <usize>batch.tiles; ++tile) {
+    product.left = batch.inputs + STATES_AT + ((tile * TILE * INPUTS + first) << 2);
+    product.right = values + ((tile * TILE * M) << 2);
+    multiply(product);
+  }
+}

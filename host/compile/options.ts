@@ -1,0 +1,22 @@
+/** What a device module has beside the model itself. */
+import { MOST_RECENT } from "../files/statistics.ts";
+import type { Shape } from "../shape.ts";
+
+/** Choices of a device module; none changes what it predicts. */
+export interface ModuleOptions {
+  /** It observes, forgets and refits. Default true. */
+  readonly learning?: boolean | undefined;
+  /** Tokens that it can recall, a multiple of 8. Default 32768 with learning, a history and a vocabulary over 256. */
+  readonly recall?: number | undefined;
+  /** Its weights stay in flash, and are fetched row by row. Default false. */
+  readonly flash?: boolean | undefined;
+}
+
+/** The options with defaults. nano has no recall: its page is full. */
+export function moduleOptions(
+  { vocabulary, radial }: Shape,
+  { learning = true, recall, flash = false }: ModuleOptions = {},
+) {
+  const most = learning && radial > 0 && vocabulary > 256 ? MOST_RECENT : 0;
+  return { learning, recall: radial > 0 ? (recall ?? most) : 0, flash };
+}
