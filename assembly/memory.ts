@@ -96,7 +96,16 @@ export const SEEN: usize = (MATCHES + MOST_MATCHES * 4 + 15) & ~15; // (V) u8, z
 export const STACK: usize = (SEEN + (RADIAL == 0 ? 0 : V) + 15) & ~15; // (V) f32: the stack's probabilities, before they are rescaled
 export const WEIGHTS: usize = STACK + (RESCALED ? V * 4 : 0); // (V) f32, of sampling
 export const PROBABILITIES: usize = WEIGHTS + V * 4; // (V) f32
-export const SAMPLE_WEIGHTS: usize = PROBABILITIES + V * 4; // (M) u32; from here on absent without learning
+
+// what was observed last: written by the host, or by the firmware
+export const RECALLED: usize = PROBABILITIES + V * 4; // (RECALL) u16, oldest first; ABSENT between texts
+export const RECALLED_LENGTH: usize = RECALLED + RECALL * 2; // u32, tokens in it
+
+/** Where the memory of a module that only predicts ends: what follows is read and written by observe, forget, merge, refit and correct alone. */
+export const PREDICTOR_END: usize = RECALLED_LENGTH + (RECALL > 0 ? 16 : 0);
+
+// learning; absent without it
+export const SAMPLE_WEIGHTS: usize = PREDICTOR_END; // (M) u32
 export const SAMPLE_ROWS: usize = (SAMPLE_WEIGHTS + LEARNING * M * 4 + 15) & ~15; // (SAMPLES) u32
 
 // statistics, contiguous: what a host stores and loads as one piece
@@ -104,11 +113,7 @@ export const OBSERVED: usize = SAMPLE_ROWS + LEARNING * SAMPLES * 4; // (V, M) u
 export const EXPECTED: usize = OBSERVED + LEARNING * V * M * 4; // (V, M) u32
 export const OBSERVED_TOKENS: usize = EXPECTED + LEARNING * V * M * 4; // u32, tokens in the sums
 
-// what was observed last: written by the host, or by the firmware
-export const RECALLED: usize = OBSERVED_TOKENS + LEARNING * 16; // (RECALL) u16, oldest first; ABSENT between texts
-export const RECALLED_LENGTH: usize = RECALLED + RECALL * 2; // u32, tokens in it
-
 // correction
-export const CORRECTED_O: usize = RECALLED_LENGTH + (RECALL > 0 ? 16 : 0); // (V, M) i8
+export const CORRECTED_O: usize = OBSERVED_TOKENS + LEARNING * 16; // (V, M) i8
 export const CORRECTED_O_SCALE: usize = CORRECTED_O + LEARNING * V * M; // (V) f32
 export const END: usize = CORRECTED_O_SCALE + LEARNING * V * 4;

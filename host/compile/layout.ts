@@ -53,11 +53,24 @@ export function weightBytes(shape: Shape): number {
 }
 
 /**
- * Linear memory of the device module in bytes: weights, state and scratch, each tensor on a 16-byte boundary, and what `options`
- * ask for: statistics and correction, recalled tokens.
+ * Linear memory of the device module in bytes, END of assembly/memory.ts: what a predictor needs, and where `options` ask for
+ * learning, what that needs behind it: its scratch, statistics and correction.
  */
 export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
-  const { learning, recall, flash } = moduleOptions(shape, options);
+  const predicting = predictorBytes(shape, options);
+  if (!moduleOptions(shape, options).learning) return predicting;
+  const { vocabulary } = shape;
+  const hidden = hiddenWidth(shape);
+  const cells = vocabulary * hidden;
+  return predicting + sumOf([hidden * 4, SAMPLES * 4, cells * 4, cells * 4, 16, cells, vocabulary * 4]);
+}
+
+/**
+ * Linear memory in bytes of a module that only predicts, PREDICTOR_END of assembly/memory.ts: weights, state and scratch, each
+ * tensor on a 16-byte boundary, and the recalled tokens that `options` ask for.
+ */
+export function predictorBytes(shape: Shape, options: ModuleOptions = {}): number {
+  const { recall, flash } = moduleOptions(shape, options);
   const { vocabulary, block, heads, classes, orders, radial } = shape;
   const { blockAttention, documentHeads = 0, stackedHeads = 0, stackedBlock = 0 } = shape;
   const hidden = hiddenWidth(shape);
@@ -88,11 +101,9 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
     vocabulary * 4,
     vocabulary * 4,
   ];
-  const cells = vocabulary * hidden;
-  const statistics = learning ? [hidden * 4, SAMPLES * 4, cells * 4, cells * 4, 16, cells, vocabulary * 4] : [];
   const recalled = recall > 0 ? [recall * 2, 16] : [];
   const weights = flash ? resident : [weightBytes(shape)];
-  return sumOf([BASE, ...weights, ...state, ...scratch, ...statistics, ...recalled]);
+  return sumOf([BASE, ...weights, ...state, ...scratch, ...recalled]);
 }
 
 /** SHARES of assembly/shape.ts. */
