@@ -31,7 +31,7 @@ export class Sums {
 
   /** Tokens in the sums. */
   get tokens(): number {
-    return this.kernel?.observedTokens[0]! ?? this.read?.tokens ?? 0;
+    return this.kernel?.observedTokens[0] ?? this.read?.tokens ?? 0;
   }
 
   /** The sums as they are now, copied where they can change. */
