@@ -16,7 +16,7 @@ import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
 import { directorySource, NODE } from "./model/platform-node.ts";
 
-export { bytesNeeded } from "./compile/layout.ts";
+export { bytesNeeded, predictorBytes } from "./compile/layout.ts";
 export { cHeader, type Package, type PackageOptions, packageModel } from "./compile/package.ts";
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
