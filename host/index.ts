@@ -16,14 +16,14 @@ import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
 import { directorySource, NODE } from "./model/platform-node.ts";
 
-export { bytesNeeded } from "./compile/layout.ts";
+export { bytesNeeded, predictorBytes } from "./compile/layout.ts";
 export { cHeader, type Package, type PackageOptions, packageModel } from "./compile/package.ts";
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
 export { writeDirectory as save } from "./files/directory-node.ts";
 export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
-export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/learner.ts";
+export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/options.ts";
 export type { Flavour } from "./model/kernel.ts";
 export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";

@@ -254,13 +254,6 @@ export function tensorSpecs(shape: Shape): TensorSpec[] {
   return specs;
 }
 
-/** Names of the tensors that hold quantised rows, layer by layer: rows, their scales, their levels. A refit solves them together. */
-export function layerTensors(shape: Shape): string[][] {
-  const names = tensorSpecs(shape).map(({ name }) => name);
-  const layers = [...hiddenLayers(shape).map(({ name }) => `${name}.U`), "decoder.O"];
-  return layers.map((layer) => names.filter((name) => name === layer || name.startsWith(`${layer}.`)));
-}
-
 /** Bytes of a tensor's data. */
 export function tensorBytes({ dtype, shape }: TensorSpec): number {
   return shape.reduce((product, size) => product * size, ARRAYS[dtype].BYTES_PER_ELEMENT);

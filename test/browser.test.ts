@@ -131,7 +131,7 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
   });
 
   test("has no directories and no trainer, and says so", async () => {
-    expect(await inPage("absent", "models/nano-en")).toEqual({ save: "UNSUPPORTED", refit: "UNSUPPORTED" });
+    expect(await inPage("absent", "models/nano-en")).toEqual({ save: "UNSUPPORTED" });
   });
 
   test("stops where a signal fires: in a load, which gives up its fetch, in a generation, in a stream", async () => {

@@ -93,7 +93,10 @@ describe("a wrong command line exits with 2 and one line, and changes nothing", 
     [["merge", "DIR", "S"], "--out"],
     [["refit", "DIR"], "--out"],
     [["stats", "DIR", "--all"], "--all"],
-    [["refit", "MODEL", "--out", "MODEL", "--scope", "everything"], `"decoder" or "all"`],
+    [["refit", "MODEL", "--out", "MODEL", "--scope", "all"], "--scope is gone: a refit solves the decoder alone"],
+    [["refit", "MODEL", "--out", "MODEL", "--scope=decoder"], "--scope is gone"],
+    [["refit", "MODEL", "--search", "--out", "MODEL"], "--search is gone: --step"],
+    [["stats", "MODEL", "--search"], "unknown option '--search'"],
     [["refit", "MODEL", "--out", "MODEL", "--mass", "0"], "mass"],
     [["refit", "MODEL", "--out", "MODEL", "--mass", "much"], "mass"],
     [["refit", "MODEL", "--out", "MODEL", "--step", "4.5"], "0..4"],
@@ -456,7 +459,7 @@ describe("refit", () => {
     await own.save(model);
     const before = await bits(model);
     const report = await done("refit", model, "--out", model);
-    expect(report).toEqual({ scope: "decoder", mass: 3000, step: 1, tokens: text.length, seconds: expect.any(Number) });
+    expect(report).toEqual({ mass: 3000, step: 1, tokens: text.length, seconds: expect.any(Number) });
     expect(await bits(model)).toBeLessThan(before);
     const { [STATISTICS]: statistics, ...base } = await contentsOf(model);
     expect(base).toEqual(fresh);
@@ -472,49 +475,32 @@ describe("refit", () => {
     await own.save(model);
     const before = await contentsOf(model);
     const out = join(place, "out");
-    const options = ["--mass", "50", "--step", "0.5", "--scope", "decoder"];
+    const options = ["--mass", "50", "--step", "0.5"];
     expect(await done("refit", model, "--out", out, ...options)).toMatchObject({ mass: 50, step: 0.5 });
     expect(await contentsOf(model)).toEqual(before);
     const same = await load(model);
     await same.refit({ mass: 50, step: 0.5 });
     expect(await readFile(join(out, STATISTICS))).toEqual(Buffer.from((await same.learnedFile())!));
     expect((await done("stats", out)).statisticsDigest).toBe((await stats()).statisticsDigest);
-    // again, into the model that stands there now
-    const { step } = await (await load(model)).refit({ search: true });
-    expect(step).not.toBe(1); // which is what is taken without a search
-    expect(await done("refit", model, "--out", out, "--search")).toMatchObject({ step });
+    // again, into the model that is there now
+    expect(await done("refit", model, "--out", out, "--step", "0.25")).toMatchObject({ step: 0.25 });
     expect((await readdir(place)).sort()).toEqual(["model", "out", "shells.txt"]);
-  });
-
-  test("of all layers", async () => {
-    const own = await load(model);
-    await own.observe(text);
-    await own.save(model);
-    const line = await saffu(["refit", model, "--out", model, "--scope", "all"]);
-    expect(line).toMatchObject({ code: 0, err: "" });
-    expect(line.out).toMatch(/^refitted all layers to \d+ tokens in [\d.]+ s, step 1: /);
-    const { tensors } = readTensors(await readFile(join(model, STATISTICS)), STATISTICS);
-    expect([...tensors.keys()].filter((name) => name.startsWith("correction.block.U"))).toHaveLength(2);
   });
 
   test("of nothing is the base, and says so", async () => {
     const out = join(place, "out");
-    for (const scope of ["decoder", "all"]) {
-      const said = `nothing is in the statistics: the base, without a correction: ${out}\n`;
-      expect(await saffu(["refit", model, "--out", out, "--scope", scope])).toEqual({ code: 0, out: said, err: "" });
-      expect(await contentsOf(out)).toEqual(await contentsOf(model));
-    }
+    const said = `nothing is in the statistics: the base, without a correction: ${out}\n`;
+    expect(await saffu(["refit", model, "--out", out])).toEqual({ code: 0, out: said, err: "" });
+    expect(await contentsOf(out)).toEqual(await contentsOf(model));
   });
 
-  test("of all layers to what is merged, without recent tokens, is refused with 4, and nothing is written", async () => {
-    const [own, other] = [await load(NANO), await load(NANO)];
-    await other.observe(text);
-    await own.merge(await other.exportStatistics());
+  test("says in a line what it was solved from", async () => {
+    const own = await load(model);
+    await own.observe(text);
     await own.save(model);
-    const out = join(place, "out");
-    const ended = await saffu(["refit", model, "--out", out, "--scope", "all"]);
-    expect(ended).toEqual(failure(4, "INVALID_TEXT", "no recent tokens are kept"));
-    expect((await readdir(place)).sort()).toEqual(["model", "shells.txt"]);
+    const { code, out, err } = await saffu(["refit", model, "--out", model]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toMatch(new RegExp(`^refitted to ${text.length} tokens in [\\d.]+ s, step 1: `));
   });
 
   test("to what cannot be written exits with 5, and leaves it alone", async () => {

@@ -211,7 +211,7 @@ describe("all contexts", () => {
     await model.forget(held);
     expect(await digest()).toBe(empty);
     await model.observe(held);
-    await model.refit({ scope: "all" });
+    await model.refit();
     expect(model.score(held).bits).toBeLessThan(bits);
   });
 });

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
-import { bytesNeeded, PAGE } from "../host/compile/layout.ts";
+import { bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { Tensor } from "../host/files/safetensors.ts";
 import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
@@ -153,6 +153,7 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
       expect(names.sort()).toMatchSnapshot();
       const exports = new WebAssembly.Instance(module).exports as unknown as Exports;
       expect((exports.END as unknown as WebAssembly.Global).value).toBe(bytesNeeded(shape));
+      expect((exports.PREDICTOR_END as unknown as WebAssembly.Global).value).toBe(predictorBytes(shape));
       expect(exports.memory.buffer.byteLength).toBe(Math.ceil(bytesNeeded(shape) / PAGE) * PAGE);
       expect(() => exports.memory.grow(1)).toThrow();
     }
@@ -160,7 +161,7 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
   });
 });
 
-test("bytesNeeded is what the module lays out, for any shape", async () => {
+test("bytesNeeded and predictorBytes are what the module lays out, for any shape", async () => {
   const shapes = fc.record({
     vocabulary: fc.integer({ min: 1, max: 40 }).map((n) => n * 8),
     bits: fc.integer({ min: 9, max: 40 }),
@@ -170,16 +171,18 @@ test("bytesNeeded is what the module lays out, for any shape", async () => {
     radial: fc.constantFrom(0, 16, 128, 2048),
     orders: fc.integer({ min: 1, max: 4 }),
     decoder: fc.constantFrom("softmax", "mixture"),
+    options: fc.record({ learning: fc.boolean(), recall: fc.constantFrom(0, 24), flash: fc.boolean() }),
   });
   await fc.assert(
-    fc.asyncProperty(shapes, async (given) => {
+    fc.asyncProperty(shapes, async ({ options, ...given }) => {
       const bits = Math.min(given.bits, given.vocabulary);
       const shape = validateShape({ ...given, bits, orders: given.radial === 0 ? 0 : given.orders });
-      const wasm = await compileDevice(shape, "scalar");
-      const { instance } = await WebAssembly.instantiate(wasm as BufferSource);
-      expect((instance.exports.END as WebAssembly.Global).value).toBe(bytesNeeded(shape));
+      const wasm = await compileDevice(shape, "scalar", options);
+      const { instance } = await WebAssembly.instantiate(wasm as BufferSource, { saffu: { read: () => 0 } });
+      expect((instance.exports.END as WebAssembly.Global).value).toBe(bytesNeeded(shape, options));
+      expect((instance.exports.PREDICTOR_END as WebAssembly.Global).value).toBe(predictorBytes(shape, options));
     }),
-    { numRuns: 12 },
+    { numRuns: 20 },
   );
 }, 120_000);
 

@@ -127,7 +127,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
     test("nothing is recalled", () => {
       const device = trio(4).devices[0];
       expect(device.value("RECALL")).toBe(0);
-      expect(device.value("RECALLED_LENGTH")).toBe(device.value("CORRECTED_O"));
+      expect(device.value("RECALLED_LENGTH")).toBe(device.value("PREDICTOR_END"));
     });
   }
 

@@ -142,7 +142,7 @@ describe("exactness", () => {
       for (const seed of [1, 2, 3]) await model.observe(lines(60, seed));
       await model.forget(lines(60, 2));
       await model.observe(lines(20, 4));
-      await model.refit({ mass: 5, search: true });
+      await model.refit({ mass: 5, step: 0.75 });
       learned.push(await learnedBytes(model));
     }
     expectSame(learned[0]!, learned[1]!);
@@ -248,7 +248,6 @@ describe("a call that fails changes nothing", () => {
     ["forget", (options) => model.forget(long, options)],
     ["merge", (options) => model.merge(statisticsOfOther, options)],
     ["refit", (options) => model.refit({ ...options, mass: 7 })],
-    ["refit with a search", (options) => model.refit({ ...options, mass: 7, search: true })],
   ];
 
   test.each(calls)("%s: aborted before it begins", async (_name, call) => {
@@ -460,7 +459,6 @@ describe("calls at the same time", () => {
           (model) =>
             model.refit({ mass }),
       ),
-      fc.constant<Call>((model) => model.refit({ mass: 3, search: true })),
       fc.constant<Call>((model) => model.reset()),
     );
     const outcome = (result: PromiseSettledResult<unknown>) =>
@@ -535,9 +533,9 @@ describe("calls at the same time", () => {
     expect(looks).toBeGreaterThan(4);
     expect(Buffer.compare(await learnedBytes(model), before)).not.toBe(0);
 
-    // a search takes the newest piece out of the sums for a while
+    // a refit leaves the sums alone
     const sums = await model.exportStatistics();
-    const refit = model.refit({ search: true });
+    const refit = model.refit();
     for (let i = 0; i < 20; ++i) {
       expectSame(await model.exportStatistics(), sums);
       await new Promise((resolve) => setImmediate(resolve));

@@ -94,7 +94,7 @@ export class Packaged {
 
   /** A copy of statistics, sums and count. */
   statistics(): Uint8Array {
-    return this.memory.slice(this.value("OBSERVED"), this.value("RECALLED"));
+    return this.memory.slice(this.value("OBSERVED"), this.value("CORRECTED_O"));
   }
 
   /** A copy of the correction. */

@@ -32,8 +32,8 @@ const EVERY = [
     "DECODER_O0",
     "DECODER_O",
   ],
-  ...["DECODER_O_SCALE", "END", "EXPECTED", "GATE", "OBSERVED", "OBSERVED_TOKENS", "PROBABILITIES", "RECALL"],
-  ...["RECALLED", "RECALLED_LENGTH", "RING", "__data_end", "__heap_base"],
+  ...["DECODER_O_SCALE", "END", "EXPECTED", "GATE", "OBSERVED", "OBSERVED_TOKENS", "PREDICTOR_END"],
+  ...["PROBABILITIES", "RECALL", "RECALLED", "RECALLED_LENGTH", "RING", "__data_end", "__heap_base"],
 ]
   .map(address)
   .concat(

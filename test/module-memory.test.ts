@@ -1,8 +1,10 @@
 /** bytesNeeded is exact: a module stays below it, uses it to the end, and fails in less. */
 import { describe, expect, test } from "vitest";
-import { BASE, bytesNeeded, PAGE } from "../host/compile/layout.ts";
+import { BASE, bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
+import { type Profile, shapeOf as shapeOfProfile } from "../host/fit/recipe.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
+import { readBlock } from "../tools/markdown.ts";
 import { Draws } from "../tools/module/draws.ts";
 import { withPages } from "../tools/module/inspect.ts";
 import { type Built, build, exercise, Packaged } from "./module-fixture.ts";
@@ -45,6 +47,14 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
       // the last tensor ends where the memory does: scales of the correction, or probabilities; all of them above 0
       expect(new Float32Array(memory.buffer, end - 4, 1)[0]).toBeGreaterThan(0);
     },
+  );
+});
+
+test.each<Profile>(["nano", "potato", "base"])("docs/learning.md says what instances of %s take", (profile) => {
+  const shape = shapeOfProfile({ profile });
+  const figures = [predictorBytes(shape), bytesNeeded(shape)].map((bytes) => bytes.toLocaleString("en"));
+  expect(readBlock("docs/learning.md", "instances")).toMatch(
+    new RegExp(`\\| ${profile} \\|.*\\| ${figures.join(" \\| ")} \\|`),
   );
 });
 

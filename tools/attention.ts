@@ -7,7 +7,7 @@
 import { parseConfig } from "../host/files/config.ts";
 import { readTensors } from "../host/files/safetensors.ts";
 import { load } from "../host/index.ts";
-import { Kernels } from "../host/model/kernel.ts";
+import { Kernels } from "../host/model/kernels.ts";
 import { NearMatches } from "./attention/caches.ts";
 import { type Base, bitsPerByte, type Part, solveGate } from "./attention/gate.ts";
 import { MORE_ORDERS, type Places, readPlaces, type Unigrams, type Weight } from "./attention/places.ts";

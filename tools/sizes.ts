@@ -1,12 +1,13 @@
 /**
- * `npm run sizes`: what the shipped shapes take on a microcontroller, by form, in bytes; it writes the table of docs/device.md. Nothing
- * is measured: code is compiled, memory is laid out, and the stack is the static bound of tools/module/inspect.ts.
+ * `npm run sizes`: what the shipped shapes take in bytes; on a microcontroller, by form, in the table of docs/device.md, and in a host,
+ * by instance, in that of docs/learning.md. Nothing is measured: code is compiled, memory is laid out, and the stack is the static
+ * bound of tools/module/inspect.ts.
  */
 import { compileDevice } from "../host/compile/compile.ts";
-import { bytesNeeded, type ModuleOptions, weightBytes } from "../host/compile/layout.ts";
+import { bytesNeeded, type ModuleOptions, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
 import { type Profile, shapeOf } from "../host/fit/recipe.ts";
 import { hiddenWidth } from "../host/shape.ts";
-import { writeBlock } from "./markdown.ts";
+import { table as tableOf, writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
 
 const PROFILES: Profile[] = ["nano", "potato", "base"];
@@ -47,3 +48,16 @@ rows.splice(
 const table = rows.map((row) => `| ${row.join(" | ")} |`).join("\n");
 writeBlock("docs/device.md", "sizes", table);
 console.log(table);
+
+/** A host's instances are of the kernels in model directories, which recall; memory is whole pages. */
+const pages = (bytes: number) => Math.ceil(bytes / PAGE) * PAGE;
+const instances = tableOf(
+  ["shape", "a predictor", "the learner", "in use by a predictor", "in use by the learner"],
+  PROFILES.map((profile) => {
+    const shape = shapeOf({ profile });
+    const used = [predictorBytes(shape), bytesNeeded(shape)];
+    return [profile, ...[...used.map(pages), ...used].map((figure) => figure.toLocaleString("en"))];
+  }),
+);
+writeBlock("docs/learning.md", "instances", instances);
+console.log(instances);

@@ -24,6 +24,7 @@ import {
   OBSERVED,
   OBSERVED_TOKENS,
   MIXED,
+  PREDICTOR_END,
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
@@ -81,13 +82,14 @@ function walk(): void {
   follows(SEEN, V, 1);
   follows(WEIGHTS, V, 4);
   follows(PROBABILITIES, V, 4);
+  follows(RECALLED, RECALL, 2);
+  follows(RECALLED_LENGTH, 1, 4);
+  follows(PREDICTOR_END, 0, 1);
   follows(SAMPLE_WEIGHTS, M, 4);
   follows(SAMPLE_ROWS, SAMPLES, 4);
   follows(OBSERVED, V * M, 4);
   follows(EXPECTED, V * M, 4);
   follows(OBSERVED_TOKENS, 1, 4);
-  follows(RECALLED, RECALL, 2);
-  follows(RECALLED_LENGTH, 1, 4);
   follows(CORRECTED_O, V * M, 1);
   follows(CORRECTED_O_SCALE, V, 4);
 }

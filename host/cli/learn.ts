@@ -1,5 +1,5 @@
 /** saffu observe, saffu forget: each TEXT is a piece of its own, and DIR changes once, at the end. */
-import type { Observation } from "../learning/learner.ts";
+import type { Observation } from "../learning/options.ts";
 import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { SaffuError } from "../errors.ts";
 import { EXIT_HELP, report } from "./exit.ts";
+import { goneOption } from "./gone.ts";
 import * as parse from "./options.ts";
 
 /** Set by the build, from package.json. */
@@ -160,10 +161,8 @@ program
   .description("solve a correction of DIR from what it has observed; the base stays as it is")
   .argument("<dir>", "model directory")
   .requiredOption("--out <dir>", "directory to write; may be DIR")
-  .option("--scope <name>", "decoder: from the statistics; all: every layer, from the recent tokens (default: decoder)")
   .option("--mass <n>", "pseudo-tokens that the base counts for (default: 3000)", parse.number)
   .option("--step <n>", "step of the residual solve, 0 to 4 (default: 1)", parse.number)
-  .option("--search", "choose the step on the tail of the newest piece, held out")
   .option("--json", "print the report as JSON")
   .addHelpText("after", "\nExample:\n  saffu refit models/mine --out models/mine")
   .action(async (directory, options) => (await import("./refit.ts")).run(directory, options));
@@ -228,6 +227,9 @@ function flags(): Map<string, string> {
 
 /** Commander's complaint in the form of every other error. `saffu` alone has printed its help already. */
 function usageError({ code, message }: CommanderError): SaffuError {
+  const command = program.args[0];
+  const gone = goneOption(command, message);
+  if (gone !== undefined) return new SaffuError("INVALID_OPTION", `${gone} (see saffu ${command} --help)`);
   const what = code === "commander.help" ? "no command given" : message.replace(/^error: /, "").replace(/\.$/, "");
   return new SaffuError("INVALID_OPTION", `${what} (see saffu --help)`);
 }

@@ -5,35 +5,30 @@ import { Progress } from "./progress.ts";
 
 interface Options {
   readonly out: string;
-  readonly scope?: string;
   readonly mass?: number;
   readonly step?: number;
-  readonly search?: boolean;
   readonly json?: boolean;
 }
 
-export async function run(directory: string, { out, scope, mass, step, search, json }: Options): Promise<void> {
+export async function run(directory: string, { out, mass, step, json }: Options): Promise<void> {
   const signal = interruptSignal();
   const model = await loadModel(directory, undefined, signal);
   const progress = await Progress.start();
   const start = performance.now();
   try {
     const report = await model.refit({
-      scope: scope as "decoder" | "all" | undefined,
       mass,
       step,
-      search,
       signal,
       onProgress: ({ done, total }) => progress.update("refit", done, total),
     });
     const seconds = (performance.now() - start) / 1000;
     await model.save(out, { signal });
     progress.stop();
-    const layers = report.scope === "all" ? "all layers" : "the decoder";
     const done =
       report.tokens === 0
         ? "nothing is in the statistics: the base, without a correction"
-        : `refitted ${layers} to ${report.tokens} tokens in ${seconds.toFixed(2)} s, step ${report.step}`;
+        : `refitted to ${report.tokens} tokens in ${seconds.toFixed(2)} s, step ${report.step}`;
     process.stdout.write(json ? `${JSON.stringify({ ...report, seconds })}\n` : `${done}: ${out}\n`);
   } finally {
     progress.stop();

@@ -121,7 +121,7 @@ export function cHeader(
   { shape, module, weights, memoryBytes, digest }: Package,
   bytesOf: (token: number) => Uint8Array,
 ): string {
-  const { vocabulary, bits, block, heads, classes, radial, orders, decoder, weightBits = 8 } = shape;
+  const { vocabulary, bits, block, heads, classes, radial, orders, weightBits = 8 } = shape;
   const tokens = Array.from({ length: vocabulary }, (_, token) => bytesOf(token));
   const offsets = [0];
   for (const { length } of tokens) offsets.push(offsets.at(-1)! + length);
@@ -134,7 +134,6 @@ export function cHeader(
     HIDDEN: hiddenWidth(shape),
     RADIAL: radial,
     ORDERS: orders,
-    DECODER: `"${decoder}"`,
     WEIGHT_BITS: weightBits,
     MODULE_BYTES: module.length,
     MEMORY_BYTES: memoryBytes,

@@ -23,7 +23,7 @@ export function sizesOf(shape: Shape, options: ModuleOptions = {}) {
   const width = (layer: number) => layers[layer]?.width ?? 0;
   const rows = (layer: number) => layers[layer]?.rows ?? 0;
   const each = [0, 1, 2] as const;
-  const total = (count: (layer: number) => number) => each.reduce((sum, layer) => sum + count(layer), 0);
+  const total = (count: (layer: number) => number) => each.reduce<number>((sum, layer) => sum + count(layer), 0);
   const attended = blockAttention ? 1 : 0;
   const states = shape.stackedHeads ? shape.stackedBlock! : 0;
   const shares = Math.ceil(block / 4) * 4;

@@ -2,8 +2,8 @@
  * statistics.safetensors: what a model has learned since it was fitted, and nothing of the base. Three things stand in it:
  *
  * - the sums F and F̂ with their count of tokens: integers, gathered under one base, whose digest they name;
- * - `recent`: the latest tokens observed, for self-attention and for refits of the lower layers; a piece begins with 0xffff;
- * - the correction that the last refit solved.
+ * - `recent`: the latest tokens observed, for self-attention; a piece begins with 0xffff;
+ * - the correction that the last refit solved: the decoder's rows and their scales.
  *
  * The first is what devices exchange and merge (`exportStatistics`); the others stay where they are. The file carries a SHA-256 of
  * itself, with that digest's own place zeroed, as it changes more often than config.json, which lists the base's files.
@@ -14,7 +14,7 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { hiddenWidth, layerTensors, type Shape, tensorSpecs } from "../shape.ts";
+import { hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../shape.ts";
 import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
 import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
 import { faultOf } from "./weights.ts";
@@ -42,8 +42,26 @@ export interface Statistics {
   readonly expected: Uint32Array;
 }
 
-/** Tensors that predictions are made with in place of the base's, by name in model.safetensors. */
+/** Tensors that predictions are made with in place of the base's, by name in model.safetensors: those of CORRECTED, together. */
 export type Correction = ReadonlyMap<string, Tensor>;
+
+/** What a refit solves: the decoder's rows and their scales. */
+const CORRECTED = ["decoder.O", "decoder.O.scale"] as const;
+
+/** A correction. @param rows (V, M) i8 @param scales (V) f32 */
+export function correctionOf(rows: Int8Array, scales: Float32Array, shape: Shape): Correction {
+  const { vocabulary } = shape;
+  return new Map<string, Tensor>([
+    [CORRECTED[0], { dtype: "I8", shape: [vocabulary, hiddenWidth(shape)], data: rows } as Tensor],
+    [CORRECTED[1], { dtype: "F32", shape: [vocabulary], data: scales } as Tensor],
+  ]);
+}
+
+/** Empty sums, as before anything was observed. */
+export function nothingObserved(shape: Shape): Statistics {
+  const cells = shape.vocabulary * hiddenWidth(shape);
+  return { tokens: 0, observed: new Uint32Array(cells), expected: new Uint32Array(cells) };
+}
 
 /** All that a model has learned. */
 export interface Learned {
@@ -63,7 +81,7 @@ export interface Base {
  * the same bits, nor does the card.
  */
 export async function baseOf({ shape, files }: ModelConfig): Promise<Base> {
-  const parts = { shape, weights: files["model.safetensors"]!.sha256, tokenizer: files["tokenizer.json"]!.sha256 };
+  const parts = { shape: { decoder: "softmax", ...shape }, weights: files["model.safetensors"]!.sha256, tokenizer: files["tokenizer.json"]!.sha256 };
   return { digest: await sha256(formatJson(parts)), shape };
 }
 
@@ -145,27 +163,39 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
   if (recent.some((token) => token >= vocabulary && token !== BREAK)) {
     throw corrupt(`recent holds a token outside the vocabulary of ${vocabulary}`);
   }
-  const correction = new Map<string, Tensor>();
-  const layers = layerTensors(base.shape);
-  for (const { name, dtype, shape } of tensorSpecs(base.shape)) {
-    if (!tensors.has(`correction.${name}`)) continue;
-    if (!layers.flat().includes(name)) throw corrupt(`correction.${name} is none of the tensors that a refit solves`);
-    const tensor = take(`correction.${name}`, dtype, shape);
-    const fault = faultOf(name, tensor);
-    if (fault !== undefined) throw corrupt(`correction.${name} ${fault}`);
-    correction.set(name, tensor);
-  }
-  for (const names of layers) {
-    const missing = names.find((name) => !correction.has(name));
-    if (missing && names.some((name) => correction.has(name))) {
-      throw corrupt(`correction.${missing} is missing: the tensors of ${names[0]} stand together or not at all`);
-    }
-  }
+  const correction = takeCorrection(base.shape, tensors, take, corrupt);
   const [unknown] = tensors.keys();
   if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);
-  return {
-    statistics: { tokens, observed, expected },
-    recent,
-    correction: correction.size > 0 ? correction : undefined,
-  };
+  return { statistics: { tokens, observed, expected }, recent, correction };
+}
+
+type Take = (name: string, dtype: Tensor["dtype"], sizes: readonly number[]) => Tensor;
+
+/**
+ * The correction among a file's tensors, which it leaves. Files of earlier versions can hold rows of the hidden layers as well, which
+ * a refit of all layers solved together with the decoder's: they are checked and left out, all of them, as the decoder's rows alone
+ * mean nothing without them. The base predicts then, until a refit solves the decoder from the sums, which are whole.
+ */
+function takeCorrection(
+  shape: Shape,
+  tensors: ReadonlyMap<string, Tensor>,
+  take: Take,
+  corrupt: (what: string) => SaffuError,
+): Correction | undefined {
+  const found = new Map<string, Tensor>();
+  const layers = [...hiddenLayers(shape).map(({ name }) => `${name}.U`), CORRECTED[0]];
+  for (const layer of layers) {
+    const specs = tensorSpecs(shape).filter(({ name }) => name === layer || name.startsWith(`${layer}.`));
+    if (!specs.some(({ name }) => tensors.has(`correction.${name}`))) continue;
+    for (const { name, dtype, shape: sizes } of specs) {
+      if (!tensors.has(`correction.${name}`)) {
+        throw corrupt(`correction.${name} is missing: the tensors of ${layer} are together or not at all`);
+      }
+      const tensor = take(`correction.${name}`, dtype, sizes);
+      const fault = faultOf(name, tensor);
+      if (fault !== undefined) throw corrupt(`correction.${name} ${fault}`);
+      found.set(name, tensor);
+    }
+  }
+  return found.size === CORRECTED.length && CORRECTED.every((name) => found.has(name)) ? found : undefined;
 }

@@ -1,5 +1,7 @@
 /** What weights must be for a kernel to run on them: its arithmetic stays finite then, whatever the bytes say. */
-import type { Tensor } from "./safetensors.ts";
+import { SaffuError } from "../errors.ts";
+import { type Shape, type TensorSpec, tensorSpecs } from "../shape.ts";
+import { readTensors, type Tensor } from "./safetensors.ts";
 
 /**
  * Largest magnitude of a scale or a bias. A logit is a bias and at most H · 2^7 scales (16 · 2^7 in the hidden layers), H ≤ 2^10, and
@@ -15,4 +17,40 @@ export function faultOf(name: string, { data }: Tensor): string | undefined {
     return data.every((share) => share >= 0 && share <= 1) ? undefined : "holds a value that is not in 0..1";
   }
   return data.every((value) => Math.abs(value) <= LARGEST) ? undefined : "holds a value that is not in -2^64..2^64";
+}
+
+/**
+ * The tensors that the shape wants, in its order, checked for what could lead the kernel astray.
+ *
+ * @param bytes of model.safetensors
+ * @param file its name, for messages
+ * @throws SaffuError MODEL_CORRUPT, naming the tensor
+ */
+export function readWeights(bytes: Uint8Array, shape: Shape, file: string): (readonly [TensorSpec, Tensor])[] {
+  const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
+  const { tensors } = readTensors(bytes, file);
+  return tensorSpecs(shape).map((spec) => {
+    const { name } = spec;
+    const tensor = tensors.get(name);
+    const expected = `${spec.dtype} (${spec.shape.join(", ")})`;
+    const found = tensor ? `${tensor.dtype} (${tensor.shape.join(", ")})` : "missing";
+    if (tensor === undefined || found !== expected) throw corrupt(`${name} is ${found}, the shape wants ${expected}`);
+    const fault = faultOf(name, tensor);
+    if (fault !== undefined) throw corrupt(`${name} ${fault}`);
+    if (name === "cipher") {
+      const token = unnamed(tensor.data as Uint16Array, spec.shape[1]!, shape.bits);
+      if (token !== undefined) throw corrupt(`cipher names no set of ${shape.bits} bits for token ${token}`);
+    }
+    return [spec, tensor] as const;
+  });
+}
+
+/** The first token whose row of a cipher, (V, width), does not name bits below `bits`, at least one, before a padding of 0xffff. */
+function unnamed(cipher: Uint16Array, width: number, bits: number): number | undefined {
+  for (let at = 0; at < cipher.length; ++at) {
+    const padding = at % width > 0 && cipher[at] === 0xffff;
+    const afterPadding = at % width > 0 && cipher[at - 1] === 0xffff;
+    if (!padding && (cipher[at]! >= bits || afterPadding)) return Math.floor(at / width);
+  }
+  return undefined;
 }

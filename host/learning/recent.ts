@@ -12,12 +12,6 @@ export function remember(recent: Uint16Array, piece: Uint16Array): Uint16Array {
   return all.subarray(Math.max(0, all.length - MOST_RECENT)).slice();
 }
 
-/** The newest piece, if it is whole; undefined where nothing is kept, or where its head was dropped. */
-export function newestPiece(recent: Uint16Array): Uint16Array | undefined {
-  const start = recent.lastIndexOf(BREAK);
-  return start < 0 ? undefined : recent.subarray(start + 1);
-}
-
 /** All tokens, without the breaks. */
 export function withoutBreaks(recent: Uint16Array): Uint16Array {
   return recent.filter((token) => token !== BREAK);

@@ -22,20 +22,14 @@ import {
   parseLearned,
   type SaveOptions,
 } from "../files/statistics.ts";
-import {
-  checkRefitOptions,
-  Learner,
-  type LearnOptions,
-  type Observation,
-  type Refit,
-  type RefitOptions,
-  type RefitReport,
-} from "../learning/learner.ts";
+import { Learner } from "../learning/learner.ts";
+import type { LearnOptions, Observation, RefitOptions, RefitReport } from "../learning/options.ts";
 import { withoutBreaks } from "../learning/recent.ts";
 import { Pace } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
-import { type Flavour, Kernels } from "./kernel.ts";
+import type { Flavour } from "./kernel.ts";
+import { Kernels } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
 import { StopText } from "./stop-text.ts";
 
@@ -54,7 +48,7 @@ export interface StatisticsInfo {
   readonly observedTokens: number;
   /** Of `exportStatistics`. */
   readonly bytes: number;
-  /** Tokens that are kept for self-attention and for refits of all layers. */
+  /** Tokens that are kept for self-attention. */
   readonly recentTokens: number;
   readonly corrected: boolean;
 }
@@ -88,7 +82,7 @@ export interface ModelInfo {
   readonly shape: Shape;
   readonly parameters: number;
   readonly flavour: Flavour;
-  /** Linear memory of the device module, in bytes. */
+  /** Linear memory of one predictor in bytes: each call under way has one of its own. Learning takes another instance, with the sums. */
   readonly memoryBytes: number;
   /** Bytes and SHA-256 of every file, config.json included. */
   readonly files: Readonly<Record<string, FileDigest>>;
@@ -104,7 +98,7 @@ export interface Source {
   readonly directory?: string;
 }
 
-/** What Node has and a browser has not: directories to save to, and the trainer. */
+/** What Node has and a browser has not: directories to save to. */
 export interface Platform {
   /**
    * Writes a model, and its statistics where it has any. Where the same model stands there already, the statistics alone are
@@ -115,22 +109,12 @@ export interface Platform {
   save(directory: string, files: ModelFiles, statistics: Uint8Array | undefined, options: SaveOptions): Promise<void>;
   /** One name for a directory, however it is spelt. */
   identify(directory: string): string;
-  refitLower(lower: Lower, options: RefitOptions & { mass: number; step: number }): Promise<Correction>;
-}
-
-/** What a refit of all layers works on. */
-export interface Lower {
-  readonly shape: Shape;
-  /** model.safetensors of the base. */
-  readonly weights: Uint8Array;
-  readonly tokens: Uint16Array;
 }
 
 /** Most tokens in a batch of surprisals. */
 const BATCH = 1024;
 
 export class Model {
-  private learner: Learner | undefined;
   /** SHA-256 of the statistics that a directory held when this model last saw it; "" for none. */
   private readonly seen = new Map<string, string>();
   /** One save after another: each has to see what the one before it has left. */
@@ -141,6 +125,7 @@ export class Model {
     readonly tokenizer: Tokenizer,
     private readonly kernels: Kernels,
     private readonly base: Base,
+    private readonly learner: Learner,
     private readonly platform: Platform | undefined,
   ) {}
 
@@ -168,8 +153,8 @@ export class Model {
     const statistics = options.statistics ?? (await source.readStatistics?.());
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
     const kernels = await Kernels.start(files, config.shape, options.flavour);
-    const model = new Model(verified, tokenizer, kernels, base, platform);
-    if (learned !== undefined) model.learner = new Learner(kernels.takeBase(), base, tokenizer, learned);
+    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned);
+    const model = new Model(verified, tokenizer, kernels, base, learner, platform);
     model.apply();
     if (source.directory !== undefined) model.seen.set(source.directory, statistics ? await sha256(statistics) : "");
     return model;
@@ -314,7 +299,7 @@ export class Model {
 
   /** What the last refit solved, if it is in force. */
   get correction(): Correction | undefined {
-    return this.learner?.learned.correction;
+    return this.learner.learned.correction;
   }
 
   /**
@@ -325,7 +310,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED; then nothing has changed
    */
   async observe(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
-    const observation = await this.learning().observe(text, options);
+    const observation = await this.learner.observe(text, options);
     this.apply();
     return observation;
   }
@@ -337,7 +322,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT; NOT_OBSERVED where it can be told; ABORTED; then nothing has changed
    */
   async forget(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
-    const observation = await this.learning().forget(text, options);
+    const observation = await this.learner.forget(text, options);
     this.apply();
     return observation;
   }
@@ -350,48 +335,43 @@ export class Model {
    */
   async merge(statistics: Uint8Array, options: LearnOptions = {}): Promise<void> {
     const learned = await parseLearned(statistics, this.base, STATISTICS);
-    await this.learning().merge(learned.statistics, options);
+    await this.learner.merge(learned.statistics, options);
   }
 
   /**
    * Solves a correction of the base from what was learned, and predicts with it from the next call on. The base stays as it is. Where
    * nothing was learned, or all of it has been forgotten again, there is no correction from then on.
    *
-   * @throws SaffuError INVALID_OPTION; INVALID_TEXT where all layers are asked for and no recent token is kept; UNSUPPORTED; ABORTED
+   * @throws SaffuError INVALID_OPTION; UNSUPPORTED where the kernel does not learn; ABORTED
    */
   async refit(options: RefitOptions = {}): Promise<RefitReport> {
-    const checked = checkRefitOptions(options);
-    const learner = this.learning();
-    const { correction, report } =
-      checked.scope === "decoder" ? await learner.refitDecoder(options) : await this.refitAll(learner, options);
-    throwIfAborted(options.signal);
-    learner.keep(correction);
+    const report = await this.learner.refit(options);
     this.apply();
     return report;
   }
 
   /** Predicts with the base alone again. Statistics and recent tokens stay. */
   dropCorrection(): void {
-    this.learner?.keep(undefined);
+    this.learner.dropCorrection();
     this.apply();
   }
 
   /** Forgets the recent tokens. Statistics and correction stay. */
   async reset(): Promise<void> {
-    await this.learner?.reset();
+    await this.learner.reset();
     this.apply();
   }
 
   /** The statistics as a file to hand to `merge`: sums and count, no recent tokens, no correction. The same sums, the same bytes. */
   async exportStatistics(): Promise<Uint8Array> {
-    const { statistics } = this.learning().learned;
+    const { statistics } = this.learner.learned;
     return formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, this.base);
   }
 
   /** What has been learned, in numbers. */
   async statistics(): Promise<StatisticsInfo> {
     const bytes = await this.exportStatistics();
-    const { statistics, recent, correction } = this.learning().learned;
+    const { statistics, recent, correction } = this.learner.learned;
     return {
       baseDigest: this.base.digest,
       statisticsDigest: await sha256(bytes),
@@ -425,33 +405,13 @@ export class Model {
 
   /** The bytes of statistics.safetensors as `save` writes it; undefined where nothing was learned. */
   async learnedFile(): Promise<Uint8Array | undefined> {
-    const learned = this.learner?.learned;
-    if (learned === undefined) return undefined;
-    const { statistics, recent, correction } = learned;
-    if (statistics.tokens === 0 && recent.length === 0 && correction === undefined) return undefined;
-    return formatLearned(learned, this.base);
-  }
-
-  private learning(): Learner {
-    this.learner ??= new Learner(this.kernels.takeBase(), this.base, this.tokenizer, undefined);
-    return this.learner;
-  }
-
-  private refitAll(learner: Learner, options: RefitOptions): Promise<Refit> {
-    const { platform } = this;
-    if (!platform)
-      throw new SaffuError("UNSUPPORTED", `this runtime refits the decoder alone: scope must be "decoder"`);
-    return learner.refitAll(options, async (recent, { mass, step }) => {
-      const tokens = withoutBreaks(recent);
-      const lower = { shape: this.config.shape, weights: this.files.get("model.safetensors")!, tokens };
-      const correction = await platform.refitLower(lower, { ...options, mass, step });
-      return { correction, report: { scope: "all", mass, step, tokens: tokens.length } };
-    });
+    return this.learner.empty ? undefined : formatLearned(this.learner.learned, this.base);
   }
 
   /** Calls from now on run with what has been learned so far. */
   private apply(): void {
-    if (this.learner !== undefined) this.kernels.use(this.learner.learned);
+    const { correction, recent } = this.learner.learned;
+    this.kernels.use({ correction, recent });
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a model can do under Node and not in a browser. The trainer and its compiler are loaded when they are first needed. */
+/** What a model can do under Node and not in a browser: read and write directories. */
 import { resolve } from "node:path";
 import { directoryReader } from "../files/directory-node.ts";
 import { readStatistics, saveModel } from "../files/statistics-node.ts";
@@ -7,7 +7,6 @@ import type { Platform, Source } from "./model.ts";
 export const NODE: Platform = {
   save: saveModel,
   identify: (directory) => resolve(directory),
-  refitLower: async (lower, options) => (await import("../refit/lower.ts")).refitLower(lower, options),
 };
 
 /** A model directory, with what was learned in it. */

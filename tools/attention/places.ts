@@ -1,5 +1,5 @@
 /** Places of texts: what each distribution said of the token that came there, and what the gate's buckets are made of. */
-import type { Kernels } from "../../host/model/kernel.ts";
+import type { Kernels } from "../../host/model/kernels.ts";
 import type { Shape } from "../../host/shape.ts";
 import { DecayingUnigrams, Marginals, type NearMatches } from "./caches.ts";
 import { Chains, type Match } from "./matches.ts";

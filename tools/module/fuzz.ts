@@ -201,7 +201,7 @@ class Pair {
     const { block, radial } = this.subject.shape;
     const context = address("RING") - Math.ceil((block * 2) / 16) * 16;
     return Buffer.concat([
-      memory.subarray(address("OBSERVED"), address("RECALLED")),
+      memory.subarray(address("OBSERVED"), address("CORRECTED_O")),
       memory.subarray(context, address("RING") + radial * 2),
     ]);
   }

@@ -1,0 +1,26 @@
+/**
+ * Options that the command line once had. Who still types one is told in one line what replaces it, in place of "unknown option".
+ *
+ * An option that goes, or gets another name, is added here when it is removed from main.ts:
+ *
+ *     fit: { "--old": "is --new now" },
+ */
+
+/** What has become of an option, as it reads after its name: by command, then by flag as it was typed. */
+const GONE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  refit: {
+    "--scope": "is gone: a refit solves the decoder alone; saffu fit or saffu tune change the lower layers",
+    "--search": "is gone: --step takes a number, and saffu eval of held-out text says which is best",
+  },
+};
+
+/**
+ * The line for an option that commander does not know, where it was one once.
+ *
+ * @param complaint of commander: `error: unknown option '--scope=all'`
+ */
+export function goneOption(command: string | undefined, complaint: string): string | undefined {
+  const flag = /unknown option '(--?[\w-]+)/.exec(complaint)?.[1];
+  const was = command !== undefined && Object.hasOwn(GONE, command) ? GONE[command]! : {};
+  return flag !== undefined && Object.hasOwn(was, flag) ? `${flag} ${was[flag]}` : undefined;
+}

@@ -1,0 +1,22 @@
+/** What the device module answers in place of a result, as errors: nothing has changed then. */
+import { SaffuError } from "../errors.ts";
+import { CAPACITY } from "../files/statistics.ts";
+
+const MEANINGS: Record<number, (token: number) => SaffuError> = {
+  [-1]: (token) => new SaffuError("TOKEN_OUT_OF_RANGE", `token ${token} is not in the vocabulary`),
+  [-2]: () => full(),
+  [-3]: () =>
+    new SaffuError("NOT_OBSERVED", "the text was never observed, as a piece of its own: nothing was taken away"),
+  [-4]: () => new SaffuError("UNSUPPORTED", "the kernel of this model was compiled without learning"),
+};
+
+/** A sum has no room for what would be added. */
+export function full(): SaffuError {
+  return new SaffuError("STATISTICS_FULL", `a sum would pass its capacity of ${CAPACITY}: nothing was added`);
+}
+
+/** `answer`, where it is a result. @param token that the call was about, for messages @throws SaffuError where it is a refusal, < 0 */
+export function accepted(answer: number, token = 0): number {
+  if (answer < 0) throw MEANINGS[answer]!(token);
+  return answer;
+}
