@@ -2,24 +2,17 @@
 // checked by the project's own tools, under its rules.
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bin, runStages, vitest } from "../stages.mjs";
+import { bin, node, runStages, vitest } from "../stages.mjs";
 
 process.chdir(dirname(fileURLToPath(import.meta.url)));
+const ofProject = (path, ...words) => node(join("..", "..", "node_modules", path), ...words);
 
 await runStages([
   { name: "types", command: bin("typescript/bin/tsc", "--noEmit") },
-  {
-    name: "formatting, lint",
-    command: bin(join("..", "..", "node_modules", "@biomejs/biome/bin/biome"), "check", "."),
-  },
+  { name: "formatting, lint", command: ofProject("@biomejs/biome/bin/biome", "check", ".") },
   {
     name: "import directions",
-    command: bin(
-      join("..", "..", "node_modules", "dependency-cruiser/bin/dependency-cruise.mjs"),
-      "--config",
-      ".dependency-cruiser.cjs",
-      ".",
-    ),
+    command: ofProject("dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.cjs", "."),
   },
   vitest("lab (vitest)"),
 ]);

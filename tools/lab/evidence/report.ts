@@ -61,14 +61,15 @@ function page(
   return `# Evidence
 
 What closed-form fits come to beside back-propagation and beside counting, on the same tokens. This page is written by
-\`npm run evidence\` of [the lab](../README.md) from [results.jsonl](results.jsonl) and [ablation.jsonl](ablation.jsonl); no number in it is typed by hand. What is not measured yet says so.
+\`npm run evidence\` of [the lab](../README.md) from [results.jsonl](results.jsonl) and [ablation.jsonl](ablation.jsonl);
+no number in it is typed by hand. What is not measured yet says so.
 
 ${stateOf(findings, stale)}
 
 ## Verdicts
 
-Claims of the papers ([fitting](../../../docs/fitting.md), sources). A difference is explicit, or warm, less the other, in bits per byte; below zero the
-claim holds. A claim is reproduced where the 95 % interval is clear of zero at every budget that is measured, in part where it is so
+Claims of the papers ([fitting](../../../docs/fitting.md), sources). A difference is explicit, or warm, less the other, in bits per
+byte; below zero the claim holds. A claim is reproduced where the 95 % interval is clear of zero at every budget that is measured, in part where it is so
 at some; budgets that a verdict does not name are not measured yet. Where it holds against the best of the networks that are measured, and
 one is not, it is open.
 
