@@ -25,6 +25,7 @@ module.exports = {
     below("tune-is-known-above", "^host/(?!tune|cli|index)", "^host/tune"),
     below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
     below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),
+    below("nothing-knows-the-lab", "^(host|assembly|tools/(?!lab/))", "^tools/lab/"),
     below("assembly-stands-alone", "^assembly", "^(host|tools|test)"),
     {
       name: "inference-has-no-dependency",
@@ -54,7 +55,7 @@ module.exports = {
   options: {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    doNotFollow: { path: "node_modules" },
+    doNotFollow: { path: "node_modules|^tools/lab/" },
     exclude: { path: "^(dist|build)/|__tests__" },
   },
 };

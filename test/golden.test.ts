@@ -7,7 +7,7 @@ import { Oracle } from "./oracle.ts";
 
 /**
  * SHA-256 of the text generated (UTF-8), of the surprisal of each token of PARAGRAPH, and of the probabilities after it (f32, little
- * endian). They change with the weights, where `npm run models` gives others: then put the new ones here, in the same change. Where
+ * endian). They change with the weights, where `npm run models --prefix tools/lab` gives others: then put the new ones here, in the same change. Where
  * the weights are as before, a kernel, the sampler or the tokenizer has changed its bits.
  */
 const GOLDEN = {

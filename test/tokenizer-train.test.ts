@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { byteTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
 import { trainTokenizer } from "../host/tokenizer/train.ts";
-import { book, tellingBytes, tellingText, trainNaively } from "./tokenizer-oracle.ts";
+import { LICENCE, messages } from "./texts.ts";
+import { tellingBytes, tellingText, trainNaively } from "./tokenizer-oracle.ts";
 
 const code = (code: string) => expect.objectContaining({ name: "SaffuError", code });
 const spelled = (tokenizer: Tokenizer) =>
@@ -18,7 +19,7 @@ function naive(text: string, vocabulary: number): string[] {
 
 describe("training merges the most frequent pair, again and again", () => {
   test("as counting everything anew does, on a page of English", async () => {
-    const text = book("carroll-alice").slice(1000, 9000);
+    const text = LICENCE.slice(1000, 9000);
     for (const vocabulary of [264, 512, 2048]) {
       expect(spelled(await trainTokenizer([text], { vocabulary }))).toEqual(naive(text, vocabulary));
     }
@@ -56,7 +57,7 @@ describe("training merges the most frequent pair, again and again", () => {
   });
 
   test("the same whatever the chunks", async () => {
-    const bytes = new TextEncoder().encode(book("blake-poems").slice(0, 20_000));
+    const bytes = new TextEncoder().encode(messages("es").slice(0, 20_000));
     const whole = spelled(await trainTokenizer([bytes], { vocabulary: 1024 }));
     async function* chunks(size: number) {
       for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -84,7 +85,7 @@ describe("the size of a vocabulary", () => {
     const tokenizer = await trainTokenizer(["abcdefghijklm abcdefghijklm"], { vocabulary: 1024 });
     expect(tokenizer.vocabularySize).toBe(264);
     expect((await trainTokenizer(["x"], { vocabulary: 1024 })).toJSON()).toEqual(byteTokenizer().toJSON());
-    expect((await trainTokenizer([book("blake-poems")], { vocabulary: 256 })).vocabularySize).toBe(256);
+    expect((await trainTokenizer([LICENCE], { vocabulary: 256 })).vocabularySize).toBe(256);
   });
 
   test("outside its bounds is refused", async () => {
@@ -113,7 +114,7 @@ describe("the size of a vocabulary", () => {
 });
 
 describe("training can be watched and stopped", () => {
-  const text = book("bryant-stories");
+  const text = messages("it");
 
   test("a signal that fired stops it before any text is read", async () => {
     let read = 0;
@@ -144,7 +145,7 @@ describe("training can be watched and stopped", () => {
     expect(closed).toBe(true);
 
     const merging = new AbortController();
-    const stopped = trainTokenizer([text, book("austen-emma")], {
+    const stopped = trainTokenizer([text, messages("ja"), messages("ru")], {
       vocabulary: 65528,
       signal: merging.signal,
       onProgress: ({ done }) => done > 0 && merging.abort(),
@@ -156,7 +157,10 @@ describe("training can be watched and stopped", () => {
     const seen: { phase: string; done: number; total: number }[] = [];
     let ticks = 0;
     const timer = setInterval(() => ++ticks, 1);
-    await trainTokenizer([text, book("austen-emma")], { vocabulary: 16384, onProgress: (event) => seen.push(event) });
+    await trainTokenizer([text, messages("ja"), messages("ru")], {
+      vocabulary: 16384,
+      onProgress: (event) => seen.push(event),
+    });
     clearInterval(timer);
     expect(ticks).toBeGreaterThan(0);
     expect(seen[0]).toEqual({ phase: "tokenizer", done: 0, total: 16128 });
@@ -175,7 +179,7 @@ describe("training can be watched and stopped", () => {
 });
 
 test("merges of a vocabulary are those of a smaller one, and more", async () => {
-  const bytes = new TextEncoder().encode(book("burgess-busterbrown"));
+  const bytes = new TextEncoder().encode(messages("pl").slice(0, 80_000));
   const small = spelled(await trainTokenizer([bytes], { vocabulary: 512 }));
   const large = spelled(await trainTokenizer([bytes], { vocabulary: 2048 }));
   expect(large.slice(0, 512)).toEqual(small);

@@ -13,14 +13,13 @@ import { loadWeights, weightsOf } from "../host/fit/weights.ts";
 import { load, type ModelFiles, type TuneOptions, tune } from "../host/index.ts";
 import { hiddenLayers, validateShape } from "../host/shape.ts";
 import { tunerBytesNeeded } from "../host/tune/memory.ts";
-import { benchCorpus } from "../tools/corpora/gutenberg.ts";
-import { withoutAttention } from "../tools/figures.ts";
+import { withoutAttention } from "../tools/variants.ts";
 import { bytesOf, contents, TEXT } from "./fit-fixture.ts";
+import { messages } from "./texts.ts";
 
-const corpus = benchCorpus();
-const bytes = (text: string) => new TextEncoder().encode(text);
-const TRAIN = bytes(corpus.train.slice(0, 260_000));
-const DEV = bytes(corpus.dev[0]!.text.slice(0, 20_000));
+const german = messages("de");
+const TRAIN = bytesOf(german.slice(0, 260_000));
+const DEV = bytesOf(german.slice(-20_000));
 const NANO = { profile: "nano", heads: 3, classes: 8, radial: 16, orders: 1, weightBits: 4 } as const;
 /** Every layer that has rows to round, and attention, which has none. */
 const ALL = { ...NANO, blockAttention: true, documentHeads: 1, stackedHeads: 1, passes: 1, threads: 0 } as const;

@@ -8,7 +8,7 @@ import { readTensors, type Tensor } from "../host/files/safetensors.ts";
 import { type FitOptions, fit } from "../host/fit/fit.ts";
 import { load, type ModelFiles, type TuneOptions, type TuneProgress, tune } from "../host/index.ts";
 import { scheduleOf, tuneRecipe } from "../host/tune/recipe.ts";
-import { withoutAttention } from "../tools/figures.ts";
+import { withoutAttention } from "../tools/variants.ts";
 import { hooks } from "./compile-memo.ts";
 import { BYTES, bytesOf, contents, sound, TEXT, threadsAlive } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";

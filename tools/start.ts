@@ -1,12 +1,13 @@
 /**
- * `npm start`: what saffu does, in a few seconds. Generates from potato-en; then takes a book that no shipped model has seen, in
- * order: scores its end, with its first part just read and without, and so by a model that is fitted on that part alone.
+ * `npm start`: what saffu does, in a few seconds. Generates from potato-en; then takes a text that no shipped model has seen, this
+ * project's licence, in order: scores its end, with its first part just read and without, and so by a model that is fitted on that
+ * part alone.
  */
+import { readFileSync } from "node:fs";
 import { fit, load } from "../host/index.ts";
-import { benchCorpus, firstWords } from "./corpora/gutenberg.ts";
-import { withoutAttention } from "./figures.ts";
+import { withoutAttention } from "./variants.ts";
 
-const PART = 10_000; // words read before the rest is scored
+const PART = 2 / 3; // of the text is read before the rest is scored
 
 const potato = await load("models/potato-en");
 const { parameters, files } = potato.info();
@@ -18,11 +19,12 @@ for await (const piece of potato.generate("It was", { maxTokens: 60, temperature
   process.stdout.write(piece.replace(/\r?\n/g, " "));
 }
 
-const { text, name } = benchCorpus().test[0]!;
-const part = firstWords(text, PART);
+const text = readFileSync("LICENSE", "utf8");
+const part = text.slice(0, text.indexOf("\n", PART * text.length));
 const rest = text.slice(part.length);
 const bytes = new TextEncoder().encode(part);
-console.log(`\n\n${name}, a book it has not seen: ${PART} words to read, then ${rest.length} bytes to predict.\n`);
+const restBytes = new TextEncoder().encode(rest).length;
+console.log(`\n\nLICENSE, a text it has not seen: ${bytes.length} bytes to read, then ${restBytes} to predict.\n`);
 
 const began = performance.now();
 const own = await fit(() => [bytes], { tokenizer: potato.tokenizer, heads: 8, classes: 16 });
@@ -31,7 +33,6 @@ const stack = await load(await withoutAttention(potato.files));
 const fitted = await load(own.files);
 const ownStack = await load(await withoutAttention(own.files));
 
-const restBytes = new TextEncoder().encode(rest).length;
 /** Bits per byte of the rest, where the part has just been read, and where it has not. */
 const read = (model: typeof potato) => (model.score(text).bits - model.score(part).bits) / restBytes;
 const unread = (model: typeof potato) => model.score(rest).bits / restBytes;

@@ -1,7 +1,7 @@
 /**
  * Speed on wasm3, the interpreter that small boards run: tokens a second, instructions a token, and the model's multiply-adds a second
  * beside those of a bare int8 loop of the same size in the same run.
- *   npm run speed:wasm3
+ *   npm run conformance -- --speed
  *
  * Multiply-adds of a token are (r + V) · M: a row of U for each of the r tokens of the block, and the V rows of the decoder. What else
  * a token costs (softmax, attention, the draw) counts as time, and not as work.
