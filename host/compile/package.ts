@@ -11,6 +11,7 @@ import { sha256 } from "../files/config.ts";
 import { readTensors } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
 import type { Flavour } from "../model/kernel.ts";
+import { leb128 } from "../model/predictor-module.ts";
 import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
 import { BASE, bytesNeeded } from "./layout.ts";
@@ -97,18 +98,13 @@ const DATA_SECTION = 11;
 function withData(module: Uint8Array, address: number, bytes: Uint8Array): Uint8Array {
   const I32_CONST = 0x41;
   const END = 0x0b;
-  const head = [1, 0, I32_CONST, ...signed(address), END, ...unsigned(bytes.length)];
-  const section = [DATA_SECTION, ...unsigned(head.length + bytes.length), ...head];
+  const head = [1, 0, I32_CONST, ...signed(address), END, ...leb128(bytes.length)];
+  const section = [DATA_SECTION, ...leb128(head.length + bytes.length), ...head];
   const out = new Uint8Array(module.length + section.length + bytes.length);
   out.set(module);
   out.set(section, module.length);
   out.set(bytes, module.length + section.length);
   return out;
-}
-
-/** LEB128 of a number ≥ 0. */
-function unsigned(value: number): number[] {
-  return value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...unsigned(Math.floor(value / 0x80))];
 }
 
 /** Signed LEB128 of a number ≥ 0: the last byte's bit 6 is its sign. */

@@ -36,8 +36,8 @@ export function predictorModule(wasm: Uint8Array, file: string): Uint8Array {
   const pages = Math.ceil(end / PAGE);
   if (!(end > 0 && pages <= own)) throw corrupt(`PREDICTOR_END is ${end}, not within its memory of ${own} pages`);
   const { start, end: rest } = sections.get(MEMORY)!;
-  const limits = [1, 1, ...unsigned(pages), ...unsigned(pages)]; // one memory, with a least and a most
-  const memory = [MEMORY, ...unsigned(limits.length), ...limits];
+  const limits = [1, 1, ...leb128(pages), ...leb128(pages)]; // one memory, with a least and a most
+  const memory = [MEMORY, ...leb128(limits.length), ...limits];
   const out = new Uint8Array(start + memory.length + wasm.length - rest);
   out.set(wasm.subarray(0, start));
   out.set(memory, start);
@@ -163,6 +163,6 @@ class Reader {
 }
 
 /** LEB128 of a number ≥ 0. */
-function unsigned(value: number): number[] {
-  return value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...unsigned(Math.floor(value / 0x80))];
+export function leb128(value: number): number[] {
+  return value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...leb128(Math.floor(value / 0x80))];
 }
