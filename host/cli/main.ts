@@ -10,6 +10,8 @@ declare const SAFFU_VERSION: string | undefined;
 
 const json = process.argv.includes("--json");
 
+const MODEL = "model directory, or the name of a model of the package";
+
 const program = new Command("saffu")
   .description("Language models fitted in closed form, without back-propagation.")
   .version(typeof SAFFU_VERSION === "string" ? SAFFU_VERSION : "unbuilt")
@@ -71,7 +73,7 @@ program
 program
   .command("tune")
   .description("tune DIR on TEXT by back-propagation, and write the result to a directory")
-  .argument("<dir>", "model directory; it stays as it is")
+  .argument("<dir>", `${MODEL}; it stays as it is`)
   .argument("<text...>", "files to read, in order; - is standard input")
   .requiredOption("--out <dir>", "directory to write; a model there is replaced, with all that it has learned")
   .option("--epochs <n>", "passes over the text, 1 to 1000 (default: 1)", parse.integer)
@@ -91,7 +93,7 @@ program
 program
   .command("eval")
   .description("score TEXT: bits per byte, perplexity")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .argument("<text...>", "files to read, in order, as one text; - is standard input")
   .option("--flavour <name>", "kernel to run: scalar or simd")
   .option("--json", "print the figures as JSON")
@@ -101,7 +103,7 @@ program
 program
   .command("generate")
   .description("continue a prompt, streaming")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .option("--prompt <text>", "text to continue", "")
   .option("--max-tokens <n>", "most tokens to generate, 1 to 1000000 (default: 256)", parse.integer)
   .option("--temperature <t>", "0 takes the likeliest token (default: 0.8)", parse.number)
@@ -117,7 +119,7 @@ program
 program
   .command("info")
   .description("shape, parameters, bytes and digests of a model")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .option("--json", "print as JSON")
   .addHelpText("after", "\nExample:\n  saffu info models/potato-en --json")
   .action(async (directory, options) => (await import("./info.ts")).run(directory, options));
@@ -127,7 +129,7 @@ const pieces = "files, each a piece of its own; - is standard input";
 program
   .command("observe")
   .description("learn TEXT: add it to the statistics of DIR, which changes in place")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .argument("<text...>", pieces)
   .option("--json", "print what was added as JSON")
   .addHelpText(
@@ -139,7 +141,7 @@ program
 program
   .command("forget")
   .description("take TEXT, observed before, out of the statistics of DIR again, to the last bit")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .argument("<text...>", pieces)
   .option("--json", "print what was taken away as JSON")
   .addHelpText("after", "\nExample:\n  saffu forget models/mine notes.txt")
@@ -148,7 +150,7 @@ program
 program
   .command("merge")
   .description("add the statistics of other devices to those of DIR")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .argument("<statistics...>", "statistics files, or model directories that hold one, over the same base")
   .requiredOption("--out <dir>", "directory to write; may be DIR")
   .option("--json", "print the sums' count and digest as JSON")
@@ -158,7 +160,7 @@ program
 program
   .command("refit")
   .description("solve a correction of DIR from what it has observed; the base stays as it is")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .requiredOption("--out <dir>", "directory to write; may be DIR")
   .option("--scope <name>", "decoder: from the statistics; all: every layer, from the recent tokens (default: decoder)")
   .option("--mass <n>", "pseudo-tokens that the base counts for (default: 3000)", parse.number)
@@ -171,7 +173,7 @@ program
 program
   .command("stats")
   .description("what DIR has observed: digests, tokens, bytes")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .option("--export <file>", "write the statistics to a new file, to be merged elsewhere")
   .option("--json", "print as JSON")
   .addHelpText("after", "\nExample:\n  saffu stats models/mine --json")
@@ -180,7 +182,7 @@ program
 program
   .command("compile")
   .description("make DIR one file for a WebAssembly runtime without files")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .requiredOption("--target <name>", "wasm: weights inside; flash: fetched through saffu.read; c-header: as C arrays")
   .requiredOption("--out <file>", "file to write or replace; the flash form's weights go to FILE.weights")
   .option("--flash", "with c-header: of the flash form")
