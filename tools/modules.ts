@@ -37,11 +37,14 @@ interface Rung extends Omit<AheadModule, "bytes"> {
 }
 
 /** Brings `folder` up to date, and says how many modules were compiled. */
-export async function buildModules(folder: string): Promise<{ compiled: number; modules: number; bytes: number }> {
+export async function buildModules(
+  folder: string,
+  ladder: readonly Profile[] = LADDER,
+): Promise<{ compiled: number; modules: number; bytes: number }> {
   mkdirSync(folder, { recursive: true });
   const { version } = createRequire(import.meta.url)("assemblyscript/package.json");
   if (compilerOf(folder) !== version) for (const name of readdirSync(folder)) rmSync(join(folder, name));
-  const rungs = wanted();
+  const rungs = wanted(ladder);
   const keep = new Set([INDEX, ...rungs.map(({ file }) => file)]);
   const there = new Set(readdirSync(folder));
   for (const name of there) if (!keep.has(name)) rmSync(join(folder, name));
@@ -55,10 +58,10 @@ export async function buildModules(folder: string): Promise<{ compiled: number; 
   return { compiled: missing.length, modules: rungs.length, bytes: modules.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-/** Every module of the ladder. */
-function wanted(): Rung[] {
+/** Every module of a ladder. */
+function wanted(ladder: readonly Profile[]): Rung[] {
   const sources = sourcesDigest(sourceFolder());
-  return LADDER.flatMap((name) => {
+  return ladder.flatMap((name) => {
     const of = shapeOf({ profile: name });
     const rung = (request: ModuleRequest, flavour: Flavour, threads: boolean): Rung => {
       return { file: aheadName(request, sources), shape: name, entry: request.entry, flavour, threads, of, request };

@@ -93,8 +93,8 @@ async function readOrCompile(wanted: ModuleRequest, shape: Shape): Promise<Uint8
 
 /** Compiles, whatever is built ahead. `shape` is for the error. @throws SaffuError UNSUPPORTED */
 export async function compileRequest({ entry, options }: ModuleRequest, shape: Shape): Promise<Uint8Array> {
-  const { main } = await compiler(entry, shape);
   const sources = sourceFolder();
+  const { main } = await compiler(entry, shape);
   const output: { bytes?: Uint8Array } = {};
   const { error, stderr } = await main([`${entry}.ts`, "--outFile=module.wasm", ...options], {
     readFile: (name) => {
@@ -129,14 +129,14 @@ async function compiler(entry: string, shape: Shape): Promise<typeof import("ass
 }
 
 /** Says what to install, and why a fit of a profile may need it. */
-function notInstalled(entry: string, { vocabulary }: Shape, cause: unknown): SaffuError {
+function notInstalled(entry: string, { vocabulary, heads, classes }: Shape, cause: unknown): SaffuError {
   const range = ownPackage()?.manifest.peerDependencies[COMPILER];
   const ahead = shapesAhead();
-  const reason =
+  const those =
     ahead.length > 0
-      ? `the ${entry} module of this shape is not built ahead, with a vocabulary of ${vocabulary}; the profiles ${ahead.join(", ")} are, but a text too short for a profile's vocabulary gives a smaller one`
-      : `the ${entry} module is not built ahead`;
-  const message = `${reason}. Compiling it needs the compiler: npm install ${COMPILER}@${range}`;
+      ? `the profiles ${ahead.join(", ")} have theirs, but a text too short for a profile's vocabulary gives a smaller one`
+      : "nothing is";
+  const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${heads} heads, ${classes} classes) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}`;
   return new SaffuError("UNSUPPORTED", message, { cause });
 }
 
