@@ -201,23 +201,30 @@ describe("in a bundle", () => {
     });
   });
 
-  test("a bundle for Node has no compiler in it, needs none, and waits for nothing at its top", async () => {
-    await writeFile(
-      join(project, "node.js"),
-      `import { fit, load } from "saffu"; console.log(typeof fit, typeof load);`,
-    );
-    const outfile = join(project, "node.cjs");
-    // CommonJS has no await at the top: were there one, this would fail
-    const { metafile, warnings } = await esbuild({
-      ...{ entryPoints: [join(project, "node.js")], outfile, bundle: true, format: "cjs", platform: "node" },
-      ...{ metafile: true, logLevel: "error", logOverride: { "empty-import-meta": "silent" } },
-    });
-    expect(warnings).toEqual([]);
-    const inputs = Object.keys(metafile.inputs);
-    expect(inputs.filter((name) => !/\/project\/(node\.js|node_modules\/saffu\/dist\/.+)$/.test(name))).toEqual([]);
-    const external = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
-    expect(external.filter((path) => /assemblyscript|binaryen/.test(path))).toEqual([]);
-  });
+  test.each(["cjs", "esm"] as const)(
+    "a bundle for Node (%s) has no compiler in it, nor anything of another package",
+    async (format) => {
+      const code = `import { fit, load } from "saffu";
+      const text = new Uint8Array(1000).fill(65);
+      const codes = [load("./node_modules/saffu/models/nano-en"), load("nano-de"), fit(() => [text], { profile: "nano" })];
+      Promise.allSettled(codes).then((ended) => console.log(ended.map(({ reason }) => reason?.code ?? "done").join()));`;
+      await writeFile(join(project, "node.js"), code);
+      const outfile = join(project, "bundle", `node.${format === "cjs" ? "cjs" : "mjs"}`);
+      // CommonJS has no await at the top: were there one, this would fail
+      const { metafile, warnings } = await esbuild({
+        ...{ entryPoints: [join(project, "node.js")], outfile, bundle: true, format, platform: "node" },
+        ...{ metafile: true, logLevel: "error", logOverride: { "empty-import-meta": "silent" } },
+      });
+      expect(warnings).toEqual([]);
+      const inputs = Object.keys(metafile.inputs);
+      expect(inputs.filter((name) => !/\/project\/(node\.js|node_modules\/saffu\/dist\/.+)$/.test(name))).toEqual([]);
+      const external = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
+      expect(external.filter((path) => /assemblyscript|binaryen/.test(path))).toEqual([]);
+      // away from its files, the code says what it lacks
+      const ended = await node(project, outfile);
+      expect(ended).toEqual({ code: 0, err: "", out: "done,MODEL_MISSING_FILE,UNSUPPORTED\n" });
+    },
+  );
 });
 
 describe("a checkout that is not built", () => {

@@ -50,11 +50,11 @@ export async function buildModules(
   for (const name of there) if (!keep.has(name)) rmSync(join(folder, name));
   const missing = rungs.filter(({ file }) => !there.has(file));
   // first, so that a build that is stopped goes on from where it was
-  write(join(folder, INDEX), JSON.stringify({ compiler: version, modules: [] } satisfies AheadIndex));
+  if (compilerOf(folder) !== version) write(join(folder, INDEX), JSON.stringify({ compiler: version, modules: [] }));
   for (const { file, request, of } of missing) write(join(folder, file), await compileRequest(request, of));
   const modules = rungs.map(({ of, request, ...row }) => ({ ...row, bytes: statSync(join(folder, row.file)).size }));
-  const index: AheadIndex = { compiler: version, modules };
-  write(join(folder, INDEX), `${JSON.stringify(index, undefined, 1)}\n`);
+  const index = `${JSON.stringify({ compiler: version, modules } satisfies AheadIndex, undefined, 1)}\n`;
+  if (readFileSync(join(folder, INDEX), "utf8") !== index) write(join(folder, INDEX), index);
   return { compiled: missing.length, modules: rungs.length, bytes: modules.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 

@@ -14,7 +14,9 @@ export interface Manifest {
 
 /** The package's folder and package.json, seen from host/ or from dist/. Undefined where a bundler moved the code elsewhere. */
 export function ownPackage(): { readonly root: string; readonly manifest: Manifest } | undefined {
-  for (let root = dirname(fileURLToPath(import.meta.url)); ; root = dirname(root)) {
+  const here: string | undefined = import.meta.url;
+  if (here === undefined) return undefined; // bundled as CommonJS
+  for (let root = dirname(fileURLToPath(here)); ; root = dirname(root)) {
     const manifest = manifestIn(root);
     if (manifest?.name === "saffu") return { root, manifest };
     if (dirname(root) === root) return undefined;
