@@ -12,6 +12,7 @@
 import { fileURLToPath } from "node:url";
 import type { ModelFiles } from "./files/config.ts";
 import { webReader } from "./files/directory-web.ts";
+import { modelDirectory } from "./files/package-node.ts";
 import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
 import { directorySource, NODE } from "./model/platform-node.ts";
@@ -37,7 +38,8 @@ export { type TuneOptions, type TuneProgress, type TuneReport, type TuneResult, 
 /**
  * Loads a model.
  *
- * @param source a directory, an http(s) or file URL of one, or its files in memory (of `fit`)
+ * @param source a directory, the name of a model of the package ("potato-en"), an http(s) or file URL of a directory, or its files in
+ * memory (of `fit`). A directory goes before a name
  * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, TOKENIZER_INVALID, INVALID_SHAPE,
  * STATISTICS_MISMATCH, INVALID_OPTION, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
@@ -45,5 +47,6 @@ export async function load(source: string | URL | ModelFiles, options: LoadOptio
   if (source instanceof Map) return Model.read(memorySource(source), options, NODE);
   const text = String(source);
   if (/^https?:/.test(text)) return Model.read({ readFile: webReader(new URL(text)) }, options, NODE);
-  return Model.read(directorySource(text.startsWith("file:") ? fileURLToPath(text) : text), options, NODE);
+  const directory = text.startsWith("file:") ? fileURLToPath(text) : await modelDirectory(text);
+  return Model.read(directorySource(directory), options, NODE);
 }

@@ -1,16 +1,21 @@
-/** Writes assembly/device/layout.ts and assembly/solver/layout.ts from the table of addresses; with `--check` only compares. */
+/** assembly/device/layout.ts and assembly/solver/layout.ts, written from the table of addresses: `npm run build` does it. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { DEVICE, layoutSource, SOLVER, solverExtras } from "../host/compile/layout.ts";
+import { DEVICE, layoutSource, SOLVER, solverExtras, TILE_ROWS } from "../host/compile/layout.ts";
 import { BATCH, MIXTURE_PLACES, THREADS, TILE } from "../host/compile/sizes.ts";
 
-const FILES: Record<string, string> = {
-  "assembly/device/layout.ts": layoutSource(DEVICE, "../shape", "\n/** Decoder rows in a tile of the flash form. */\nexport const TILE_ROWS: usize = 32;\n"),
+/** Text of each file by its path. */
+export const LAYOUTS: Readonly<Record<string, string>> = {
+  "assembly/device/layout.ts": layoutSource(
+    DEVICE,
+    "../shape",
+    `\n/** Decoder rows in a tile of the flash form. */\nexport const TILE_ROWS: usize = ${TILE_ROWS};\n`,
+  ),
   "assembly/solver/layout.ts": layoutSource(SOLVER, "../shape", solverExtras({ BATCH, TILE, THREADS, MIXTURE_PLACES })),
 };
-for (const [path, text] of Object.entries(FILES)) {
-  if (!process.argv.includes("--check")) writeFileSync(path, text);
-  else if (readFileSync(path, "utf8") !== text) {
-    console.error(`${path} is not what the table says: run npm run build`);
-    process.exitCode = 1;
+
+/** Writes those that are not what the table says. */
+export function writeLayouts(): void {
+  for (const [path, text] of Object.entries(LAYOUTS)) {
+    if (readFileSync(path, "utf8") !== text) writeFileSync(path, text);
   }
 }

@@ -11,6 +11,8 @@ declare const SAFFU_VERSION: string | undefined;
 
 const json = process.argv.includes("--json");
 
+const MODEL = "model directory, or the name of a model of the package";
+
 const program = new Command("saffu")
   .description("Language models fitted in closed form, without back-propagation.")
   .version(typeof SAFFU_VERSION === "string" ? SAFFU_VERSION : "unbuilt")
@@ -72,7 +74,7 @@ program
 program
   .command("tune")
   .description("tune DIR on TEXT by back-propagation, and write the result to a directory")
-  .argument("<dir>", "model directory; it stays as it is")
+  .argument("<dir>", `${MODEL}; it stays as it is`)
   .argument("<text...>", "files to read, in order; - is standard input")
   .requiredOption("--out <dir>", "directory to write; a model there is replaced, with all that it has learned")
   .option("--epochs <n>", "passes over the text, 1 to 1000 (default: 1)", parse.integer)
@@ -92,7 +94,7 @@ program
 program
   .command("eval")
   .description("score TEXT: bits per byte, perplexity")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .argument("<text...>", "files to read, in order, as one text; - is standard input")
   .option("--flavour <name>", "kernel to run: scalar or simd")
   .option("--json", "print the figures as JSON")
@@ -102,7 +104,7 @@ program
 program
   .command("generate")
   .description("continue a prompt, streaming")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .option("--prompt <text>", "text to continue", "")
   .option("--max-tokens <n>", "most tokens to generate, 1 to 1000000 (default: 256)", parse.integer)
   .option("--temperature <t>", "0 takes the likeliest token (default: 0.8)", parse.number)
@@ -118,7 +120,7 @@ program
 program
   .command("info")
   .description("shape, parameters, bytes and digests of a model")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .option("--json", "print as JSON")
   .addHelpText("after", "\nExample:\n  saffu info models/potato-en --json")
   .action(async (directory, options) => (await import("./info.ts")).run(directory, options));
@@ -128,7 +130,7 @@ const pieces = "files, each a piece of its own; - is standard input";
 program
   .command("observe")
   .description("learn TEXT: add it to the statistics of DIR, which changes in place")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .argument("<text...>", pieces)
   .option("--json", "print what was added as JSON")
   .addHelpText(
@@ -140,7 +142,7 @@ program
 program
   .command("forget")
   .description("take TEXT, observed before, out of the statistics of DIR again, to the last bit")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .argument("<text...>", pieces)
   .option("--json", "print what was taken away as JSON")
   .addHelpText("after", "\nExample:\n  saffu forget models/mine notes.txt")
@@ -149,7 +151,7 @@ program
 program
   .command("merge")
   .description("add the statistics of other devices to those of DIR")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .argument("<statistics...>", "statistics files, or model directories that hold one, over the same base")
   .requiredOption("--out <dir>", "directory to write; may be DIR")
   .option("--json", "print the sums' count and digest as JSON")
@@ -159,7 +161,7 @@ program
 program
   .command("refit")
   .description("solve a correction of DIR from what it has observed; the base stays as it is")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .requiredOption("--out <dir>", "directory to write; may be DIR")
   .option("--mass <n>", "pseudo-tokens that the base counts for (default: 3000)", parse.number)
   .option("--step <n>", "step of the residual solve, 0 to 4 (default: 1)", parse.number)
@@ -170,7 +172,7 @@ program
 program
   .command("stats")
   .description("what DIR has observed: digests, tokens, bytes")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .option("--export <file>", "write the statistics to a new file, to be merged elsewhere")
   .option("--json", "print as JSON")
   .addHelpText("after", "\nExample:\n  saffu stats models/mine --json")
@@ -179,7 +181,7 @@ program
 program
   .command("compile")
   .description("make DIR one file for a WebAssembly runtime without files")
-  .argument("<dir>", "model directory")
+  .argument("<dir>", MODEL)
   .requiredOption("--target <name>", "wasm: weights inside; flash: fetched through saffu.read; c-header: as C arrays")
   .requiredOption("--out <file>", "file to write or replace; the flash form's weights go to FILE.weights")
   .option("--flash", "with c-header: of the flash form")

@@ -1,25 +1,40 @@
 /**
- * Compiles the AssemblyScript sources for one shape. The compiler is a dependency of fitting alone: it is loaded here, on first
- * use, and nothing that runs a model imports this file.
+ * The modules of one shape: built ahead (ahead.ts), or compiled from the AssemblyScript sources. The compiler is an optional peer of the
+ * package. It is loaded here, on first use, by a name that bundlers do not follow; nothing that runs a model imports this file.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { SaffuError } from "../errors.ts";
+import { ownPackage } from "../files/package-node.ts";
 import type { Flavour } from "../model/kernel.ts";
 import { cipherWidth, hiddenLayers, type Shape } from "../shape.ts";
+import { type ModuleRequest, readAhead, shapesAhead, sourceFolder } from "./ahead.ts";
 import { bytesNeeded, PAGE } from "./layout.ts";
 import { type ModuleOptions, moduleOptions } from "./options.ts";
 import { sizesOf } from "./sizes.ts";
 
 const MEMORY_PAGES_LIMIT = 65536;
+/** The package that has the compiler, as in peerDependencies, and its entry. */
+const COMPILER = "assemblyscript";
+const COMPILER_ENTRY = [COMPILER, "asc"].join("/");
 
 /**
  * The device module of `shape`: no imports, no start function, and a memory of exactly the pages it needs.
  *
- * @throws SaffuError OUT_OF_MEMORY where the shape needs more than WebAssembly can address
+ * @throws SaffuError OUT_OF_MEMORY where the shape needs more than WebAssembly can address; UNSUPPORTED where it is not built ahead and
+ * the compiler is not installed
  */
 export async function compileDevice(shape: Shape, flavour: Flavour, options: ModuleOptions = {}): Promise<Uint8Array> {
+  return readOrCompile(deviceRequest(shape, flavour, options), shape);
+}
+
+/** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. @throws SaffuError UNSUPPORTED */
+export async function compileSolver(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
+  return readOrCompile(solverRequest(shape, flavour, threads), shape);
+}
+
+/** What compileDevice asks for. @throws SaffuError OUT_OF_MEMORY */
+export function deviceRequest(shape: Shape, flavour: Flavour, options: ModuleOptions = {}): ModuleRequest {
   const pages = Math.ceil(bytesNeeded(shape, options) / PAGE);
   if (pages > MEMORY_PAGES_LIMIT) {
     throw new SaffuError(
@@ -27,7 +42,7 @@ export async function compileDevice(shape: Shape, flavour: Flavour, options: Mod
       `the shape needs ${pages} pages of memory, at most ${MEMORY_PAGES_LIMIT} exist`,
     );
   }
-  return compile("device", shape, options, [
+  return request("device", shape, options, [
     ...features(flavour),
     "--optimizeLevel=3",
     "--shrinkLevel=1",
@@ -37,9 +52,9 @@ export async function compileDevice(shape: Shape, flavour: Flavour, options: Mod
   ]);
 }
 
-/** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. */
-export async function compileSolver(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
-  return compile("solver", shape, { learning: false, recall: 0 }, [
+/** What compileSolver asks for. */
+export function solverRequest(shape: Shape, flavour: Flavour, threads: boolean): ModuleRequest {
+  return request("solver", shape, { learning: false, recall: 0 }, [
     ...features(flavour),
     ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
     "--optimizeLevel=3",
@@ -55,31 +70,30 @@ function features(flavour: Flavour): string[] {
   return flavour === "simd" ? ["--enable=simd"] : [off];
 }
 
-async function compile(entry: string, shape: Shape, module: ModuleOptions, options: string[]): Promise<Uint8Array> {
-  const { main } = await compiler();
-  const sources = sourceDirectory();
+function request(entry: string, shape: Shape, module: ModuleOptions, options: string[]): ModuleRequest {
+  const constants = shapeConstants(shape, module).flatMap((constant) => ["--use", constant]);
+  return { entry, options: ["--runtime=stub", "--noAssert", "--use=abort=", ...constants, ...options] };
+}
+
+async function readOrCompile(wanted: ModuleRequest, shape: Shape): Promise<Uint8Array> {
+  return readAhead(wanted) ?? compileRequest(wanted, shape);
+}
+
+/** Compiles, whatever is built ahead. `shape` is for the error. @throws SaffuError UNSUPPORTED */
+export async function compileRequest({ entry, options }: ModuleRequest, shape: Shape): Promise<Uint8Array> {
+  const sources = sourceFolder();
+  const { main } = await compiler(entry, shape);
   const output: { bytes?: Uint8Array } = {};
-  const { error, stderr } = await main(
-    [
-      `${entry}/index.ts`,
-      "--outFile=module.wasm",
-      "--runtime=stub",
-      "--noAssert",
-      "--use=abort=",
-      ...shapeConstants(shape, module).flatMap((constant) => ["--use", constant]),
-      ...options,
-    ],
-    {
-      readFile: (name) => {
-        const path = join(sources, name);
-        return existsSync(path) ? readFileSync(path, "utf8") : null;
-      },
-      writeFile: (_name, contents) => {
-        output.bytes = contents as Uint8Array;
-      },
-      listFiles: () => [],
+  const { error, stderr } = await main([`${entry}/index.ts`, "--outFile=module.wasm", ...options], {
+    readFile: (name) => {
+      const path = join(sources, name);
+      return existsSync(path) ? readFileSync(path, "utf8") : null;
     },
-  );
+    writeFile: (_name, contents) => {
+      output.bytes = contents as Uint8Array;
+    },
+    listFiles: () => [],
+  });
   if (error || output.bytes === undefined) {
     throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${stderr.toString()}`, { cause: error });
   }
@@ -90,14 +104,28 @@ async function compile(entry: string, shape: Shape, module: ModuleOptions, optio
  * The compiler, without the listener that its code generator leaves on the process: with it, whatever is thrown uncaught anywhere
  * in the program is printed with the generator's source, megabytes on one line.
  */
-async function compiler(): Promise<typeof import("assemblyscript/asc")> {
+async function compiler(entry: string, shape: Shape): Promise<typeof import("assemblyscript/asc")> {
   const before = process.listeners("uncaughtException");
-  const loaded = await import("assemblyscript/asc");
+  const loaded = await import(/* @vite-ignore */ /* webpackIgnore: true */ COMPILER_ENTRY).catch((cause) => {
+    throw (cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND" ? notInstalled(entry, shape, cause) : cause;
+  });
   for (const listener of process.listeners("uncaughtException")) {
     // Emscripten's: it asks for its own way of leaving the stack; others may have come meanwhile
     if (!before.includes(listener) && String(listener).includes("unwind")) process.off("uncaughtException", listener);
   }
   return loaded;
+}
+
+/** Says what to install, and why a fit of a profile may need it. */
+function notInstalled(entry: string, { vocabulary, heads, classes }: Shape, cause: unknown): SaffuError {
+  const range = ownPackage()?.manifest.peerDependencies[COMPILER];
+  const ahead = shapesAhead();
+  const those =
+    ahead.length > 0
+      ? `the profiles ${ahead.join(", ")} have theirs, but a text too short for a profile's vocabulary gives a smaller one`
+      : "nothing is";
+  const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${heads} heads, ${classes} classes) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}`;
+  return new SaffuError("UNSUPPORTED", message, { cause });
 }
 
 /** assembly/shape.ts names its sizes; each is set here as an integer constant. */
@@ -136,12 +164,3 @@ export function shapeConstants(shape: Shape, options: ModuleOptions = {}): strin
 
 /** What a layer reads, as assembly/shape.ts numbers it. */
 const KINDS = { block: 0, document: 1, stacked: 2 } as const;
-
-/** The package's assembly/ folder, seen from host/compile/ or from dist/. */
-function sourceDirectory(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    const candidate = join(at, "assembly");
-    if (existsSync(join(candidate, "shape.ts"))) return candidate;
-    if (dirname(at) === at) throw new SaffuError("UNSUPPORTED", "the assembly/ sources of saffu are not beside it");
-  }
-}

@@ -81,7 +81,11 @@ export interface Base {
  * the same bits, nor does the card.
  */
 export async function baseOf({ shape, files }: ModelConfig): Promise<Base> {
-  const parts = { shape: { decoder: "softmax", ...shape }, weights: files["model.safetensors"]!.sha256, tokenizer: files["tokenizer.json"]!.sha256 };
+  const parts = {
+    shape: { decoder: "softmax", ...shape },
+    weights: files["model.safetensors"]!.sha256,
+    tokenizer: files["tokenizer.json"]!.sha256,
+  };
   return { digest: await sha256(formatJson(parts)), shape };
 }
 

@@ -11,6 +11,7 @@ import { MOST_BYTES, solverBytesNeeded } from "../compile/layout.ts";
 import { sizesOf } from "../compile/sizes.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { CONFIG, type ModelFiles, sha256, withConfig } from "../files/config.ts";
+import { modelDirectory } from "../files/package-node.ts";
 import { memorySource } from "../files/read.ts";
 import { readTensors, writeTensors } from "../files/safetensors.ts";
 import { cardOf, storedAs } from "../fit/card.ts";
@@ -83,7 +84,7 @@ const ORIGINS: Record<TuneRecipe["init"], string> = {
 /**
  * Tunes a model. With self-attention, the text's last tokens are kept for the gate, as in a fit.
  *
- * @param base a model directory, or a model's files; it stays as it is
+ * @param base a model directory, the name of a model of the package, or a model's files; it stays as it is
  * @param text gives the whole text in order, as bytes; called once
  * @throws SaffuError as `load` does; INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY,
  * CHECKPOINT_MISMATCH, UNWRITABLE (the checkpoint), ABORTED
@@ -98,7 +99,7 @@ export async function tune(
   const recipe = tuneRecipe(options);
   throwIfAborted(signal);
   if (checkpoint !== undefined) await assertCheckpointWritable(checkpoint);
-  const source = typeof base === "string" ? directorySource(base) : memorySource(base);
+  const source = typeof base === "string" ? directorySource(await modelDirectory(base)) : memorySource(base);
   const model = await Model.read(source, { signal, flavour: options.flavour }, NODE);
   const { shape } = model.config;
   assertTunable(shape);

@@ -1,0 +1,93 @@
+/**
+ * Modules that are built ahead: a fit of a shipped profile compiles nothing, and needs no compiler.
+ *
+ * `npm run build` compiles a small ladder of shapes (LADDER of tools/modules.ts) into dist/modules/, a file a module. A file's name is the
+ * digest of everything that its bytes follow from: the entry, the compiler's options with the shape's constants among them, and the
+ * sources in assembly/. So a module of other sources is never found, however old dist/ is, and what is not found is compiled.
+ * The compiler's version is not part of the name: it is in dist/modules/index.json, and the build compiles anew where it has changed.
+ */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, sep } from "node:path";
+import { SaffuError } from "../errors.ts";
+import { ownPackage } from "../files/package-node.ts";
+
+/** One module: an entry of assembly/, and the options of the compiler, which name shape and build. */
+export interface ModuleRequest {
+  readonly entry: string;
+  readonly options: readonly string[];
+}
+
+/** A row of dist/modules/index.json. */
+export interface AheadModule {
+  readonly file: string;
+  /** The rung of the ladder that it is for. */
+  readonly shape: string;
+  readonly entry: string;
+  readonly flavour: string;
+  readonly threads: boolean;
+  readonly bytes: number;
+}
+
+/** dist/modules/index.json. */
+export interface AheadIndex {
+  /** Version of the compiler that made them. */
+  readonly compiler: string;
+  readonly modules: readonly AheadModule[];
+}
+
+/** File of a module in dist/modules/. `sources` is of sourcesDigest. */
+export function aheadName({ entry, options }: ModuleRequest, sources: string): string {
+  const digest = createHash("sha256").update(JSON.stringify([entry, options, sources]));
+  return `${entry}-${digest.digest("hex").slice(0, 32)}.wasm`;
+}
+
+/** Digest of names and contents of the sources, without the specs. It takes a few milliseconds. */
+export function sourcesDigest(folder: string): string {
+  const digest = createHash("sha256");
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => name.split(sep).join("/"));
+  for (const name of names.filter((name) => name.endsWith(".ts") && !name.startsWith("__tests__/")).sort()) {
+    const bytes = readFileSync(join(folder, name));
+    digest.update(`${name}\n${bytes.length}\n`).update(bytes);
+  }
+  return digest.digest("hex");
+}
+
+/** The module, if it was built ahead. */
+export function readAhead(request: ModuleRequest): Uint8Array | undefined {
+  try {
+    const { buffer, byteOffset, length } = readFileSync(
+      join(aheadFolder(), aheadName(request, sourcesDigest(sourceFolder()))),
+    );
+    return new Uint8Array(buffer, byteOffset, length);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is built ahead, by name of the rung. */
+export function shapesAhead(): string[] {
+  try {
+    const { modules }: AheadIndex = JSON.parse(readFileSync(join(aheadFolder(), "index.json"), "utf8"));
+    return [...new Set(modules.map(({ shape }) => shape))];
+  } catch {
+    return [];
+  }
+}
+
+/** The package's assembly/ folder. @throws SaffuError UNSUPPORTED */
+export function sourceFolder(): string {
+  return join(packageFolder(), "assembly");
+}
+
+function aheadFolder(): string {
+  return join(packageFolder(), "dist", "modules");
+}
+
+function packageFolder(): string {
+  const found = ownPackage();
+  if (found === undefined) {
+    throw new SaffuError("UNSUPPORTED", "the assembly/ sources of saffu are not beside its code, as after bundling it");
+  }
+  return found.root;
+}

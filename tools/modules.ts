@@ -1,0 +1,90 @@
+/**
+ * Builds modules ahead, into dist/modules/, for host/compile/ahead.ts. What is there already is not compiled again; what belongs to no
+ * rung, or to sources of before, is deleted.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import {
+  type AheadIndex,
+  type AheadModule,
+  aheadName,
+  type ModuleRequest,
+  sourceFolder,
+  sourcesDigest,
+} from "../host/compile/ahead.ts";
+import { compileRequest, deviceRequest, solverRequest } from "../host/compile/compile.ts";
+import { type Profile, shapeOf } from "../host/fit/recipe.ts";
+import type { Flavour } from "../host/model/kernel.ts";
+import type { Shape } from "../host/shape.ts";
+
+/**
+ * The ladder: the shapes that need no compiler. A rung costs about 100 kB of the package and 4 seconds of the first build. A shape
+ * between two rungs is compiled, or its text is fitted to a rung.
+ */
+const LADDER: readonly Profile[] = ["nano", "potato", "base"];
+/** Builds of the solver: threads are Node's default; browsers share no memory unless a page asks for it. */
+const SOLVER_BUILDS = [
+  { flavour: "simd", threads: true },
+  { flavour: "simd", threads: false },
+] as const;
+const DEVICE_BUILDS: readonly Flavour[] = ["scalar", "simd"];
+const INDEX = "index.json";
+
+interface Rung extends Omit<AheadModule, "bytes"> {
+  readonly of: Shape;
+  readonly request: ModuleRequest;
+}
+
+/** Brings `folder` up to date, and says how many modules were compiled. */
+export async function buildModules(
+  folder: string,
+  ladder: readonly Profile[] = LADDER,
+): Promise<{ compiled: number; modules: number; bytes: number }> {
+  mkdirSync(folder, { recursive: true });
+  const { version } = createRequire(import.meta.url)("assemblyscript/package.json");
+  if (compilerOf(folder) !== version) for (const name of readdirSync(folder)) rmSync(join(folder, name));
+  const rungs = wanted(ladder);
+  const keep = new Set([INDEX, ...rungs.map(({ file }) => file)]);
+  const there = new Set(readdirSync(folder));
+  for (const name of there) if (!keep.has(name)) rmSync(join(folder, name));
+  const missing = rungs.filter(({ file }) => !there.has(file));
+  // first, so that a build that is stopped goes on from where it was
+  if (compilerOf(folder) !== version) write(join(folder, INDEX), JSON.stringify({ compiler: version, modules: [] }));
+  for (const { file, request, of } of missing) write(join(folder, file), await compileRequest(request, of));
+  const modules = rungs.map(({ of, request, ...row }) => ({ ...row, bytes: statSync(join(folder, row.file)).size }));
+  const index = `${JSON.stringify({ compiler: version, modules } satisfies AheadIndex, undefined, 1)}\n`;
+  if (readFileSync(join(folder, INDEX), "utf8") !== index) write(join(folder, INDEX), index);
+  return { compiled: missing.length, modules: rungs.length, bytes: modules.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/** Every module of a ladder. */
+function wanted(ladder: readonly Profile[]): Rung[] {
+  const sources = sourcesDigest(sourceFolder());
+  return ladder.flatMap((name) => {
+    const of = shapeOf({ profile: name });
+    const rung = (request: ModuleRequest, flavour: Flavour, threads: boolean): Rung => {
+      return { file: aheadName(request, sources), shape: name, entry: request.entry, flavour, threads, of, request };
+    };
+    return [
+      ...DEVICE_BUILDS.map((flavour) => rung(deviceRequest(of, flavour), flavour, false)),
+      ...SOLVER_BUILDS.map(({ flavour, threads }) => rung(solverRequest(of, flavour, threads), flavour, threads)),
+    ];
+  });
+}
+
+/** Version of the compiler that made what is in `folder`, if anything is. */
+function compilerOf(folder: string): string | undefined {
+  try {
+    return (JSON.parse(readFileSync(join(folder, INDEX), "utf8")) as AheadIndex).compiler;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whole or not at all: a module that is cut off would be found by its name. */
+function write(path: string, contents: string | Uint8Array): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, path);
+}
