@@ -7,7 +7,7 @@ import { type LoadOptions, Model } from "./model/model.ts";
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
 export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/options.ts";
-export type { Flavour } from "./model/kernel.ts";
+export type { Build } from "./model/kernel.ts";
 export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";

@@ -25,7 +25,7 @@ export { writeDirectory as save } from "./files/directory-node.ts";
 export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
 export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/options.ts";
-export type { Flavour } from "./model/kernel.ts";
+export type { Build } from "./model/kernel.ts";
 export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";

@@ -2,41 +2,45 @@
  * The sizes of a model, and the tensors that follow from them. A module is compiled for exactly one shape.
  *
  * ```ts
- * const shape = validateShape({ vocabulary: 1024, bits: 1024, block: 3, heads: 8, classes: 8, radial: 1024, orders: 4 });
+ * const shape = validateShape({ vocabulary: 1024, bits: 1024, window: 3, groups: 8, units: 8, history: 1024, matchLength: 4 });
  * parameters(shape); // 263360
  * ```
  */
 import { SaffuError, shown } from "./errors.ts";
 import { ARRAYS, type Dtype } from "./files/safetensors.ts";
 
-/** Symbols as in ARCHITECTURE.md. */
+/** Symbols as in ARCHITECTURE.md. What is optional, and left out, is not there. */
 export interface Shape {
   /** V: vocabulary size, a multiple of 8. */
   readonly vocabulary: number;
   /** b: bits of the input cipher; b equal to V means one-hot inputs. */
   readonly bits: number;
-  /** r: tokens the block context sees, the pivot included. */
-  readonly block: number;
-  /** H: label heads. */
-  readonly heads: number;
-  /** m: classes (hidden units) a head, a multiple of 4; H·m is a multiple of 8. */
-  readonly classes: number;
-  /** R: tokens the radial context (self-attention) sees, a power of two; 0 for none. */
-  readonly radial: number;
-  /** Highest order of the comparisons, 1 to 4; 0 exactly where radial is 0. */
-  readonly orders: number;
+  /** r: tokens of the context window, the latest included. */
+  readonly window: number;
+  /** H: groups of hidden units that read the window. */
+  readonly groups: number;
+  /** m: units of a group, a multiple of 4; H·m is a multiple of 8. */
+  readonly units: number;
+  /** R: tokens of the stream that history attention sees, a power of two; 0 for none. */
+  readonly history: number;
+  /** Longest match that history attention tells apart, 1 to 4 tokens; 0 exactly where history is 0. */
+  readonly matchLength: number;
+  /** Whether predictions are adapted to the text's own marginals and recent tokens; needs a history. */
+  readonly adapts?: boolean;
+  /** Whether the history is indexed: the newest matches are found without looking at all its places. */
+  readonly indexed?: boolean;
   /** Bits of a weight of U; 8 where it is left out. O has 8. */
   readonly weightBits?: 4 | 8;
-  /** Whether the block's positions are attended to by the softmax of their comparisons with the pivot; false where it is left out. */
-  readonly blockAttention?: boolean;
-  /** Heads that read the document, a decayed bag of the stream; 0 where it is left out. */
-  readonly documentHeads?: number;
-  /** T: tokens in which a token's share of the document falls to 1/e, nearly; there exactly where documentHeads are. */
+  /** Whether the window's positions are attended to by the softmax of their comparisons with the latest token. */
+  readonly windowAttention?: boolean;
+  /** Groups that read the document, a decayed bag of the stream. */
+  readonly documentGroups?: number;
+  /** T: tokens in which a token's share of the document falls to 1/e, nearly; there exactly where documentGroups are. */
   readonly documentSpan?: number;
-  /** Heads of a second layer, which reads the hidden states of the block's heads; 0 where it is left out. */
-  readonly stackedHeads?: number;
-  /** Hidden states that the second layer sees, the present one included; there exactly where stackedHeads are. */
-  readonly stackedBlock?: number;
+  /** Groups of a second layer, which reads the hidden states of the window's groups. */
+  readonly secondGroups?: number;
+  /** Hidden states that the second layer sees, the present one included; there exactly where secondGroups are. */
+  readonly secondWindow?: number;
 }
 
 /** One tensor of model.safetensors. */
@@ -57,7 +61,7 @@ const MAX_WEIGHT_BYTES = 2 ** 30;
 /** Most tokens of a document's span. */
 const MAX_SPAN = 4096;
 
-const NUMBERS = ["vocabulary", "bits", "block", "heads", "classes", "radial", "orders"] as const;
+const NUMBERS = ["vocabulary", "bits", "window", "groups", "units", "history", "matchLength"] as const;
 
 /**
  * The shape in `value` (parsed JSON, or options of a caller), checked field by field and then as a whole.
@@ -70,33 +74,36 @@ export function validateShape(value: unknown): Shape {
   for (const field of NUMBERS) {
     if (!Number.isInteger(given[field])) throw invalid(`${field} must be an integer, got ${shown(given[field])}`);
   }
-  const { vocabulary, bits, block, heads, classes, radial, orders } = given as unknown as Shape;
+  const { vocabulary, bits, window, groups, units, history, matchLength } = given as unknown as Shape;
   within("vocabulary", vocabulary, 8, MAX_VOCABULARY);
   if (vocabulary % 8 !== 0) throw invalid(`vocabulary must be a multiple of 8, got ${vocabulary}`);
   within("bits", bits, 1, vocabulary);
   if (bits < 17 && 2 ** bits - 1 < vocabulary) throw unnameable(vocabulary, bits);
-  within("block", block, 1, 16);
-  within("heads", heads, 1, MAX_HIDDEN);
-  within("classes", classes, 4, MAX_HIDDEN);
-  if (classes % 4 !== 0) throw invalid(`classes must be a multiple of 4, got ${classes}`);
-  const hidden = heads * classes;
-  if (hidden % 8 !== 0) throw invalid(`heads × classes must be a multiple of 8, got ${heads} × ${classes} = ${hidden}`);
-  if (hidden > MAX_HIDDEN) throw invalid(`heads × classes must be at most ${MAX_HIDDEN}, got ${hidden}`);
-  if (radial !== 0 && (radial < 16 || radial > 65536 || !Number.isInteger(Math.log2(radial)))) {
-    throw invalid(`radial must be 0 or a power of two in 16..65536, got ${radial}`);
+  within("window", window, 1, 16);
+  within("groups", groups, 1, MAX_HIDDEN);
+  within("units", units, 4, MAX_HIDDEN);
+  if (units % 4 !== 0) throw invalid(`units must be a multiple of 4, got ${units}`);
+  const hidden = groups * units;
+  if (hidden % 8 !== 0) throw invalid(`groups × units must be a multiple of 8, got ${groups} × ${units} = ${hidden}`);
+  if (hidden > MAX_HIDDEN) throw invalid(`groups × units must be at most ${MAX_HIDDEN}, got ${hidden}`);
+  if (history !== 0 && (history < 16 || history > 65536 || !Number.isInteger(Math.log2(history)))) {
+    throw invalid(`history must be 0 or a power of two in 16..65536, got ${history}`);
   }
-  if (radial === 0 && orders !== 0) throw invalid(`orders must be 0 where radial is 0, got ${orders}`);
-  if (radial !== 0) within("orders", orders, 1, 4);
-  refuseGone(given);
+  if (history === 0 && matchLength !== 0) throw invalid(`matchLength must be 0 where history is 0, got ${matchLength}`);
+  if (history !== 0) within("matchLength", matchLength, 1, 4);
   const { weightBits = 8 } = given as unknown as Shape;
   if (weightBits !== 4 && weightBits !== 8) throw invalid(`weightBits must be 4 or 8, got ${shown(weightBits)}`);
   const shape: Shape = {
-    ...{ vocabulary, bits, block, heads, classes, radial, orders },
+    ...{ vocabulary, bits, window, groups, units, history, matchLength },
+    ...flagOf(given, "adapts", history > 0),
+    ...flagOf(given, "indexed", history > 0),
     ...(weightBits === 4 && { weightBits }),
-    ...contextsOf(given, classes),
+    ...flagOf(given, "windowAttention", true),
+    ...layerOf(given, "documentGroups", "documentSpan", MAX_SPAN),
+    ...layerOf(given, "secondGroups", "secondWindow", 16),
   };
   if (hiddenWidth(shape) > MAX_HIDDEN) {
-    throw invalid(`heads of all layers × classes must be at most ${MAX_HIDDEN}, got ${hiddenWidth(shape)}`);
+    throw invalid(`groups of all layers × units must be at most ${MAX_HIDDEN}, got ${hiddenWidth(shape)}`);
   }
   const weightBytes = hiddenLayers(shape).reduce(
     (sum, { rows, width }) => sum + rows * width,
@@ -108,40 +115,31 @@ export function validateShape(value: unknown): Shape {
   return shape;
 }
 
-/** What shapes once had a choice of. */
-function refuseGone({ decoder = "softmax" }: Record<string, unknown>): void {
-  if (decoder === "softmax") return;
-  throw invalid(
-    `decoder: softmax(h O + o0) is the only one, got ${shown(decoder)}; a model with the mixture decoder is fitted again`,
-  );
+/** A flag, where it is set: only what is there is in a shape, so that equal shapes are written alike. */
+function flagOf(given: Record<string, unknown>, field: keyof Shape, possible: boolean): Partial<Shape> {
+  const value = given[field] ?? false;
+  if (typeof value !== "boolean") throw invalid(`${field} must be a boolean, got ${shown(value)}`);
+  if (value && !possible) throw invalid(`${field} must be false where history is 0, got true`);
+  return value ? { [field]: true } : {};
 }
 
-/** The optional parts of the architecture: only what is there is in the shape, so that a shape without them is written as ever. */
-function contextsOf(given: Record<string, unknown>, classes: number): Partial<Shape> {
-  const { blockAttention = false } = given;
-  if (typeof blockAttention !== "boolean")
-    throw invalid(`blockAttention must be a boolean, got ${shown(blockAttention)}`);
-  const heads = (field: "documentHeads" | "stackedHeads", size: "documentSpan" | "stackedBlock", most: number) => {
-    const many = given[field] ?? 0;
-    const value = given[size];
-    if (!Number.isInteger(many)) throw invalid(`${field} must be an integer, got ${shown(many)}`);
-    within(field, many as number, 0, MAX_HIDDEN);
-    if (many === 0) {
-      if (value !== undefined && value !== 0)
-        throw invalid(`${size} must be left out where ${field} is 0, got ${shown(value)}`);
-      return {};
-    }
-    if (((many as number) * classes) % 8 !== 0)
-      throw invalid(`${field} × classes must be a multiple of 8, got ${many} × ${classes}`);
-    if (!Number.isInteger(value)) throw invalid(`${size} must be an integer, got ${shown(value)}`);
-    within(size, value as number, 1, most);
-    return { [field]: many, [size]: value };
-  };
-  return {
-    ...(blockAttention && { blockAttention }),
-    ...heads("documentHeads", "documentSpan", MAX_SPAN),
-    ...heads("stackedHeads", "stackedBlock", 16),
-  };
+/** A further layer: its groups, and what there is of its inputs. */
+function layerOf(given: Record<string, unknown>, groups: keyof Shape, size: keyof Shape, most: number): Partial<Shape> {
+  const many = given[groups] ?? 0;
+  const value = given[size];
+  if (!Number.isInteger(many)) throw invalid(`${groups} must be an integer, got ${shown(many)}`);
+  within(groups, many as number, 0, MAX_HIDDEN);
+  if (many === 0) {
+    if (value !== undefined && value !== 0)
+      throw invalid(`${size} must be left out where ${groups} is 0, got ${shown(value)}`);
+    return {};
+  }
+  const units = given.units as number;
+  if (((many as number) * units) % 8 !== 0)
+    throw invalid(`${groups} × units must be a multiple of 8, got ${many} × ${units}`);
+  if (!Number.isInteger(value)) throw invalid(`${size} must be an integer, got ${shown(value)}`);
+  within(size, value as number, 1, most);
+  return { [groups]: many, [size]: value };
 }
 
 /** k: the most bits any token's cipher has. The b likeliest tokens get one bit, the next b·(b−1)/2 two, and so on (2311.11012). */
@@ -156,14 +154,14 @@ export function cipherWidth(shape: Pick<Shape, "vocabulary" | "bits">): number {
   throw unnameable(shape.vocabulary, shape.bits);
 }
 
-/** Heads of all layers: what the decoder reads. */
-export function headsOf({ heads, documentHeads = 0, stackedHeads = 0 }: Shape): number {
-  return heads + documentHeads + stackedHeads;
+/** Groups of all layers: what the decoder reads. */
+export function groupsOf({ groups, documentGroups = 0, secondGroups = 0 }: Shape): number {
+  return groups + documentGroups + secondGroups;
 }
 
 /** M: width of the hidden state of all layers. */
 export function hiddenWidth(shape: Shape): number {
-  return headsOf(shape) * shape.classes;
+  return groupsOf(shape) * shape.units;
 }
 
 /** A hidden layer's table U and bias u0: tensors `NAME.U`, `NAME.U.scale`, `NAME.u0`, and `NAME.U.levels` of four bits. */
@@ -178,30 +176,30 @@ export interface HiddenLayer {
 /** The hidden layers in the order of their columns of the hidden state. */
 export function hiddenLayers({
   bits,
-  block,
-  heads,
-  classes,
-  documentHeads = 0,
-  stackedHeads = 0,
-  stackedBlock = 0,
+  window,
+  groups,
+  units,
+  documentGroups = 0,
+  secondGroups = 0,
+  secondWindow = 0,
 }: Shape): HiddenLayer[] {
   const layers: HiddenLayer[] = [
-    { name: "block", positions: block, rows: block * bits, width: heads * classes },
-    { name: "document", positions: 1, rows: bits, width: documentHeads * classes },
-    { name: "stacked", positions: stackedBlock, rows: stackedBlock * heads * classes, width: stackedHeads * classes },
+    { name: "block", positions: window, rows: window * bits, width: groups * units },
+    { name: "document", positions: 1, rows: bits, width: documentGroups * units },
+    { name: "stacked", positions: secondWindow, rows: secondWindow * groups * units, width: secondGroups * units },
   ];
   return layers.filter(({ width }) => width > 0);
 }
 
-/** Buckets of the gate for each order: matches (8 classes) times agreement of their followers (4). */
-export const GATE_BUCKETS = 32;
+/** Buckets of the mixture for each match length: matches (8 classes) times agreement of their followers (4). */
+export const MIXTURE_BUCKETS = 32;
 
 /** Values that a weight of four bits can have, before its row's scale. */
 export const LEVELS = 16;
 
 /** The tensors of model.safetensors, in the order in which the device module lays them out. */
 export function tensorSpecs(shape: Shape): TensorSpec[] {
-  const { vocabulary, bits, block, orders, weightBits = 8 } = shape;
+  const { vocabulary, bits, window, matchLength, weightBits = 8 } = shape;
   const hidden = hiddenWidth(shape);
   const layers = hiddenLayers(shape);
   const named = ({ name }: HiddenLayer) => name.toUpperCase();
@@ -235,10 +233,10 @@ export function tensorSpecs(shape: Shape): TensorSpec[] {
         address: `${named(layer)}_U0`,
       }),
     ),
-    ...(shape.blockAttention
+    ...(shape.windowAttention
       ? ([
-          { name: "block.W", dtype: "F32", shape: [block, block], address: "BLOCK_W" },
-          { name: "block.w0", dtype: "F32", shape: [block], address: "BLOCK_W0" },
+          { name: "block.W", dtype: "F32", shape: [window, window], address: "BLOCK_W" },
+          { name: "block.w0", dtype: "F32", shape: [window], address: "BLOCK_W0" },
         ] as const)
       : []),
     { name: "decoder.O", dtype: "I8", shape: [vocabulary, hidden], address: "DECODER_O" },
@@ -248,8 +246,8 @@ export function tensorSpecs(shape: Shape): TensorSpec[] {
   if (bits < vocabulary) {
     specs.unshift({ name: "cipher", dtype: "U16", shape: [vocabulary, cipherWidth(shape)], address: "CIPHER" });
   }
-  if (shape.radial > 0) {
-    specs.push({ name: "attention.gate", dtype: "F32", shape: [orders, GATE_BUCKETS], address: "GATE" });
+  if (shape.history > 0) {
+    specs.push({ name: "attention.gate", dtype: "F32", shape: [matchLength, MIXTURE_BUCKETS], address: "GATE" });
   }
   return specs;
 }
@@ -260,15 +258,19 @@ export function tensorBytes({ dtype, shape }: TensorSpec): number {
 }
 
 /**
- * Number of parameters: U and u0 of all layers, W and w0, O, o0 and the gate. The cipher is a
+ * Number of parameters: U and u0 of all layers, W and w0, O, o0 and the mixture. The cipher is a
  * mask and row scales belong to the quantisation, so neither counts.
  */
 export function parameters(shape: Shape): number {
-  const { vocabulary, block, orders, blockAttention } = shape;
+  const { vocabulary, window, matchLength, windowAttention } = shape;
   const hidden = hiddenWidth(shape);
   const layers = hiddenLayers(shape).reduce((sum, { rows, width }) => sum + (rows + 1) * width, 0);
   return (
-    layers + (blockAttention ? block * block + block : 0) + vocabulary * hidden + vocabulary + orders * GATE_BUCKETS
+    layers +
+    (windowAttention ? window * window + window : 0) +
+    vocabulary * hidden +
+    vocabulary +
+    matchLength * MIXTURE_BUCKETS
   );
 }
 

@@ -21,7 +21,7 @@ describe("names", () => {
   const requests = {
     another_build: solverRequest(nano, "scalar", true),
     without_threads: solverRequest(nano, "simd", false),
-    another_shape: solverRequest({ ...nano, heads: 4 }, "simd", true),
+    another_shape: solverRequest({ ...nano, groups: 4 }, "simd", true),
     another_program: deviceRequest(nano, "simd"),
   };
   const name = aheadName(solverRequest(nano, "simd", true), sources);
@@ -54,10 +54,10 @@ describe("names", () => {
 describe("what a fit of a profile asks for", () => {
   test.each(["nano", "potato", "base"] as const)("%s: every module is there", async (profile) => {
     const shape = shapeOf({ profile });
-    for (const flavour of ["scalar", "simd"] as const) {
-      const found = readAhead(deviceRequest(shape, flavour));
+    for (const build of ["scalar", "simd"] as const) {
+      const found = readAhead(deviceRequest(shape, build));
       expect(found).toBeDefined();
-      expect(await compileDevice(shape, flavour)).toEqual(found);
+      expect(await compileDevice(shape, build)).toEqual(found);
     }
     for (const threads of [true, false]) {
       const found = readAhead(solverRequest(shape, "simd", threads));

@@ -13,7 +13,7 @@ import * as probe from "./probe.ts";
 const CHROMIUM = onPath("chromium");
 const MODELS = ["models/nano-en", "models/potato-en"];
 const FLAVOURS = ["scalar", "simd"] as const;
-const RUNS = MODELS.flatMap((model) => FLAVOURS.map((flavour) => [model, flavour] as const));
+const RUNS = MODELS.flatMap((model) => FLAVOURS.map((build) => [model, build] as const));
 
 /** A function of probe.ts, without its first argument. */
 type Rest<Name extends keyof typeof probe> = Parameters<(typeof probe)[Name]> extends [unknown, ...infer R] ? R : never;
@@ -71,11 +71,11 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
 
   const damaged = (how: Damage, file: string) => `${server.origin}/damaged/${how}/${file}/potato-en`;
 
-  describe.each(RUNS)("%s, %s", (model, flavour) => {
+  describe.each(RUNS)("%s, %s", (model, build) => {
     test("generates the tokens and the text that Node does, in pieces and as a web stream", async () => {
-      const found = await inPage("generation", model, flavour);
-      expect(found).toEqual(await probe.generation(node, model, flavour));
-      expect(found.flavour).toBe(flavour);
+      const found = await inPage("generation", model, build);
+      expect(found).toEqual(await probe.generation(node, model, build));
+      expect(found.build).toBe(build);
       for (const { tokens, text, streamed } of found.runs) {
         expect(tokens.length).toBe(100);
         expect(streamed).toBe(text);
@@ -84,23 +84,23 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
     });
 
     test("scores to the bit as Node does, at once and as a web stream in chunks", async () => {
-      const { streamed, ...whole } = await inPage("score", model, flavour);
+      const { streamed, ...whole } = await inPage("score", model, build);
       expect(whole.surprisal.length).toBe(whole.tokens * 8);
       expect(streamed).toEqual(whole);
-      expect({ ...whole, streamed }).toEqual(await probe.score(node, model, flavour));
+      expect({ ...whole, streamed }).toEqual(await probe.score(node, model, build));
     });
 
     test("predicts the probabilities that Node does, to the bit", async () => {
-      const found = await inPage("predictions", model, flavour);
-      expect(found).toEqual(await probe.predictions(node, model, flavour));
+      const found = await inPage("predictions", model, build);
+      expect(found).toEqual(await probe.predictions(node, model, build));
       expect(new Set(found.map(({ digest }) => digest)).size).toBe(6);
     });
 
     test("learns what Node does, to the bit, and loads with it again", async () => {
-      const found = await inPage("learning", model, flavour);
-      expect(found).toEqual(await probe.learning(node, model, flavour));
+      const found = await inPage("learning", model, build);
+      expect(found).toEqual(await probe.learning(node, model, build));
       expect(found.reloaded).toBe(found.bits);
-      expect(found.bits).not.toBe((await probe.score(node, model, flavour)).surprisal);
+      expect(found.bits).not.toBe((await probe.score(node, model, build)).surprisal);
     });
   });
 

@@ -8,12 +8,11 @@ import { Oracle } from "./oracle.ts";
 const shape: Shape = validateShape({
   vocabulary: 64,
   bits: 64,
-  block: 1,
-  heads: 1,
-  classes: 8,
-  radial: 2048,
-  orders: 4,
-  decoder: "softmax",
+  window: 1,
+  groups: 1,
+  units: 8,
+  history: 2048,
+  matchLength: 4,
 });
 
 /** A stream of tokens of which a few are frequent, and that repeats pieces of itself, near and far. */
@@ -34,8 +33,8 @@ function streamOf(length: number, alphabet: number, seed: number): number[] {
 }
 
 async function devices(weights: ReturnType<typeof randomWeights>): Promise<Device[]> {
-  const flavours = ["scalar", "simd"] as const;
-  const modules = await Promise.all(flavours.map((flavour) => compileDevice(shape, flavour, { recall: 0 })));
+  const builds = ["scalar", "simd"] as const;
+  const modules = await Promise.all(builds.map((build) => compileDevice(shape, build, { recall: 0 })));
   return modules.map((bytes) => new Device(new WebAssembly.Module(bytes as BufferSource), shape, weights));
 }
 
@@ -68,7 +67,7 @@ describe("a ring of 2048 tokens", () => {
     async (_name, alphabet) => {
       const weights = randomWeights(shape, 3);
       const kernels = await devices(weights);
-      compare(kernels, new Oracle(shape, weights), streamOf(3 * shape.radial + 100, alphabet, alphabet), 37);
+      compare(kernels, new Oracle(shape, weights), streamOf(3 * shape.history + 100, alphabet, alphabet), 37);
     },
     60_000,
   );
@@ -78,7 +77,7 @@ describe("a ring of 2048 tokens", () => {
     const kernels = await devices(weights);
     for (const { run } of kernels) {
       run.reset!();
-      for (const token of streamOf(2 * shape.radial + 5, 3, 1)) run.append!(token);
+      for (const token of streamOf(2 * shape.history + 5, 3, 1)) run.append!(token);
     }
     compare(kernels, new Oracle(shape, weights), streamOf(700, 3, 2), 7);
   });
@@ -86,7 +85,7 @@ describe("a ring of 2048 tokens", () => {
   test("a token or a pair that was last seen a whole ring ago has no match", async () => {
     const weights = randomWeights(shape, 5);
     const kernels = await devices(weights);
-    for (const gap of [shape.radial - 2, shape.radial - 1, shape.radial, shape.radial + 1]) {
+    for (const gap of [shape.history - 2, shape.history - 1, shape.history, shape.history + 1]) {
       const filler = Array.from({ length: gap }, (_, i) => 4 + (i % 50));
       compare(kernels, new Oracle(shape, weights), [1, 2, 3, ...filler, 1, 2, 3, 1, 2], 1 + Math.floor(gap / 3));
       for (const { run } of kernels) run.reset!();

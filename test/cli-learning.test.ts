@@ -410,7 +410,7 @@ describe("merge", () => {
   test("beyond the capacity is refused with 7, and nothing is written", async () => {
     const { config } = await load(NANO);
     const base = await baseOf(config);
-    const cells = base.shape.vocabulary * base.shape.heads * base.shape.classes;
+    const cells = base.shape.vocabulary * base.shape.groups * base.shape.units;
     const [observed, expected] = [new Uint32Array(cells), new Uint32Array(cells)];
     const write = async (name: string, tokens: number) => {
       const statistics = { tokens, observed, expected };
@@ -479,7 +479,7 @@ describe("refit", () => {
     expect(await done("refit", model, "--out", out, ...options)).toMatchObject({ mass: 50, step: 0.5 });
     expect(await contentsOf(model)).toEqual(before);
     const same = await load(model);
-    await same.refit({ mass: 50, step: 0.5 });
+    await same.refit({ pseudoCounts: 50, step: 0.5 });
     expect(await readFile(join(out, STATISTICS))).toEqual(Buffer.from((await same.learnedFile())!));
     expect((await done("stats", out)).statisticsDigest).toBe((await stats()).statisticsDigest);
     // again, into the model that is there now

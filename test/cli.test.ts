@@ -127,7 +127,7 @@ describe("a wrong command line exits with 2 and one line", () => {
     [["--seed", "4294967296"], "INVALID_OPTION", "0..4294967295"],
     [["--max-tokens", "0"], "INVALID_OPTION", "--max-tokens must be an integer in 1..1000000"],
     [["--stop", ""], "INVALID_OPTION", "stop"],
-    [["--flavour", "sse"], "INVALID_OPTION", "flavour"],
+    [["--build", "sse"], "INVALID_OPTION", "build"],
   ])("generate %j", async (parameters, code, named) => {
     const ended = await saffu(["generate", model, ...parameters]);
     expect(ended).toEqual({ code: 2, out: "", err: failure(code) });
@@ -306,7 +306,7 @@ describe("eval", () => {
     const ended = await saffu(["eval", model, text, "-", "--json"], TEXT);
     expect([ended.code, ended.err]).toEqual([0, ""]);
     expect(JSON.parse(ended.out)).toEqual({ ...totals, tokensPerSecond: expect.any(Number) });
-    const scalar = await saffu(["eval", model, text, text, "--json", "--flavour", "scalar"]);
+    const scalar = await saffu(["eval", model, text, text, "--json", "--build", "scalar"]);
     expect(JSON.parse(scalar.out)).toMatchObject(totals);
   });
 

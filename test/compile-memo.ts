@@ -25,11 +25,11 @@ export function memoised(real: typeof compile): typeof compile {
   };
   return {
     ...real,
-    compileDevice: (shape, flavour, options) =>
-      remembered(`device ${flavour}`, () => real.compileDevice(shape, flavour, options), shape, options),
-    compileTrainer: (shape, flavour, threads) =>
-      remembered(`trainer ${flavour}`, () => real.compileTrainer(shape, flavour, threads), shape, threads),
-    compileTuner: (shape, flavour, threads) =>
-      remembered(`tuner ${flavour}`, () => real.compileTuner(shape, flavour, threads), shape, threads),
+    compileDevice: (shape, build, options) =>
+      remembered(`device ${build}`, () => real.compileDevice(shape, build, options), shape, options),
+    compileTrainer: (shape, build, threads) =>
+      remembered(`trainer ${build}`, () => real.compileTrainer(shape, build, threads), shape, threads),
+    compileTuner: (shape, build, threads) =>
+      remembered(`tuner ${build}`, () => real.compileTuner(shape, build, threads), shape, threads),
   };
 }

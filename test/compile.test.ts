@@ -96,16 +96,16 @@ describe.each([
         expect(await readFile(out, "utf8")).toBe(header);
       } else await writeFile(out, header);
       const printed = printedFrom(place);
-      const { vocabulary, bits, block, heads, classes, radial, orders, decoder } = loaded.config.shape;
+      const { vocabulary, bits, window, groups, units, history, matchLength, decoder } = loaded.config.shape;
       const sizes = [
         vocabulary,
         bits,
-        block,
-        heads,
-        classes,
+        window,
+        groups,
+        units,
         hiddenWidth(loaded.config.shape),
-        radial,
-        orders,
+        history,
+        matchLength,
         `"${decoder}"`,
       ];
       const macros = [...sizes, module.length, memoryBytes, weights.length, `"${digest}"`];
@@ -118,8 +118,8 @@ describe.each([
     });
   });
 
-  test.each(["scalar", "simd"] as const)("%s, without learning, predicts the same", async (flavour) => {
-    const { module, weights, memoryBytes } = await packageModel(loaded, { target, flavour, learning: false });
+  test.each(["scalar", "simd"] as const)("%s, without learning, predicts the same", async (build) => {
+    const { module, weights, memoryBytes } = await packageModel(loaded, { target, build, learning: false });
     expect(memoryBytes).toBeLessThan(made.memoryBytes);
     expect(surprisals(module, loaded, weights)).toEqual(Array.from(loaded.score(TEXT).surprisal));
   });
@@ -185,7 +185,7 @@ describe("options", () => {
     );
     const base = Array.from(loaded.score(TEXT).surprisal);
     await loaded.observe(TEXT);
-    await loaded.refit({ mass: 5 });
+    await loaded.refit({ pseudoCounts: 5 });
     await loaded.save(learned);
     const corrected = Array.from(loaded.score(TEXT).surprisal);
     expect(corrected).not.toEqual(base);
@@ -205,10 +205,10 @@ describe("options", () => {
   test("what stood there is replaced, and people get a line", async () => {
     const out = join(place, "a.wasm");
     for (const file of [out, `${out}.weights`]) await writeFile(file, "before");
-    const options = ["--target", "flash", "--recall", "8", "--no-learning", "--flavour", "simd"];
+    const options = ["--target", "flash", "--recall", "8", "--no-learning", "--build", "simd"];
     const { code, out: line } = await saffu.run(["compile", model, "--out", out, ...options]);
     const { module, weights, memoryBytes } = await packageModel(await load(model), {
-      ...{ target: "flash", recall: 8, learning: false, flavour: "simd" },
+      ...{ target: "flash", recall: 8, learning: false, build: "simd" },
     });
     expect(Buffer.compare(await readFile(out), module)).toBe(0);
     expect(Buffer.compare(await readFile(`${out}.weights`), weights!)).toBe(0);
@@ -226,8 +226,8 @@ describe("options", () => {
       ["flash", "c-header"],
     ],
     [
-      ["--target", "wasm", "--flavour", "sse"],
-      ["flavour", "scalar", "simd", "sse"],
+      ["--target", "wasm", "--build", "sse"],
+      ["build", "scalar", "simd", "sse"],
     ],
     [
       ["--target", "wasm", "--recall", "12"],
@@ -256,7 +256,7 @@ describe("options", () => {
     const loaded = await load(model);
     const cases: [object, string][] = [
       [{ target: "c-header" }, "target"],
-      [{ flavour: "vector" }, "flavour"],
+      [{ build: "vector" }, "build"],
       [{ recall: 4 }, "recall"],
       [{ recall: Number.NaN }, "recall"],
       [{ recall: "8" }, "recall"],

@@ -16,10 +16,10 @@ describe.each(RUNTIMES.map((runtime) => [runtime.name, runtime] as const))("%s",
   // where a runtime is slow, `npm run conformance` has the others
   const forms = runtime.slow ? (["nano"] as const) : FORM_NAMES;
   needs(runtime.needs, runtime.found())(`${name} answers as the oracle does`, () => {
-    test.each(runtime.flavours.flatMap((flavour) => forms.map((form) => [flavour, form] as const)))(
+    test.each(runtime.builds.flatMap((build) => forms.map((form) => [build, form] as const)))(
       "%s, %s",
-      async (flavour, form) => {
-        const made = await cases.case(form, flavour);
+      async (build, form) => {
+        const made = await cases.case(form, build);
         const { version, answers } = await runtime.play(made);
         expect(version).toMatch(/^\d+/);
         expect(difference(made.script.steps, await cases.oracle(form), answers)).toBeUndefined();
@@ -51,8 +51,8 @@ describe("the golden script", () => {
     expect(values(scored).length).toBe(300);
     expect(values(observed)).toEqual(values(scored));
     expect(values(forgotten)).toEqual(values(scored));
-    const { vocabulary, heads, classes } = (await cases.model("models/nano-en")).config.shape;
-    const nothing = fnv(new Uint8Array(2 * vocabulary * heads * classes * 4 + 4));
+    const { vocabulary, groups, units } = (await cases.model("models/nano-en")).config.shape;
+    const nothing = fnv(new Uint8Array(2 * vocabulary * groups * units * 4 + 4));
     const [full, empty] = await region("OBSERVED");
     expect(digestOf(full!)).not.toBe(nothing);
     expect(digestOf(empty!)).toBe(nothing);

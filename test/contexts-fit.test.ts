@@ -8,8 +8,8 @@ import { fit, load, type Shape } from "../host/index.ts";
 import { hiddenWidth, validateShape } from "../host/shape.ts";
 import { bagOf, type ContextSizes, comparisonsOf } from "./contexts-reference.ts";
 
-const PLAIN = { vocabulary: 24, bits: 24, block: 3, heads: 2, classes: 4, radial: 0, orders: 0, decoder: "softmax" };
-const ALL = { blockAttention: true, documentHeads: 2, documentSpan: 4, stackedHeads: 2, stackedBlock: 3 };
+const PLAIN = { vocabulary: 24, bits: 24, window: 3, groups: 2, units: 4, history: 0, matchLength: 0 };
+const ALL = { windowAttention: true, documentGroups: 2, documentSpan: 4, secondGroups: 2, secondWindow: 3 };
 const CIPHER = Array.from({ length: 24 }, (_, v) => [v]);
 
 let trainer: Trainer | undefined;
@@ -41,8 +41,8 @@ async function start(shape: Shape, tokens: readonly number[]): Promise<Trainer> 
 }
 
 describe("attention over the block", () => {
-  const shape = validateShape({ ...PLAIN, blockAttention: true });
-  const sizes = { documentSpan: 1, stackedBlock: 1, ...shape } as ContextSizes;
+  const shape = validateShape({ ...PLAIN, windowAttention: true });
+  const sizes = { documentSpan: 1, secondWindow: 1, ...shape } as ContextSizes;
 
   test("W and w0 are the explicit solution of counted responsibilities of positions", async () => {
     const tokens = streamOf(1500);
@@ -51,7 +51,7 @@ describe("attention over the block", () => {
       await on.once("attentionSteps", pass, 0, 700);
       await on.once("attentionSteps", pass, 700, tokens.length);
     }
-    const { block, vocabulary } = shape;
+    const { window, vocabulary } = shape;
     const mass = 3;
     const counts = tokens.reduce((all, token) => all.with(token, all[token]! + 1), new Array<number>(24).fill(1));
     const marginal = counts.map((count) => count / (tokens.length + vocabulary));
@@ -59,7 +59,7 @@ describe("attention over the block", () => {
     const total = new Map<string, number>();
     const each = (visit: (at: number, j: number, pair: string, row: string) => void) => {
       for (const at of tokens.keys()) {
-        for (let j = 0; j < block && at - 1 - j >= 0; ++j) {
+        for (let j = 0; j < window && at - 1 - j >= 0; ++j) {
           const row = `${j} ${tokens[at - 1 - j]}`;
           visit(at, j, `${row} ${tokens[at]}`, row);
         }
@@ -74,53 +74,53 @@ describe("attention over the block", () => {
       // the place itself left out
       likelihoods[at]![j] = (pairs.get(pair)! - 1 + mass * marginal[tokens[at]!]!) / (total.get(row)! - 1 + mass);
     });
-    const f = Array.from({ length: block }, () => new Array<number>(block).fill(0));
-    const means = new Array<number>(block).fill(0);
+    const f = Array.from({ length: window }, () => new Array<number>(window).fill(0));
+    const means = new Array<number>(window).fill(0);
     for (const [at, p] of likelihoods.entries()) {
-      if (p.length < block) continue;
+      if (p.length < window) continue;
       const sum = p.reduce((all, value) => all + value);
       const c = comparisonsOf(tokens, at, sizes, CIPHER);
-      for (let j = 0; j < block; ++j) {
+      for (let j = 0; j < window; ++j) {
         means[j]! += p[j]! / sum;
-        for (let i = 0; i < block; ++i) f[i]![j]! += (c[i]! * p[j]!) / sum;
+        for (let i = 0; i < window; ++i) f[i]![j]! += (c[i]! * p[j]!) / sum;
       }
     }
     const all = means.reduce((sum, value) => sum + value);
-    const w = on.view(Float32Array, "BLOCK_W", block * block);
-    const w0 = on.view(Float32Array, "BLOCK_W0", block);
-    for (let j = 0; j < block; ++j) {
+    const w = on.view(Float32Array, "BLOCK_W", window * window);
+    const w0 = on.view(Float32Array, "BLOCK_W0", window);
+    for (let j = 0; j < window; ++j) {
       const share = means[j]! / all;
       expect(w0[j]).toBeCloseTo(Math.log(share), 4);
-      for (let i = 0; i < block; ++i) {
+      for (let i = 0; i < window; ++i) {
         const row = f[i]!.reduce((sum, value) => sum + value);
-        expect(w[i * block + j]).toBeCloseTo(Math.log((f[i]![j]! + mass * share) / ((row + mass) * share)), 4);
+        expect(w[i * window + j]).toBeCloseTo(Math.log((f[i]![j]! + mass * share) / ((row + mass) * share)), 4);
       }
     }
     // a pivot that equals the token before it: what came before both says what follows
-    expect(w[block + 2]).toBeGreaterThan(0.5);
-    const positions = on.view(Float32Array, "POSITIONS", shape.heads * block);
-    for (const weight of positions) expect(weight).toBeCloseTo(1 / (block * Math.exp(w0[0]!)), 4);
+    expect(w[window + 2]).toBeGreaterThan(0.5);
+    const positions = on.view(Float32Array, "POSITIONS", shape.groups * window);
+    for (const weight of positions) expect(weight).toBeCloseTo(1 / (window * Math.exp(w0[0]!)), 4);
   });
 
   test("predicts a stream that needs it better than the same model without it", async () => {
     const text = Uint8Array.from(streamOf(20_000));
-    const options = { vocabulary: 256, block: 3, heads: 2, classes: 8, radial: 0, weightBits: 8, threads: 0 } as const;
+    const options = { vocabulary: 256, window: 3, groups: 2, units: 8, history: 0, weightBits: 8, threads: 0 } as const;
     const held = [Uint8Array.from(streamOf(22_000).slice(20_000))];
-    const bits = async (blockAttention: boolean) =>
-      (await fit(() => [text], { ...options, blockAttention, heldOut: held })).report.heldOutBits;
+    const bits = async (windowAttention: boolean) =>
+      (await fit(() => [text], { ...options, windowAttention, heldOut: held })).report.heldOutBits;
     expect(await bits(true)).toBeLessThan(0.98 * (await bits(false)));
   });
 });
 
 describe("document", () => {
   test("a full pass solves its rows from bags and first targets", async () => {
-    const shape = validateShape({ ...PLAIN, documentHeads: 2, documentSpan: 4 });
+    const shape = validateShape({ ...PLAIN, documentGroups: 2, documentSpan: 4 });
     const tokens = streamOf(400);
     const on = await start(shape, tokens);
     const width = hiddenWidth(shape);
-    on.view(Float32Array, "POSITIONS", 4 * shape.block).fill(1);
+    on.view(Float32Array, "POSITIONS", 4 * shape.window).fill(1);
     await on.once("initialiseHeads");
-    const sizes = { stackedBlock: 1, ...shape } as ContextSizes;
+    const sizes = { secondWindow: 1, ...shape } as ContextSizes;
     await on.all("headSteps", "thread", "threads", 2, 4, 0, 1);
     const p = on.view(Float32Array, "O", 24 * width);
     const u = on.view(Float32Array, "DOCUMENT_U", 24 * 8);
@@ -195,7 +195,7 @@ describe("all contexts", () => {
   test("a fitted model loads, scores as the f32 stack does, observes and forgets exactly, refits", async () => {
     const text = Uint8Array.from(streamOf(12_000));
     const held = Uint8Array.from(streamOf(13_000).slice(12_000));
-    const options = { vocabulary: 256, heads: 2, classes: 8, radial: 0, threads: 0, ...ALL } as const;
+    const options = { vocabulary: 256, groups: 2, units: 8, history: 0, threads: 0, ...ALL } as const;
     const { files, report } = await fit(() => [text], { ...options, weightBits: 4, heldOut: [held] });
     expect(report.shape).toMatchObject(ALL);
     const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");

@@ -7,14 +7,14 @@ import { cipherWidth, hiddenLayers, type Shape, validateShape } from "../host/sh
 import { tunerBytesNeeded } from "../host/tune/memory.ts";
 import { type ContextSizes, hiddenOf, type Named, predictOf } from "./contexts-reference.ts";
 
-const PLAIN = { vocabulary: 24, block: 3, heads: 2, classes: 4, radial: 0, orders: 0, decoder: "softmax" };
-const DOCUMENT = { documentHeads: 2, documentSpan: 4 };
-const STACKED = { stackedHeads: 2, stackedBlock: 3 };
+const PLAIN = { vocabulary: 24, window: 3, groups: 2, units: 4, history: 0, matchLength: 0 };
+const DOCUMENT = { documentGroups: 2, documentSpan: 4 };
+const STACKED = { secondGroups: 2, secondWindow: 3 };
 const SHAPES: Record<string, Shape> = {
-  "attention over the block": validateShape({ ...PLAIN, bits: 24, blockAttention: true, block: 5 }),
+  "attention over the block": validateShape({ ...PLAIN, bits: 24, windowAttention: true, window: 5 }),
   document: validateShape({ ...PLAIN, bits: 24, ...DOCUMENT }),
   "second layer": validateShape({ ...PLAIN, bits: 24, ...STACKED }),
-  "all, ciphered": validateShape({ ...PLAIN, bits: 7, blockAttention: true, ...DOCUMENT, ...STACKED }),
+  "all, ciphered": validateShape({ ...PLAIN, bits: 7, windowAttention: true, ...DOCUMENT, ...STACKED }),
 };
 /** Mean gradients are below 1; f32 sums of some hundred terms. */
 const ROUNDING = 3e-6;
@@ -52,7 +52,7 @@ function cipherOf({ bits }: Shape): number[][] {
 
 /** Where the tuner has each tensor, and how many weights. */
 function layout(shape: Shape): [name: string, address: string, length: number][] {
-  const { block, vocabulary } = shape;
+  const { window, vocabulary } = shape;
   const width = hiddenLayers(shape).reduce((sum, layer) => sum + layer.width, 0);
   const tables: Record<string, [string, string]> = {
     block: ["U", "U0"],
@@ -64,10 +64,10 @@ function layout(shape: Shape): [name: string, address: string, length: number][]
       [`${name}.U`, tables[name]![0], rows * width],
       [`${name}.u0`, tables[name]![1], width],
     ]),
-    ...(shape.blockAttention
+    ...(shape.windowAttention
       ? ([
-          ["block.W", "BLOCK_W", block * block],
-          ["block.w0", "BLOCK_W0", block],
+          ["block.W", "BLOCK_W", window * window],
+          ["block.w0", "BLOCK_W0", window],
         ] as [string, string, number][])
       : []),
     ["decoder.O", "O", vocabulary * width],
@@ -75,8 +75,8 @@ function layout(shape: Shape): [name: string, address: string, length: number][]
   ];
 }
 
-async function start(shape: Shape, flavour: "simd" | "scalar", threads: number, rate: number, batch: number) {
-  tuner = await Trainer.start(await compileTuner(shape, flavour, threads > 0), TOKENS.length, threads);
+async function start(shape: Shape, build: "simd" | "scalar", threads: number, rate: number, batch: number) {
+  tuner = await Trainer.start(await compileTuner(shape, build, threads > 0), TOKENS.length, threads);
   tuner.view(Uint16Array, "TOKENS", TOKENS.length).set(TOKENS);
   const random = uniforms(3);
   for (const [, address, length] of layout(shape)) {
@@ -94,12 +94,12 @@ async function start(shape: Shape, flavour: "simd" | "scalar", threads: number, 
 }
 
 describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
-  test.each(["simd", "scalar"] as const)("gradients are central differences of the loss, %s", async (flavour) => {
-    const on = await start(shape, flavour, 0, 0, TOKENS.length);
+  test.each(["simd", "scalar"] as const)("gradients are central differences of the loss, %s", async (build) => {
+    const on = await start(shape, build, 0, 0, TOKENS.length);
     const weights: Named = Object.fromEntries(
       layout(shape).map(([name, address, length]) => [name, Float64Array.from(on.view(Float32Array, address, length))]),
     );
-    const sizes = { documentSpan: 1, stackedBlock: 1, ...shape } as ContextSizes;
+    const sizes = { documentSpan: 1, secondWindow: 1, ...shape } as ContextSizes;
     const cipher = cipherOf(shape);
     const loss = () => {
       const nats = TOKENS.map(
@@ -137,15 +137,15 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
     }
   });
 
-  test("the same weights from any flavour and number of threads, and a lower loss than before", async () => {
+  test("the same weights from any build and number of threads, and a lower loss than before", async () => {
     const results: [string, number[]][] = [];
-    for (const [flavour, threads] of [
+    for (const [build, threads] of [
       ["simd", 0],
       ["scalar", 0],
       ["simd", 2],
       ["simd", 3],
     ] as const) {
-      const on = await start(shape, flavour, threads, 0.02, 40);
+      const on = await start(shape, build, threads, 0.02, 40);
       await on.all("tuneSteps", "thread", "threads", 0, 24);
       const weights = layout(shape).map(([, address, length]) => Array.from(on.view(Float32Array, address, length)));
       const losses = [on.view(Float64Array, "LOSS", 1)[0]!];

@@ -10,7 +10,7 @@ export interface ContextSizes {
   readonly block: number;
   readonly classes: number;
   readonly documentSpan: number;
-  readonly stackedBlock: number;
+  readonly secondWindow: number;
 }
 
 /** Tensors by name: U of each layer, u0, W, w0, O, o0; absent where the shape has none. */
@@ -87,7 +87,7 @@ export function hiddenOf(
   sizes: ContextSizes,
   cipher: readonly number[][],
 ): number[] {
-  const { classes, stackedBlock } = sizes;
+  const { classes, secondWindow } = sizes;
   const state = (place: number) => blockState(w, tokens, place, sizes, cipher);
   const hidden = state(at);
   if (w["document.U"]) {
@@ -99,7 +99,7 @@ export function hiddenOf(
   }
   if (w["stacked.U"]) {
     const logits = Array.from(w["stacked.u0"]!);
-    for (let j = 0; j < stackedBlock && at - j >= 0; ++j) {
+    for (let j = 0; j < secondWindow && at - j >= 0; ++j) {
       for (const [i, h] of state(at - j).entries()) {
         const row = (j * w["block.u0"]!.length + i) * logits.length;
         for (let k = 0; k < logits.length; ++k) logits[k]! += h * w["stacked.U"]![row + k]!;

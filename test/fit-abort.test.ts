@@ -84,9 +84,9 @@ describe("progress", () => {
     const totals = (phase: string) =>
       new Set(events.filter((event) => event.phase === phase).map(({ total }) => total));
     expect(totals("tokens")).toEqual(new Set([0])); // how long a stream is nobody knows
-    const { gate } = report.recipe;
-    const trained = report.trainTokens - gate.tokens;
-    expect(totals("gate")).toEqual(new Set([gate.tokens]));
+    const { mixture } = report.recipe;
+    const trained = report.trainTokens - mixture.tokens;
+    expect(totals("gate")).toEqual(new Set([mixture.tokens]));
     const steps = Math.ceil(trained / 512) * (SMALL.passes + 1); // one more after U is rounded to four bits
     expect(totals("residual")).toEqual(new Set([options.passes === 0 ? trained : steps]));
   });

@@ -13,11 +13,11 @@ export const TEXT = bytesOf(
  */
 export const SMALL = {
   vocabulary: 264,
-  block: 2,
-  heads: 3,
-  classes: 8,
-  radial: 32,
-  orders: 2,
+  window: 2,
+  groups: 3,
+  units: 8,
+  history: 32,
+  matchLength: 2,
   passes: 8,
   threads: 0,
 } satisfies FitOptions;

@@ -38,16 +38,16 @@ describe("an option is refused by its name and bound, before the text is asked f
     [{ bits: 257 }, "INVALID_SHAPE", "bits must be in 1..256, got 257"],
     [{ bits: 8 }, "INVALID_SHAPE", "vocabulary 256 is larger than 8 bits can name (255 tokens)"],
     [{ bits: 9, vocabulary: 512 }, "INVALID_SHAPE", "vocabulary 512 is larger than 9 bits can name (511 tokens)"],
-    [{ block: 0 }, "INVALID_SHAPE", "block must be in 1..16, got 0"],
-    [{ block: 17 }, "INVALID_SHAPE", "block must be in 1..16, got 17"],
-    [{ heads: 0 }, "INVALID_SHAPE", "heads must be in 1..4096, got 0"],
-    [{ heads: 1, classes: 4 }, "INVALID_SHAPE", "heads × classes must be a multiple of 8, got 1 × 4 = 4"],
-    [{ heads: 4096 }, "INVALID_SHAPE", "heads × classes must be at most 4096, got 32768"],
-    [{ classes: 6 }, "INVALID_SHAPE", "classes must be a multiple of 4, got 6"],
-    [{ radial: 100 }, "INVALID_SHAPE", "radial must be 0 or a power of two in 16..65536, got 100"],
-    [{ radial: Number.POSITIVE_INFINITY }, "INVALID_SHAPE", "radial must be an integer, got Infinity"],
-    [{ orders: 5 }, "INVALID_SHAPE", "orders must be in 1..4, got 5"],
-    [{ radial: 0, orders: 2 }, "INVALID_SHAPE", "orders must be 0 where radial is 0, got 2"],
+    [{ window: 0 }, "INVALID_SHAPE", "block must be in 1..16, got 0"],
+    [{ window: 17 }, "INVALID_SHAPE", "block must be in 1..16, got 17"],
+    [{ groups: 0 }, "INVALID_SHAPE", "heads must be in 1..4096, got 0"],
+    [{ groups: 1, units: 4 }, "INVALID_SHAPE", "heads × classes must be a multiple of 8, got 1 × 4 = 4"],
+    [{ groups: 4096 }, "INVALID_SHAPE", "heads × classes must be at most 4096, got 32768"],
+    [{ units: 6 }, "INVALID_SHAPE", "classes must be a multiple of 4, got 6"],
+    [{ history: 100 }, "INVALID_SHAPE", "history must be 0 or a power of two in 16..65536, got 100"],
+    [{ history: Number.POSITIVE_INFINITY }, "INVALID_SHAPE", "history must be an integer, got Infinity"],
+    [{ matchLength: 5 }, "INVALID_SHAPE", "orders must be in 1..4, got 5"],
+    [{ history: 0, matchLength: 2 }, "INVALID_SHAPE", "orders must be 0 where history is 0, got 2"],
     [{ decoder: "linear" }, "INVALID_SHAPE", `decoder must be "softmax" or "mixture", got "linear"`],
     [{ passes: -1 }, "INVALID_OPTION", "passes must be an integer in 0..100, got -1"],
     [{ passes: 101 }, "INVALID_OPTION", "passes must be an integer in 0..100, got 101"],
@@ -58,9 +58,9 @@ describe("an option is refused by its name and bound, before the text is asked f
     [{ seed: 2 ** 32 }, "INVALID_OPTION", "seed must be an integer in 0..4294967295, got 4294967296"],
     [{ threads: 17 }, "INVALID_OPTION", "threads must be an integer in 0..16, got 17"],
     [{ threads: Number.NaN }, "INVALID_OPTION", "threads must be an integer in 0..16, got NaN"],
-    [{ flavour: "avx" }, "INVALID_OPTION", `flavour must be "simd" or "scalar", got "avx"`],
+    [{ build: "avx" }, "INVALID_OPTION", `build must be "simd" or "scalar", got "avx"`],
     [
-      { targets: "cipher", heads: 2, classes: 8 },
+      { targets: "cipher", groups: 2, units: 8 },
       "INVALID_SHAPE",
       "vocabulary 256 is larger than a label cipher of 8 classes can name (255 tokens)",
     ],
@@ -86,7 +86,7 @@ describe("an option is refused by its name and bound, before the text is asked f
     block: within(1, 16),
     heads: within(1, 512), // of 8 classes, 4096 together
     classes: (value) => within(4, 2048)(value) && (value as number) % 4 === 0, // of 2 heads
-    radial: oneOf(...Array.from({ length: 13 }, (_, i) => 2 ** (4 + i))), // 0 takes the orders away, too
+    history: oneOf(...Array.from({ length: 13 }, (_, i) => 2 ** (4 + i))), // 0 takes the orders away, too
     orders: within(1, 4),
     decoder: oneOf("softmax", "mixture"),
     passes: within(0, 100),
@@ -94,7 +94,7 @@ describe("an option is refused by its name and bound, before the text is asked f
     positions: oneOf("decay", "newton"),
     seed: within(0, 2 ** 32 - 1),
     threads: within(0, 16),
-    flavour: oneOf("simd", "scalar"),
+    build: oneOf("simd", "scalar"),
   };
 
   test("whatever stands in its place", async () => {
@@ -107,13 +107,13 @@ describe("an option is refused by its name and bound, before the text is asked f
     );
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...Object.keys(VALID)), value, async (name, value) => {
-        const options = { profile: "nano", orders: 4, [name]: value };
+        const options = { profile: "nano", matchLength: 4, [name]: value };
         if (value === undefined) return; // the default
         if (VALID[name]!(value)) {
           expect(() => recipeOf(options as RecipeOptions, 1000)).not.toThrow();
           expect(() => shapeOf(options as RecipeOptions)).not.toThrow();
         } else {
-          const code = /profile|passes|targets|positions|seed|threads|flavour/.test(name);
+          const code = /profile|passes|targets|positions|seed|threads|build/.test(name);
           await refused(options, code ? "INVALID_OPTION" : "INVALID_SHAPE", name);
         }
       }),
@@ -128,19 +128,19 @@ describe("an option is refused by its name and bound, before the text is asked f
   });
 
   test("attention over the block and the document are potato's where inputs are one-hot and targets no ciphers", () => {
-    const contexts = ({ blockAttention, documentHeads, documentSpan }: Shape) => [
-      blockAttention,
-      documentHeads,
+    const contexts = ({ windowAttention, documentGroups, documentSpan }: Shape) => [
+      windowAttention,
+      documentGroups,
       documentSpan,
     ];
     const none = contexts(shapeOf({ profile: "nano" }));
     for (const profile of ["potato", "base"] as const) {
       expect(contexts(shapeOf({ profile }))).toEqual([true, 3, 5]);
       expect(contexts(shapeOf({ profile, vocabulary: 512 }))).toEqual([true, 3, 5]);
-      expect(contexts(shapeOf({ profile, documentHeads: 1 }))).toEqual([true, 1, 5]);
-      expect(contexts(shapeOf({ profile, blockAttention: false, documentHeads: 0 }))).toEqual(none);
+      expect(contexts(shapeOf({ profile, documentGroups: 1 }))).toEqual([true, 1, 5]);
+      expect(contexts(shapeOf({ profile, windowAttention: false, documentGroups: 0 }))).toEqual(none);
       expect(contexts(shapeOf({ profile, bits: 128 }))).toEqual(none);
-      expect(contexts(shapeOf({ profile, bits: 128, documentHeads: 1 }))).toEqual([undefined, 1, 64]);
+      expect(contexts(shapeOf({ profile, bits: 128, documentGroups: 1 }))).toEqual([undefined, 1, 64]);
       expect(contexts(shapeOf({ profile, targets: "cipher", passes: 0 }))).toEqual(none);
     }
   });
@@ -159,8 +159,8 @@ describe("an option is refused by its name and bound, before the text is asked f
 describe("a shape that does not fit the memory", () => {
   // weights of at most 2^30 bytes in int8, so the shape itself stands; its sums in f32 are beyond 32-bit addresses
   const WIDE = {
-    ...{ vocabulary: 10240, heads: 512, classes: 8, block: 16, radial: 0, orders: 0 },
-    ...{ blockAttention: false, documentHeads: 0 },
+    ...{ vocabulary: 10240, groups: 512, units: 8, window: 16, history: 0, matchLength: 0 },
+    ...{ windowAttention: false, documentGroups: 0 },
   } as const;
   const manyTokens: Tokenizer = Object.assign(Object.create(byteTokenizer()), { vocabularySize: WIDE.vocabulary });
 
@@ -176,14 +176,14 @@ describe("a shape that does not fit the memory", () => {
   });
 
   const SHAPES: [string, Partial<Shape>][] = [
-    ["one-hot with self-attention", { radial: 64, orders: 3 }],
-    ["chains, weights of four bits", { radial: 4096, orders: 2, weightBits: 4 }],
-    ["ciphered inputs", { bits: 20, block: 3, heads: 3, classes: 8 }],
-    ["odd sizes", { vocabulary: 264, bits: 264, heads: 5, classes: 8, radial: 16, orders: 1 }],
+    ["one-hot with self-attention", { history: 64, matchLength: 3 }],
+    ["chains, weights of four bits", { history: 4096, matchLength: 2, weightBits: 4 }],
+    ["ciphered inputs", { bits: 20, window: 3, groups: 3, units: 8 }],
+    ["odd sizes", { vocabulary: 264, bits: 264, groups: 5, units: 8, history: 16, matchLength: 1 }],
   ];
   test.each(SHAPES)("the bytes are those of the module: %s", async (_what, changes) => {
     const shape = validateShape({
-      ...{ vocabulary: 256, bits: 256, block: 2, heads: 2, classes: 4, radial: 0, orders: 0, decoder: "softmax" },
+      ...{ vocabulary: 256, bits: 256, window: 2, groups: 2, units: 4, history: 0, matchLength: 0 },
       ...changes,
     });
     const trainer = await Trainer.start(await compileTrainer(shape, "scalar", false), 100, 0);
@@ -229,9 +229,19 @@ describe("a shape that does not fit the memory", () => {
 
 describe("the recipe's rule", () => {
   const settings = (tokens: number) => {
-    const { decoderMass, hiddenMass, decoderStep, hiddenStep, ...others } = recipeOf({}, tokens).residual;
+    const { decoderPseudoCounts, hiddenPseudoCounts, decoderStep, hiddenStep, ...others } = recipeOf(
+      {},
+      tokens,
+    ).scaling;
     const { decoderPrior, hiddenPrior, sharpness } = others;
-    return { masses: [decoderMass, hiddenMass], step: decoderStep, hiddenStep, decoderPrior, hiddenPrior, sharpness };
+    return {
+      masses: [decoderPseudoCounts, hiddenPseudoCounts],
+      step: decoderStep,
+      hiddenStep,
+      decoderPrior,
+      hiddenPrior,
+      sharpness,
+    };
   };
 
   test("masses fall and steps grow with the tokens, all the way from 20,000 to 2 million", () => {
@@ -275,28 +285,28 @@ describe("the recipe's rule", () => {
   });
 
   test("holds hidden layers of more than 21 heads the less, of whatever kind they are", () => {
-    const held = (options: RecipeOptions) => recipeOf(options, 1e9).residual.hiddenPrior;
-    const plain = { blockAttention: false, documentHeads: 0 };
-    for (const heads of [1, 13, 21]) expect(held({ ...plain, heads })).toBe(7);
-    for (const heads of [22, 42, 63]) expect(held({ ...plain, heads })).toBeCloseTo((7 * 21) / heads, 2);
-    expect(held({ ...plain, heads: 30, documentHeads: 12 })).toBe(3.5);
-    expect(held({ ...plain, heads: 30, stackedHeads: 12 })).toBe(3.5);
+    const held = (options: RecipeOptions) => recipeOf(options, 1e9).scaling.hiddenPrior;
+    const plain = { windowAttention: false, documentGroups: 0 };
+    for (const heads of [1, 13, 21]) expect(held({ ...plain, groups })).toBe(7);
+    for (const heads of [22, 42, 63]) expect(held({ ...plain, groups })).toBeCloseTo((7 * 21) / heads, 2);
+    expect(held({ ...plain, groups: 30, documentGroups: 12 })).toBe(3.5);
+    expect(held({ ...plain, groups: 30, secondGroups: 12 })).toBe(3.5);
   });
 
   test("batches, passes and the gate's tokens stay within what the trainer holds", () => {
     fc.assert(
       fc.property(fc.integer({ min: LEAST_TOKENS, max: 20_000_000 }), (tokens) => {
-        const { residual, gate, heads } = recipeOf({}, tokens);
-        expect(residual.batch).toBeLessThanOrEqual(2048); // BATCH of assembly/trainer-memory.ts
-        expect(gate.tokens).toBeLessThanOrEqual(Math.min(65536, tokens / 20)); // GATE_TOKENS there
-        expect(gate.tokens).toBeGreaterThan(Math.min(65536, tokens / 20) - 1);
-        expect(heads.passes).toBe(tokens < 200_000 ? 3 : 1);
+        const { scaling, mixture, groups } = recipeOf({}, tokens);
+        expect(scaling.batch).toBeLessThanOrEqual(2048); // BATCH of assembly/trainer-memory.ts
+        expect(mixture.tokens).toBeLessThanOrEqual(Math.min(65536, tokens / 20)); // GATE_TOKENS there
+        expect(mixture.tokens).toBeGreaterThan(Math.min(65536, tokens / 20) - 1);
+        expect(groups.passes).toBe(tokens < 200_000 ? 3 : 1);
         const few = Math.max(8, 8 * Math.cbrt(30_000 / tokens));
         const passes = tokens > 180_000 ? 8 * Math.cbrt(180_000 / tokens) : few;
-        expect(Math.abs(residual.passes - Math.min(24, Math.max(2, passes)))).toBeLessThanOrEqual(0.5 + 1e-9);
+        expect(Math.abs(scaling.passes - Math.min(24, Math.max(2, passes)))).toBeLessThanOrEqual(0.5 + 1e-9);
         // cipher targets are fixed: one full pass solves them
         const cipher = recipeOf({ targets: "cipher", passes: 0 }, tokens);
-        expect([cipher.heads.passes, cipher.heads.batch, cipher.residual.passes]).toEqual([1, tokens, 0]);
+        expect([cipher.groups.passes, cipher.groups.batch, cipher.scaling.passes]).toEqual([1, tokens, 0]);
       }),
     );
   });

@@ -27,21 +27,21 @@ describe("the same files, byte for byte", () => {
     wanted = contents(await fitted(TEXT, SMALL));
   });
 
-  type Way = { threads: number; flavour: "simd" | "scalar"; cuts: number[]; reused: boolean };
+  type Way = { threads: number; build: "simd" | "scalar"; cuts: number[]; reused: boolean };
   const WAYS = [0, 1, 2, 3].flatMap((threads) =>
-    (["simd", "scalar"] as const).map((flavour): [Way] => [{ threads, flavour, cuts: [], reused: false }]),
+    (["simd", "scalar"] as const).map((build): [Way] => [{ threads, build, cuts: [], reused: false }]),
   );
 
-  test("whatever the threads, the flavour, and the chunks of the text", async () => {
+  test("whatever the threads, the build, and the chunks of the text", async () => {
     const way = fc.record<Way>({
       threads: fc.constantFrom(0, 1, 2, 3),
-      flavour: fc.constantFrom("simd", "scalar"),
+      build: fc.constantFrom("simd", "scalar"),
       cuts: fc.array(fc.nat(TEXT.length), { maxLength: 40 }),
       reused: fc.boolean(),
     });
     await fc.assert(
-      fc.asyncProperty(way, async ({ threads, flavour, cuts, reused }) => {
-        const { files } = await fit(() => pieces(TEXT, cuts, reused), { ...SMALL, threads, flavour });
+      fc.asyncProperty(way, async ({ threads, build, cuts, reused }) => {
+        const { files } = await fit(() => pieces(TEXT, cuts, reused), { ...SMALL, threads, build });
         expect(contents(files)).toEqual(wanted);
       }),
       { numRuns: 20, examples: WAYS },
@@ -50,10 +50,10 @@ describe("the same files, byte for byte", () => {
 
   test.each<[string, FitOptions]>([
     ["solved position weights", { positions: "newton", passes: 0 }],
-    ["ciphered inputs and cipher targets", { bits: 16, targets: "cipher", heads: 2, classes: 12, passes: 2 }],
+    ["ciphered inputs and cipher targets", { bits: 16, targets: "cipher", groups: 2, units: 12, passes: 2 }],
   ])("with %s, too", async (_what, options) => {
-    const alone = await fitted(TEXT, { ...SMALL, ...options, threads: 0, flavour: "scalar" });
-    const together = await fitted(TEXT, { ...SMALL, ...options, threads: 3, flavour: "simd" });
+    const alone = await fitted(TEXT, { ...SMALL, ...options, threads: 0, build: "scalar" });
+    const together = await fitted(TEXT, { ...SMALL, ...options, threads: 3, build: "simd" });
     expect(contents(together)).toEqual(contents(alone));
   });
 
@@ -198,13 +198,13 @@ describe("every form is a sound model that knows its text", () => {
     ["label-cipher targets without residual passes: the plain published form", { targets: "cipher", passes: 0 }],
     ["the explicit decoder on responsibilities", { passes: 0 }],
     ["solved position weights", { positions: "newton" }],
-    ["the mixture decoder", { decoder: "mixture", radial: 0, orders: 0 }],
-    ["no self-attention", { radial: 0, orders: 0 }],
+    ["the mixture decoder", { decoder: "mixture", history: 0, matchLength: 0 }],
+    ["no self-attention", { history: 0, matchLength: 0 }],
     ["as few bits as can name the tokens", { bits: 9 }],
     ["weights of four bits", { weightBits: 4 }],
     ["weights of four bits and no decoder after them", { weightBits: 4, passes: 0 }],
-    ["weights of four bits, mixture decoder", { weightBits: 4, decoder: "mixture", radial: 0, orders: 0 }],
-    ["a ring with chains", { radial: 2048 }],
+    ["weights of four bits, mixture decoder", { weightBits: 4, decoder: "mixture", history: 0, matchLength: 0 }],
+    ["a ring with chains", { history: 2048 }],
   ])("%s", async (_what, changes) => {
     const { heads: _h, classes: _c, ...rest } = BYTES;
     // the plain form has a shape of its own, one wide head
@@ -212,16 +212,16 @@ describe("every form is a sound model that knows its text", () => {
     const { events, onProgress } = recorder();
     const { files, report } = await fit(() => [TEXT], { ...options, profile: "nano", onProgress });
     const model = await sound(files, [TEXT, bytesOf("\0 quick café"), Uint8Array.of(0xff, 0xfe)]);
-    expect(report.shape).toMatchObject({ ...(changes.targets === "cipher" ? { heads: 1, classes: 16 } : {}) });
+    expect(report.shape).toMatchObject({ ...(changes.targets === "cipher" ? { groups: 1, units: 16 } : {}) });
     expect(model.config.shape).toEqual(report.shape);
     expect(model.config.recipe).toMatchObject(JSON.parse(JSON.stringify(report.recipe)));
     // the unigram entropy of this text is 4.9 bits a byte
     expect(model.score(TEXT).bitsPerByte).toBeLessThan(3.5);
-    const scalar = await load(files, { flavour: "scalar" });
+    const scalar = await load(files, { build: "scalar" });
     expect(scalar.score(TEXT).surprisal).toEqual(model.score(TEXT).surprisal);
     // what a form has no use for is left out
     const phases = new Set(events.map(({ phase }) => phase));
-    expect(phases.has("gate")).toBe(changes.radial !== 0);
+    expect(phases.has("gate")).toBe(changes.history !== 0);
     expect(phases.has("residual")).toBe(changes.decoder !== "mixture");
   });
 });
@@ -250,7 +250,15 @@ describe("the report", () => {
     const { files, report, tokenizer } = await fit(() => [TEXT], { ...SMALL, seed: 7, positions: "newton" });
     const { shape, recipe } = parseConfig(files.get("config.json")!);
     expect(shape).toEqual(report.shape);
-    expect(shape).toMatchObject({ vocabulary: 264, bits: 264, block: 2, heads: 3, classes: 8, radial: 32, orders: 2 });
+    expect(shape).toMatchObject({
+      vocabulary: 264,
+      bits: 264,
+      window: 2,
+      groups: 3,
+      units: 8,
+      history: 32,
+      matchLength: 2,
+    });
     expect(recipe).toEqual({
       ...report.recipe,
       trainTokens: tokenizer.encode(TEXT).length,

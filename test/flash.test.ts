@@ -5,10 +5,10 @@ import { BASE } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
 import {
   cipherWidth,
-  GATE_BUCKETS,
   hiddenLayers,
   hiddenWidth,
   LEVELS,
+  MIXTURE_BUCKETS,
   type Shape,
   validateShape,
 } from "../host/shape.ts";
@@ -22,41 +22,41 @@ const NOT_READY = -6;
 const TILE_ROWS = 32;
 
 function shapeOf(changes: Partial<Shape>): Shape {
-  const shape = { vocabulary: 72, bits: 72, block: 3, heads: 2, classes: 8, radial: 64, orders: 4, decoder: "softmax" };
+  const shape = { vocabulary: 72, bits: 72, window: 3, groups: 2, units: 8, history: 64, matchLength: 4 };
   return validateShape({ ...shape, ...changes });
 }
 
 const CONTEXTS = {
-  blockAttention: true,
-  ...{ documentHeads: 2, documentSpan: 5, stackedHeads: 1, stackedBlock: 2 },
+  windowAttention: true,
+  ...{ documentGroups: 2, documentSpan: 5, secondGroups: 1, secondWindow: 2 },
 };
 const FORMS: Record<string, { shape: Shape; options: PackageOptions; simd?: true }> = {
   "one-hot": { shape: shapeOf({}), options: {} },
-  "ciphered, recalling": { shape: shapeOf({ bits: 16, block: 2 }), options: { recall: 64 }, simd: true },
-  "four bits wide, frozen": { shape: shapeOf({ bits: 7, heads: 4, classes: 4 }), options: { learning: false } },
+  "ciphered, recalling": { shape: shapeOf({ bits: 16, window: 2 }), options: { recall: 64 }, simd: true },
+  "four bits wide, frozen": { shape: shapeOf({ bits: 7, groups: 4, units: 4 }), options: { learning: false } },
   "mixture decoder": { shape: shapeOf({ decoder: "mixture" }), options: { recall: 24 } },
   "all contexts, ciphered": { shape: shapeOf({ ...CONTEXTS, bits: 16, weightBits: 4 }), options: {}, simd: true },
   // fewer tokens than a tile has rows
-  "no attention": { shape: shapeOf({ radial: 0, orders: 0, vocabulary: 24, bits: 24, block: 1 }), options: {} },
+  "no attention": { shape: shapeOf({ history: 0, matchLength: 0, vocabulary: 24, bits: 24, window: 1 }), options: {} },
 };
 
 describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => {
-  const { vocabulary: V, block, orders } = shape;
+  const { vocabulary: V, window, matchLength } = shape;
   const M = hiddenWidth(shape);
   const learns = options.learning !== false;
   const solves = learns && shape.decoder === "softmax";
   let ordinary: Built;
   let flash: Built;
-  const flavours: Built[] = [];
+  const builds: Built[] = [];
   beforeAll(async () => {
     ordinary = await build(shape, 1, { ...options, target: "wasm" });
     flash = await build(shape, 1, { ...options, target: "flash" });
-    flavours.push(flash);
-    if (simd) flavours.push(await build(shape, 1, { ...options, target: "flash", flavour: "simd" }));
+    builds.push(flash);
+    if (simd) builds.push(await build(shape, 1, { ...options, target: "flash", build: "simd" }));
   });
 
   test("gives the same bits as the module with its weights inside", () => {
-    const devices = [ordinary, ...flavours].map((built) => new Packaged(built));
+    const devices = [ordinary, ...builds].map((built) => new Packaged(built));
     const draws = new Draws(2);
     /** Calls a function of all; answers and all that can be seen afterwards must be equal. */
     const call = (name: string, ...values: number[]) => {
@@ -95,12 +95,12 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
   test("reads lie within the weights, and go to the tile, or from reset to what is kept and the gate; a prediction has a bounded number", () => {
     const device = new Packaged(flash);
     const layers = hiddenLayers(shape);
-    const { blockAttention, documentHeads = 0, stackedHeads = 0, stackedBlock = 1, weightBits } = shape;
+    const { windowAttention, documentGroups = 0, secondGroups = 0, secondWindow = 1, weightBits } = shape;
     const levels = weightBits === 4 ? LEVELS * layers.length : 0;
     const lines = (bytes: number) => Math.ceil(bytes / 16) * 16;
-    const attention = blockAttention ? lines(block * block * 4) + lines(block * 4) : 0;
+    const attention = windowAttention ? lines(window * window * 4) + lines(window * 4) : 0;
     const kept = BASE + lines(levels + M * 4 + V * 4) + attention;
-    const gate = orders * GATE_BUCKETS * 4;
+    const gate = matchLength * MIXTURE_BUCKETS * 4;
     const tile = kept + TILE_ROWS * M + TILE_ROWS * 4;
     const reads: Read[] = [];
     device.flash!.onRead = (read) => reads.push(read);
@@ -118,15 +118,15 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
       }
       return [answer, reads.length] as const;
     };
-    const kinds = 2 + (orders > 0 ? 1 : 0) + (levels > 0 ? layers.length : 0) + (blockAttention ? 2 : 0);
+    const kinds = 2 + (matchLength > 0 ? 1 : 0) + (levels > 0 ? layers.length : 0) + (windowAttention ? 2 : 0);
     expect(during("reset")).toEqual([0, kinds]);
     const ciphered = shape.bits < V;
     const token = 2 * cipherWidth(shape) + (ciphered ? 1 : 0);
-    const states = stackedHeads > 0 ? stackedBlock : 1;
-    const compared = ciphered && blockAttention ? 2 : 0;
+    const states = secondGroups > 0 ? secondWindow : 1;
+    const compared = ciphered && windowAttention ? 2 : 0;
     const stacked = 2 * (layers.find(({ name }) => name === "stacked")?.rows ?? 0);
-    const appended = documentHeads > 0 ? token : 0;
-    const rows = states * block * (token + compared) + stacked + appended + 2 * Math.ceil(V / TILE_ROWS);
+    const appended = documentGroups > 0 ? token : 0;
+    const rows = states * window * (token + compared) + stacked + appended + 2 * Math.ceil(V / TILE_ROWS);
     let most = 0;
     for (const [i, token] of repetitive(shape, 120, 4).entries()) {
       const [answer, count] = during(i % 3 === 0 ? "predict" : "feed", token);
@@ -145,7 +145,7 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
   test("a read that fails at any place changes nothing", () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
-        const built = flavours[Math.abs(seed) % flavours.length]!;
+        const built = builds[Math.abs(seed) % builds.length]!;
         const draws = new Draws(seed);
         const sound = new Packaged(built);
         const subject = new Packaged(built);

@@ -1,4 +1,4 @@
-/** The shipped models, held to what they have always given: by both flavours of their kernels, and by the oracle. */
+/** The shipped models, held to what they have always given: by both builds of their kernels, and by the oracle. */
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readTensors } from "../host/files/safetensors.ts";
@@ -40,8 +40,8 @@ const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength);
 
 describe.each(Object.entries(GOLDEN))("%s", (directory, golden) => {
-  test.each(["scalar", "simd"] as const)("gives its golden digests, %s", async (flavour) => {
-    const model = await load(directory, { flavour });
+  test.each(["scalar", "simd"] as const)("gives its golden digests, %s", async (build) => {
+    const model = await load(directory, { build });
     let text = "";
     for await (const piece of model.generate(PROMPT, OPTIONS)) text += piece;
     expect({

@@ -9,30 +9,30 @@ import { type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
 import { exp, log, Oracle } from "./oracle.ts";
 
 const CONTEXTS = {
-  blockAttention: true,
-  ...{ documentHeads: 2, documentSpan: 5, stackedHeads: 3, stackedBlock: 2 },
+  windowAttention: true,
+  ...{ documentGroups: 2, documentSpan: 5, secondGroups: 3, secondWindow: 2 },
 };
 const SHAPES: Record<string, Shape> = {
   "one-hot with attention": shapeOf({}),
-  ciphered: shapeOf({ bits: 16, block: 2 }),
-  "ciphered, four bits wide": shapeOf({ bits: 7, block: 3, classes: 4, heads: 4 }),
+  ciphered: shapeOf({ bits: 16, window: 2 }),
+  "ciphered, four bits wide": shapeOf({ bits: 7, window: 3, units: 4, groups: 4 }),
   "mixture decoder": shapeOf({ decoder: "mixture" }),
-  "no attention": shapeOf({ radial: 0, orders: 0 }),
+  "no attention": shapeOf({ history: 0, matchLength: 0 }),
   "weights of four bits": shapeOf({ weightBits: 4 }),
-  "weights of four bits, ciphered": shapeOf({ weightBits: 4, bits: 7, classes: 4, heads: 6 }),
-  "attention over the block": shapeOf({ blockAttention: true, block: 5 }),
-  "attention over the block, ciphered": shapeOf({ blockAttention: true, bits: 16, block: 2, weightBits: 4 }),
-  document: shapeOf({ documentHeads: 1, documentSpan: 8 }),
-  "second layer": shapeOf({ stackedHeads: 1, stackedBlock: 3 }),
+  "weights of four bits, ciphered": shapeOf({ weightBits: 4, bits: 7, units: 4, groups: 6 }),
+  "attention over the block": shapeOf({ windowAttention: true, window: 5 }),
+  "attention over the block, ciphered": shapeOf({ windowAttention: true, bits: 16, window: 2, weightBits: 4 }),
+  document: shapeOf({ documentGroups: 1, documentSpan: 8 }),
+  "second layer": shapeOf({ secondGroups: 1, secondWindow: 3 }),
   "all contexts, ciphered": shapeOf({ ...CONTEXTS, bits: 16, weightBits: 4 }),
-  "all contexts, mixture decoder": shapeOf({ ...CONTEXTS, decoder: "mixture", block: 4 }),
-  "rescaled by the text's marginals": shapeOf({ radial: 512 }),
-  "rescaled, mixture decoder, long ring": shapeOf({ radial: 2048, decoder: "mixture", ...CONTEXTS }),
-  "one head, short ring": shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }),
+  "all contexts, mixture decoder": shapeOf({ ...CONTEXTS, decoder: "mixture", window: 4 }),
+  "rescaled by the text's marginals": shapeOf({ history: 512 }),
+  "rescaled, mixture decoder, long ring": shapeOf({ history: 2048, decoder: "mixture", ...CONTEXTS }),
+  "one head, short ring": shapeOf({ groups: 1, units: 16, history: 16, matchLength: 2, window: 1 }),
 };
 
 function shapeOf(changes: Partial<Shape>): Shape {
-  const base = { vocabulary: 64, bits: 64, block: 3, heads: 2, classes: 8, radial: 64, orders: 4, decoder: "softmax" };
+  const base = { vocabulary: 64, bits: 64, window: 3, groups: 2, units: 8, history: 64, matchLength: 4 };
   return validateShape({ ...base, ...changes });
 }
 
@@ -168,7 +168,7 @@ test("bytesNeeded and predictorBytes are what the module lays out, for any shape
     block: fc.integer({ min: 1, max: 6 }),
     heads: fc.integer({ min: 1, max: 5 }).map((n) => n * 2),
     classes: fc.constantFrom(4, 8, 12),
-    radial: fc.constantFrom(0, 16, 128, 2048),
+    history: fc.constantFrom(0, 16, 128, 2048),
     orders: fc.integer({ min: 1, max: 4 }),
     decoder: fc.constantFrom("softmax", "mixture"),
     options: fc.record({ learning: fc.boolean(), recall: fc.constantFrom(0, 24), flash: fc.boolean() }),
@@ -176,7 +176,7 @@ test("bytesNeeded and predictorBytes are what the module lays out, for any shape
   await fc.assert(
     fc.asyncProperty(shapes, async ({ options, ...given }) => {
       const bits = Math.min(given.bits, given.vocabulary);
-      const shape = validateShape({ ...given, bits, orders: given.radial === 0 ? 0 : given.orders });
+      const shape = validateShape({ ...given, bits, orders: given.history === 0 ? 0 : given.orders });
       const wasm = await compileDevice(shape, "scalar", options);
       const { instance } = await WebAssembly.instantiate(wasm as BufferSource, { saffu: { read: () => 0 } });
       expect((instance.exports.END as WebAssembly.Global).value).toBe(bytesNeeded(shape, options));

@@ -12,12 +12,11 @@ import { randomWeights } from "./kernel-fixture.ts";
 export const SHAPE: Shape = validateShape({
   vocabulary: 256,
   bits: 32,
-  block: 2,
-  heads: 2,
-  classes: 4,
-  radial: 16,
-  orders: 2,
-  decoder: "softmax",
+  window: 2,
+  groups: 2,
+  units: 4,
+  history: 16,
+  matchLength: 2,
 });
 
 /** A model of `shape`, which must have V = 256. */

@@ -14,22 +14,26 @@ const BREAK = 0xffff;
 const SHAPES: [string, Shape, ModuleOptions][] = [
   ["one-hot, recalling", shapeOf({}), { recall: 64 }],
   ["one-hot, not recalling", shapeOf({}), { recall: 0 }],
-  ["ciphered, recalling", shapeOf({ bits: 16, block: 2, heads: 3 }), { recall: 24 }],
+  ["ciphered, recalling", shapeOf({ bits: 16, window: 2, groups: 3 }), { recall: 24 }],
   ["mixture decoder, recalling", shapeOf({ decoder: "mixture" }), { recall: 64 }],
-  ["no attention", shapeOf({ radial: 0, orders: 0, vocabulary: 40, bits: 40 }), {}],
+  ["no attention", shapeOf({ history: 0, matchLength: 0, vocabulary: 40, bits: 40 }), {}],
   // more of what is recalled matches than is looked at
-  ["short ring, recalling more", shapeOf({ heads: 1, classes: 16, radial: 16, orders: 2, block: 1 }), { recall: 128 }],
+  [
+    "short ring, recalling more",
+    shapeOf({ groups: 1, units: 16, history: 16, matchLength: 2, window: 1 }),
+    { recall: 128 },
+  ],
 ];
 
 function shapeOf(changes: Partial<Shape>): Shape {
-  const base = { vocabulary: 64, bits: 64, block: 3, heads: 2, classes: 8, radial: 64, orders: 4, decoder: "softmax" };
+  const base = { vocabulary: 64, bits: 64, window: 3, groups: 2, units: 8, history: 64, matchLength: 4 };
   return validateShape({ ...base, ...changes });
 }
 
 async function compiled(shape: Shape, options: ModuleOptions): Promise<WebAssembly.Module[]> {
   const modules: WebAssembly.Module[] = [];
-  for (const flavour of FLAVOURS) {
-    modules.push(new WebAssembly.Module((await compileDevice(shape, flavour, options)) as BufferSource));
+  for (const build of FLAVOURS) {
+    modules.push(new WebAssembly.Module((await compileDevice(shape, build, options)) as BufferSource));
   }
   return modules;
 }
@@ -37,10 +41,10 @@ async function compiled(shape: Shape, options: ModuleOptions): Promise<WebAssemb
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
 
 describe.each(SHAPES)("%s", (_name, shape, options) => {
-  const { vocabulary, radial } = shape;
+  const { vocabulary, history } = shape;
   const width = hiddenWidth(shape);
   const solves = shape.decoder === "softmax";
-  const recalls = radial > 0 && (options.recall ?? 0) > 0;
+  const recalls = history > 0 && (options.recall ?? 0) > 0;
   let modules: WebAssembly.Module[];
   const trio = (seed: number) => new Trio(modules, shape, seed);
   /** Few tokens, so that many places match. */
@@ -101,7 +105,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
         }
       }
       all.recall(new Array(all.room).fill(2));
-      for (let i = 0; i < 2 * radial; ++i) {
+      for (let i = 0; i < 2 * history; ++i) {
         if (i % 5 === 0) all.check(`place ${i} where all match`);
         all.append(2);
       }
@@ -449,7 +453,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
 
   test("nothing that learns writes to the base's weights", () => {
     const all = trio(12);
-    const weights = (device: Device) => device.memory().subarray(16, device.value("RING") - 2 * shape.block - 16);
+    const weights = (device: Device) => device.memory().subarray(16, device.value("RING") - 2 * shape.window - 16);
     const before = all.devices.map(weights);
     all.piece("observe", repetitive(shape, 80, 5));
     if (solves) {
@@ -467,9 +471,9 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
 describe("a module compiled without learning", () => {
   test.each(FLAVOURS)(
     "refuses with -4, and predicts as ever: %s",
-    async (flavour) => {
+    async (build) => {
       const shape = shapeOf({});
-      const wasm = await compileDevice(shape, flavour, { learning: false, recall: 0 });
+      const wasm = await compileDevice(shape, build, { learning: false, recall: 0 });
       const device = new Device(new WebAssembly.Module(wasm as BufferSource), shape, randomWeights(shape, 1));
       const { run } = device;
       run.reset!();

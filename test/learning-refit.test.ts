@@ -24,7 +24,7 @@ describe("a refit", () => {
     expect(await model.refit()).toEqual({ mass: 3000, step: 1, tokens: observedTokens });
     expect(bitsOf(model, text)).toBeLessThan(before);
     const little = bitsOf(model, text);
-    expect(await model.refit({ mass: 30, step: 0.75 })).toMatchObject({ mass: 30, step: 0.75 });
+    expect(await model.refit({ pseudoCounts: 30, step: 0.75 })).toMatchObject({ mass: 30, step: 0.75 });
     expect(bitsOf(model, text)).toBeLessThan(little);
     expect([...model.correction!.keys()]).toEqual(["decoder.O", "decoder.O.scale"]);
   });
@@ -34,9 +34,9 @@ describe("a refit", () => {
       fc.asyncProperty(fc.array(anyText, { minLength: 1, maxLength: 3 }), async (texts) => {
         const one = await afterObserving(files, texts);
         const other = await load(files, { statistics: await one.exportStatistics() });
-        await other.refit({ mass: 1, step: 4 });
+        await other.refit({ pseudoCounts: 1, step: 4 });
         await other.observe("for a while");
-        await other.refit({ mass: 7 });
+        await other.refit({ pseudoCounts: 7 });
         await other.forget("for a while");
         for (const model of [one, other]) await model.refit();
         expect(other.correction).toEqual(one.correction);
@@ -48,7 +48,7 @@ describe("a refit", () => {
   test("of what has been forgotten again is the base", async () => {
     const model = await afterObserving(files, [lines(100)]);
     const base = (await load(files)).score("grain").surprisal;
-    await model.refit({ mass: 1 });
+    await model.refit({ pseudoCounts: 1 });
     await model.forget(lines(100));
     expect(model.score("grain").surprisal).not.toEqual(base);
     expect(await model.refit()).toMatchObject({ tokens: 0 });
@@ -70,7 +70,7 @@ describe("a refit", () => {
   test("stays in force through observe and forget, until the next refit or dropCorrection", async () => {
     const model = await afterObserving(files, [lines(100)]);
     const base = (await load(files)).score("grain").surprisal;
-    await model.refit({ mass: 1 });
+    await model.refit({ pseudoCounts: 1 });
     const first = model.correction;
     await model.forget(lines(100));
     expect(model.correction).toBe(first);
@@ -79,7 +79,7 @@ describe("a refit", () => {
     await model.observe("x");
     await model.reset();
     expect(model.score("grain").surprisal).toEqual(corrected);
-    await model.refit({ mass: 1 });
+    await model.refit({ pseudoCounts: 1 });
     expect(model.correction).not.toEqual(first);
     const sums = await model.exportStatistics();
     model.dropCorrection();
@@ -100,13 +100,13 @@ describe("a refit", () => {
 
 describe("a refit is refused", () => {
   test.each<[RefitOptions, string[]]>([
-    [{ mass: 0 }, ["mass", "0.000001..1e9", "got 0"]],
-    [{ mass: -1 }, ["mass", "-1"]],
-    [{ mass: 9e-7 }, ["mass", "0.000001..1e9", "9e-7"]],
-    [{ mass: 1.001e9 }, ["mass", "1e9"]],
-    [{ mass: Number.NaN }, ["mass", "NaN"]],
-    [{ mass: Number.POSITIVE_INFINITY }, ["mass", "Infinity"]],
-    [{ mass: "300" as unknown as number }, ["mass", `"300"`]],
+    [{ pseudoCounts: 0 }, ["mass", "0.000001..1e9", "got 0"]],
+    [{ pseudoCounts: -1 }, ["mass", "-1"]],
+    [{ pseudoCounts: 9e-7 }, ["mass", "0.000001..1e9", "9e-7"]],
+    [{ pseudoCounts: 1.001e9 }, ["mass", "1e9"]],
+    [{ pseudoCounts: Number.NaN }, ["mass", "NaN"]],
+    [{ pseudoCounts: Number.POSITIVE_INFINITY }, ["mass", "Infinity"]],
+    [{ pseudoCounts: "300" as unknown as number }, ["mass", `"300"`]],
     [{ step: -0.01 }, ["step", "0..4", "-0.01"]],
     [{ step: 4.001 }, ["step", "0..4", "4.001"]],
     [{ step: Number.NaN }, ["step", "NaN"]],
@@ -118,7 +118,7 @@ describe("a refit is refused", () => {
     [{ search: false, step: 1 } as never, ["search is no longer an option"]],
   ])("for the options %j, which the error names with their bounds", async (options, named) => {
     const model = await afterObserving(files, [lines(50)]);
-    await model.refit({ mass: 5 });
+    await model.refit({ pseudoCounts: 5 });
     const before = await learnedBytes(model);
     await expect(model.refit(options)).rejects.toThrow(refusal("INVALID_OPTION", ...named));
     expectSame(await learnedBytes(model), before);
@@ -128,7 +128,7 @@ describe("a refit is refused", () => {
     const model = await afterObserving(files, [lines(50)]);
     for (const mass of [1e-6, 1e9]) {
       for (const step of [0, 4]) {
-        await model.refit({ mass, step });
+        await model.refit({ pseudoCounts, step });
         expect(model.score(lines(20)).bits).toBeGreaterThan(0);
       }
     }
@@ -137,7 +137,7 @@ describe("a refit is refused", () => {
 
 test("a refit that is aborted changes nothing", async () => {
   const model = await afterObserving(files, [lines(800)]);
-  await model.refit({ mass: 30 });
+  await model.refit({ pseudoCounts: 30 });
   const before = await learnedBytes(model);
   const controller = new AbortController();
   const refit = model.refit({ signal: controller.signal, onProgress: () => controller.abort() });

@@ -18,7 +18,7 @@ import { LICENCE, messages } from "./texts.ts";
 
 type Text = string | Uint8Array;
 
-const CELLS = SHAPE.vocabulary * SHAPE.heads * SHAPE.classes;
+const CELLS = SHAPE.vocabulary * SHAPE.groups * SHAPE.units;
 const FILE = "statistics.safetensors";
 
 let files: ModelFiles;
@@ -91,7 +91,7 @@ describe("exactness", () => {
         const [merged] = devices as [Model];
         expectSame(await merged.exportStatistics(), await one.exportStatistics());
         for (const model of [one, merged]) {
-          await model.refit({ mass: 10 });
+          await model.refit({ pseudoCounts: 10 });
           await model.reset(); // what is recalled is each device's own
         }
         expect(merged.correction).toEqual(one.correction);
@@ -130,19 +130,19 @@ describe("exactness", () => {
     const model = await afterObserving(files, [lines(50)]);
     const text = lines(30, 2);
     const { bits, bytes, tokens } = (await load(files)).score(text);
-    await model.refit({ mass: 1 });
+    await model.refit({ pseudoCounts: 1 });
     expect(await model.observe(text)).toMatchObject({ bits, bytes, tokens });
     expect(await model.forget(text)).toMatchObject({ bits, bytes, tokens });
   });
 
-  test("the two flavours learn the same", async () => {
+  test("the two builds learn the same", async () => {
     const learned: Uint8Array[] = [];
-    for (const flavour of ["scalar", "simd"] as const) {
-      const model = await load(files, { flavour });
+    for (const build of ["scalar", "simd"] as const) {
+      const model = await load(files, { build });
       for (const seed of [1, 2, 3]) await model.observe(lines(60, seed));
       await model.forget(lines(60, 2));
       await model.observe(lines(20, 4));
-      await model.refit({ mass: 5, step: 0.75 });
+      await model.refit({ pseudoCounts: 5, step: 0.75 });
       learned.push(await learnedBytes(model));
     }
     expectSame(learned[0]!, learned[1]!);
@@ -150,13 +150,13 @@ describe("exactness", () => {
 
   test("what was exported is loaded again, and so is everything learned, with correction and recent tokens", async () => {
     const model = await afterObserving(files, [lines(60), lines(60, 2)]);
-    await model.refit({ mass: 5 });
+    await model.refit({ pseudoCounts: 5 });
     const bytes = await model.exportStatistics();
     const again = await load(files, { statistics: bytes });
     expectSame(await again.exportStatistics(), bytes);
     expect(await again.statistics()).toMatchObject({ recentTokens: 0, corrected: false });
     expect(again.score("grain").surprisal).toEqual((await load(files)).score("grain").surprisal);
-    await again.refit({ mass: 5 });
+    await again.refit({ pseudoCounts: 5 });
     expect(again.correction).toEqual(model.correction);
 
     const all = (await model.learnedFile())!;
@@ -179,7 +179,7 @@ describe("exactness", () => {
     const score = model.score(text).surprisal;
     for (const step of [1, 4]) {
       await model.observe(lines(80));
-      await model.refit({ mass: 1, step });
+      await model.refit({ pseudoCounts: 1, step });
       expect(model.score(text).surprisal).not.toEqual(score);
     }
     const { statisticsDigest } = await model.statistics();
@@ -247,7 +247,7 @@ describe("a call that fails changes nothing", () => {
     ["observe", (options) => model.observe(long, options)],
     ["forget", (options) => model.forget(long, options)],
     ["merge", (options) => model.merge(statisticsOfOther, options)],
-    ["refit", (options) => model.refit({ ...options, mass: 7 })],
+    ["refit", (options) => model.refit({ ...options, pseudoCounts: 7 })],
   ];
 
   test.each(calls)("%s: aborted before it begins", async (_name, call) => {
@@ -457,7 +457,7 @@ describe("calls at the same time", () => {
       fc.constantFrom(1, 300).map(
         (mass): Call =>
           (model) =>
-            model.refit({ mass }),
+            model.refit({ pseudoCounts }),
       ),
       fc.constant<Call>((model) => model.reset()),
     );
@@ -500,7 +500,11 @@ describe("calls at the same time", () => {
     const score = quiet.score("the miller weighs").surprisal;
     const running = model.generate("the miller ", options);
     const first = await running.next();
-    const learning = Promise.all([model.observe(lines(3000)), model.refit({ mass: 10 }), model.observe(lines(500, 2))]);
+    const learning = Promise.all([
+      model.observe(lines(3000)),
+      model.refit({ pseudoCounts: 10 }),
+      model.observe(lines(500, 2)),
+    ]);
     expect(model.score("the miller weighs").surprisal).toEqual(score);
     const streamed = model.scoreStream(["the miller", " weighs"]);
     expect(first.value + (await collect(running))).toBe(wanted);
@@ -608,7 +612,7 @@ test("potato-en learns a long text piece by piece, on two devices, and forgets i
   const text = messages("fr");
   const pieces = [0, 1, 2, 3].map((i) => text.slice(i * 9000, (i + 1) * 9000));
   const rest = text.slice(36_000, 60_000);
-  const one = await load("models/potato-en", { flavour: "scalar" });
+  const one = await load("models/potato-en", { build: "scalar" });
   const before = one.score(rest);
   for (const piece of pieces) await one.observe(piece);
   const [a, b] = [await load("models/potato-en"), await load("models/potato-en")];

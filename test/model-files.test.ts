@@ -51,7 +51,7 @@ describe("config.json", () => {
     ["a version as text", { version: "1" }, "MODEL_VERSION", [`"1" found`]],
     ["another format", { format: "gguf" }, "MODEL_CORRUPT", ["config.json", "saffu"]],
     ["no shape", { shape: undefined }, "INVALID_SHAPE", []],
-    ["a shape out of bounds", { shape: { ...SHAPE, block: 99 } }, "INVALID_SHAPE", ["block", "1..16"]],
+    ["a shape out of bounds", { shape: { ...SHAPE, window: 99 } }, "INVALID_SHAPE", ["block", "1..16"]],
     ["no recipe", { recipe: undefined }, "MODEL_CORRUPT", ["recipe"]],
     ["no files", { files: [] }, "MODEL_CORRUPT", ["files"]],
     ["no kernel", { files: {} }, "MODEL_CORRUPT", ["kernel.scalar.wasm"]],
@@ -159,7 +159,7 @@ describe.each(FILES)("%s", (name) => {
 
 describe("files that agree with config.json and not with one another are refused", () => {
   test("tensors of another shape", async () => {
-    const wide = writeTensors(randomTensors({ ...SHAPE, classes: 8 }));
+    const wide = writeTensors(randomTensors({ ...SHAPE, units: 8 }));
     const loading = load(await exchanged(files, "model.safetensors", wide));
     await expect(loading).rejects.toThrow(refusal("MODEL_CORRUPT", "block.U", "I8 (64, 16)", "wants I8 (64, 8)"));
   });
@@ -215,9 +215,7 @@ describe("files that agree with config.json and not with one another are refused
   test("a kernel that is no module, or of another kind", async () => {
     const empty = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0); // a module without anything
     const none = exchanged(files, "kernel.scalar.wasm", new Uint8Array(8));
-    await expect(load(await none, { flavour: "scalar" })).rejects.toThrow(
-      refusal("MODEL_CORRUPT", "kernel.scalar.wasm"),
-    );
+    await expect(load(await none, { build: "scalar" })).rejects.toThrow(refusal("MODEL_CORRUPT", "kernel.scalar.wasm"));
     const bare = exchanged(files, "kernel.simd.wasm", empty);
     await expect(load(await bare)).rejects.toThrow(refusal("MODEL_CORRUPT", "kernel.simd.wasm", "no memory"));
   });
@@ -225,12 +223,10 @@ describe("files that agree with config.json and not with one another are refused
   test("where kernel.simd.wasm does not run, kernel.scalar.wasm does", async () => {
     // as on a runtime without SIMD: its bytes do not validate
     const without = await exchanged(files, "kernel.simd.wasm", encoder.encode("not for here"));
-    expect((await load(without)).info().flavour).toBe("scalar");
-    await expect(load(without, { flavour: "simd" })).rejects.toThrow(refusal("UNSUPPORTED", "kernel.simd.wasm"));
-    expect((await load(files)).info().flavour).toBe("simd");
-    await expect(load(files, { flavour: "gpu" as "simd" })).rejects.toThrow(
-      refusal("INVALID_OPTION", "flavour", "gpu"),
-    );
+    expect((await load(without)).info().build).toBe("scalar");
+    await expect(load(without, { build: "simd" })).rejects.toThrow(refusal("UNSUPPORTED", "kernel.simd.wasm"));
+    expect((await load(files)).info().build).toBe("simd");
+    await expect(load(files, { build: "gpu" as "simd" })).rejects.toThrow(refusal("INVALID_OPTION", "build", "gpu"));
   });
 });
 

@@ -8,12 +8,11 @@ import { byteTokenizer } from "../host/tokenizer/index.ts";
 export const SHAPE: Shape = validateShape({
   vocabulary: 256,
   bits: 32,
-  block: 2,
-  heads: 2,
-  classes: 4,
-  radial: 16,
-  orders: 2,
-  decoder: "softmax",
+  window: 2,
+  groups: 2,
+  units: 4,
+  history: 16,
+  matchLength: 2,
 });
 
 /** Random weights of the right ranges; a fixed generator, so that a failure can be seen again. */

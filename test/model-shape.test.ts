@@ -7,12 +7,11 @@ import { refusal } from "./model-fixture.ts";
 const POTATO = {
   vocabulary: 1024,
   bits: 1024,
-  block: 3,
-  heads: 8,
-  classes: 8,
-  radial: 1024,
-  orders: 4,
-  decoder: "softmax",
+  window: 3,
+  groups: 8,
+  units: 8,
+  history: 1024,
+  matchLength: 4,
 };
 
 describe("a shape is refused by the name of the field and its bound", () => {
@@ -25,22 +24,22 @@ describe("a shape is refused by the name of the field and its bound", () => {
     [{ bits: 0 }, "bits must be in 1..1024"],
     [{ bits: 9 }, "vocabulary 1024 is larger than 9 bits can name (511 tokens)"],
     [{ bits: 10 }, "vocabulary 1024 is larger than 10 bits can name (1023 tokens)"],
-    [{ block: 0 }, "block must be in 1..16"],
-    [{ block: 17 }, "block must be in 1..16"],
-    [{ block: 2.5 }, "block must be an integer, got 2.5"],
-    [{ heads: 0 }, "heads must be in 1..4096"],
-    [{ classes: 6 }, "classes must be a multiple of 4"],
-    [{ heads: 1, classes: 4 }, "heads × classes must be a multiple of 8"],
-    [{ heads: 64, classes: 128 }, "heads × classes must be at most 4096"],
-    [{ radial: 8 }, "radial must be 0 or a power of two in 16..65536"],
-    [{ radial: 1000 }, "radial must be 0 or a power of two in 16..65536"],
-    [{ radial: 131072 }, "radial must be 0 or a power of two in 16..65536"],
-    [{ radial: -16 }, "radial must be 0 or a power of two in 16..65536"],
-    [{ orders: 0 }, "orders must be in 1..4"],
-    [{ orders: 5 }, "orders must be in 1..4"],
-    [{ radial: 0 }, "orders must be 0 where radial is 0"],
+    [{ window: 0 }, "block must be in 1..16"],
+    [{ window: 17 }, "block must be in 1..16"],
+    [{ window: 2.5 }, "block must be an integer, got 2.5"],
+    [{ groups: 0 }, "heads must be in 1..4096"],
+    [{ units: 6 }, "classes must be a multiple of 4"],
+    [{ groups: 1, units: 4 }, "heads × classes must be a multiple of 8"],
+    [{ groups: 64, units: 128 }, "heads × classes must be at most 4096"],
+    [{ history: 8 }, "history must be 0 or a power of two in 16..65536"],
+    [{ history: 1000 }, "history must be 0 or a power of two in 16..65536"],
+    [{ history: 131072 }, "history must be 0 or a power of two in 16..65536"],
+    [{ history: -16 }, "history must be 0 or a power of two in 16..65536"],
+    [{ matchLength: 0 }, "orders must be in 1..4"],
+    [{ matchLength: 5 }, "orders must be in 1..4"],
+    [{ history: 0 }, "orders must be 0 where history is 0"],
     [{ decoder: "relu" }, `decoder must be "softmax" or "mixture", got "relu"`],
-    [{ vocabulary: 65528, bits: 65528, block: 4, heads: 512 }, "must be at most 1073741824"],
+    [{ vocabulary: 65528, bits: 65528, window: 4, groups: 512 }, "must be at most 1073741824"],
     [{ heads: "8" }, `heads must be an integer, got "8"`],
   ])("%o", (change, message) => {
     expect(() => validateShape({ ...POTATO, ...change })).toThrow(refusal("INVALID_SHAPE", message));
@@ -82,7 +81,7 @@ test("k is the size of the largest set of bits that any token needs", () => {
 test("parameters are counted by hand: U, u0, O, o0 and gate", () => {
   const shape = validateShape(POTATO);
   expect(parameters(shape)).toBe(3 * 1024 * 64 + 64 + 1024 * 64 + 1024 + 4 * 32);
-  expect(parameters({ ...shape, decoder: "mixture", radial: 0, orders: 0 })).toBe(3 * 1024 * 64 + 64 + 1024 * 64);
+  expect(parameters({ ...shape, decoder: "mixture", history: 0, matchLength: 0 })).toBe(3 * 1024 * 64 + 64 + 1024 * 64);
 });
 
 test("tensors: the cipher where inputs are not one-hot, the gate where there is self-attention", () => {
@@ -90,5 +89,5 @@ test("tensors: the cipher where inputs are not one-hot, the gate where there is 
   expect(names({})).not.toContain("cipher");
   expect(names({ bits: 64 })).toContain("cipher");
   expect(names({})).toContain("attention.gate");
-  expect(names({ radial: 0, orders: 0 })).not.toContain("attention.gate");
+  expect(names({ history: 0, matchLength: 0 })).not.toContain("attention.gate");
 });

@@ -31,7 +31,7 @@ const seeds = fc.nat(0xffffffff);
 
 describe("generate", () => {
   test("gives the same text for the same seed, from scalar and simd, and from the browser's entry", async () => {
-    const scalar = await load(files, { flavour: "scalar" });
+    const scalar = await load(files, { build: "scalar" });
     const browser = await loadInBrowser(files);
     const texts = new Set<string>();
     for (const seed of [0, 1, 2, 0xffffffff]) {

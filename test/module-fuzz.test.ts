@@ -40,10 +40,10 @@ describe.each(FORMS)("$name", (form) => {
 });
 
 describe("the fuzz finds", () => {
-  /** Something that goes wrong in one flavour at call 700. */
+  /** Something that goes wrong in one build at call 700. */
   const faulty = (fault: (device: Device) => void) => () =>
     fuzz(subjects.get("one-hot, recalling")!, 2000, SEED, (call, device) => {
-      if (call === 700 && device.flavour === "simd") fault(device);
+      if (call === 700 && device.build === "simd") fault(device);
     });
 
   test("a byte written beyond the memory", () => {
@@ -69,10 +69,10 @@ describe("the fuzz finds", () => {
     expect(fault).toThrow(/call 700: .*unreachable/);
   });
 
-  test("flavours that differ, and wrong codes", () => {
-    const answering = (flavours: string[], answer: number) => () =>
+  test("builds that differ, and wrong codes", () => {
+    const answering = (builds: string[], answer: number) => () =>
       fuzz(subjects.get("one-hot, recalling")!, 2000, SEED, (call, device) => {
-        if (call !== 700 || !flavours.includes(device.flavour)) return;
+        if (call !== 700 || !builds.includes(device.build)) return;
         (device as { run: Device["run"] }).run = new Proxy({}, { get: () => () => answer });
       });
     expect(answering(["simd"], 0.5)).toThrow(/call \d+: .*: scalar answers .*, simd 0.5/);

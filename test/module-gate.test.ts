@@ -7,7 +7,7 @@ import { BASE, bytesNeeded, type ModuleOptions, PAGE } from "../host/compile/lay
 import { packageModel } from "../host/compile/package.ts";
 import { shapeOf as profile } from "../host/fit/recipe.ts";
 import { load } from "../host/index.ts";
-import type { Flavour } from "../host/model/kernel.ts";
+import type { Build } from "../host/model/kernel.ts";
 import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { readBlock } from "../tools/markdown.ts";
 import { inspect, MVP, needed, problem } from "../tools/module/inspect.ts";
@@ -60,14 +60,14 @@ function address(name: string): string {
   return `${name}: i32`;
 }
 
-function exportsOf({ blockAttention, documentHeads = 0, stackedHeads = 0 }: Shape): string[] {
-  const more = blockAttention || documentHeads > 0 || stackedHeads > 0;
+function exportsOf({ windowAttention, documentGroups = 0, secondGroups = 0 }: Shape): string[] {
+  const more = windowAttention || documentGroups > 0 || secondGroups > 0;
   return [...EVERY, ...(more ? CONTEXTS.map(address) : [])].sort();
 }
 
 interface Form {
   readonly shape: Shape;
-  readonly flavour: Flavour;
+  readonly build: Build;
   readonly options: ModuleOptions;
   /** Its row in docs/device.md, which `npm run sizes` writes. */
   readonly row?: string;
@@ -78,51 +78,50 @@ interface Form {
 const nano = profile({ profile: "nano" });
 const potato = profile({ profile: "potato" });
 /** With the ring that a microcontroller has room for. */
-const small = profile({ profile: "potato", radial: 1024 });
+const small = profile({ profile: "potato", history: 1024 });
 const base = profile({ profile: "base" });
 const odd = validateShape({
   vocabulary: 72,
   bits: 7,
-  block: 5,
-  heads: 3,
-  classes: 8,
-  radial: 16,
-  orders: 1,
-  decoder: "softmax",
+  window: 5,
+  groups: 3,
+  units: 8,
+  history: 16,
+  matchLength: 1,
 });
-const plain = validateShape({ ...odd, bits: 72, block: 1, heads: 1, radial: 0, orders: 0, decoder: "mixture" });
+const plain = validateShape({ ...odd, bits: 72, window: 1, groups: 1, history: 0, matchLength: 0, decoder: "mixture" });
 const frozen = { learning: false };
 
 const FORMS: Record<string, Form> = {
-  nano: { shape: nano, flavour: "scalar", options: {}, row: "nano | in memory", model: "nano-en" },
-  "nano, frozen": { shape: nano, flavour: "scalar", options: frozen, row: "nano | in memory, frozen" },
-  "nano, flash": { shape: nano, flavour: "scalar", options: { flash: true }, row: "nano | in flash, R 256" },
-  "nano, simd": { shape: nano, flavour: "simd", options: {}, model: "nano-en" },
-  potato: { shape: potato, flavour: "scalar", options: {}, model: "potato-en" },
-  "potato, not recalling": { shape: potato, flavour: "scalar", options: { recall: 0 }, row: "potato | in memory" },
-  "potato, frozen": { shape: potato, flavour: "scalar", options: frozen, row: "potato | in memory, frozen" },
-  "potato, flash": { shape: small, flavour: "scalar", options: { flash: true } },
+  nano: { shape: nano, build: "scalar", options: {}, row: "nano | in memory", model: "nano-en" },
+  "nano, frozen": { shape: nano, build: "scalar", options: frozen, row: "nano | in memory, frozen" },
+  "nano, flash": { shape: nano, build: "scalar", options: { flash: true }, row: "nano | in flash, R 256" },
+  "nano, simd": { shape: nano, build: "simd", options: {}, model: "nano-en" },
+  potato: { shape: potato, build: "scalar", options: {}, model: "potato-en" },
+  "potato, not recalling": { shape: potato, build: "scalar", options: { recall: 0 }, row: "potato | in memory" },
+  "potato, frozen": { shape: potato, build: "scalar", options: frozen, row: "potato | in memory, frozen" },
+  "potato, flash": { shape: small, build: "scalar", options: { flash: true } },
   "potato, flash, frozen": {
     shape: small,
-    flavour: "scalar",
+    build: "scalar",
     options: { ...frozen, flash: true },
     row: "potato | in flash, R 1024, frozen",
   },
-  "potato, simd": { shape: potato, flavour: "simd", options: {}, model: "potato-en" },
-  "potato, flash, simd": { shape: small, flavour: "simd", options: { flash: true } },
-  "base, flash": { shape: base, flavour: "scalar", options: { flash: true } },
-  "odd sizes, ciphered": { shape: odd, flavour: "scalar", options: { recall: 24 } },
-  "odd sizes, ciphered, flash, simd": { shape: odd, flavour: "simd", options: { flash: true } },
-  "mixture decoder, no attention": { shape: plain, flavour: "scalar", options: {} },
+  "potato, simd": { shape: potato, build: "simd", options: {}, model: "potato-en" },
+  "potato, flash, simd": { shape: small, build: "simd", options: { flash: true } },
+  "base, flash": { shape: base, build: "scalar", options: { flash: true } },
+  "odd sizes, ciphered": { shape: odd, build: "scalar", options: { recall: 24 } },
+  "odd sizes, ciphered, flash, simd": { shape: odd, build: "simd", options: { flash: true } },
+  "mixture decoder, no attention": { shape: plain, build: "scalar", options: {} },
   "mixture decoder, no attention, flash, frozen": {
     shape: plain,
-    flavour: "scalar",
+    build: "scalar",
     options: { ...frozen, flash: true },
   },
 };
 
 /** All that a module must be; its figures, for the snapshot. */
-async function gate(wasm: Uint8Array, { shape, flavour, options }: Form, data = 0): Promise<object> {
+async function gate(wasm: Uint8Array, { shape, build, options }: Form, data = 0): Promise<object> {
   const found = await inspect(wasm);
   expect(found.imports).toEqual(options.flash ? ["saffu.read: (i32 i32 i32) → i32"] : []);
   expect(found.exports.map((text) => text.replace(/ = .*/, "")).sort()).toEqual(exportsOf(shape));
@@ -132,9 +131,9 @@ async function gate(wasm: Uint8Array, { shape, flavour, options }: Form, data = 
   const pages = Math.ceil(bytes / PAGE);
   expect(found.memory).toEqual({ least: pages, most: pages });
   for (const name of ["END", "__heap_base", "__data_end"]) expect(found.exports).toContain(`${name}: i32 = ${bytes}`);
-  // nothing that its flavour does not have
+  // nothing that its build does not have
   const needs = await needed(wasm);
-  if (flavour === "scalar") expect(await problem(wasm, MVP)).toBeUndefined();
+  if (build === "scalar") expect(await problem(wasm, MVP)).toBeUndefined();
   else expect(needs).toContain("simd");
   for (const { results } of found.functions) expect(results).toBeLessThanOrEqual(1); // which wabt does not look at
   for (const opcode of found.opcodes) expect(opcode).not.toMatch(/^memory\.(size|grow)$|^call_indirect$|^unreachable$/);
@@ -143,7 +142,7 @@ async function gate(wasm: Uint8Array, { shape, flavour, options }: Form, data = 
   expect(found.sections.get("data") ?? 0).toBe(data);
   for (const { params, locals } of found.functions) expect(params + locals).toBeLessThanOrEqual(MOST_LOCALS);
   const frame = Math.max(...found.functions.map(({ arduinoSlots }) => arduinoSlots));
-  if (flavour === "scalar") expect(frame).toBeLessThanOrEqual(ARDUINO_FRAME);
+  if (build === "scalar") expect(frame).toBeLessThanOrEqual(ARDUINO_FRAME);
   // no function calls itself, so this is the most: inspect looks at every chain of calls
   const { values, slots, bytes: stackBytes, path } = found.stack;
   return {
@@ -157,10 +156,10 @@ async function gate(wasm: Uint8Array, { shape, flavour, options }: Form, data = 
 }
 
 describe.each(Object.entries(FORMS))("%s", (name, form) => {
-  const { shape, flavour, options, row, model } = form;
+  const { shape, build, options, row, model } = form;
 
   test("keeps its promises, and has the figures that it had", async () => {
-    const wasm = await compileDevice(shape, flavour, options);
+    const wasm = await compileDevice(shape, build, options);
     expect(await gate(wasm, form)).toMatchSnapshot("figures");
     if (name.startsWith("nano")) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE.nano);
     if (name.startsWith("potato")) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE.potato);
@@ -169,11 +168,11 @@ describe.each(Object.entries(FORMS))("%s", (name, form) => {
   });
 
   if (model) {
-    test(`is models/${model}/kernel.${flavour}.wasm, which keeps them, too`, async () => {
-      const wasm = await readFile(`models/${model}/kernel.${flavour}.wasm`);
+    test(`is models/${model}/kernel.${build}.wasm, which keeps them, too`, async () => {
+      const wasm = await readFile(`models/${model}/kernel.${build}.wasm`);
       expect(JSON.parse(await readFile(`models/${model}/config.json`, "utf8")).shape).toEqual(shape);
       expect(await gate(wasm, form)).toMatchSnapshot("figures");
-      expect(Buffer.compare(wasm, await compileDevice(shape, flavour, options))).toBe(0);
+      expect(Buffer.compare(wasm, await compileDevice(shape, build, options))).toBe(0);
     });
   }
 });
@@ -188,19 +187,19 @@ describe("packaged", () => {
     expect(data - weightBytes(shape)).toBeGreaterThan(0);
     expect(data - weightBytes(shape)).toBeLessThanOrEqual(16);
     expect(exports).toContain(`BLOCK_U: i32 = ${BASE}`);
-    expect(await gate(module, { shape, flavour: "scalar", options: {} }, data)).toMatchSnapshot("figures");
+    expect(await gate(module, { shape, build: "scalar", options: {} }, data)).toMatchSnapshot("figures");
   });
 
   test("potato in flash is its module, and at most 300,000 bytes of weights beside it", async () => {
     const options = { learning: false };
     const { module, shape, weights } = await packageModel(await load("models/potato-en"), {
       target: "flash",
-      radial: 1024,
+      history: 1024,
       ...options,
     });
     expect(weights!.length).toBe(weightBytes(shape));
     expect(weights!.length).toBeLessThanOrEqual(300_000);
-    const form = { shape, flavour: "scalar", options: { ...options, flash: true } } as const;
+    const form = { shape, build: "scalar", options: { ...options, flash: true } } as const;
     expect(await gate(module, form)).toMatchSnapshot("figures");
   });
 });

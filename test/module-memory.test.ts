@@ -10,14 +10,14 @@ import { withPages } from "../tools/module/inspect.ts";
 import { type Built, build, exercise, Packaged } from "./module-fixture.ts";
 
 function shapeOf(changes: Partial<Shape>): Shape {
-  const shape = { vocabulary: 64, bits: 64, block: 3, heads: 2, classes: 8, radial: 64, orders: 4, decoder: "softmax" };
+  const shape = { vocabulary: 64, bits: 64, window: 3, groups: 2, units: 8, history: 64, matchLength: 4 };
   return validateShape({ ...shape, ...changes });
 }
 
 const FORMS: Record<string, { shape: Shape; options: PackageOptions }> = {
   "one-hot, recalling": { shape: shapeOf({}), options: { recall: 64 } },
   "ciphered, frozen": { shape: shapeOf({ bits: 7 }), options: { learning: false } },
-  "no attention": { shape: shapeOf({ radial: 0, orders: 0, block: 1, heads: 1 }), options: {} },
+  "no attention": { shape: shapeOf({ history: 0, matchLength: 0, window: 1, groups: 1 }), options: {} },
   "mixture decoder, frozen": { shape: shapeOf({ decoder: "mixture" }), options: { learning: false } },
   "ciphered, flash, recalling": {
     shape: shapeOf({ bits: 9, vocabulary: 72 }),
@@ -29,8 +29,8 @@ const FORMS: Record<string, { shape: Shape; options: PackageOptions }> = {
 describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
   test.each(["scalar", "simd"] as const)(
     "%s writes all of what it needs, and nothing before or beyond",
-    async (flavour) => {
-      const built = await build(shape, 1, { ...options, flavour });
+    async (build) => {
+      const built = await build(shape, 1, { ...options, build });
       const device = new Packaged(built);
       const { memory } = device;
       const end = device.value("END");
@@ -125,8 +125,8 @@ describe("one byte less fails", () => {
       const vocabulary = 8 * (2 + draws.below(300));
       const bits = draws.of([vocabulary, Math.min(vocabulary, 12 + draws.below(60))]);
       const [block, heads, orders] = [1 + draws.below(4), 1 + draws.below(6), 1 + draws.below(4)];
-      const [classes, radial] = [draws.of([8, 16, 24]), draws.of([16, 64, 256, 1024, 8192])];
-      const sizes = { vocabulary, bits, block, heads, classes, radial, orders, decoder: "softmax" } as const;
+      const [classes, history] = [draws.of([8, 16, 24]), draws.of([16, 64, 256, 1024, 8192])];
+      const sizes = { vocabulary, bits, block, heads, classes, history, orders } as const;
       const needs = bytesNeeded(sizes, { learning, recall, flash: target === "flash" });
       if (needs <= bytes && needs > least) [least, below] = [needs, sizes];
       if (needs > bytes && needs < most) [most, above] = [needs, sizes];

@@ -3,7 +3,7 @@
  * rounding to f32 at the places where the definition pins it, so results must agree to the bit.
  */
 import type { Tensor } from "../host/files/safetensors.ts";
-import { headsOf, hiddenWidth, type Shape } from "../host/shape.ts";
+import { groupsOf, hiddenWidth, type Shape } from "../host/shape.ts";
 import { log, nearest, Oracle, surprisal } from "./oracle.ts";
 
 const f = Math.fround;
@@ -87,7 +87,7 @@ export class LearningOracle extends Oracle {
     const p = probabilities[token]!;
     // the stack's responsibility for the token that came
     const alone = p > 0 ? Math.min(1, f(f(kept * stack) / p)) : 0;
-    const share = this.shape.radial > 256 ? this.explained(token, p) : alone;
+    const share = this.shape.history > 256 ? this.explained(token, p) : alone;
     const weights = Array.from(hidden, (h) => nearest(f(h * f(share * 256))));
     return { weights, times, p };
   }
@@ -144,9 +144,9 @@ export class LearningOracle extends Oracle {
     for (let v = from; v < to; ++v) {
       const cells = Array.from({ length: width }, (_, c) => v * width + c);
       // a = α · π / m with π the row's share of what was expected; a row never expected counts as one threshold's worth
-      const total = f(f(cells.reduce((sum, at) => sum + this.expected[at]!, 0)) + 256 * headsOf(shape));
+      const total = f(f(cells.reduce((sum, at) => sum + this.expected[at]!, 0)) + 256 * groupsOf(shape));
       const a = f(f(f(mass) / f(tokens * width)) * total);
-      const rate = f(f(step) / headsOf(shape));
+      const rate = f(f(step) / groupsOf(shape));
       const scale = this.numbers("decoder.O.scale")[v]!;
       const row = cells.map((at) => {
         const ratio = f(f(f(f(this.observed[at]!) * THRESHOLDS) + a) / f(f(this.expected[at]!) + a));

@@ -140,16 +140,16 @@ function matchAt(text: readonly number[], at: number, seen: readonly number[], o
  * Matches of a ring of R > 1024 tokens: the newest 128 places of the last token; then those that match two tokens among the next 256
  * older places whose pair has the hash of the last pair. `seen` are the last R tokens at the most.
  */
-function chainedMatches(seen: readonly number[], radial: number, { orders, vocabulary }: Shape): Match[] {
+function chainedMatches(seen: readonly number[], history: number, { matchLength, vocabulary }: Shape): Match[] {
   const newest = seen.length - 1;
   const hash = (at: number) =>
-    (Math.imul(seen[at - 1]! * vocabulary + seen[at]!, 0x9e3779b1) >>> 0) >>> (32 - Math.log2(radial / 4));
+    (Math.imul(seen[at - 1]! * vocabulary + seen[at]!, 0x9e3779b1) >>> 0) >>> (32 - Math.log2(history / 4));
   const places = Array.from({ length: newest }, (_, i) => newest - 1 - i); // newest first
   const ofToken = places.filter((at) => seen[at] === seen[newest]).slice(0, 128);
-  const matches = ofToken.map((at) => matchAt(seen, at, seen, orders));
+  const matches = ofToken.map((at) => matchAt(seen, at, seen, matchLength));
   if (ofToken.length < 128) return matches;
   const ofPair = places.filter((at) => at > 0 && at < ofToken.at(-1)! && hash(at) === hash(newest)).slice(0, 256);
-  return [...matches, ...ofPair.map((at) => matchAt(seen, at, seen, orders)).filter(({ order }) => order > 1)];
+  return [...matches, ...ofPair.map((at) => matchAt(seen, at, seen, matchLength)).filter(({ order }) => order > 1)];
 }
 
 /** A model's forward pass over a stream of tokens. */
@@ -174,7 +174,7 @@ export class Oracle {
 
   append(token: number): void {
     this.stream.push(token);
-    if (this.shape.radial > 256) this.countUnigram(token);
+    if (this.shape.history > 256) this.countUnigram(token);
   }
 
   /** Empties the context. */
@@ -241,38 +241,38 @@ export class Oracle {
   }
 
   private softmaxHeads(logits: Float32Array): Float32Array {
-    const { classes } = this.shape;
-    for (let at = 0; at < logits.length; at += classes) softmax(logits.subarray(at, at + classes));
+    const { units } = this.shape;
+    for (let at = 0; at < logits.length; at += units) softmax(logits.subarray(at, at + units));
     return logits;
   }
 
   /** How often each position of the block is taken: r times its attention. */
   private shares(context: readonly number[]): number[] {
-    const { block, blockAttention } = this.shape;
-    if (!blockAttention) return new Array(block).fill(1);
-    const comparisons = Array.from({ length: block }, (_, j) => {
+    const { window, windowAttention } = this.shape;
+    if (!windowAttention) return new Array(window).fill(1);
+    const comparisons = Array.from({ length: window }, (_, j) => {
       const [pivot, token] = [context.at(-1), context.at(-1 - j)];
       if (pivot === undefined || token === undefined) return 0;
       const [a, b] = [this.cipherOf(pivot), this.cipherOf(token)];
       const common = a.reduce((sum, bit) => sum + b.filter((other) => other === bit).length, 0);
       return f(common / (a.length * b.length));
     });
-    const logits = new Float32Array(Math.ceil(block / 4) * 4).fill(-1e9);
-    for (let j = 0; j < block; ++j) {
+    const logits = new Float32Array(Math.ceil(window / 4) * 4).fill(-1e9);
+    for (let j = 0; j < window; ++j) {
       logits[j] = this.numbers("block.w0")[j]!;
-      for (let i = 0; i < block; ++i) {
-        logits[j] = f(logits[j]! + f(comparisons[i]! * this.numbers("block.W")[i * block + j]!));
+      for (let i = 0; i < window; ++i) {
+        logits[j] = f(logits[j]! + f(comparisons[i]! * this.numbers("block.W")[i * window + j]!));
       }
     }
     softmax(logits);
-    return Array.from(logits, (share) => f(share * block));
+    return Array.from(logits, (share) => f(share * window));
   }
 
   /** Hidden state of the block's heads after some tokens. */
   private blockState(context: readonly number[]): Float32Array {
     const logits = Float32Array.from(this.numbers("block.u0"));
     const shares = this.shares(context);
-    for (let j = 0; j < this.shape.block; ++j) {
+    for (let j = 0; j < this.shape.window; ++j) {
       const token = context.at(-1 - j);
       if (token !== undefined) this.addToken("block", logits, token, j, shares[j]!);
     }
@@ -293,10 +293,10 @@ export class Oracle {
 
   /** Hidden state of the second layer: it reads the block's states after the last tokens, of which there is one more than tokens. */
   private stackedState(): Float32Array {
-    const { stackedBlock = 1 } = this.shape;
+    const { secondWindow = 1 } = this.shape;
     const logits = Float32Array.from(this.numbers("stacked.u0"));
     const elementAt = this.elementsOf("stacked");
-    for (let j = 0; j < stackedBlock && j <= this.stream.length; ++j) {
+    for (let j = 0; j < secondWindow && j <= this.stream.length; ++j) {
       const state = this.blockState(this.stream.slice(0, this.stream.length - j));
       state.forEach((h, i) => {
         const row = j * state.length + i;
@@ -310,11 +310,11 @@ export class Oracle {
   }
 
   protected hidden(): Float32Array {
-    const { documentHeads = 0, stackedHeads = 0 } = this.shape;
+    const { documentGroups = 0, secondGroups = 0 } = this.shape;
     return Float32Array.of(
       ...this.blockState(this.stream),
-      ...(documentHeads > 0 ? this.documentState() : []),
-      ...(stackedHeads > 0 ? this.stackedState() : []),
+      ...(documentGroups > 0 ? this.documentState() : []),
+      ...(secondGroups > 0 ? this.stackedState() : []),
     );
   }
 
@@ -349,23 +349,23 @@ export class Oracle {
    * @returns what the stack's own probabilities were multiplied by
    */
   protected attend(probabilities: Float32Array, recalled: readonly number[] = []): number {
-    const { radial, orders } = this.shape;
+    const { history, matchLength } = this.shape;
     this.mixed = undefined;
-    if (radial === 0) return 1;
-    if (radial > 256) this.rescale(probabilities);
-    if (radial > 256 && this.stream.length > 0) this.mixUnigrams(probabilities);
-    const seen = this.stream.slice(-radial);
-    const elsewhere = matchesIn(recalled, seen, orders, this.stream.length).filter(({ order }) => order >= 2);
-    const here = radial > 1024 ? chainedMatches(seen, radial, this.shape) : matchesIn(seen, seen, orders);
-    const listed = [...here, ...elsewhere].slice(0, Math.min(radial, 1024));
+    if (history === 0) return 1;
+    if (history > 256) this.rescale(probabilities);
+    if (history > 256 && this.stream.length > 0) this.mixUnigrams(probabilities);
+    const seen = this.stream.slice(-history);
+    const elsewhere = matchesIn(recalled, seen, matchLength, this.stream.length).filter(({ order }) => order >= 2);
+    const here = history > 1024 ? chainedMatches(seen, history, this.shape) : matchesIn(seen, seen, matchLength);
+    const listed = [...here, ...elsewhere].slice(0, Math.min(history, 1024));
     if (listed.length === 0) return 1;
-    const matches = radial > 256 ? listed.map((match) => weighedByStack(match, probabilities)) : listed;
+    const matches = history > 256 ? listed.map((match) => weighedByStack(match, probabilities)) : listed;
     const weightsOf = this.weights(matches);
     const { sums, places } = this.gateOfText();
-    const parts = new Array<number>(orders).fill(0); // of one match of each order and weight 1
-    const buckets = new Array<number | undefined>(orders).fill(undefined);
+    const parts = new Array<number>(matchLength).fill(0); // of one match of each order and weight 1
+    const buckets = new Array<number | undefined>(matchLength).fill(undefined);
     let rest = 1;
-    for (let o = orders - 1; o >= 0; --o) {
+    for (let o = matchLength - 1; o >= 0; --o) {
       const followers = matches.filter(({ order }) => order > o).map(({ follower }) => follower);
       if (followers.length === 0) continue;
       const cell = o * 32 + bucketOf(followers);
@@ -470,7 +470,7 @@ export class Oracle {
 
   /** Σ weights of the matches of each order or a higher one: first each order's own, in turn. */
   private weights(matches: readonly Match[]): number[] {
-    const sums = new Array<number>(this.shape.orders).fill(0);
+    const sums = new Array<number>(this.shape.matchLength).fill(0);
     for (const { order, weight } of matches) sums[order - 1] = f(sums[order - 1]! + weight);
     for (let o = sums.length - 1; o > 0; --o) sums[o - 1] = f(sums[o - 1]! + sums[o]!);
     return sums;

@@ -13,12 +13,11 @@ const FILE = "k.wasm";
 const SHAPE = validateShape({
   vocabulary: 512,
   bits: 512,
-  block: 2,
-  heads: 4,
-  classes: 8,
-  radial: 512,
-  orders: 3,
-  decoder: "softmax",
+  window: 2,
+  groups: 4,
+  units: 8,
+  history: 512,
+  matchLength: 3,
 });
 const [MEMORY, GLOBALS, EXPORTS] = [5, 6, 7];
 const HEADER = [0, 97, 115, 109, 1, 0, 0, 0];

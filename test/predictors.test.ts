@@ -65,7 +65,7 @@ function expectAlike(model: Model, wanted: Model): void {
 
 describe("what is started", () => {
   test("predicting takes predictors alone, of the pages that they need; learning takes one instance of the whole", async () => {
-    const wide = await learningModel({ ...SHAPE, heads: 16 });
+    const wide = await learningModel({ ...SHAPE, groups: 16 });
     const pages = started();
     const model = await load(wide);
     const options = { recall: 512 };
@@ -89,7 +89,7 @@ describe("what is started", () => {
   test("statistics of a file start no learner until they are changed, and then are what they were", async () => {
     const before = await load(files);
     await before.observe(lines(50));
-    await before.refit({ mass: 30 });
+    await before.refit({ pseudoCounts: 30 });
     const bytes = await learnedBytes(before);
     const pages = started();
     const model = await load(files, { statistics: bytes });
@@ -123,7 +123,7 @@ describe("what is started", () => {
     const [model, wanted] = [await load(await withConfig(older, SHAPE, {})), await load(files)];
     for (const each of [model, wanted]) {
       await each.observe(lines(60));
-      await each.refit({ mass: 10 });
+      await each.refit({ pseudoCounts: 10 });
     }
     expect(model.score(TEXT).surprisal).toEqual(wanted.score(TEXT).surprisal);
     expectSame(await learnedBytes(model), await learnedBytes(wanted));
@@ -146,7 +146,7 @@ describe("predictors through what is learned", () => {
     const pages = started();
     for (let i = 0; i < 60; ++i) {
       await model.observe(lines(10, i));
-      await model.refit({ mass: 1 + i });
+      await model.refit({ pseudoCounts: 1 + i });
       if (i % 3 === 0) model.dropCorrection();
       if (i % 5 === 0) await model.forget(lines(10, i));
       model.score(TEXT);
@@ -160,7 +160,7 @@ describe("predictors through what is learned", () => {
     const call = fc.oneof(
       anyText.map((text) => (model: Model) => model.observe(text)),
       anyText.map((text) => (model: Model) => model.observe(text).then(() => model.forget(text))),
-      fc.constantFrom(0.5, 30, 3000).map((mass) => (model: Model) => model.refit({ mass })),
+      fc.constantFrom(0.5, 30, 3000).map((mass) => (model: Model) => model.refit({ pseudoCounts })),
       fc.constant((model: Model) => model.reset()),
       fc.constant(async (model: Model) => model.dropCorrection()),
     );
@@ -188,12 +188,12 @@ describe("predictors through what is learned", () => {
       return text;
     };
     const model = await observed(lines(60));
-    await model.refit({ mass: 30 });
+    await model.refit({ pseudoCounts: 30 });
     const wanted = await collect((await fresh(model)).generate(TEXT, options));
     const changes: ((of: Model) => Promise<unknown>)[] = [
       async (of) => {
         await of.observe(lines(200, 9));
-        await of.refit({ mass: 1 });
+        await of.refit({ pseudoCounts: 1 });
       },
       async (of) => of.dropCorrection(),
       async (of) => of.forget(lines(60)),
@@ -220,7 +220,7 @@ describe("predictors through what is learned", () => {
   test("a file with a refit of all layers, as earlier versions had it, predicts as the base; its sums are there to refit", async () => {
     const model = await observed(lines(80));
     const plain = await learnedBytes(model);
-    await model.refit({ mass: 30 });
+    await model.refit({ pseudoCounts: 30 });
     const { files: base, config } = await load(files);
     const { baseDigest, observedTokens } = await model.statistics();
     const weights = readTensors(base.get("model.safetensors")!, "f").tensors;
@@ -231,7 +231,7 @@ describe("predictors through what is learned", () => {
     const read = await load(files, { statistics: older });
     expect(await read.statistics()).toMatchObject({ observedTokens, corrected: false });
     expectSame(await learnedBytes(read), plain);
-    await read.refit({ mass: 30 });
+    await read.refit({ pseudoCounts: 30 });
     expectSame(await learnedBytes(read), await learnedBytes(model));
     await expectAsFresh(read);
   });

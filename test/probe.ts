@@ -3,7 +3,7 @@
  * errors as their codes. Node runs these functions, and so does a page that is served this file; hence it imports types alone.
  */
 import type * as entry from "../host/browser.ts";
-import type { Flavour } from "../host/model/kernel.ts";
+import type { Build } from "../host/model/kernel.ts";
 
 /** What the entry for Node and the one for browsers have in common. */
 export type Saffu = typeof entry;
@@ -14,8 +14,8 @@ const TEXT = `A river freezes from its banks inwards. At the banks the water is 
 where it hurries, a dark seam stays open – the “Rinne”, they say in Zürich 🏞️ – until the cold has had its week. Then the seam
 closes too, and the river freezes from its banks to its banks. zqxj!`;
 
-export async function generation(saffu: Saffu, source: string, flavour: Flavour) {
-  const model = await saffu.load(source, { flavour });
+export async function generation(saffu: Saffu, source: string, build: Build) {
+  const model = await saffu.load(source, { build });
   const runs = [];
   for (const options of [
     { seed: 7 },
@@ -29,11 +29,11 @@ export async function generation(saffu: Saffu, source: string, flavour: Flavour)
     const stream = saffu.textStream(model.generate(PROMPT, { ...options, maxTokens: 100 }));
     runs.push({ tokens, text: pieces.join(""), pieces: pieces.length, streamed: await new Response(stream).text() });
   }
-  return { flavour: model.info().flavour, runs };
+  return { build: model.info().build, runs };
 }
 
-export async function score(saffu: Saffu, source: string, flavour: Flavour) {
-  const model = await saffu.load(source, { flavour });
+export async function score(saffu: Saffu, source: string, build: Build) {
+  const model = await saffu.load(source, { build });
   const { surprisal, tokens, bytes, bits } = model.score(TEXT);
   const streamed: number[] = [];
   for await (const batch of inChunks().pipeThrough(saffu.surprisalStream(model))) streamed.push(...batch);
@@ -54,8 +54,8 @@ export async function score(saffu: Saffu, source: string, flavour: Flavour) {
 }
 
 /** SHA-256 of the probabilities after some contexts, and the likeliest token there. */
-export async function predictions(saffu: Saffu, source: string, flavour: Flavour) {
-  const model = await saffu.load(source, { flavour });
+export async function predictions(saffu: Saffu, source: string, build: Build) {
+  const model = await saffu.load(source, { build });
   const contexts = ["", "a", PROMPT, TEXT, TEXT.slice(0, 200), `${TEXT} ${TEXT.slice(0, 60)}`];
   return Promise.all(
     contexts.map(async (context) => {
@@ -67,8 +67,8 @@ export async function predictions(saffu: Saffu, source: string, flavour: Flavour
 }
 
 /** Refits to nothing, observes two texts, takes one away again, refits, and scores with what came of it, here and in a model loaded with it. */
-export async function learning(saffu: Saffu, source: string, flavour: Flavour) {
-  const model = await saffu.load(source, { flavour });
+export async function learning(saffu: Saffu, source: string, build: Build) {
+  const model = await saffu.load(source, { build });
   const nothing = await model.refit();
   await model.observe(PROMPT);
   await model.observe(saffu.chunksOf(inChunks()));
@@ -76,7 +76,7 @@ export async function learning(saffu: Saffu, source: string, flavour: Flavour) {
   await model.observe(TEXT.toUpperCase());
   const report = await model.refit();
   const statistics = await model.learnedFile();
-  const again = await saffu.load(source, { flavour, statistics });
+  const again = await saffu.load(source, { build, statistics });
   return {
     nothing,
     report,
@@ -99,7 +99,7 @@ export async function callErrors(saffu: Saffu, source: string) {
     text: () => model.generate(7 as unknown as string).next(),
     empty: () => model.score(""),
     "empty stream": () => model.scoreStream([]),
-    flavour: () => saffu.load(source, { flavour: "vector" as Flavour }),
+    build: () => saffu.load(source, { build: "vector" as Build }),
     "scope of a refit": () => model.refit({ scope: "all" } as never),
     "never observed": () => model.forget(TEXT),
     statistics: () => model.merge(new Uint8Array(100)),

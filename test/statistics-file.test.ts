@@ -12,14 +12,13 @@ import { refusal } from "./model-fixture.ts";
 const SHAPE = validateShape({
   vocabulary: 8,
   bits: 8,
-  block: 1,
-  heads: 2,
-  classes: 4,
-  radial: 0,
-  orders: 0,
-  decoder: "softmax",
+  window: 1,
+  groups: 2,
+  units: 4,
+  history: 0,
+  matchLength: 0,
 });
-const CIPHERED = validateShape({ ...SHAPE, vocabulary: 16, bits: 5, block: 2, radial: 16, orders: 2 });
+const CIPHERED = validateShape({ ...SHAPE, vocabulary: 16, bits: 5, window: 2, history: 16, matchLength: 2 });
 const BASE = { digest: "0123456789abcdef".repeat(4), shape: SHAPE };
 const FILE = "s.safetensors";
 

@@ -7,7 +7,7 @@ import { residualTables } from "../host/fit/weights.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
 import * as reference from "./reference.ts";
 
-const SIZES = { vocabulary: 32, block: 2, heads: 2, classes: 4 };
+const SIZES = { vocabulary: 32, window: 2, groups: 2, units: 4 };
 const WIDTH = SIZES.heads * SIZES.classes;
 const shape = shapeOf({});
 /** f32 sums of a few hundred terms, then logarithms of ratios: a part in ten thousand of the largest weight. */
@@ -17,7 +17,7 @@ let trainer: Trainer | undefined;
 afterEach(() => trainer?.stop());
 
 function shapeOf(changes: Partial<Shape>): Shape {
-  return validateShape({ ...SIZES, bits: 32, radial: 64, orders: 3, decoder: "softmax", ...changes });
+  return validateShape({ ...SIZES, bits: 32, history: 64, matchLength: 3, ...changes });
 }
 
 /** A stream with structure: mostly one of two followers of each token. */
@@ -34,8 +34,8 @@ function stream(length: number, vocabulary = 32): number[] {
   return tokens;
 }
 
-async function start(tokens: readonly number[], of = shape, flavour: "simd" | "scalar" = "simd"): Promise<Trainer> {
-  trainer = await Trainer.start(await compileTrainer(of, flavour, false), tokens.length, 0);
+async function start(tokens: readonly number[], of = shape, build: "simd" | "scalar" = "simd"): Promise<Trainer> {
+  trainer = await Trainer.start(await compileTrainer(of, build, false), tokens.length, 0);
   trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
   await trainer.all("count", "thread", tokens.length);
   return trainer;
@@ -82,13 +82,13 @@ function expectClose(found: reference.Matrix, wanted: reference.Matrix): void {
 describe("heads", () => {
   test("a full pass from the label cipher is the explicit solution of counted sums", async () => {
     const tokens = stream(500);
-    const ciphered = shapeOf({ classes: 8, heads: 1 });
+    const ciphered = shapeOf({ units: 8, groups: 1 });
     const on = await start(tokens, ciphered);
     const positions = on.view(Float32Array, "POSITIONS", 2);
     positions.set([1, 0.6]);
     await on.all("configureHeads", 5, tokens.length, 0, 3, 1);
     await on.once("initialiseHeads");
-    await on.all("headSteps", "thread", "threads", 0, ciphered.heads, 0, 1);
+    await on.all("headSteps", "thread", "threads", 0, ciphered.groups, 0, 1);
     const targets = labelCipher(tokens, 8);
     const f = reference.zeros(64, 8);
     const so = reference.zeros(32, 8);
@@ -108,14 +108,14 @@ describe("heads", () => {
   test("EM in full passes never lowers the likelihood of the mixture", async () => {
     const tokens = stream(3000);
     // one position: a softmax over several is no exact M-step; without smoothing: the likelihood itself rises
-    const mixture = validateShape({ ...shape, heads: 1, classes: 8, block: 1, decoder: "mixture" });
+    const mixture = validateShape({ ...shape, groups: 1, units: 8, window: 1, decoder: "mixture" });
     const on = await start(tokens, mixture);
     on.view(Float32Array, "POSITIONS", 1).set([1]);
     await on.all("configureHeads", 5, tokens.length, 0, 1e-4, 0);
     await on.once("initialiseHeads");
     let before = Number.POSITIVE_INFINITY;
     for (let step = 0; step < 12; ++step) {
-      await on.all("headSteps", "thread", "threads", 0, mixture.heads, step, step + 1);
+      await on.all("headSteps", "thread", "threads", 0, mixture.groups, step, step + 1);
       const now = await bits(on, 1, tokens.length - 1);
       expect(now).toBeLessThan(before + 0.05); // f32 sums of 3,000 logarithms
       before = now;
@@ -125,7 +125,7 @@ describe("heads", () => {
 
   test("solved position weights predict better than the decay they start from", async () => {
     const tokens = stream(4000);
-    const mixture = validateShape({ ...shape, heads: 2, classes: 8, decoder: "mixture" });
+    const mixture = validateShape({ ...shape, groups: 2, units: 8, decoder: "mixture" });
     const on = await start(tokens, mixture);
     const positions = on.view(Float32Array, "POSITIONS", 4);
     positions.set([0.6, 0.6, 0.6, 0.6]);
@@ -167,10 +167,10 @@ describe("residual solve", () => {
     ["scalar", { decoderPrior: 0, hiddenPrior: 0, sharpness: 1 }],
     ["simd", { decoderPrior: 50, hiddenPrior: 7, sharpness: 0.25 }],
     ["scalar", { decoderPrior: 50, hiddenPrior: 7, sharpness: 0.25 }],
-  ] as const)("%s: steps over all places equal the reference, %o", async (flavour, solve) => {
+  ] as const)("%s: steps over all places equal the reference, %o", async (build, solve) => {
     const { decoderPrior, hiddenPrior, sharpness } = solve;
     const tokens = stream(400);
-    const on = await start(tokens, shape, flavour);
+    const on = await start(tokens, shape, build);
     await heads(on, { batch: 200, rate: 0.7, mass: 5, steps: 4 });
     await on.once("initialiseResidual", 0);
     const weights = weightsOf(on);

@@ -8,7 +8,7 @@ import { adam, differences, lossOf, PARTS, rowsOf, type Stack } from "./tune-ref
 
 type Part = (typeof PARTS)[number];
 
-const SIZES = { vocabulary: 24, block: 3, heads: 2, classes: 4 };
+const SIZES = { vocabulary: 24, window: 3, groups: 2, units: 4 };
 const WIDTH = SIZES.heads * SIZES.classes;
 /** Mean gradients are below 1; f32 sums of some hundred terms. */
 const ROUNDING = 3e-6;
@@ -18,13 +18,13 @@ let tuner: Trainer | undefined;
 afterEach(() => tuner?.stop());
 
 function shapeOf(bits: number): Shape {
-  return validateShape({ ...SIZES, bits, radial: 0, orders: 0, decoder: "softmax" });
+  return validateShape({ ...SIZES, bits, history: 0, matchLength: 0 });
 }
 
 const modules = new Map<string, Promise<Uint8Array>>();
-function compiled(bits: number, flavour: "simd" | "scalar", shared: boolean): Promise<Uint8Array> {
-  const key = `${bits} ${flavour} ${shared}`;
-  if (!modules.has(key)) modules.set(key, compileTuner(shapeOf(bits), flavour, shared));
+function compiled(bits: number, build: "simd" | "scalar", shared: boolean): Promise<Uint8Array> {
+  const key = `${bits} ${build} ${shared}`;
+  if (!modules.has(key)) modules.set(key, compileTuner(shapeOf(bits), build, shared));
   return modules.get(key)!;
 }
 
@@ -60,7 +60,7 @@ function layout(bits: number): Record<Part, [address: string, rows: number, colu
 
 interface Run {
   readonly bits: number;
-  readonly flavour?: "simd" | "scalar";
+  readonly build?: "simd" | "scalar";
   readonly threads?: number;
   readonly batch: number;
   readonly rate: number;
@@ -73,8 +73,8 @@ const TOKENS = tokensOf(150);
 
 /** A tuner with random weights of fair size, configured. Ciphers: one bit each, then pairs. */
 async function start(run: Run): Promise<Trainer> {
-  const { bits, flavour = "simd", threads = 0, batch, rate, thaw = NEVER, warm = 0, total = 1000 } = run;
-  tuner = await Trainer.start(await compiled(bits, flavour, threads > 0), TOKENS.length, threads);
+  const { bits, build = "simd", threads = 0, batch, rate, thaw = NEVER, warm = 0, total = 1000 } = run;
+  tuner = await Trainer.start(await compiled(bits, build, threads > 0), TOKENS.length, threads);
   tuner.view(Uint16Array, "TOKENS", TOKENS.length).set(TOKENS);
   const random = uniforms(3);
   for (const part of ["u", "u0", "o", "o0"] as const) {
@@ -131,11 +131,11 @@ const CASES: [string, number, number, readonly Part[]][] = [
 ];
 
 describe("gradients are central differences of the loss", () => {
-  test.each(CASES.flatMap((each) => (["simd", "scalar"] as const).map((flavour) => [...each, flavour] as const)))(
+  test.each(CASES.flatMap((each) => (["simd", "scalar"] as const).map((build) => [...each, build] as const)))(
     "%s (%i bits, thawed at %i: %j), %s",
-    async (_what, bits, thaw, parts, flavour) => {
+    async (_what, bits, thaw, parts, build) => {
       // all places in one batch: three tiles, the last in part
-      const on = await start({ bits, flavour, batch: TOKENS.length, rate: 0, thaw });
+      const on = await start({ bits, build, batch: TOKENS.length, rate: 0, thaw });
       const stack = stackOf(on, bits);
       const loss = () => lossOf(stack, TOKENS, Array.from(TOKENS.keys()), SIZES);
       await on.all("tuneSteps", "thread", "threads", 0, 1);
@@ -193,9 +193,9 @@ describe("gradients are central differences of the loss", () => {
 describe("Adam", () => {
   test.each(["simd", "scalar"] as const)(
     "%s: follows algorithm 1, bias correction and schedule included",
-    async (flavour) => {
+    async (build) => {
       const [warm, total, peak, thaw] = [3, 12, 0.05, 4];
-      const on = await start({ bits: 6, flavour, batch: 60, rate: peak, warm, total, thaw });
+      const on = await start({ bits: 6, build, batch: 60, rate: peak, warm, total, thaw });
       const begin = Object.fromEntries(PARTS.map((part) => [part, rowsAt(on, 6, part).flat()]));
       const gradients: Record<string, number[][]> = Object.fromEntries(PARTS.map((part) => [part, []]));
       const rates = [];
@@ -228,14 +228,14 @@ describe("the same bits", () => {
     [6, 3],
   ])("from scalar and simd, one, two and three threads (%i bits, thawed at step %i)", async (bits, thaw) => {
     const results = [];
-    for (const [flavour, threads] of [
+    for (const [build, threads] of [
       ["simd", 0],
       ["scalar", 0],
       ["simd", 1],
       ["simd", 2],
       ["scalar", 3],
     ] as const) {
-      const on = await start({ bits, flavour, threads, batch: 140, rate: 0.05, warm: 2, total: 10, thaw });
+      const on = await start({ bits, build, threads, batch: 140, rate: 0.05, warm: 2, total: 10, thaw });
       await on.all("tuneSteps", "thread", "threads", 0, 10);
       await on.once("fold");
       const blocks = ["U", "FIRST_MOMENT", "SECOND_MOMENT"].map((name) =>

@@ -20,9 +20,9 @@ import { messages } from "./texts.ts";
 const german = messages("de");
 const TRAIN = bytesOf(german.slice(0, 260_000));
 const DEV = bytesOf(german.slice(-20_000));
-const NANO = { profile: "nano", heads: 3, classes: 8, radial: 16, orders: 1, weightBits: 4 } as const;
+const NANO = { profile: "nano", groups: 3, units: 8, history: 16, matchLength: 1, weightBits: 4 } as const;
 /** Every layer that has rows to round, and attention, which has none. */
-const ALL = { ...NANO, blockAttention: true, documentHeads: 1, stackedHeads: 1, passes: 1, threads: 0 } as const;
+const ALL = { ...NANO, windowAttention: true, documentGroups: 1, secondGroups: 1, passes: 1, threads: 0 } as const;
 
 const unrounded = (report: { devBitsPerByte: readonly number[]; bestEpoch: number }) =>
   report.devBitsPerByte[report.bestEpoch]!;
@@ -41,11 +41,11 @@ describe("tuning of four-bit weights", () => {
   }, 120_000);
 
   test.each(["cold", "warm"] as const)(
-    "from a %s start is the same from any number of threads, either flavour",
+    "from a %s start is the same from any number of threads, either build",
     async (init) => {
       const base = (await fit(() => [TEXT], ALL)).files;
       const dev = [bytesOf("the quick brown fox jumps over the lazy dog 5.\n")];
-      const runs: TuneOptions[] = [{ threads: 0 }, { threads: 3 }, { threads: 0, flavour: "scalar" }];
+      const runs: TuneOptions[] = [{ threads: 0 }, { threads: 3 }, { threads: 0, build: "scalar" }];
       const [first, ...others] = await Promise.all(
         runs.map((run) => tune(base, () => [TEXT], { init, epochs: 2, batch: 90, lr: 0.02, dev, ...run })),
       );
@@ -112,13 +112,13 @@ describe("the tuner of four-bit weights", () => {
     const moved = held();
     expect(moved).not.toEqual(start);
     // sixteen depths a row at the most, below each head's largest
-    const { classes } = shape;
+    const { units } = shape;
     let first = 0;
     for (const { rows, width } of hiddenLayers(shape)) {
       for (let row = 0; row < rows; ++row, first += width) {
         const depths = read().subarray(first, first + width);
         expect(new Set(depths).size).toBeLessThanOrEqual(16);
-        for (let at = 0; at < width; at += classes) expect(Math.max(...depths.subarray(at, at + classes))).toBe(0);
+        for (let at = 0; at < width; at += units) expect(Math.max(...depths.subarray(at, at + units))).toBe(0);
         if (row > 8) {
           first += (rows - row) * width; // the rest alike
           break;
@@ -130,12 +130,12 @@ describe("the tuner of four-bit weights", () => {
     await tuner.once("roundHidden");
     expect(held()).toEqual(moved);
     const stored = new Map([...tensors, ...weightsOf(tuner, shape, (name) => name.startsWith("block.U"))]);
-    const decoded = dequantised(stored, "block.U", shape.heads * classes);
+    const decoded = dequantised(stored, "block.U", shape.groups * units);
     expect(read().subarray(0, decoded.length)).toEqual(decoded);
   }, 120_000);
 
   test("reads U itself where nothing is rounded: eight bits, or inputs to be thawed", async () => {
-    const { files } = await fit(() => [TEXT], { ...NANO, bits: 64, radial: 0, orders: 0, passes: 1, threads: 0 });
+    const { files } = await fit(() => [TEXT], { ...NANO, bits: 64, history: 0, matchLength: 0, passes: 1, threads: 0 });
     const thawed = await tune(files, () => [TEXT], { epochs: 2, thaw: 2, batch: 100, threads: 0, dev: [TEXT] });
     expect(thawed.report.shape.bits).toBe(256);
     expect(thawed.report.shape.weightBits).toBe(4);

@@ -189,8 +189,8 @@ describe("the same files, byte for byte", () => {
     ["simd", 2],
     ["scalar", 0],
     ["scalar", 3],
-  ] as const)("from %s, %i threads", async (flavour, threads) => {
-    expect(contents((await tuned(ciphered, { ...OPTIONS, flavour, threads })).files)).toEqual(wanted);
+  ] as const)("from %s, %i threads", async (build, threads) => {
+    expect(contents((await tuned(ciphered, { ...OPTIONS, build, threads })).files)).toEqual(wanted);
   });
 
   test("and others for another seed", async () => {
@@ -277,7 +277,7 @@ describe("refused, before any work:", () => {
     [{ init: "hot" }, "INVALID_OPTION", `init must be "warm", "cold" or "xavier", got "hot"`],
     [{ seed: -1 }, "INVALID_OPTION", "seed must be an integer in 0..4294967295, got -1"],
     [{ threads: 17 }, "INVALID_OPTION", "threads must be"],
-    [{ flavour: "avx" }, "INVALID_OPTION", "flavour must be"],
+    [{ build: "avx" }, "INVALID_OPTION", "build must be"],
     [{ checkpoint: "/nowhere/at/all" }, "UNWRITABLE", "/nowhere/at/all"],
     [{ checkpoint: "/tmp" }, "UNWRITABLE", "it is not a file"],
   ])("%j", async (options, code, message) => {

@@ -15,7 +15,7 @@ import {
 } from "../host/compile/ahead.ts";
 import { compileRequest, deviceRequest, solverRequest } from "../host/compile/compile.ts";
 import { type Profile, shapeOf } from "../host/fit/recipe.ts";
-import type { Flavour } from "../host/model/kernel.ts";
+import type { Build } from "../host/model/kernel.ts";
 import type { Shape } from "../host/shape.ts";
 
 /**
@@ -25,10 +25,10 @@ import type { Shape } from "../host/shape.ts";
 const LADDER: readonly Profile[] = ["nano", "potato", "base"];
 /** Builds of the solver: threads are Node's default; browsers share no memory unless a page asks for it. */
 const SOLVER_BUILDS = [
-  { flavour: "simd", threads: true },
-  { flavour: "simd", threads: false },
+  { build: "simd", threads: true },
+  { build: "simd", threads: false },
 ] as const;
-const DEVICE_BUILDS: readonly Flavour[] = ["scalar", "simd"];
+const DEVICE_BUILDS: readonly Build[] = ["scalar", "simd"];
 const INDEX = "index.json";
 
 interface Rung extends Omit<AheadModule, "bytes"> {
@@ -63,12 +63,12 @@ function wanted(ladder: readonly Profile[]): Rung[] {
   const sources = sourcesDigest(sourceFolder());
   return ladder.flatMap((name) => {
     const of = shapeOf({ profile: name });
-    const rung = (request: ModuleRequest, flavour: Flavour, threads: boolean): Rung => {
-      return { file: aheadName(request, sources), shape: name, entry: request.entry, flavour, threads, of, request };
+    const rung = (request: ModuleRequest, build: Build, threads: boolean): Rung => {
+      return { file: aheadName(request, sources), shape: name, entry: request.entry, build, threads, of, request };
     };
     return [
-      ...DEVICE_BUILDS.map((flavour) => rung(deviceRequest(of, flavour), flavour, false)),
-      ...SOLVER_BUILDS.map(({ flavour, threads }) => rung(solverRequest(of, flavour, threads), flavour, threads)),
+      ...DEVICE_BUILDS.map((build) => rung(deviceRequest(of, build), build, false)),
+      ...SOLVER_BUILDS.map(({ build, threads }) => rung(solverRequest(of, build, threads), build, threads)),
     ];
   });
 }

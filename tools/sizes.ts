@@ -4,7 +4,8 @@
  * bound of tools/module/inspect.ts.
  */
 import { compileDevice } from "../host/compile/compile.ts";
-import { bytesNeeded, type ModuleOptions, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
+import { bytesNeeded, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
+import type { ModuleOptions } from "../host/compile/options.ts";
 import { type Profile, shapeOf } from "../host/fit/recipe.ts";
 import { hiddenWidth } from "../host/shape.ts";
 import { table as tableOf, writeBlock } from "./markdown.ts";
@@ -18,7 +19,7 @@ const FORMS: Record<string, ModuleOptions> = {
   "in flash": { recall: 0, flash: true },
   "in flash, frozen": { recall: 0, flash: true, learning: false },
 };
-/** In flash, `--radial`: what a microcontroller has room for. */
+/** In flash, `--history`: what a microcontroller has room for. */
 const FLASH_RADIAL = 1024;
 
 const rows: string[][] = [
@@ -27,7 +28,7 @@ const rows: string[][] = [
 for (const profile of PROFILES) {
   for (const [form, options] of Object.entries(FORMS)) {
     const own = shapeOf({ profile });
-    const shape = options.flash ? { ...own, radial: Math.min(own.radial, FLASH_RADIAL) } : own;
+    const shape = options.flash ? { ...own, history: Math.min(own.history, FLASH_RADIAL) } : own;
     const scalar = await compileDevice(shape, "scalar", options);
     const simd = await compileDevice(shape, "simd", options);
     const { stack } = await inspect(scalar);
@@ -36,7 +37,7 @@ for (const profile of PROFILES) {
     const memory = bytesNeeded(shape, options);
     const { values, slots, bytes } = stack;
     const figures = [scalar.length, simd.length, weightBytes(shape), memory, statistics, values, slots, bytes];
-    const ring = options.flash ? form.replace("flash", `flash, R ${shape.radial}`) : form;
+    const ring = options.flash ? form.replace("flash", `flash, R ${shape.history}`) : form;
     rows.push([profile, ring, ...figures.map((figure) => figure.toLocaleString("en"))]);
   }
 }

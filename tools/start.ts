@@ -27,7 +27,7 @@ const restBytes = new TextEncoder().encode(rest).length;
 console.log(`\n\nLICENSE, a text it has not seen: ${bytes.length} bytes to read, then ${restBytes} to predict.\n`);
 
 const began = performance.now();
-const own = await fit(() => [bytes], { tokenizer: potato.tokenizer, heads: 8, classes: 16 });
+const own = await fit(() => [bytes], { tokenizer: potato.tokenizer, groups: 8, units: 16 });
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
 const stack = await load(await withoutAttention(potato.files));
 const fitted = await load(own.files);

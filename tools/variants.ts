@@ -7,8 +7,8 @@ import type { Shape } from "../host/shape.ts";
 /** The same model without a ring, and so without all that follows the text: the stack alone. */
 export async function withoutAttention(files: ModelFiles): Promise<ModelFiles> {
   const { shape, recipe } = parseConfig(files.get("config.json")!);
-  if (shape.radial === 0) return files;
-  const stack: Shape = { ...shape, radial: 0, orders: 0 };
+  if (shape.history === 0) return files;
+  const stack: Shape = { ...shape, history: 0, matchLength: 0 };
   const tensors = new Map(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors);
   tensors.delete("attention.gate");
   return withKernels(new Map(files).set("model.safetensors", writeTensors(tensors)), stack, recipe);
@@ -17,8 +17,8 @@ export async function withoutAttention(files: ModelFiles): Promise<ModelFiles> {
 /** The model with the kernels of `shape` as today's assembly compiles them, and the digests that go with them. */
 export async function withKernels(files: ModelFiles, shape: Shape, recipe: object): Promise<ModelFiles> {
   const changed = new Map(files);
-  for (const flavour of ["scalar", "simd"] as const) {
-    changed.set(`kernel.${flavour}.wasm`, await compileDevice(shape, flavour));
+  for (const build of ["scalar", "simd"] as const) {
+    changed.set(`kernel.${build}.wasm`, await compileDevice(shape, build));
   }
   return withConfig(changed, shape, { ...recipe });
 }

@@ -1,5 +1,5 @@
 // Softmax, the one non-linearity of the architecture, in place. Sums run over four interleaved lanes, then (0 + 1) + (2 + 3),
-// in both flavours, so both give the same bits.
+// in both builds, so both give the same bits.
 import { exp, exp4, maxOfLanes, sumOfLanes } from "./math";
 
 /**

@@ -1,4 +1,4 @@
-// Element-wise operations on runs of f32, lengths multiples of 4: no sum crosses lanes, so both flavours agree by construction.
+// Element-wise operations on runs of f32, lengths multiples of 4: no sum crosses lanes, so both builds agree by construction.
 import { exp, exp4, log, log4 } from "./math";
 import { sumInLanes } from "./softmax";
 

@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import { cHeader, packageModel } from "../compile/package.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { writeFlushed } from "../files/directory-node.ts";
-import type { Flavour } from "../model/kernel.ts";
+import type { Build } from "../model/kernel.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
 
@@ -14,16 +14,18 @@ interface Options {
   readonly out: string;
   readonly target: string;
   readonly flash?: boolean;
-  readonly flavour?: string;
+  readonly build?: string;
   readonly learning: boolean;
-  readonly radial?: number;
+  readonly history?: number;
+  readonly indexed: boolean;
+  readonly adapts: boolean;
   readonly recall?: number;
   readonly corrected?: boolean;
   readonly json?: boolean;
 }
 
 export async function run(directory: string, options: Options): Promise<void> {
-  const { out, target, flash, flavour, learning, radial, recall, corrected, json } = options;
+  const { out, target, flash, build, learning, history, indexed, adapts, recall, corrected, json } = options;
   const invalid = (message: string) => new SaffuError("INVALID_OPTION", message);
   if (!["wasm", "flash", "c-header"].includes(target)) {
     throw invalid(`target must be wasm, flash or c-header, got ${target}`);
@@ -36,9 +38,11 @@ export async function run(directory: string, options: Options): Promise<void> {
   if (target === "flash") await assertWritable(`${out}.weights`);
   const made = await packageModel(model, {
     target: target === "flash" || flash ? "flash" : "wasm",
-    flavour: flavour as Flavour | undefined,
+    build: build as Build | undefined,
     learning,
-    radial,
+    history,
+    indexed: indexed ? undefined : false,
+    adapts: adapts ? undefined : false,
     recall,
     correction: corrected ? model.correction : undefined,
   });

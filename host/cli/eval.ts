@@ -5,14 +5,14 @@ import { loadModel } from "./load.ts";
 import { Progress } from "./progress.ts";
 
 interface Options {
-  readonly flavour?: string;
+  readonly build?: string;
   readonly json?: boolean;
 }
 
-export async function run(directory: string, texts: string[], { flavour, json }: Options): Promise<void> {
+export async function run(directory: string, texts: string[], { build, json }: Options): Promise<void> {
   const signal = interruptSignal();
   const input = await openTexts(texts, signal);
-  const model = await loadModel(directory, flavour, signal);
+  const model = await loadModel(directory, build, signal);
   const progress = await Progress.start();
   const start = performance.now();
   try {

@@ -5,15 +5,15 @@ import { loadModel } from "./load.ts";
 
 interface Options extends Omit<GenerateOptions, "signal" | "onToken"> {
   readonly prompt: string;
-  readonly flavour?: string;
+  readonly build?: string;
   readonly json?: boolean;
 }
 
 export async function run(directory: string, options: Options): Promise<void> {
-  const { prompt, flavour, json, ...sampling } = options;
+  const { prompt, build, json, ...sampling } = options;
   const signal = interruptSignal();
   const start = performance.now();
-  const model = await loadModel(directory, flavour, signal);
+  const model = await loadModel(directory, build, signal);
   const loaded = performance.now();
   let text = "";
   let tokens = 0;

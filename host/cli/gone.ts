@@ -8,7 +8,31 @@
 
 /** What has become of an option, as it reads after its name: by command, then by flag as it was typed. */
 const GONE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  fit: {
+    "--decoder": "is gone: softmax is the only decoder",
+    "--positions": "is gone: positions of the window have decaying weights, or attention",
+    "--block": "is --window now",
+    "--heads": "is --groups now",
+    "--classes": "is --units now",
+    "--radial": "is --history now",
+    "--orders": "is --match-length now",
+    "--block-attention": "is --window-attention now",
+    "--no-block-attention": "is --no-window-attention now",
+    "--document-heads": "is --document-groups now",
+    "--stacked-heads": "is --second-groups now",
+    "--stacked-block": "is --second-window now",
+  },
+  tune: {
+    "--thaw": "is gone: inputs are one-hot or ciphers, and stay as they are",
+  },
+  eval: { "--flavour": "is --build now" },
+  generate: { "--flavour": "is --build now" },
+  compile: {
+    "--flavour": "is --build now",
+    "--radial": "is --history now; with --no-indexed for a short one",
+  },
   refit: {
+    "--mass": "is --pseudo-counts now",
     "--scope": "is gone: a refit solves the decoder alone; saffu fit or saffu tune change the lower layers",
     "--search": "is gone: --step takes a number, and saffu eval of held-out text says which is best",
   },

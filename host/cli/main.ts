@@ -33,22 +33,25 @@ program
     parse.integer,
   )
   .option("--bits <n>", "bits of the input cipher (default: as many as the vocabulary, one-hot)", parse.integer)
-  .option("--block <n>", "tokens the block context sees, 1 to 16 (default: the profile's)", parse.integer)
-  .option("--heads <n>", "label heads, 1 to 4096 (default: the profile's)", parse.integer)
-  .option("--classes <n>", "classes a head, 4 to 4096, a multiple of 4 (default: the profile's)", parse.integer)
+  .option("--window <n>", "tokens of the context window, 1 to 16 (default: the profile's)", parse.integer)
+  .option("--groups <n>", "groups of hidden units, 1 to 4096 (default: the profile's)", parse.integer)
+  .option("--units <n>", "units of a group, 4 to 4096, a multiple of 4 (default: the profile's)", parse.integer)
   .option(
-    "--radial <n>",
-    "tokens self-attention sees, a power of two, 16 to 65536; 0 for none (default: the profile's)",
+    "--history <n>",
+    "tokens of the stream that history attention sees, a power of two, 16 to 65536; 0 for none (default: the profile's)",
     parse.integer,
   )
-  .option("--orders <n>", "highest order of self-attention, 1 to 4 (default: the profile's)", parse.integer)
-  .option("--decoder <name>", "softmax or mixture (default: softmax)")
+  .option("--match-length <n>", "longest match of history attention, 1 to 4 (default: the profile's)", parse.integer)
+  .option("--adapts", "adapt predictions to the text's own tokens (default: the profile's)")
+  .option("--no-adapts", "no such adaptation, where the profile has it")
+  .option("--indexed", "index the history (default: the profile's)")
+  .option("--no-indexed", "compare all its places, where the profile has an index")
   .option("--weight-bits <n>", "bits of a hidden layer's weight, 8 or 4 (default: the profile's)", parse.integer)
-  .option("--block-attention", "attention over the block's positions (default: the profile's)")
-  .option("--no-block-attention", "no such attention, where the profile has it")
+  .option("--window-attention", "attention over the window's positions (default: the profile's)")
+  .option("--no-window-attention", "no such attention, where the profile has it")
   .option(
-    "--document-heads <n>",
-    "heads that read the document, a decayed bag of the stream (default: the profile's, or 0)",
+    "--document-groups <n>",
+    "groups that read the document, a decayed bag of the stream (default: the profile's, or 0)",
     parse.integer,
   )
   .option(
@@ -56,15 +59,14 @@ program
     "tokens in which a share of the document falls to 1/e (default: the profile's, or 64)",
     parse.integer,
   )
-  .option("--stacked-heads <n>", "heads of a second layer, which reads hidden states (default: 0)", parse.integer)
-  .option("--stacked-block <n>", "hidden states that the second layer sees, 1 to 16 (default: 2)", parse.integer)
+  .option("--second-groups <n>", "groups of a second layer, which reads hidden states (default: 0)", parse.integer)
+  .option("--second-window <n>", "hidden states that the second layer sees, 1 to 16 (default: 2)", parse.integer)
   .option(
     "--passes <n>",
-    "residual passes, 0 to 100; 0: the plain explicit decoder (default: by the length of the text)",
+    "passes of iterative scaling, 0 to 100; 0: the plain explicit decoder (default: by the length of the text)",
     parse.integer,
   )
   .option("--targets <name>", "hidden targets: responsibility or cipher (default: responsibility)")
-  .option("--positions <name>", "weights of the block's positions: decay or newton (default: decay)")
   .option("--seed <n>", "same seed and text, same files (default: 1)", parse.integer)
   .option("--threads <n>", "worker threads, 0 to 16; the result does not depend on it (default: 2)", parse.integer)
   .option("--json", "print the report as JSON")
@@ -81,7 +83,6 @@ program
   .option("--lr <x>", "learning rate at its peak (default: 0.01 from a warm start, 0.03 from a cold one)", parse.number)
   .option("--batch <n>", "tokens a step, 1 to 2048 (default: 256)", parse.integer)
   .option("--soften <factor>", "a warm start has U times this, above 0, at most 1 (default: 1)", parse.number)
-  .option("--thaw <epoch>", "train the input cipher as a real table from this epoch on (default: never)", parse.integer)
   .option("--init <name>", "warm: from DIR's weights; cold, xavier: random ones of its shape (default: warm)")
   .option("--seed <n>", "order of the text, and random weights (default: 1)", parse.integer)
   .option("--threads <n>", "worker threads, 0 to 16; the result does not depend on it (default: 2)", parse.integer)
@@ -96,7 +97,7 @@ program
   .description("score TEXT: bits per byte, perplexity")
   .argument("<dir>", MODEL)
   .argument("<text...>", "files to read, in order, as one text; - is standard input")
-  .option("--flavour <name>", "kernel to run: scalar or simd")
+  .option("--build <name>", "kernel to run: scalar or simd")
   .option("--json", "print the figures as JSON")
   .addHelpText("after", "\nExample:\n  saffu eval models/potato-en chapter.txt --json")
   .action(async (directory, texts, options) => (await import("./eval.ts")).run(directory, texts, options));
@@ -112,7 +113,7 @@ program
   .option("--top-p <p>", "keep the likeliest tokens that reach this probability (default: 1)", parse.number)
   .option("--seed <n>", "same seed, same text (default: 1)", parse.integer)
   .option("--stop <text>", "end before this text; may be given again", parse.collect)
-  .option("--flavour <name>", "kernel to run: scalar or simd")
+  .option("--build <name>", "kernel to run: scalar or simd")
   .option("--json", "print {text, tokens, tokensPerSecond, loadMs, firstTokenMs} at the end in place of streaming")
   .addHelpText("after", '\nExample:\n  saffu generate models/potato-en --prompt "It was" --max-tokens 60 --seed 7')
   .action(async (directory, options) => (await import("./generate.ts")).run(directory, options));
@@ -135,7 +136,7 @@ program
   .option("--json", "print what was added as JSON")
   .addHelpText(
     "after",
-    "\nThe weights change with the next refit; models with self-attention recall what they observed at once.\n\nExample:\n  saffu observe models/mine notes.txt",
+    "\nThe weights change with the next refit; models with a history recall what they observed at once.\n\nExample:\n  saffu observe models/mine notes.txt",
   )
   .action(async (directory, texts, options) => (await import("./learn.ts")).run("observe", directory, texts, options));
 
@@ -163,8 +164,8 @@ program
   .description("solve a correction of DIR from what it has observed; the base stays as it is")
   .argument("<dir>", MODEL)
   .requiredOption("--out <dir>", "directory to write; may be DIR")
-  .option("--mass <n>", "pseudo-tokens that the base counts for (default: 3000)", parse.number)
-  .option("--step <n>", "step of the residual solve, 0 to 4 (default: 1)", parse.number)
+  .option("--pseudo-counts <n>", "tokens that the base counts for (default: 3000)", parse.number)
+  .option("--step <n>", "step of iterative scaling, 0 to 4 (default: 1)", parse.number)
   .option("--json", "print the report as JSON")
   .addHelpText("after", "\nExample:\n  saffu refit models/mine --out models/mine")
   .action(async (directory, options) => (await import("./refit.ts")).run(directory, options));
@@ -185,10 +186,12 @@ program
   .requiredOption("--target <name>", "wasm: weights inside; flash: fetched through saffu.read; c-header: as C arrays")
   .requiredOption("--out <file>", "file to write or replace; the flash form's weights go to FILE.weights")
   .option("--flash", "with c-header: of the flash form")
-  .option("--flavour <name>", "scalar (WebAssembly MVP) or simd (default: scalar)")
+  .option("--build <name>", "scalar (WebAssembly MVP) or simd (default: scalar)")
   .option("--no-learning", "without observe, forget and refit, and without the memory they need")
-  .option("--radial <n>", "tokens self-attention sees (default: the model's own)", parse.integer)
-  .option("--recall <n>", "tokens of other texts that self-attention can recall (default: 0)", parse.integer)
+  .option("--history <n>", "tokens that history attention sees (default: the model's own)", parse.integer)
+  .option("--no-indexed", "compare all places of the history, where the model has an index")
+  .option("--no-adapts", "without adapting to the text, where the model does")
+  .option("--recall <n>", "tokens of other texts that history attention can recall (default: 0)", parse.integer)
   .option("--corrected", "with what the last refit solved in place of the base's rows")
   .option("--json", "print sizes and digest as JSON")
   .addHelpText("after", "\nExample:\n  saffu compile models/nano-en --target wasm --out nano.wasm")

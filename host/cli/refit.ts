@@ -5,19 +5,19 @@ import { Progress } from "./progress.ts";
 
 interface Options {
   readonly out: string;
-  readonly mass?: number;
+  readonly pseudoCounts?: number;
   readonly step?: number;
   readonly json?: boolean;
 }
 
-export async function run(directory: string, { out, mass, step, json }: Options): Promise<void> {
+export async function run(directory: string, { out, pseudoCounts, step, json }: Options): Promise<void> {
   const signal = interruptSignal();
   const model = await loadModel(directory, undefined, signal);
   const progress = await Progress.start();
   const start = performance.now();
   try {
     const report = await model.refit({
-      mass,
+      pseudoCounts,
       step,
       signal,
       onProgress: ({ done, total }) => progress.update("refit", done, total),

@@ -24,7 +24,7 @@ export interface AheadModule {
   /** The rung of the ladder that it is for. */
   readonly shape: string;
   readonly entry: string;
-  readonly flavour: string;
+  readonly build: string;
   readonly threads: boolean;
   readonly bytes: number;
 }

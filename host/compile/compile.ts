@@ -6,12 +6,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SaffuError } from "../errors.ts";
 import { ownPackage } from "../files/package-node.ts";
-import type { Flavour } from "../model/kernel.ts";
+import type { Build } from "../model/kernel.ts";
 import { cipherWidth, hiddenLayers, type Shape } from "../shape.ts";
 import { type ModuleRequest, readAhead, shapesAhead, sourceFolder } from "./ahead.ts";
 import { bytesNeeded, PAGE } from "./layout.ts";
 import { type ModuleOptions, moduleOptions } from "./options.ts";
-import { sizesOf } from "./sizes.ts";
 
 const MEMORY_PAGES_LIMIT = 65536;
 /** The package that has the compiler, as in peerDependencies, and its entry. */
@@ -24,17 +23,17 @@ const COMPILER_ENTRY = [COMPILER, "asc"].join("/");
  * @throws SaffuError OUT_OF_MEMORY where the shape needs more than WebAssembly can address; UNSUPPORTED where it is not built ahead and
  * the compiler is not installed
  */
-export async function compileDevice(shape: Shape, flavour: Flavour, options: ModuleOptions = {}): Promise<Uint8Array> {
-  return readOrCompile(deviceRequest(shape, flavour, options), shape);
+export async function compileDevice(shape: Shape, build: Build, options: ModuleOptions = {}): Promise<Uint8Array> {
+  return readOrCompile(deviceRequest(shape, build, options), shape);
 }
 
 /** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. @throws SaffuError UNSUPPORTED */
-export async function compileSolver(shape: Shape, flavour: Flavour, threads: boolean): Promise<Uint8Array> {
-  return readOrCompile(solverRequest(shape, flavour, threads), shape);
+export async function compileSolver(shape: Shape, build: Build, threads: boolean): Promise<Uint8Array> {
+  return readOrCompile(solverRequest(shape, build, threads), shape);
 }
 
 /** What compileDevice asks for. @throws SaffuError OUT_OF_MEMORY */
-export function deviceRequest(shape: Shape, flavour: Flavour, options: ModuleOptions = {}): ModuleRequest {
+export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions = {}): ModuleRequest {
   const pages = Math.ceil(bytesNeeded(shape, options) / PAGE);
   if (pages > MEMORY_PAGES_LIMIT) {
     throw new SaffuError(
@@ -43,7 +42,7 @@ export function deviceRequest(shape: Shape, flavour: Flavour, options: ModuleOpt
     );
   }
   return request("device", shape, options, [
-    ...features(flavour),
+    ...features(build),
     "--optimizeLevel=3",
     "--shrinkLevel=1",
     "--converge",
@@ -53,9 +52,9 @@ export function deviceRequest(shape: Shape, flavour: Flavour, options: ModuleOpt
 }
 
 /** What compileSolver asks for. */
-export function solverRequest(shape: Shape, flavour: Flavour, threads: boolean): ModuleRequest {
+export function solverRequest(shape: Shape, build: Build, threads: boolean): ModuleRequest {
   return request("solver", shape, { learning: false, recall: 0 }, [
-    ...features(flavour),
+    ...features(build),
     ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
     "--optimizeLevel=3",
     "--importMemory",
@@ -65,9 +64,9 @@ export function solverRequest(shape: Shape, flavour: Flavour, threads: boolean):
 }
 
 /** What the MVP does not have is switched off by name; the compiler enables some of it by default. */
-function features(flavour: Flavour): string[] {
+function features(build: Build): string[] {
   const off = "--disable=bulk-memory,sign-extension,nontrapping-f2i,mutable-globals";
-  return flavour === "simd" ? ["--enable=simd"] : [off];
+  return build === "simd" ? ["--enable=simd"] : [off];
 }
 
 function request(entry: string, shape: Shape, module: ModuleOptions, options: string[]): ModuleRequest {
@@ -117,45 +116,44 @@ async function compiler(entry: string, shape: Shape): Promise<typeof import("ass
 }
 
 /** Says what to install, and why a fit of a profile may need it. */
-function notInstalled(entry: string, { vocabulary, heads, classes }: Shape, cause: unknown): SaffuError {
+function notInstalled(entry: string, { vocabulary, groups, units }: Shape, cause: unknown): SaffuError {
   const range = ownPackage()?.manifest.peerDependencies[COMPILER];
   const ahead = shapesAhead();
   const those =
     ahead.length > 0
       ? `the profiles ${ahead.join(", ")} have theirs, but a text too short for a profile's vocabulary gives a smaller one`
       : "nothing is";
-  const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${heads} heads, ${classes} classes) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}`;
+  const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${groups} groups of ${units} units) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}`;
   return new SaffuError("UNSUPPORTED", message, { cause });
 }
 
 /** assembly/shape.ts names its sizes; each is set here as an integer constant. */
 export function shapeConstants(shape: Shape, options: ModuleOptions = {}): string[] {
   const { learning, recall, flash } = moduleOptions(shape, options);
-  const { classes, documentSpan = 1 } = shape;
+  const { units, documentSpan = 1 } = shape;
   const layers = hiddenLayers(shape);
-  const { ADAPTS, INDEXED } = sizesOf(shape, options);
   const of = (layer: number) => layers[layer];
   return Object.entries({
     SHAPE_VOCABULARY: shape.vocabulary,
     SHAPE_BITS: shape.bits,
     SHAPE_CIPHER_WIDTH: cipherWidth(shape),
-    SHAPE_UNITS: classes,
+    SHAPE_UNITS: units,
     SHAPE_WEIGHT_BITS: shape.weightBits ?? 8,
     SHAPE_LAYERS: layers.length,
     SHAPE_READS_1: of(1) ? KINDS[of(1)!.name] : 0,
     SHAPE_READS_2: of(2) ? KINDS[of(2)!.name] : 0,
-    SHAPE_GROUPS_0: of(0)!.width / classes,
-    SHAPE_GROUPS_1: (of(1)?.width ?? 0) / classes,
-    SHAPE_GROUPS_2: (of(2)?.width ?? 0) / classes,
+    SHAPE_GROUPS_0: of(0)!.width / units,
+    SHAPE_GROUPS_1: (of(1)?.width ?? 0) / units,
+    SHAPE_GROUPS_2: (of(2)?.width ?? 0) / units,
     SHAPE_POSITIONS_0: of(0)!.positions,
     SHAPE_POSITIONS_1: of(1)?.positions ?? 0,
     SHAPE_POSITIONS_2: of(2)?.positions ?? 0,
     SHAPE_SPAN: documentSpan,
-    SHAPE_WINDOW_ATTENTION: shape.blockAttention ? 1 : 0,
-    SHAPE_HISTORY: shape.radial,
-    SHAPE_MATCH_LENGTH: shape.orders,
-    SHAPE_ADAPTS: ADAPTS,
-    SHAPE_INDEXED: INDEXED,
+    SHAPE_WINDOW_ATTENTION: shape.windowAttention ? 1 : 0,
+    SHAPE_HISTORY: shape.history,
+    SHAPE_MATCH_LENGTH: shape.matchLength,
+    SHAPE_ADAPTS: shape.adapts ? 1 : 0,
+    SHAPE_INDEXED: shape.indexed ? 1 : 0,
     SHAPE_LEARNING: learning ? 1 : 0,
     SHAPE_FLASH: flash ? 1 : 0,
     SHAPE_RECALL: recall,

@@ -14,9 +14,9 @@ export interface ModuleOptions {
 
 /** The options with defaults. nano has no recall: its page is full. */
 export function moduleOptions(
-  { vocabulary, radial }: Shape,
+  { vocabulary, history }: Shape,
   { learning = true, recall, flash = false }: ModuleOptions = {},
 ) {
-  const most = learning && radial > 0 && vocabulary > 256 ? MOST_RECENT : 0;
-  return { learning, recall: radial > 0 ? (recall ?? most) : 0, flash };
+  const most = learning && history > 0 && vocabulary > 256 ? MOST_RECENT : 0;
+  return { learning, recall: history > 0 ? (recall ?? most) : 0, flash };
 }

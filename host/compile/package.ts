@@ -10,7 +10,7 @@ import { SaffuError, shown } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
 import { readTensors } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
-import type { Flavour } from "../model/kernel.ts";
+import type { Build } from "../model/kernel.ts";
 import { leb128 } from "../model/predictor-module.ts";
 import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
@@ -27,9 +27,13 @@ export interface PackageOptions extends Pick<ModuleOptions, "learning" | "recall
   /** Weights in data segments, or (flash) fetched through the import `saffu.read`. Default "wasm". */
   readonly target?: "wasm" | "flash" | undefined;
   /** Default "scalar": interpreters have no SIMD. */
-  readonly flavour?: Flavour | undefined;
-  /** R, tokens that self-attention sees, in place of the model's own: 0 or a power of two in 16..65536. */
-  readonly radial?: number | undefined;
+  readonly build?: Build | undefined;
+  /** R, tokens that history attention sees, in place of the model's own: 0 or a power of two in 16..65536. */
+  readonly history?: number | undefined;
+  /** Whether the history is indexed; by default as the model has it. A short one can do without. */
+  readonly indexed?: boolean | undefined;
+  /** Whether predictions are adapted to the text; by default as the model has it. */
+  readonly adapts?: boolean | undefined;
   /** Tensors in place of the model's own: what a refit solved. */
   readonly correction?: Correction | undefined;
 }
@@ -47,17 +51,17 @@ export interface Package {
 
 /** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, OUT_OF_MEMORY */
 export async function packageModel({ config, files }: Packable, options: PackageOptions = {}): Promise<Package> {
-  const { target = "wasm", flavour = "scalar", learning, recall = 0, correction } = options;
+  const { target = "wasm", build = "scalar", learning, recall = 0, correction } = options;
   const invalid = (name: string, bound: string, found: unknown) =>
     new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
   if (target !== "wasm" && target !== "flash") throw invalid("target", `"wasm" or "flash"`, target);
-  if (flavour !== "scalar" && flavour !== "simd") throw invalid("flavour", `"scalar" or "simd"`, flavour);
+  if (build !== "scalar" && build !== "simd") throw invalid("build", `"scalar" or "simd"`, build);
   if (!Number.isInteger(recall) || recall < 0 || recall > 32768 || recall % 8 !== 0) {
     throw invalid("recall", "a multiple of 8 in 0..32768", recall);
   }
-  const shape = withRadial(config.shape, options.radial ?? config.shape.radial);
+  const shape = withHistory(config.shape, options);
   const form = { learning, recall, flash: target === "flash" };
-  const code = await compileDevice(shape, flavour, form);
+  const code = await compileDevice(shape, build, form);
   const image = weightImage(shape, files.get("model.safetensors")!, correction);
   const module = form.flash ? code : withData(code, BASE, image);
   const weights = form.flash ? image : undefined;
@@ -67,12 +71,14 @@ export async function packageModel({ config, files }: Packable, options: Package
   return { shape, module, weights, memoryBytes: bytesNeeded(shape, form), digest: await sha256(together) };
 }
 
-/** The gate holds for rings of any length: its buckets are numbers of matches. */
-function withRadial(shape: Shape, radial: number): Shape {
-  if (radial > 0 && shape.radial === 0) {
-    throw new SaffuError("INVALID_OPTION", `radial must be 0 where the model has no self-attention, got ${radial}`);
+/** The mixture holds for histories of any length: its buckets are numbers of matches. */
+function withHistory(shape: Shape, options: Pick<PackageOptions, "history" | "indexed" | "adapts">): Shape {
+  const { history = shape.history, indexed = shape.indexed, adapts = shape.adapts } = options;
+  if (history > 0 && shape.history === 0) {
+    throw new SaffuError("INVALID_OPTION", `history must be 0 where the model has none, got ${history}`);
   }
-  return validateShape({ ...shape, radial, orders: radial === 0 ? 0 : shape.orders });
+  const kept = history === 0 ? { matchLength: 0, indexed: false, adapts: false } : { indexed, adapts };
+  return validateShape({ ...shape, history, ...kept });
 }
 
 /** The weights as they stand in memory from BASE on: tensor after tensor, each on a 16-byte boundary. */
@@ -117,19 +123,19 @@ export function cHeader(
   { shape, module, weights, memoryBytes, digest }: Package,
   bytesOf: (token: number) => Uint8Array,
 ): string {
-  const { vocabulary, bits, block, heads, classes, radial, orders, weightBits = 8 } = shape;
+  const { vocabulary, bits, window, groups, units, history, matchLength, weightBits = 8 } = shape;
   const tokens = Array.from({ length: vocabulary }, (_, token) => bytesOf(token));
   const offsets = [0];
   for (const { length } of tokens) offsets.push(offsets.at(-1)! + length);
   const macros = {
     VOCABULARY: vocabulary,
     BITS: bits,
-    BLOCK: block,
-    HEADS: heads,
-    CLASSES: classes,
+    WINDOW: window,
+    GROUPS: groups,
+    UNITS: units,
     HIDDEN: hiddenWidth(shape),
-    RADIAL: radial,
-    ORDERS: orders,
+    HISTORY: history,
+    MATCH_LENGTH: matchLength,
     WEIGHT_BITS: weightBits,
     MODULE_BYTES: module.length,
     MEMORY_BYTES: memoryBytes,

@@ -10,6 +10,7 @@
 import { SaffuError } from "../errors.ts";
 import { type Shape, validateShape } from "../shape.ts";
 import { isRecord, parseJson } from "./json.ts";
+import { shapeOfVersion1 } from "./version1.ts";
 
 /** A model's files by name, in memory. */
 export type ModelFiles = ReadonlyMap<string, Uint8Array>;
@@ -32,8 +33,8 @@ export interface ModelConfig {
 }
 
 export const FORMAT = "saffu";
-/** The one version that is written, and the only one that is read. */
-export const FORMAT_VERSION = 1;
+/** The version that is written; version 1, whose shapes have other names, is read, too. */
+export const FORMAT_VERSION = 2;
 export const CONFIG = "config.json";
 /** What was learned: it changes while the rest stays, so config.json does not list it. */
 export const STATISTICS = "statistics.safetensors";
@@ -61,9 +62,9 @@ export function parseConfig(bytes: Uint8Array): ModelConfig {
   }
   if (!isRecord(json) || json.format !== FORMAT) throw corrupt(`"format" is not "${FORMAT}"`);
   const { version, shape, recipe, files } = json;
-  if (version !== FORMAT_VERSION) {
+  if (version !== FORMAT_VERSION && version !== 1) {
     const found = JSON.stringify(version);
-    throw new SaffuError("MODEL_VERSION", `${CONFIG}: version ${found} found, only ${FORMAT_VERSION} is supported`);
+    throw new SaffuError("MODEL_VERSION", `${CONFIG}: version ${found} found, 1 and ${FORMAT_VERSION} are supported`);
   }
   if (!isRecord(recipe)) throw corrupt(`"recipe" is not an object`);
   if (!isRecord(files)) throw corrupt(`"files" is not an object`);
@@ -77,7 +78,7 @@ export function parseConfig(bytes: Uint8Array): ModelConfig {
   return {
     format: FORMAT,
     version: FORMAT_VERSION,
-    shape: validateShape(shape),
+    shape: version === 1 ? shapeOfVersion1(shape) : validateShape(shape),
     recipe,
     files: files as Record<string, FileDigest>,
   };

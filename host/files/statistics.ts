@@ -17,6 +17,7 @@ import { SaffuError } from "../errors.ts";
 import { hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../shape.ts";
 import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
 import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
+import { shapeAsVersion1 } from "./version1.ts";
 import { faultOf } from "./weights.ts";
 
 export { STATISTICS };
@@ -82,7 +83,7 @@ export interface Base {
  */
 export async function baseOf({ shape, files }: ModelConfig): Promise<Base> {
   const parts = {
-    shape: { decoder: "softmax", ...shape },
+    shape: shapeAsVersion1(shape),
     weights: files["model.safetensors"]!.sha256,
     tokenizer: files["tokenizer.json"]!.sha256,
   };

@@ -18,7 +18,7 @@ export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts): string
       weights: storedAs(shape, facts.weightBytes),
       "fitted on": `${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text`,
       "hidden targets": recipe.targets,
-      passes: `${recipe.heads.passes} over the heads, ${residualPasses(shape, recipe)}`,
+      passes: `${recipe.groups.passes} over the groups, ${scalingPasses(shape, recipe)}`,
       seed: recipe.seed,
     },
   );
@@ -29,16 +29,17 @@ export function storedAs({ weightBits }: Shape, bytes: number): string {
   return `${bytes} bytes, ${weightBits === 4 ? "U in 4 bits, O in 8" : "int8"}, with a scale a row`;
 }
 
-function residualPasses({ weightBits }: Shape, recipe: Recipe): string {
-  const { passes } = recipe.residual;
+function scalingPasses({ weightBits }: Shape, recipe: Recipe): string {
+  const { passes } = recipe.scaling;
   return weightBits === 4 && passes > 0
-    ? `${passes} residual, 1 of the decoder after rounding U`
-    : `${passes} residual`;
+    ? `${passes} of iterative scaling, 1 of the decoder after rounding U`
+    : `${passes} of iterative scaling`;
 }
 
 /** A card: how the model came to be, its shape, `facts`, and what it is not good for. */
 export function cardOf(origin: string, shape: Shape, facts: Readonly<Record<string, string | number>>): string {
-  const attention = shape.radial === 0 ? "none" : `orders 1 to ${shape.orders} over the last ${shape.radial} tokens`;
+  const attention =
+    shape.history === 0 ? "none" : `matches of 1 to ${shape.matchLength} tokens over the last ${shape.history} tokens`;
   const rows = Object.entries(facts).map(([name, value]) => `| ${name} | ${value} |`);
   return `---
 library_name: saffu
@@ -51,10 +52,10 @@ ${origin}
 | | |
 | --- | --- |
 | vocabulary | ${shape.vocabulary} (${shape.vocabulary === 256 ? "bytes" : "byte-level BPE"}) |
-| block | ${shape.block} tokens, ${shape.bits === shape.vocabulary ? "one-hot" : `${shape.bits}-bit cipher`} |
-| hidden state | ${shape.heads} heads of ${shape.classes} classes (${shape.heads * shape.classes}) |
+| context window | ${shape.window} tokens, ${shape.bits === shape.vocabulary ? "one-hot" : `${shape.bits}-bit cipher`} |
+| hidden state | ${shape.groups} groups of ${shape.units} units (${shape.groups * shape.units}) |
 ${contextRows(shape)}| decoder | softmax(h O + o0) |
-| self-attention | ${attention} |
+| history attention | ${attention} |
 | parameters | ${parameters(shape)} |
 ${rows.join("\n")}
 
@@ -65,20 +66,19 @@ a sentence. Use it where few bytes matter: surprisal of a stream, compression, c
 `;
 }
 
-/** Rows of what a shape has beside the plain block. */
+/** Rows of what a shape has beside the plain window. */
 function contextRows({
-  blockAttention,
-  documentHeads,
+  windowAttention,
+  documentGroups,
   documentSpan,
-  stackedHeads,
-  stackedBlock,
-  classes,
+  secondGroups,
+  secondWindow,
+  units,
 }: Shape): string {
   const rows = [
-    blockAttention && "| attention over the block | softmax of comparisons |",
-    documentHeads && `| document | ${documentHeads} heads of ${classes} classes, a span of ${documentSpan} tokens |`,
-    stackedHeads &&
-      `| second layer | ${stackedHeads} heads of ${classes} classes, over ${stackedBlock} hidden states |`,
+    windowAttention && "| attention over the window | softmax of comparisons |",
+    documentGroups && `| document | ${documentGroups} groups of ${units} units, a span of ${documentSpan} tokens |`,
+    secondGroups && `| second layer | ${secondGroups} groups of ${units} units, over ${secondWindow} hidden states |`,
   ];
   return rows.map((row) => (row ? `${row}\n` : "")).join("");
 }

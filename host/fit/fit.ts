@@ -1,5 +1,5 @@
 /**
- * Fitting a model, end to end: text → tokenizer → tokens → heads → residual solve → gate → int8 files.
+ * Fitting a model, end to end: text → tokenizer → tokens → groups → iterative scaling → mixture → int8 files.
  *
  * ```ts
  * const { files, report } = await fit(() => createReadStream("book.txt"), { profile: "potato", signal });
@@ -36,7 +36,7 @@ import { fitMixture, scaledTables, settingsOf, solveRounded, weightsOf } from ".
 export { LEAST_TOKENS } from "./steps.ts";
 
 /** How far a fit has come. */
-export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "heads" | "residual" | "gate" | "files">;
+export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "groups" | "scaling" | "mixture" | "files">;
 
 /** Places between two looks at the signal, where a step is no batch. */
 const CHUNK = 16384;
@@ -46,7 +46,7 @@ const DOCUMENT_WEIGHT = 8;
 type FitHooks = Hooks<FitProgress["phase"]>;
 
 export interface FitOptions extends RecipeOptions, RunOptions, FitHooks {
-  /** Texts to score with the stack in f32, before it is quantised: `report.heldOutBits`. What int8 costs can be told from it. */
+  /** Texts to score with the network in f32, before it is quantised: `report.heldOutBits`. What int8 costs can be told from it. */
   readonly heldOut?: readonly Uint8Array[] | undefined;
   /** Uses this tokenizer in place of training one; V is its size, whatever `vocabulary` says. */
   readonly tokenizer?: Tokenizer | undefined;
@@ -58,15 +58,15 @@ export interface FitReport {
   readonly recipe: Recipe;
   readonly trainTokens: number;
   readonly trainBytes: number;
-  /** Σ −log2 p over `heldOut` under the f32 stack, without self-attention. */
+  /** Σ −log2 p over `heldOut` under the f32 network, without history attention. */
   readonly heldOutBits: number;
   readonly seconds: {
     tokenizer: number;
     tokens: number;
     compile: number;
-    heads: number;
-    residual: number;
-    gate: number;
+    groups: number;
+    scaling: number;
+    mixture: number;
     files: number;
   };
 }
@@ -86,7 +86,7 @@ export interface FitResult {
 export async function fit(text: () => Chunks, options: FitOptions = {}): Promise<FitResult> {
   const { signal, onProgress } = options;
   // bad options are refused before any work
-  const { threads, flavour } = runOptions(options);
+  const { threads, build } = runOptions(options);
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
   recipeOf(options, LEAST_TOKENS, wanted);
   const bytesNeeded = solverBytesNeeded(wanted) + 2 * LEAST_TOKENS;
@@ -103,13 +103,13 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const recipe = recipeOf(options, tokens.length, shape);
   const tokensSeconds = clock();
 
-  const heldOut = separated(options.heldOut ?? [], tokenizer, shape.block);
+  const heldOut = separated(options.heldOut ?? [], tokenizer, shape.window);
   await turn(signal);
   const scalar = await compileDevice(shape, "scalar");
   await turn(signal);
   const simd = await compileDevice(shape, "simd");
   await turn(signal);
-  const wasm = await compileSolver(shape, flavour, threads > 0);
+  const wasm = await compileSolver(shape, build, threads > 0);
   await turn(signal);
   const solver = await Solver.start(wasm, shape, tokens.length + heldOut.length, threads);
   const compileSeconds = clock();
@@ -117,15 +117,15 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     const places = solver.view(Uint16Array, "TOKENS", tokens.length + heldOut.length);
     places.set(tokens);
     places.set(heldOut, tokens.length);
-    const trained = tokens.length - (shape.radial === 0 ? 0 : recipe.gate.tokens);
+    const trained = tokens.length - (shape.history === 0 ? 0 : recipe.mixture.tokens);
     const settings = settingsOf(recipe, trained);
     await solver.configure(settings);
     await fitGroups(solver, shape, recipe, settings, options);
-    const headsSeconds = clock();
+    const groupsSeconds = clock();
     const rounded = await fitScaling(solver, shape, recipe, settings, options);
-    const residualSeconds = clock();
-    await fitMixture(solver, shape, recipe.gate.sweeps, trained, tokens.length, options);
-    const gateSeconds = clock();
+    const scalingSeconds = clock();
+    await fitMixture(solver, shape, recipe.mixture.sweeps, trained, tokens.length, options);
+    const mixtureSeconds = clock();
     const heldOutBits = await bitsOf(solver, heldOut, tokens.length, signal);
     throwIfAborted(signal);
     onProgress?.({ phase: "files", done: 0, total: 1 });
@@ -151,9 +151,9 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
       tokenizer: tokenizerSeconds,
       tokens: tokensSeconds,
       compile: compileSeconds,
-      heads: headsSeconds,
-      residual: residualSeconds,
-      gate: gateSeconds,
+      groups: groupsSeconds,
+      scaling: scalingSeconds,
+      mixture: mixtureSeconds,
       files: clock(),
     };
     const report = { shape, recipe, trainTokens: tokens.length, trainBytes: bytes, heldOutBits, seconds };
@@ -181,31 +181,31 @@ async function fitGroups(
   hooks: FitHooks,
 ): Promise<void> {
   await solver.once("count");
-  setPositions(solver, shape, recipe.heads.decay);
+  setPositions(solver, shape, recipe.groups.decay);
   await solver.once("initialiseGroups");
-  const { heads, documentHeads = 0, stackedHeads = 0 } = shape;
-  if (shape.blockAttention) await solveAttention(solver, places!, hooks.signal);
-  const lower = heads + documentHeads;
-  const steps = Math.ceil(places! / groupBatch!) * recipe.heads.passes;
-  const total = stackedHeads > 0 ? 2 * steps : steps;
+  const { groups, documentGroups = 0, secondGroups = 0 } = shape;
+  if (shape.windowAttention) await solveAttention(solver, places!, hooks.signal);
+  const lower = groups + documentGroups;
+  const steps = Math.ceil(places! / groupBatch!) * recipe.groups.passes;
+  const total = secondGroups > 0 ? 2 * steps : steps;
   const run = (args: readonly number[], done: number) =>
-    runSteps(solver, "groupSteps", "heads", [0, steps], total, hooks, { args, done });
+    runSteps(solver, "groupSteps", "groups", [0, steps], total, hooks, { args, done });
   await run([0, lower], 0);
   // bags and hidden states are not as independent as tokens are: how often they are taken has to be solved
-  await weighInputs(solver, heads, lower, places!);
-  if (stackedHeads === 0) return;
-  await run([lower, lower + stackedHeads], steps);
-  await weighInputs(solver, lower, lower + stackedHeads, places!);
+  await weighInputs(solver, groups, lower, places!);
+  if (secondGroups === 0) return;
+  await run([lower, lower + secondGroups], steps);
+  await weighInputs(solver, lower, lower + secondGroups, places!);
 }
 
 /** The weights of positions that groups begin with: decaying, and of hidden states shared by the groups that they come from. Attention sets its own. */
 function setPositions(solver: Solver, shape: Shape, decay: number): void {
-  const { heads, documentHeads = 0, stackedHeads = 0 } = shape;
-  const all = heads + documentHeads + stackedHeads;
+  const { groups, documentGroups = 0, secondGroups = 0 } = shape;
+  const all = groups + documentGroups + secondGroups;
   const each = sizesOf(shape).POSITIONS_A_GROUP;
   const positions = solver.view(Float32Array, "POSITIONS", all * each);
   for (let group = 0; group < all; ++group) {
-    let weight = group < heads ? 1 : group < heads + documentHeads ? DOCUMENT_WEIGHT : 1 / heads;
+    let weight = group < groups ? 1 : group < groups + documentGroups ? DOCUMENT_WEIGHT : 1 / groups;
     for (let j = 0; j < each; ++j) {
       positions[group * each + j] = weight;
       weight *= decay; // not a power, whose last bits differ between engines
@@ -238,14 +238,14 @@ async function fitScaling(
   settings: Settings,
   hooks: FitHooks,
 ): Promise<boolean> {
-  const { passes, averaged } = recipe.residual;
+  const { passes, averaged } = recipe.scaling;
   const tokens = settings.places!;
   if (passes === 0) {
     for (let from = 0; from < tokens; from += CHUNK) {
       throwIfAborted(hooks.signal);
       const to = Math.min(tokens, from + CHUNK);
       await solver.once("explicitSteps", from, to);
-      hooks.onProgress?.({ phase: "residual", done: to, total: tokens });
+      hooks.onProgress?.({ phase: "scaling", done: to, total: tokens });
     }
     return false;
   }
@@ -254,13 +254,13 @@ async function fitScaling(
   const solved = steps * passes;
   const rounds = shape.weightBits === 4;
   const total = rounds ? solved + steps : solved;
-  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "residual", steps, total, hooks);
+  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "scaling", steps, total, hooks);
   await averagedSteps(solver, scaledTables(shape), averaged, [0, solved], run);
   if (rounds) await solveRounded(solver, shape, settings, solved, hooks);
   return rounds;
 }
 
-/** Σ −log2 p of `tokens`, which stand at `from` in the solver, under the f32 stack. */
+/** Σ −log2 p of `tokens`, which stand at `from` in the solver, under the f32 network. */
 async function bitsOf(solver: Solver, tokens: Uint16Array, from: number, signal: AbortSignal | undefined) {
   let bits = 0;
   for await (const places of evaluated(solver, tokens, from, signal)) {

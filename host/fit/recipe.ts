@@ -17,79 +17,83 @@ export interface RecipeOptions {
   /** b; default V (one-hot). */
   readonly bits?: number | undefined;
   /** r. */
-  readonly block?: number | undefined;
+  readonly window?: number | undefined;
   /** H. */
-  readonly heads?: number | undefined;
+  readonly groups?: number | undefined;
   /** m. */
-  readonly classes?: number | undefined;
-  /** R; 0 leaves self-attention out. */
-  readonly radial?: number | undefined;
-  /** Highest order of self-attention. */
-  readonly orders?: number | undefined;
+  readonly units?: number | undefined;
+  /** R; 0 leaves history attention out. */
+  readonly history?: number | undefined;
+  /** Longest match of history attention. */
+  readonly matchLength?: number | undefined;
+  /** Whether predictions are adapted to the text. By default as the profile has it, where there is a history. */
+  readonly adapts?: boolean | undefined;
+  /** Whether the history is indexed. By default likewise. */
+  readonly indexed?: boolean | undefined;
   /** Bits of a weight of U: 8, or 4. */
   readonly weightBits?: Shape["weightBits"] | undefined;
-  /** Attention over the block's positions. By default as the profile has it where inputs are one-hot and targets are not ciphers, else false. */
-  readonly blockAttention?: boolean | undefined;
-  /** Heads that read the document. By default as the profile has it, likewise, else 0. */
-  readonly documentHeads?: number | undefined;
-  /** T, where there are document heads. Default 5 where the profile has some, likewise, else 64. */
+  /** Attention over the window's positions. By default as the profile has it where inputs are one-hot and targets are not ciphers, else false. */
+  readonly windowAttention?: boolean | undefined;
+  /** Groups that read the document. By default as the profile has it, likewise, else 0. */
+  readonly documentGroups?: number | undefined;
+  /** T, where there are groups that read the document. Default 5 where the profile has some, likewise, else 64. */
   readonly documentSpan?: number | undefined;
-  /** Heads of a second layer. Default 0. */
-  readonly stackedHeads?: number | undefined;
+  /** Groups of a second layer. Default 0. */
+  readonly secondGroups?: number | undefined;
   /** Hidden states that it sees, where there is one. Default 2. */
-  readonly stackedBlock?: number | undefined;
-  /** Residual passes over the text; 0 leaves them out. Default by the amount of text: at most 24, 12 on 10,000 tokens, 8 from 30,000 to 180,000, 7 on 300,000, 5 on a million. */
+  readonly secondWindow?: number | undefined;
+  /** Passes of iterative scaling over the text; 0 leaves them out. Default by the amount of text: at most 24, 12 on 10,000 tokens, 8 from 30,000 to 180,000, 7 on 300,000, 5 on a million. */
   readonly passes?: number | undefined;
-  /** Hidden targets of the heads: "responsibility" (ours) or "cipher" (the paper's). */
+  /** Hidden targets of the groups: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
   /** Whole number in 0..2^32−1. Default 1. */
   readonly seed?: number | undefined;
 }
 
-/** Settings of the solvers. α is a Dirichlet mass in places (the field's pseudo-count), not a rate to be searched. */
+/** Settings of the solvers. α is a number of pseudo-counts, in places, not a rate to be searched. */
 export interface Recipe {
   readonly targets: "responsibility" | "cipher";
   readonly seed: number;
-  readonly heads: {
+  readonly groups: {
     readonly passes: number;
     readonly batch: number;
     readonly rate: number;
-    readonly mass: number;
+    readonly pseudoCounts: number;
     readonly decay: number;
   };
-  readonly residual: {
+  readonly scaling: {
     readonly passes: number;
     readonly batch: number;
     readonly rate: number;
     readonly lead: number;
-    readonly decoderMass: number;
-    readonly hiddenMass: number;
+    readonly decoderPseudoCounts: number;
+    readonly hiddenPseudoCounts: number;
     readonly decoderStep: number;
     readonly hiddenStep: number;
     /** κ of O, in places: pulls it towards 0, predictions towards the marginal. */
     readonly decoderPrior: number;
-    /** κ of the hidden layers' U, in places, at the block's position of the largest weight. */
+    /** κ of the hidden layers' U, in places, at the window's position of the largest weight. */
     readonly hiddenPrior: number;
     /** β of the hidden targets: 1 for what each class would have gained, towards 0 for the likelihood's own gradient. */
     readonly sharpness: number;
     /** Last part of the passes over which weights are averaged. */
     readonly averaged: number;
   };
-  readonly gate: { readonly tokens: number; readonly sweeps: number };
+  readonly mixture: { readonly tokens: number; readonly sweeps: number };
 }
 
-/** What the larger profiles read beside the block's tokens, where inputs are one-hot. */
-const CONTEXTS = { blockAttention: true, documentHeads: 3, documentSpan: 5 } as const;
+/** What the larger profiles read beside the window's tokens, where inputs are one-hot. */
+const CONTEXTS = { windowAttention: true, documentGroups: 3, documentSpan: 5 } as const;
 const PROFILES: Record<Profile, Shape> = {
-  nano: { vocabulary: 256, bits: 256, block: 3, heads: 2, classes: 8, radial: 256, orders: 4 },
+  nano: { vocabulary: 256, bits: 256, window: 3, groups: 2, units: 8, history: 256, matchLength: 4 },
   potato: {
-    ...{ vocabulary: 1024, bits: 1024, block: 2, heads: 14, classes: 8 },
-    ...{ radial: 65536, orders: 4, weightBits: 4 },
+    ...{ vocabulary: 1024, bits: 1024, window: 2, groups: 14, units: 8 },
+    ...{ history: 65536, matchLength: 4, adapts: true, indexed: true, weightBits: 4 },
     ...CONTEXTS,
   },
   base: {
-    ...{ vocabulary: 4096, bits: 4096, block: 2, heads: 18, classes: 8 },
-    ...{ radial: 65536, orders: 4, weightBits: 4 },
+    ...{ vocabulary: 4096, bits: 4096, window: 2, groups: 18, units: 8 },
+    ...{ history: 65536, matchLength: 4, adapts: true, indexed: true, weightBits: 4 },
     ...CONTEXTS,
   },
 };
@@ -104,35 +108,37 @@ export function shapeOf(options: RecipeOptions): Shape {
   const profiles = Object.keys(PROFILES);
   if (!profiles.includes(profile)) throw invalidOption("profile", `one of ${profiles.join(", ")}`, profile);
   const base = PROFILES[profile];
-  // a label cipher has to name every token with one head's classes, so the plain form has one wide head
-  const wide = options.targets === "cipher" && options.heads === undefined && options.classes === undefined;
+  // a label cipher has to name every token with one group's units, so the plain form has one wide group
+  const wide = options.targets === "cipher" && options.groups === undefined && options.units === undefined;
   const { vocabulary = base.vocabulary, bits = vocabulary } = options;
   const contexts: Partial<Shape> = wide || bits !== vocabulary ? {} : base;
   const {
-    block = base.block,
-    heads = wide ? 1 : base.heads,
-    classes = wide ? base.heads * base.classes : base.classes,
-    radial = base.radial,
-    orders = radial === 0 ? 0 : base.orders,
+    window = base.window,
+    groups = wide ? 1 : base.groups,
+    units = wide ? base.groups * base.units : base.units,
+    history = base.history,
+    matchLength = history === 0 ? 0 : base.matchLength,
+    adapts = history > 0 && (base.adapts ?? false),
+    indexed = history > 0 && (base.indexed ?? false),
     weightBits = base.weightBits,
-    blockAttention = contexts.blockAttention ?? false,
-    documentHeads = contexts.documentHeads ?? 0,
-    documentSpan = documentHeads === 0 ? undefined : (contexts.documentSpan ?? 64),
-    stackedHeads = 0,
-    stackedBlock = stackedHeads === 0 ? undefined : 2,
+    windowAttention = contexts.windowAttention ?? false,
+    documentGroups = contexts.documentGroups ?? 0,
+    documentSpan = documentGroups === 0 ? undefined : (contexts.documentSpan ?? 64),
+    secondGroups = 0,
+    secondWindow = secondGroups === 0 ? undefined : 2,
   } = options;
   // the bytes are tokens of every tokenizer
   if (Number.isInteger(vocabulary) && (vocabulary < 256 || vocabulary > MAX_VOCABULARY)) {
     throw new SaffuError("INVALID_SHAPE", `vocabulary must be in 256..${MAX_VOCABULARY}, got ${vocabulary}`);
   }
   const shape = validateShape({
-    ...{ vocabulary, bits, block, heads, classes, radial, orders, weightBits },
-    ...{ blockAttention, documentHeads, documentSpan, stackedHeads, stackedBlock },
+    ...{ vocabulary, bits, window, groups, units, history, matchLength, adapts, indexed, weightBits },
+    ...{ windowAttention, documentGroups, documentSpan, secondGroups, secondWindow },
   });
-  if (options.targets === "cipher" && 2 ** shape.classes - 1 < vocabulary) {
+  if (options.targets === "cipher" && 2 ** shape.units - 1 < vocabulary) {
     throw new SaffuError(
       "INVALID_SHAPE",
-      `vocabulary ${vocabulary} is larger than a label cipher of ${shape.classes} classes can name (${2 ** shape.classes - 1} tokens)`,
+      `vocabulary ${vocabulary} is larger than a label cipher of ${shape.units} units can name (${2 ** shape.units - 1} tokens)`,
     );
   }
   return shape;
@@ -141,10 +147,10 @@ export function shapeOf(options: RecipeOptions): Shape {
 /**
  * The recipe for `tokens` tokens of training text and a model of `shape`, which options ask for unless a tokenizer has the say.
  *
- * Smoothing and the decoder's steps follow one rule (ours): with q = log10(tokens / 20,000) / 2 held to 0..1, masses fall and steps
+ * Smoothing and the decoder's steps follow one rule (ours): with q = log10(tokens / 20,000) / 2 held to 0..1, pseudo-counts fall and steps
  * grow from those that held up best on 20,000 tokens (q = 0) to those for 2 million (q = 1), evenly on a logarithmic scale; the hidden
  * layers take longer steps towards flatter targets, by the same rule between 100,000 and a million tokens. κ of U grows with the
- * cube root of the tokens up to 1.5 million, and falls with the heads above 21, as each is then worth less; κ of O grows with the tokens up
+ * cube root of the tokens up to 1.5 million, and falls with the groups above 21, as each is then worth less; κ of O grows with the tokens up
  * to 10,000.
  *
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
@@ -166,40 +172,40 @@ export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = 
     Number((most * Math.min(1, tokens / from) ** power).toPrecision(3));
   const later = held(Math.log10(tokens / 100_000));
   const cipher = targets === "cipher";
-  const { heads, documentHeads = 0, stackedHeads = 0 } = shape;
+  const { groups, documentGroups = 0, secondGroups = 0 } = shape;
   return {
     targets,
     seed,
-    heads: {
+    groups: {
       passes: few && !cipher ? 3 : 1,
       batch: cipher ? tokens : few ? 4096 : 16384,
       rate: 0.7,
-      mass: 5,
+      pseudoCounts: 5,
       decay: 0.6,
     },
-    residual: {
+    scaling: {
       passes,
       batch: 512,
       rate: 0.5,
       lead: 20,
-      decoderMass: between(100, 20),
-      hiddenMass: between(20, 5),
+      decoderPseudoCounts: between(100, 20),
+      hiddenPseudoCounts: between(20, 5),
       decoderStep: between(1, 2),
       hiddenStep: between(8, 15, later),
       decoderPrior: prior(250, 10_000, 1),
-      hiddenPrior: prior(7 * Math.min(1, 21 / (heads + documentHeads + stackedHeads)), 1_500_000, 1 / 3),
+      hiddenPrior: prior(7 * Math.min(1, 21 / (groups + documentGroups + secondGroups)), 1_500_000, 1 / 3),
       sharpness: between(0.25, 0.1, later),
       averaged: 0.5,
     },
-    gate: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
+    mixture: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
   };
 }
 
-/** Below so many tokens heads take more passes in smaller batches. */
+/** Below so many tokens groups take more passes in smaller batches. */
 const FEW = 200_000;
 
 /**
- * Residual passes over a text (ours): 8 · (30,000 / tokens)^⅓ below 30,000 tokens, at most 24; 8 · (180,000 / tokens)^⅓ above 180,000, at
+ * Passes of iterative scaling over a text (ours): 8 · (30,000 / tokens)^⅓ below 30,000 tokens, at most 24; 8 · (180,000 / tokens)^⅓ above 180,000, at
  * least 2; 8 between. To the nearest. The fewer the tokens, the fewer the steps of a pass. Found on 2,000 tokens to a million.
  */
 function passesFor(tokens: number): number {

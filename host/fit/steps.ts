@@ -1,6 +1,6 @@
 /** What long work on a solver shares: its options, its progress, and calls of bounded length between which a signal is seen. */
 import { SaffuError, shown, throwIfAborted } from "../errors.ts";
-import type { Flavour } from "../model/kernel.ts";
+import type { Build } from "../model/kernel.ts";
 import type { Solver } from "./solver.ts";
 
 /** How far long work has come. `total` is 0 where it is not known. */
@@ -21,7 +21,7 @@ export interface RunOptions {
   /** Worker threads; 0 works in the calling thread. Default 2 under Node. */
   readonly threads?: number | undefined;
   /** `scalar` works where SIMD is missing. */
-  readonly flavour?: Flavour | undefined;
+  readonly build?: Build | undefined;
 }
 
 /** Fewest tokens that a model is fitted to: below it there is nothing to count. */
@@ -30,11 +30,11 @@ export const LEAST_TOKENS = 16;
 export const STEPS_A_CALL = 16;
 
 /** The options with defaults. @throws SaffuError INVALID_OPTION */
-export function runOptions({ threads, flavour = "simd" }: RunOptions): { threads: number; flavour: Flavour } {
-  if (flavour !== "simd" && flavour !== "scalar") {
-    throw new SaffuError("INVALID_OPTION", `flavour must be "simd" or "scalar", got ${shown(flavour)}`);
+export function runOptions({ threads, build = "simd" }: RunOptions): { threads: number; build: Build } {
+  if (build !== "simd" && build !== "scalar") {
+    throw new SaffuError("INVALID_OPTION", `build must be "simd" or "scalar", got ${shown(build)}`);
   }
-  return { threads: threadsOf(threads), flavour };
+  return { threads: threadsOf(threads), build };
 }
 
 function threadsOf(threads: number | undefined): number {

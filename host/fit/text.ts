@@ -44,9 +44,9 @@ export async function encodeAll(
 /** Marks a place before a text's start: no token. */
 const ABSENT = 0xffff;
 
-/** Tokens of some texts, each after as many absent tokens as the block sees, so that no context reaches from one into the next. */
-export function separated(texts: readonly Uint8Array[], tokenizer: Tokenizer, block: number): Uint16Array {
-  const parts = texts.flatMap((text) => [new Uint16Array(block).fill(ABSENT), tokenizer.encode(text)]);
+/** Tokens of some texts, each after as many absent tokens as the window sees, so that no context reaches from one into the next. */
+export function separated(texts: readonly Uint8Array[], tokenizer: Tokenizer, window: number): Uint16Array {
+  const parts = texts.flatMap((text) => [new Uint16Array(window).fill(ABSENT), tokenizer.encode(text)]);
   const all = new Uint16Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

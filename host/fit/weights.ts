@@ -38,9 +38,9 @@ export function loadWeights(solver: Solver, tensors: ReadonlyMap<string, Tensor>
     put(u + 4 * cells, dequantised(tensors, `${name}.U`, width));
     put(solver.address("U0") + 4 * column, given(`${name}.u0`));
   }
-  if (shape.blockAttention) {
+  if (shape.windowAttention) {
     put(u + attentionAt(shape), given("block.W"));
-    put(u + attentionAt(shape) + 4 * shape.block ** 2, given("block.w0"));
+    put(u + attentionAt(shape) + 4 * shape.window ** 2, given("block.w0"));
   }
   put(solver.address("O"), dequantised(tensors, "decoder.O", hiddenWidth(shape)));
   put(solver.address("O0"), given("decoder.o0"));
@@ -60,12 +60,12 @@ export async function solveRounded(
   shape: Shape,
   settings: Settings,
   first: number,
-  hooks: Hooks<"residual">,
+  hooks: Hooks<"scaling">,
 ): Promise<void> {
   const end = first + Math.ceil(settings.places! / settings.batch!);
   await solver.once("roundHidden");
   await solver.configure({ ...settings, lead: end });
-  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "residual", steps, end, hooks);
+  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "scaling", steps, end, hooks);
   await averagedSteps(solver, [decoderTable(shape)], 1, [first, end], run);
 }
 
@@ -81,24 +81,24 @@ export function scaledTables(shape: Shape): Table[] {
 
 /** What a recipe asks the solver for, over `places` training places. */
 export function settingsOf(recipe: Recipe, places: number): Settings {
-  const { seed, heads, residual, targets } = recipe;
+  const { seed, groups, scaling, targets } = recipe;
   return {
     places,
     seed,
-    groupBatch: Math.min(heads.batch, places),
-    groupRate: heads.rate,
-    groupPseudoCounts: heads.mass,
+    groupBatch: Math.min(groups.batch, places),
+    groupRate: groups.rate,
+    groupPseudoCounts: groups.pseudoCounts,
     labelCiphers: targets === "cipher" ? 1 : 0,
-    batch: residual.batch,
-    lead: residual.lead,
-    rate: residual.rate,
-    decoderPseudoCounts: residual.decoderMass,
-    hiddenPseudoCounts: residual.hiddenMass,
-    decoderStep: residual.decoderStep,
-    hiddenStep: residual.hiddenStep,
-    decoderPrior: residual.decoderPrior,
-    hiddenPrior: residual.hiddenPrior,
-    sharpness: residual.sharpness,
+    batch: scaling.batch,
+    lead: scaling.lead,
+    rate: scaling.rate,
+    decoderPseudoCounts: scaling.decoderPseudoCounts,
+    hiddenPseudoCounts: scaling.hiddenPseudoCounts,
+    decoderStep: scaling.decoderStep,
+    hiddenStep: scaling.hiddenStep,
+    decoderPrior: scaling.decoderPrior,
+    hiddenPrior: scaling.hiddenPrior,
+    sharpness: scaling.sharpness,
   };
 }
 
@@ -109,15 +109,15 @@ export async function fitMixture(
   sweeps: number,
   from: number,
   to: number,
-  { signal, onProgress }: Hooks<"gate">,
+  { signal, onProgress }: Hooks<"mixture">,
 ): Promise<void> {
-  if (shape.radial === 0) return;
+  if (shape.history === 0) return;
   for (let at = from; at < to; at += BATCH) {
     throwIfAborted(signal);
     const places = Math.min(BATCH, to - at);
     await solver.once("evaluate", at, places);
     await solver.once("mixturePlaces", at, places, at - from);
-    onProgress?.({ phase: "gate", done: at + places - from, total: to - from });
+    onProgress?.({ phase: "mixture", done: at + places - from, total: to - from });
   }
   await solver.once("mixtureSolve", to - from, sweeps);
 }
@@ -132,7 +132,7 @@ export function weightsOf(
   const addresses: Record<string, number> = {
     cipher: at("CIPHER"),
     "block.W": at("U", attentionAt(shape)),
-    "block.w0": at("U", attentionAt(shape) + 4 * shape.block ** 2),
+    "block.w0": at("U", attentionAt(shape) + 4 * shape.window ** 2),
     "decoder.O": at("O_INT8"),
     "decoder.O.scale": at("O_SCALE"),
     "decoder.o0": at("O0"),

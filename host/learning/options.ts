@@ -20,8 +20,8 @@ export interface Observation {
 
 export interface RefitOptions {
   /** α, pseudo-tokens that the base's expectation counts for: > 0. Default 3000. */
-  readonly mass?: number | undefined;
-  /** s of the residual solve, in 0..4. Default 1. */
+  readonly pseudoCounts?: number | undefined;
+  /** s of iterative scaling, in 0..4. Default 1. */
   readonly step?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
@@ -29,7 +29,7 @@ export interface RefitOptions {
 
 /** What a refit did. */
 export interface RefitReport {
-  readonly mass: number;
+  readonly pseudoCounts: number;
   readonly step: number;
   /** Tokens it was solved from; where there are none, the model is the base again. */
   readonly tokens: number;
@@ -38,7 +38,7 @@ export interface RefitReport {
 /**
  * α (ours): with it one step of 1 made no text worse from 100 words on, on four domains and an earlier base; a rule, not a search (docs/learning.md).
  */
-export const MASS = 3000;
+export const PSEUDO_COUNTS = 3000;
 
 /** Options that a refit once took, and what to do in their place. */
 const GONE = {
@@ -55,9 +55,9 @@ export function checkRefitOptions(options: RefitOptions) {
       throw new SaffuError("INVALID_OPTION", `${name} is no longer an option of refit: ${instead}`);
     }
   }
-  const { mass = MASS, step = 1 } = options;
-  if (typeof mass !== "number" || !(mass >= 2 ** -20 && mass <= 1e9))
-    throw invalid("mass", "a number in 0.000001..1e9", mass);
+  const { pseudoCounts = PSEUDO_COUNTS, step = 1 } = options;
+  if (typeof pseudoCounts !== "number" || !(pseudoCounts >= 2 ** -20 && pseudoCounts <= 1e9))
+    throw invalid("pseudoCounts", "a number in 0.000001..1e9", pseudoCounts);
   if (typeof step !== "number" || !(step >= 0 && step <= 4)) throw invalid("step", "a number in 0..4", step);
-  return { mass, step };
+  return { pseudoCounts, step };
 }

@@ -11,14 +11,14 @@ import { accepted } from "./refusals.ts";
 const ROWS = 256;
 
 /**
- * @param mass α in pseudo-tokens, `step` s: within the bounds of `checkRefitOptions`
+ * @param pseudoCounts α in pseudo-tokens, `step` s: within the bounds of `checkRefitOptions`
  * @returns the rows that predict in place of the base's, (V, M) i8, and their scales, (V) f32
  * @throws SaffuError ABORTED; UNSUPPORTED where the kernel does not learn
  */
 export async function solveDecoder(
   kernel: LearningKernel,
   shape: Shape,
-  { mass, step }: { readonly mass: number; readonly step: number },
+  { pseudoCounts, step }: { readonly pseudoCounts: number; readonly step: number },
   { signal, onProgress }: Pick<RefitOptions, "signal" | "onProgress">,
 ): Promise<Correction> {
   const { vocabulary } = shape;
@@ -27,7 +27,7 @@ export async function solveDecoder(
     if (pace.due()) await pace.rest();
     throwIfAborted(signal);
     const to = Math.min(vocabulary, from + ROWS);
-    accepted(kernel.refit(from, to, mass, step));
+    accepted(kernel.refit(from, to, pseudoCounts, step));
     onProgress?.({ done: to, total: vocabulary });
   }
   throwIfAborted(signal); // the last look may be the one that aborts

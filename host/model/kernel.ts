@@ -7,7 +7,7 @@ import type { Tensor } from "../files/safetensors.ts";
 import { hiddenWidth, type Shape } from "../shape.ts";
 
 /** `scalar` is the WebAssembly MVP alone, `simd` has 128-bit vectors; both give the same bits. */
-export type Flavour = "scalar" | "simd";
+export type Build = "scalar" | "simd";
 
 /** What predicts, over one instance's own context. It has no room for sums: functions that learn are not to be called. */
 export interface Predictor {
@@ -27,7 +27,7 @@ export interface LearningKernel {
   observe(token: number): number;
   forget(token: number): number;
   merge(row: number, commit: number): number;
-  refit(from: number, to: number, mass: number, step: number): number;
+  refit(from: number, to: number, pseudoCounts: number, step: number): number;
   /** Where `merge` looks for sums, (V) u32. */
   readonly staging: Uint32Array;
   /** F and F̂, (V, M) u32 each, and the tokens in them, (1) u32. */

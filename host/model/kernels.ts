@@ -8,7 +8,7 @@ import type { Tensor } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
-import { type Flavour, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
+import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
 import { predictorModule } from "./predictor-module.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
@@ -38,7 +38,7 @@ export class Kernels {
   private size = 0;
 
   private constructor(
-    readonly flavour: Flavour,
+    readonly build: Build,
     private readonly wasm: Uint8Array,
     private readonly predicting: WebAssembly.Module,
     private readonly weights: readonly (readonly [TensorSpec, Tensor])[],
@@ -46,21 +46,21 @@ export class Kernels {
   ) {}
 
   /**
-   * Compiles the kernel, `simd` where the runtime has it unless `flavour` asks for one, and starts a first predictor.
+   * Compiles the kernel, `simd` where the runtime has it unless `build` asks for one, and starts a first predictor.
    *
    * @param files of a verified model
-   * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where `flavour` cannot run here
+   * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where `build` cannot run here
    */
   static async start(
     files: ReadonlyMap<string, Uint8Array>,
     shape: Shape,
-    flavour?: Flavour | undefined,
+    build?: Build | undefined,
   ): Promise<Kernels> {
-    if (flavour !== undefined && flavour !== "scalar" && flavour !== "simd") {
-      throw new SaffuError("INVALID_OPTION", `flavour must be "scalar" or "simd", got ${shown(flavour)}`);
+    if (build !== undefined && build !== "scalar" && build !== "simd") {
+      throw new SaffuError("INVALID_OPTION", `build must be "scalar" or "simd", got ${shown(build)}`);
     }
-    const runnable = flavour !== "scalar" && WebAssembly.validate(files.get("kernel.simd.wasm")! as BufferSource);
-    if (flavour === "simd" && !runnable) {
+    const runnable = build !== "scalar" && WebAssembly.validate(files.get("kernel.simd.wasm")! as BufferSource);
+    if (build === "simd" && !runnable) {
       throw new SaffuError("UNSUPPORTED", "this runtime does not run kernel.simd.wasm");
     }
     const used = runnable ? "simd" : "scalar";
@@ -105,7 +105,7 @@ export class Kernels {
       const { instance } = await WebAssembly.instantiate(this.wasm as BufferSource);
       return this.fill(instance).learner();
     } catch (cause) {
-      throw startError(this.flavour, cause);
+      throw startError(this.build, cause);
     }
   }
 
@@ -113,7 +113,7 @@ export class Kernels {
     try {
       return this.predictor(new WebAssembly.Instance(this.predicting));
     } catch (cause) {
-      throw startError(this.flavour, cause);
+      throw startError(this.build, cause);
     }
   }
 
@@ -128,7 +128,7 @@ export class Kernels {
 
   /** Writes the base's weights where the instance wants them. */
   private fill(started: WebAssembly.Instance): Instance {
-    const instance = new Instance(started, this.shape, fileOf(this.flavour));
+    const instance = new Instance(started, this.shape, fileOf(this.build));
     for (const [{ address }, tensor] of this.weights) instance.write(address, tensor);
     return instance;
   }
@@ -149,16 +149,16 @@ export class Kernels {
   }
 }
 
-function startError(flavour: Flavour, cause: unknown): SaffuError {
+function startError(build: Build, cause: unknown): SaffuError {
   if (cause instanceof SaffuError) return cause;
   // engines refuse memory with a RangeError, and bytes that are no module with errors of WebAssembly's own
   const message = String((cause as Error).message);
   // a page's Content-Security-Policy may forbid WebAssembly: then the file is not to blame
   const forbidden = /unsafe-eval|Content Security Policy/i.test(message);
   const code = cause instanceof RangeError ? "OUT_OF_MEMORY" : forbidden ? "UNSUPPORTED" : "MODEL_CORRUPT";
-  return new SaffuError(code, `${fileOf(flavour)}: ${message}`, { cause });
+  return new SaffuError(code, `${fileOf(build)}: ${message}`, { cause });
 }
 
-function fileOf(flavour: Flavour): string {
-  return `kernel.${flavour}.wasm`;
+function fileOf(build: Build): string {
+  return `kernel.${build}.wasm`;
 }

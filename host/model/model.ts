@@ -28,14 +28,14 @@ import { withoutBreaks } from "../learning/recent.ts";
 import { Pace } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
-import type { Flavour } from "./kernel.ts";
+import type { Build } from "./kernel.ts";
 import { Kernels } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
 import { StopText } from "./stop-text.ts";
 
-/** What every load takes: a signal, progress in bytes, and the flavour to run (default: `simd` where the runtime has it). */
+/** What every load takes: a signal, progress in bytes, and the build to run (default: `simd` where the runtime has it). */
 export interface LoadOptions extends ReadOptions {
-  readonly flavour?: Flavour | undefined;
+  readonly build?: Build | undefined;
   /** A statistics.safetensors to load in place of the directory's own; a browser finds none by itself. */
   readonly statistics?: Uint8Array | undefined;
 }
@@ -81,7 +81,7 @@ export interface StreamOptions {
 export interface ModelInfo {
   readonly shape: Shape;
   readonly parameters: number;
-  readonly flavour: Flavour;
+  readonly build: Build;
   /** Linear memory of one predictor in bytes: each call under way has one of its own. Learning takes another instance, with the sums. */
   readonly memoryBytes: number;
   /** Bytes and SHA-256 of every file, config.json included. */
@@ -152,7 +152,7 @@ export class Model {
     const base = await baseOf(config);
     const statistics = options.statistics ?? (await source.readStatistics?.());
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
-    const kernels = await Kernels.start(files, config.shape, options.flavour);
+    const kernels = await Kernels.start(files, config.shape, options.build);
     const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned);
     const model = new Model(verified, tokenizer, kernels, base, learner, platform);
     model.apply();
@@ -196,7 +196,7 @@ export class Model {
         if (pace.due()) await pace.rest();
         throwIfAborted(signal);
         const token = kernel.sample(temperature, topK, topP);
-        kernel.append(token); // not feed: what was drawn says nothing of the text, and a gate that follows it repeats itself
+        kernel.append(token); // not feed: what was drawn says nothing of the text, and a mixture that follows it repeats itself
         onToken?.(token);
         const piece = text.add(decoder.decode(tokenizer.bytesOf(token), { stream: true }));
         if (piece !== "") yield piece;
@@ -292,9 +292,9 @@ export class Model {
 
   info(): ModelInfo {
     const { config, digests } = this.verified;
-    const { flavour, memoryBytes } = this.kernels;
+    const { build, memoryBytes } = this.kernels;
     const { shape, recipe } = config;
-    return { shape, parameters: parameters(shape), flavour, memoryBytes, files: digests, recipe };
+    return { shape, parameters: parameters(shape), build, memoryBytes, files: digests, recipe };
   }
 
   /** What the last refit solved, if it is in force. */

@@ -14,7 +14,7 @@ export interface TuneRecipeOptions {
   /** Tokens a step, 1..2048. Default 256. */
   readonly batch?: number | undefined;
   /**
-   * A warm start has U times this, above 0, at most 1 (default): U of a long text is so large that its classes are nearly certain,
+   * A warm start has U times this, above 0, at most 1 (default): U of a long text is so large that its units are nearly certain,
    * and back-propagation hardly moves what is certain. What is less takes a text and epochs enough to learn O for it again.
    */
   readonly soften?: number | undefined;

@@ -1,5 +1,5 @@
 /**
- * Tuning a model by back-propagation, end to end: a model directory and a text → Adam on all layers → the gate, solved anew → int8.
+ * Tuning a model by back-propagation, end to end: a model directory and a text → Adam on all layers → the mixture, solved anew → int8.
  *
  * ```ts
  * const { files, report } = await tune("models/potato-en", () => createReadStream("book.txt"), { epochs: 2, signal });
@@ -37,7 +37,7 @@ import { scheduleOf, type TuneRecipe, type TuneRecipeOptions, tuneRecipe } from 
 import { runEpochs } from "./run.ts";
 
 /** How far tuning has come. */
-export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "gate" | "files">;
+export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "mixture" | "files">;
 
 export interface TuneOptions extends TuneRecipeOptions, RunOptions, Hooks<TuneProgress["phase"]> {
   /** Held-out texts: scored before the first epoch and after each, and the best of them is what is kept. */
@@ -51,16 +51,16 @@ export interface TuneReport {
   readonly shape: Shape;
   readonly recipe: TuneRecipe;
   readonly steps: number;
-  /** Of the text; the last of the tokens were kept for the gate. */
+  /** Of the text; the last of the tokens were kept for the mixture. */
   readonly trainTokens: number;
   readonly trainBytes: number;
-  /** Bits a token over each epoch, under the stack as it was when the token came. */
+  /** Bits a token over each epoch, under the network as it was when the token came. */
   readonly trainBits: readonly number[];
-  /** Bits per byte of `dev` without self-attention, U rounded where it has four bits, O in f32: before the first epoch, then after each. */
+  /** Bits per byte of `dev` without history attention, U rounded where it has four bits, O in f32: before the first epoch, then after each. */
   readonly devBitsPerByte: readonly number[];
   /** Epoch whose weights were kept; 0 is the start. */
   readonly bestEpoch: number;
-  readonly seconds: { tokens: number; compile: number; tune: number; gate: number; files: number };
+  readonly seconds: { tokens: number; compile: number; tune: number; mixture: number; files: number };
 }
 
 export interface TuneResult {
@@ -71,9 +71,9 @@ export interface TuneResult {
 /** What a tuned model has of its base: the shape is the same. */
 const KERNELS = ["kernel.scalar.wasm", "kernel.simd.wasm"] as const;
 /** The tensor that is solved anew in any case. */
-const GATE = "attention.gate";
-/** EM sweeps of the gate, as of a fit. */
-const GATE_SWEEPS = recipeOf({}, LEAST_TOKENS).gate.sweeps;
+const MIXTURE = "attention.gate";
+/** EM sweeps of the mixture, as of a fit. */
+const SWEEPS = recipeOf({}, LEAST_TOKENS).mixture.sweeps;
 
 const ORIGINS: Record<TuneRecipe["init"], string> = {
   warm: "Fitted in closed form by saffu, then tuned: back-propagation with Adam from there on.",
@@ -82,7 +82,7 @@ const ORIGINS: Record<TuneRecipe["init"], string> = {
 };
 
 /**
- * Tunes a model. With self-attention, the text's last tokens are kept for the gate, as in a fit.
+ * Tunes a model. With history attention, the text's last tokens are kept for the mixture, as in a fit.
  *
  * @param base a model directory, the name of a model of the package, or a model's files; it stays as it is
  * @param text gives the whole text in order, as bytes; called once
@@ -100,15 +100,15 @@ export async function tune(
   throwIfAborted(signal);
   if (checkpoint !== undefined) await assertCheckpointWritable(checkpoint);
   const source = typeof base === "string" ? directorySource(await modelDirectory(base)) : memorySource(base);
-  const model = await Model.read(source, { signal, flavour: options.flavour }, NODE);
+  const model = await Model.read(source, { signal, build: options.build }, NODE);
   const { shape } = model.config;
   assertTunable(shape);
   const clock = stopwatch();
 
   const { tokens, bytes } = await encodeAll(text(), model.tokenizer, { signal, onProgress });
   assertEnough(tokens.length, "tuning");
-  const gate = { tokens: shape.radial === 0 ? 0 : recipeOf({}, tokens.length).gate.tokens, sweeps: GATE_SWEEPS };
-  const places = tokens.length - gate.tokens;
+  const mixture = { tokens: shape.history === 0 ? 0 : recipeOf({}, tokens.length).mixture.tokens, sweeps: SWEEPS };
+  const places = tokens.length - mixture.tokens;
   const schedule = scheduleOf(recipe, places);
   const dev = heldOut(options.dev ?? [], model, tokens.length);
   const digest = await sha256(model.files.get(CONFIG)!);
@@ -116,7 +116,7 @@ export async function tune(
   const tokensSeconds = clock();
 
   await turn(signal);
-  const wasm = await compileSolver(shape, run.flavour, run.threads > 0);
+  const wasm = await compileSolver(shape, run.build, run.threads > 0);
   await turn(signal);
   const compileSeconds = clock();
   const { tensors } = readTensors(model.files.get("model.safetensors")!, "model.safetensors");
@@ -138,18 +138,18 @@ export async function tune(
     const { bestEpoch, trainBits, devBits } = await runEpochs(task, options);
     const tuneSeconds = clock();
 
-    await fitMixture(solver, shape, gate.sweeps, places, tokens.length, options);
+    await fitMixture(solver, shape, mixture.sweeps, places, tokens.length, options);
     throwIfAborted(signal);
     if (!rounds) await solver.once("storeHidden"); // else what the steps saw is stored already
     await solver.once("storeDecoder");
     const found = weightsOf(solver, shape);
     // where no epoch was better the rows stay what they are, to the byte
     if (recipe.init === "warm" && bestEpoch === 0)
-      for (const [name, tensor] of tensors) if (name !== GATE) found.set(name, tensor);
+      for (const [name, tensor] of tensors) if (name !== MIXTURE) found.set(name, tensor);
     const weights = writeTensors(found);
-    const gateSeconds = clock();
+    const mixtureSeconds = clock();
     const facts = { trainTokens: tokens.length, trainBytes: bytes };
-    const record = { ...recipe, ...facts, steps: schedule.steps, bestEpoch, bits: shape.bits, gate, base: digest };
+    const record = { ...recipe, ...facts, steps: schedule.steps, bestEpoch, bits: shape.bits, mixture, base: digest };
     onProgress?.({ phase: "files", done: 0, total: 1 });
     const card = cardOf(ORIGINS[recipe.init], shape, {
       weights: storedAs(shape, weights.length),
@@ -176,7 +176,7 @@ export async function tune(
       tokens: tokensSeconds,
       compile: compileSeconds,
       tune: tuneSeconds,
-      gate: gateSeconds,
+      mixture: mixtureSeconds,
       files: clock(),
     };
     const report = { shape, recipe, steps: schedule.steps, ...facts, trainBits, bestEpoch, seconds };
@@ -196,7 +196,7 @@ function assertTunable(shape: Shape): void {
 function heldOut(texts: readonly Uint8Array[], { tokenizer, config }: Model, from: number) {
   const bytes = texts.reduce((sum, text) => sum + text.length, 0);
   if (texts.length > 0 && bytes === 0) throw new SaffuError("INVALID_TEXT", "the held-out text is empty");
-  return { tokens: separated(texts, tokenizer, config.shape.block), from, bytes };
+  return { tokens: separated(texts, tokenizer, config.shape.window), from, bytes };
 }
 
 function digestOf(tokens: Uint16Array): Promise<string> {

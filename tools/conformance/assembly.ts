@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { shapeConstants } from "../../host/compile/compile.ts";
-import { type ModuleOptions, PAGE } from "../../host/compile/layout.ts";
-import type { Flavour } from "../../host/model/kernel.ts";
+import { PAGE } from "../../host/compile/layout.ts";
+import type { ModuleOptions } from "../../host/compile/options.ts";
+import type { Build } from "../../host/model/kernel.ts";
 import type { Shape } from "../../host/shape.ts";
 
 const HERE = "tools/conformance";
@@ -11,7 +12,7 @@ const SOURCES = "assembly";
 
 export interface Entry {
   readonly shape: Shape;
-  readonly flavour: Flavour;
+  readonly build: Build;
   readonly options: ModuleOptions;
   /** Source text by file name, in place of the files'; the entry is entry.ts. */
   readonly sources: Readonly<Record<string, string>>;
@@ -22,14 +23,14 @@ export interface Entry {
 
 /** The module, optimised as device modules are (host/compile/compile.ts). */
 export async function compileEntry(entry: Entry): Promise<Uint8Array> {
-  const { shape, flavour, options, sources, constants = {}, memoryBytes } = entry;
+  const { shape, build, options, sources, constants = {}, memoryBytes } = entry;
   const { main } = await compiler();
   const pages = Math.ceil(memoryBytes / PAGE);
   const uses = [
     ...shapeConstants(shape, options),
     ...Object.entries(constants).map(([name, value]) => `${name}=${value}`),
   ];
-  const simd = flavour === "simd";
+  const simd = build === "simd";
   let bytes: Uint8Array | undefined;
   const { error, stderr } = await main(
     [

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Package, packageModel } from "../../host/compile/package.ts";
 import { load, type Model } from "../../host/index.ts";
-import type { Flavour } from "../../host/model/kernel.ts";
+import type { Build } from "../../host/model/kernel.ts";
 import { type Driver, driverModule } from "./driver-module.ts";
 import { playOracle } from "./oracle.ts";
 import { type Answer, digestOf, goldenSteps, type Script, type Step, stepName, TEXT } from "./script.ts";
@@ -18,10 +18,10 @@ export const FORMS = {
 export type FormName = keyof typeof FORMS;
 export const FORM_NAMES = Object.keys(FORMS) as FormName[];
 
-/** A model's form in a flavour. */
+/** A model's form in a build. */
 export interface Case {
   readonly form: FormName;
-  readonly flavour: Flavour;
+  readonly build: Build;
   readonly script: Script;
   readonly module: Uint8Array;
   readonly weights: Uint8Array | null;
@@ -36,11 +36,11 @@ export class Cases {
   private readonly folder = mkdtempSync(join(tmpdir(), "saffu-conformance-"));
   private readonly known = new Map<string, Promise<unknown>>();
 
-  case(form: FormName, flavour: Flavour): Promise<Case> {
-    return this.once(`${form}, ${flavour}`, async (name) => {
+  case(form: FormName, build: Build): Promise<Case> {
+    return this.once(`${form}, ${build}`, async (name) => {
       const { model: directory, target, learning } = FORMS[form];
       const steps = await this.steps(form);
-      const { module, weights = null } = await this.package(directory, target, flavour, learning);
+      const { module, weights = null } = await this.package(directory, target, build, learning);
       const path = join(this.folder, name.replaceAll(/\W+/g, "-"));
       const script = { module: `${path}.wasm`, weights: weights && `${path}.weights`, steps };
       writeFileSync(script.module, module);
@@ -48,9 +48,9 @@ export class Cases {
       const driver = () =>
         this.once(`${name}, driver`, async () => {
           const stored = await this.package(directory, "flash", "scalar", false);
-          return driverModule(stored, { flavour, learning, flash: target === "flash" }, steps);
+          return driverModule(stored, { build, learning, flash: target === "flash" }, steps);
         });
-      return { form, flavour, script, module, weights, driver, path };
+      return { form, build, script, module, weights, driver, path };
     });
   }
 
@@ -76,9 +76,9 @@ export class Cases {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private package(directory: string, target: "wasm" | "flash", flavour: Flavour, learning: boolean): Promise<Package> {
-    return this.once(`${directory}, ${target}, ${flavour}, ${learning}, package`, async () =>
-      packageModel(await this.model(directory), { target, flavour, learning }),
+  private package(directory: string, target: "wasm" | "flash", build: Build, learning: boolean): Promise<Package> {
+    return this.once(`${directory}, ${target}, ${build}, ${learning}, package`, async () =>
+      packageModel(await this.model(directory), { target, build, learning }),
     );
   }
 

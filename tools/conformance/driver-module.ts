@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { BASE, bytesNeeded } from "../../host/compile/layout.ts";
 import type { Package } from "../../host/compile/package.ts";
-import type { Flavour } from "../../host/model/kernel.ts";
+import type { Build } from "../../host/model/kernel.ts";
 import { compileEntry } from "./assembly.ts";
 import type { Step } from "./script.ts";
 
@@ -21,10 +21,10 @@ export interface Driver {
  */
 export async function driverModule(
   { shape, weights }: Package,
-  form: { readonly flavour: Flavour; readonly learning: boolean; readonly flash: boolean },
+  form: { readonly build: Build; readonly learning: boolean; readonly flash: boolean },
   steps: readonly Step[],
 ): Promise<Driver> {
-  const { flavour, learning, flash } = form;
+  const { build, learning, flash } = form;
   const options = { learning, recall: 0, flash };
   const end = bytesNeeded(shape, options);
   const text = textOf(steps);
@@ -32,7 +32,7 @@ export async function driverModule(
   const textAt = flash ? end + weights!.length : end;
   const module = await compileEntry({
     shape,
-    flavour,
+    build,
     options,
     sources: { "entry.ts": entryOf(steps), ...(flash ? { "flash.ts": flashWithin() } : {}) },
     constants: { DRIVER_TEXT: textAt, DRIVER_WEIGHTS: weightsAt },

@@ -1,7 +1,7 @@
 /**
  * The golden script of script.ts on every runtime that is installed, held to the oracle's answers bit by bit.
  *   npm run conformance             prints the matrix; fails where a runtime differs, or is missing where CI is set
- *   npm run conformance -- --only TEXT    rows whose name, flavour or form contain TEXT
+ *   npm run conformance -- --only TEXT    rows whose name, build or form contain TEXT
  */
 import { parseArgs } from "node:util";
 import { Cases, difference, digestOfAll, FORM_NAMES } from "./cases.ts";
@@ -13,16 +13,9 @@ const cases = new Cases();
 const rows: string[][] = [];
 const complaints: string[] = [];
 
-function row(
-  name: string,
-  version: string,
-  flavour: string,
-  form: string,
-  answers: readonly Answer[],
-  verdict: string,
-) {
+function row(name: string, version: string, build: string, form: string, answers: readonly Answer[], verdict: string) {
   const { length } = rows;
-  rows.push([name, version, flavour, form, digestOfAll(answers), verdict, perSecond(form, answers)]);
+  rows.push([name, version, build, form, digestOfAll(answers), verdict, perSecond(form, answers)]);
   process.stderr.write(`${rows[length]!.join(" | ")}\n`);
 }
 
@@ -38,8 +31,8 @@ try {
     row("TypeScript oracle", process.version.slice(1), "–", form, await cases.oracle(form), "reference");
   }
   for (const runtime of RUNTIMES) {
-    const wanted = runtime.flavours.flatMap((flavour) => FORM_NAMES.map((form) => ({ flavour, form })));
-    const chosen = wanted.filter(({ flavour, form }) => `${runtime.name}, ${flavour}, ${form}`.includes(values.only));
+    const wanted = runtime.builds.flatMap((build) => FORM_NAMES.map((form) => ({ build, form })));
+    const chosen = wanted.filter(({ build, form }) => `${runtime.name}, ${build}, ${form}`.includes(values.only));
     if (chosen.length === 0) continue;
     if (!runtime.found()) {
       const complaint = `${runtime.name}: needs ${runtime.needs}`;
@@ -47,14 +40,14 @@ try {
       process.stderr.write(`skipped, ${complaint}\n`);
       continue;
     }
-    for (const { flavour, form } of chosen) {
-      const made = await cases.case(form, flavour);
-      const at = `${runtime.name}, ${flavour}, ${form}`;
+    for (const { build, form } of chosen) {
+      const made = await cases.case(form, build);
+      const at = `${runtime.name}, ${build}, ${form}`;
       try {
         const { version, answers } = await runtime.play(made);
         const differs = difference(made.script.steps, await cases.oracle(form), answers);
         if (differs !== undefined) complaints.push(`${at}: ${differs}`);
-        row(runtime.name, version, flavour, form, answers, differs === undefined ? "equal" : "DIFFERS");
+        row(runtime.name, version, build, form, answers, differs === undefined ? "equal" : "DIFFERS");
       } catch (error) {
         complaints.push(`${at}: ${(error as Error).message}`);
       }
@@ -65,7 +58,7 @@ try {
   for (const runtime of RUNTIMES) await runtime.close?.();
   cases.remove();
 }
-const lines = [["runtime", "version", "flavour", "model", "digest", "bits", "tokens/s"], ...rows];
+const lines = [["runtime", "version", "build", "model", "digest", "bits", "tokens/s"], ...rows];
 const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
 for (const line of lines)
   console.log(

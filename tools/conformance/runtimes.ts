@@ -4,14 +4,14 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
-import type { Flavour } from "../../host/model/kernel.ts";
+import type { Build } from "../../host/model/kernel.ts";
 import type { Case } from "./cases.ts";
 import { play, playDriver } from "./play.ts";
 import type { Answer, Played } from "./script.ts";
 
 export interface Runtime {
   readonly name: string;
-  readonly flavours: readonly Flavour[];
+  readonly builds: readonly Build[];
   /** Seconds a thousand tokens of nano, and minutes of potato. */
   readonly slow?: true;
   /** What must be there. */
@@ -22,7 +22,7 @@ export interface Runtime {
   close?(): Promise<void>;
 }
 
-const BOTH: readonly Flavour[] = ["scalar", "simd"];
+const BOTH: readonly Build[] = ["scalar", "simd"];
 const PYTHON = ".venv/bin/python";
 const BUILT = "build/conformance";
 const INTERPRETER = "node_modules/wabt/bin/wasm-interp";
@@ -30,7 +30,7 @@ const INTERPRETER = "node_modules/wabt/bin/wasm-interp";
 export const RUNTIMES: readonly Runtime[] = [
   {
     name: "V8 in Node",
-    flavours: BOTH,
+    builds: BOTH,
     needs: "Node",
     found: () => true,
     play: async ({ module, weights, script }) => ({
@@ -40,7 +40,7 @@ export const RUNTIMES: readonly Runtime[] = [
   },
   {
     name: "V8 in Node, script inside",
-    flavours: BOTH,
+    builds: BOTH,
     needs: "Node",
     found: () => true,
     play: async (made) => {
@@ -56,7 +56,7 @@ export const RUNTIMES: readonly Runtime[] = [
   program("wazero", `${BUILT}/wazero`, "compiler"),
   {
     name: "WAMR, script inside",
-    flavours: ["scalar"],
+    builds: ["scalar"],
     needs: `${BUILT}/wamr/golden (tools/conformance/install.sh)`,
     found: () => existsSync(`${BUILT}/wamr/golden`),
     play: async (made) => {
@@ -66,7 +66,7 @@ export const RUNTIMES: readonly Runtime[] = [
   },
   {
     name: "wabt's interpreter, script inside",
-    flavours: BOTH,
+    builds: BOTH,
     slow: true,
     needs: "the package wabt",
     found: () => existsSync(INTERPRETER),
@@ -75,10 +75,10 @@ export const RUNTIMES: readonly Runtime[] = [
 ];
 
 /** A package of Python, driven by golden.py. */
-function python(name: string, flavours: readonly Flavour[]): Runtime {
+function python(name: string, builds: readonly Build[]): Runtime {
   return {
     name,
-    flavours,
+    builds,
     needs: `${name} in .venv (tools/conformance/install.sh)`,
     found: () => {
       try {
@@ -96,7 +96,7 @@ function python(name: string, flavours: readonly Flavour[]): Runtime {
 function program(name: string, path: string, ...words: string[]): Runtime {
   return {
     name: [name, ...words].join(" "),
-    flavours: BOTH,
+    builds: BOTH,
     needs: `${path} (tools/conformance/install.sh)`,
     found: () => existsSync(path),
     play: ({ script }) => runner(path, words, JSON.stringify(script)),
@@ -159,7 +159,7 @@ function inChromium(): Runtime {
   let browser: Promise<Browser> | undefined;
   return {
     name: "Chromium",
-    flavours: BOTH,
+    builds: BOTH,
     needs: "chromium",
     found: () => executablePath !== undefined,
     play: async ({ module, weights, script }) => {

@@ -66,7 +66,7 @@ async function loopModule(shape: Shape): Promise<string> {
   const path = join(folder, `matvec-${shape.vocabulary}.wasm`);
   const bytes = await compileEntry({
     shape,
-    flavour: "scalar",
+    build: "scalar",
     options: { learning: false, recall: 0 },
     sources: { "entry.ts": `export { fill, plain, unrolled } from "./matvec";` },
     memoryBytes: 64 + (shape.vocabulary + 1) * hiddenWidth(shape) + shape.vocabulary * 4,
@@ -95,7 +95,7 @@ try {
     const start = [call("reset"), call("seed", 1)];
     const loop = await loopModule(shape);
     const products = shape.vocabulary * hiddenWidth(shape);
-    const macs = (shape.block + shape.vocabulary) * hiddenWidth(shape);
+    const macs = (shape.window + shape.vocabulary) * hiddenWidth(shape);
     const times = Math.ceil(2e7 / products);
     const loops: Record<string, Work> = {
       "bare loop": (n) => [call("plain", n)],

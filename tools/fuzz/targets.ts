@@ -53,12 +53,11 @@ const TEXT = "It was the best of times, it was the worst of times. ";
 const SHAPE: Shape = validateShape({
   vocabulary: 8,
   bits: 8,
-  block: 1,
-  heads: 2,
-  classes: 4,
-  radial: 0,
-  orders: 0,
-  decoder: "softmax",
+  window: 1,
+  groups: 2,
+  units: 4,
+  history: 0,
+  matchLength: 0,
 });
 const BASE = { digest: "0123456789abcdef".repeat(4), shape: SHAPE };
 
@@ -340,19 +339,14 @@ async function modelTarget(files: ModelFiles): Promise<Target> {
       return { files: exchanged, run: true };
     }),
   );
-  return target(
-    "model",
-    0.08,
-    fc.tuple(input, fc.constantFrom(undefined, "scalar", "simd")),
-    async ([make, flavour]) => {
-      const { files: given, run } = await make();
-      const loaded = await load(given, { flavour: flavour as "scalar" | undefined });
-      if (!run) return;
-      const { surprisal } = loaded.score(TEXT);
-      await loaded.observe(TEXT);
-      check(surprisal.length > 0, "it scores nothing");
-      const { observedTokens, bytes } = await loaded.statistics();
-      check(observedTokens >= 0 && bytes > 0, "its statistics are none");
-    },
-  );
+  return target("model", 0.08, fc.tuple(input, fc.constantFrom(undefined, "scalar", "simd")), async ([make, build]) => {
+    const { files: given, run } = await make();
+    const loaded = await load(given, { build: build as "scalar" | undefined });
+    if (!run) return;
+    const { surprisal } = loaded.score(TEXT);
+    await loaded.observe(TEXT);
+    check(surprisal.length > 0, "it scores nothing");
+    const { observedTokens, bytes } = await loaded.statistics();
+    check(observedTokens >= 0 && bytes > 0, "its statistics are none");
+  });
 }

@@ -63,7 +63,7 @@ for (const { name, text } of domains()) {
       const scores = fitKneserNey(of, { order: 3, vocabulary }).score(restTokens);
       return -scores.reduce((sum, bits) => sum + bits, 0) / restBytes;
     };
-    const fresh = await load((await fit(() => [encoder.encode(piece)], { tokenizer, heads: 8, classes: 16 })).files);
+    const fresh = await load((await fit(() => [encoder.encode(piece)], { tokenizer, groups: 8, units: 16 })).files);
     const cells = [before, observed, refitted].map((value) => value.toFixed(3));
     const less = (value: number) => `${(100 * (1 - value / before)).toFixed(1)} %`;
     const others = [ngrams(together), ngrams(tokens), fresh.score(rest).bitsPerByte].map((value) => value.toFixed(3));

@@ -25,14 +25,14 @@ const directory = process.argv[2] ?? inRoot("models/potato-en");
 const corpus = benchCorpus();
 const { files, tokenizer, config } = await load(directory);
 const { shape } = config;
-if (shape.radial === 0) throw new Error(`${directory} has no self-attention`);
+if (shape.history === 0) throw new Error(`${directory} has no self-attention`);
 const stack = await withoutAttention(files);
 const kernels = await Kernels.start(stack, parseConfig(stack.get("config.json")!).shape);
 const near = new NearMatches(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors, shape);
 
 const train = tokenizer.encode(corpus.train);
 const kept = Math.min(MOST_SLICE, Math.floor(train.length / 20));
-const before = Math.min(shape.radial, train.length - kept); // the ring is full where the slice begins
+const before = Math.min(shape.history, train.length - kept); // the ring is full where the slice begins
 const slice = readPlaces([{ tokens: train.slice(-kept - before), from: before }], 0, kernels, shape, near);
 const [dev, test] = [corpus.dev, corpus.test].map((books: readonly Book[]) => {
   const bytes = books.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
@@ -56,7 +56,7 @@ function classes(
 }
 
 /** q_1 to q_`count`. */
-function orders(weight: Weight, by: Classes = { count: 1, of: () => 0 }, count = shape.orders): Part[] {
+function orders(weight: Weight, by: Classes = { count: 1, of: () => 0 }, count = shape.matchLength): Part[] {
   return Array.from({ length: count }, (_, o) => ({
     cells: BUCKETS * by.count,
     likelihood: (places) => places.orders[o]!.likelihood[weight],
@@ -117,7 +117,7 @@ measure("rescaled, 1/√age, the gate follows the text", "rescaled", orders("1/�
 measure("the same, matches weigh 1/√age · p^¼", "rescaled", stacked, rescaling);
 measure("**the same over unigrams that decay over 512 tokens, count · p^¼: as shipped**", "rescaled", shipped, all);
 const kernel = await modelFigure("", files, corpus);
-tell("the same as the kernel has it", [kernel.dev, kernel.test], 1 + shape.orders * BUCKETS, all);
+tell("the same as the kernel has it", [kernel.dev, kernel.test], 1 + shape.matchLength * BUCKETS, all);
 measure("shipped, unigrams weigh by their counts alone", "rescaled", [unigrams("counts"), ...stacked], rescaling);
 measure("… without the stack rescaled", "stack", shipped, "matches, twice; 2·V roots");
 measure("shipped, matches weigh 1/√age · p^½", "rescaled", [late, ...orders("1/√age · p^½")], all);
@@ -127,7 +127,7 @@ const [entropy, mass, age] = [byEntropy, byMass, byAge].map((by) => [late, ...or
 measure("shipped, buckets × 4 classes of the stack's entropy", "rescaled", entropy!, `${all}; V logarithms`);
 measure("… × 5 classes of the stack's probability of the followers", "rescaled", mass!, all);
 measure("… × 4 classes of the newest match's age", "rescaled", age!, all);
-const most = shape.orders + MORE_ORDERS;
+const most = shape.matchLength + MORE_ORDERS;
 measure(`shipped, orders up to ${most}`, "rescaled", [late, ...orders("1/√age · p^¼", undefined, most)], all);
 const nearby = `${all}; 1,024·M multiply-adds`;
 measure("shipped over near matches of the last 1,024 places", "rescaled", [nearest, ...shipped], nearby);

@@ -45,8 +45,8 @@ async function speed(): Promise<void> {
     `whole command: ${command.seconds.toFixed(1)} s (bound 180), peak memory ${(command.peakMemoryBytes / 1e6).toFixed(0)} MB (bound 500), ${command.tokens} tokens`,
   );
   const sample = new TextEncoder().encode(firstWords(corpus.train, Math.min(words, 100_000)));
-  const rate = async (threads: number, flavour: "simd" | "scalar" = "simd") => {
-    const { report } = await fit(() => [sample], { profile: "potato", threads, flavour, passes: 2 });
+  const rate = async (threads: number, build: "simd" | "scalar" = "simd") => {
+    const { report } = await fit(() => [sample], { profile: "potato", threads, build, passes: 2 });
     return rates(report);
   };
   const one = await rate(1);
@@ -62,17 +62,17 @@ async function speed(): Promise<void> {
   for (const n of [4500, 45_000, 450_000].filter((n) => n <= words)) {
     const bytes = new TextEncoder().encode(firstWords(corpus.train, n));
     const { report } = await fit(() => [bytes], { profile: "potato", threads: 2, passes: 2 });
-    const seconds = report.seconds.heads / report.recipe.heads.passes + report.seconds.residual / 2;
+    const seconds = report.seconds.groups / report.recipe.groups.passes + report.seconds.scaling / 2;
     console.log(`| ${n} | ${report.trainTokens} | ${((seconds / report.trainTokens) * 1e6).toFixed(1)} |`);
   }
 }
 
 function rates({ recipe, trainTokens, seconds, shape }: FitReport): { heads: number; residual: number } {
-  const fitted = trainTokens - recipe.gate.tokens;
+  const fitted = trainTokens - recipe.mixture.tokens;
   return {
     // one head's pass over the text, as every head makes its own
-    heads: (fitted * recipe.heads.passes * shape.heads) / seconds.heads,
-    residual: (fitted * recipe.residual.passes) / seconds.residual,
+    heads: (fitted * recipe.groups.passes * shape.groups) / seconds.groups,
+    residual: (fitted * recipe.scaling.passes) / seconds.scaling,
   };
 }
 
@@ -91,7 +91,7 @@ async function quality(): Promise<void> {
   const devBytes = heldOut.reduce((sum, book) => sum + book.length, 0);
   const floatDev = report.heldOutBits / devBytes;
   const whole = await modelFigure("potato with self-attention", files, corpus);
-  const baselines = baselineFigures(train, model.tokenizer, corpus, model.config.shape.radial);
+  const baselines = baselineFigures(train, model.tokenizer, corpus, model.config.shape.history);
   console.log(figureTable([stack, whole, ...baselines]));
   console.log(`\nthe stack in f32 (U rounded), dev: ${floatDev.toFixed(4)}; as stored: ${stack.dev.toFixed(4)}`);
   const of = (name: string) => baselines.find((figure) => figure.name === name)!;
@@ -105,9 +105,9 @@ async function quality(): Promise<void> {
   const fivegram = of("Kneser-Ney 5");
   ratio("with attention ÷ Kneser-Ney 5, test", whole.test / fivegram.test, "1.00");
   ratio("with attention ÷ Kneser-Ney 5, dev", whole.dev / fivegram.dev, "–");
-  const { radial } = model.config.shape;
+  const { history } = model.config.shape;
   for (const order of ORDERS) {
-    const cached = of(`Kneser-Ney ${order}, cache of ${radial}`);
+    const cached = of(`Kneser-Ney ${order}, cache of ${history}`);
     ratio(`with attention ÷ Kneser-Ney ${order} with that cache, test`, whole.test / cached.test, "–");
   }
 }
@@ -116,7 +116,7 @@ async function quality(): Promise<void> {
 async function smallData(): Promise<void> {
   console.log("\n## 20,000 tokens of train\n");
   const bytes = new TextEncoder().encode(firstWords(corpus.train, 9500));
-  const { files, tokenizer, report } = await fit(() => [bytes], { profile: "potato", heads: 8, classes: 16 });
+  const { files, tokenizer, report } = await fit(() => [bytes], { profile: "potato", groups: 8, units: 16 });
   const figures: Figure[] = [
     await modelFigure("8 heads of 16, stack alone", await withoutAttention(files), corpus),
     await modelFigure("with self-attention", files, corpus),
@@ -131,9 +131,9 @@ async function smallData(): Promise<void> {
 
 function sizes(): void {
   console.log("\n## Sizes\n\n| | bytes | bound |\n| --- | ---: | ---: |");
-  for (const flavour of ["scalar", "simd"]) {
-    const { size } = statSync(join(folder, "potato", `kernel.${flavour}.wasm`));
-    console.log(`| potato kernel, ${flavour}, without weights | ${size} | ${flavour === "scalar" ? 12288 : "–"} |`);
+  for (const build of ["scalar", "simd"]) {
+    const { size } = statSync(join(folder, "potato", `kernel.${build}.wasm`));
+    console.log(`| potato kernel, ${build}, without weights | ${size} | ${build === "scalar" ? 12288 : "–"} |`);
   }
   console.log(`| potato weights | ${statSync(join(folder, "potato", "model.safetensors")).size} | 300000 |`);
   console.log(

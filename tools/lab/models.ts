@@ -47,7 +47,7 @@ for (const name of [...Object.keys(FITTED), ...Object.keys(TUNED)]) {
   const figures: Figure[] = [
     await modelFigure("this model", files, corpus),
     await modelFigure("the same without self-attention", await withoutAttention(files), corpus),
-    ...baselineFigures(tokenizer.encode(train), tokenizer, corpus, config.shape.radial),
+    ...baselineFigures(tokenizer.encode(train), tokenizer, corpus, config.shape.history),
   ];
   const carded = await withCard(files, card(figures));
   const before = await readFile(join(directory, "config.json"), "utf8").catch(() => "");

@@ -27,7 +27,7 @@ const pruned = [3, 5].map((order): Figure => {
   };
   return { name: `Kneser-Ney ${order}, pruned`, bytes: model.bytes, dev: over(corpus.dev), test: over(corpus.test) };
 });
-const others = baselineFigures(tokens, tokenizer, corpus, config.shape.radial);
+const others = baselineFigures(tokens, tokenizer, corpus, config.shape.history);
 const figures = [
   tuned,
   await modelFigure("tuned, without self-attention", await withoutAttention(files), corpus),

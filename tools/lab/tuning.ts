@@ -33,7 +33,7 @@ const bits = values.bits === undefined ? undefined : Number(values.bits);
 
 for (const words of numbers(values.words)) {
   const text = new TextEncoder().encode(firstWords(corpus.train, words));
-  const { files, report } = await fit(() => [text], { profile: "potato", radial: 0, bits, threads });
+  const { files, report } = await fit(() => [text], { profile: "potato", history: 0, bits, threads });
   console.log(`${words} words, ${report.trainTokens} tokens`);
   if (values.speed) await showSpeed(files, text);
   else await showGrid(files, text);

@@ -1,7 +1,7 @@
 /** Small modules of every form, with random weights: what is called a million times. */
 import { type PackageOptions, packageModel } from "../../host/compile/package.ts";
 import { type Tensor, writeTensors } from "../../host/files/safetensors.ts";
-import type { Flavour } from "../../host/model/kernel.ts";
+import type { Build } from "../../host/model/kernel.ts";
 import { type Shape, tensorSpecs, validateShape } from "../../host/shape.ts";
 import type { Draws } from "./draws.ts";
 
@@ -12,16 +12,16 @@ export interface Form {
   readonly options: PackageOptions;
 }
 
-/** A form in both flavours, with the same weights. */
+/** A form in both builds, with the same weights. */
 export interface Subject extends Form {
-  readonly modules: Record<Flavour, WebAssembly.Module>;
+  readonly modules: Record<Build, WebAssembly.Module>;
   /** What `saffu.read` reads; undefined where the modules hold it. */
   readonly weights: Uint8Array | undefined;
   /** Bytes of memory in use. */
   readonly memoryBytes: number;
 }
 
-const SMALL = { vocabulary: 40, bits: 40, block: 3, heads: 2, classes: 8, radial: 32, orders: 4, decoder: "softmax" };
+const SMALL = { vocabulary: 40, bits: 40, window: 3, groups: 2, units: 8, history: 32, matchLength: 4 };
 const of = (name: string, changes: object, options: PackageOptions): Form => ({
   name,
   shape: validateShape({ ...SMALL, ...changes }),
@@ -30,8 +30,8 @@ const of = (name: string, changes: object, options: PackageOptions): Form => ({
 
 export const FORMS: readonly Form[] = [
   of("one-hot, recalling", {}, { recall: 64 }),
-  of("ciphered, two orders", { bits: 9, block: 2, radial: 16, orders: 2 }, {}),
-  of("no attention", { radial: 0, orders: 0, heads: 1, block: 1 }, {}),
+  of("ciphered, two orders", { bits: 9, window: 2, history: 16, matchLength: 2 }, {}),
+  of("no attention", { history: 0, matchLength: 0, groups: 1, window: 1 }, {}),
   of("mixture decoder, recalling", { decoder: "mixture" }, { recall: 24 }),
   of("frozen", { vocabulary: 64, bits: 7 }, { learning: false, recall: 16 }),
   of("flash, ciphered, recalling", { bits: 11 }, { target: "flash", recall: 64 }),
@@ -41,7 +41,7 @@ export const FORMS: readonly Form[] = [
 export async function build(form: Form, draws: Draws): Promise<Subject> {
   const { shape, options } = form;
   const files = new Map([["model.safetensors", writeTensors(randomWeights(shape, draws))]]);
-  const made = async (flavour: Flavour) => packageModel({ config: { shape }, files }, { ...options, flavour });
+  const made = async (build: Build) => packageModel({ config: { shape }, files }, { ...options, build });
   const [scalar, simd] = [await made("scalar"), await made("simd")];
   const { weights, memoryBytes } = scalar;
   const module = (bytes: Uint8Array) => new WebAssembly.Module(bytes as BufferSource);

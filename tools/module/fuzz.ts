@@ -2,7 +2,7 @@
  * Calls a module's exports at random, in and out of order, with arguments in and out of their bounds, over a flash that fails now
  * and then, and checks what docs/device.md promises of every call.
  */
-import type { Flavour } from "../../host/model/kernel.ts";
+import type { Build } from "../../host/model/kernel.ts";
 import { hiddenWidth } from "../../host/shape.ts";
 import { Draws } from "./draws.ts";
 import type { Subject } from "./forms.ts";
@@ -10,9 +10,9 @@ import type { Subject } from "./forms.ts";
 /** Answers by export and code; "ok" is what is no code. */
 export type Tally = Map<string, Map<string, number>>;
 
-/** The module's side and the host's, of one flavour. */
+/** The module's side and the host's, of one build. */
 export interface Device {
-  readonly flavour: Flavour;
+  readonly build: Build;
   readonly run: Record<string, (...values: number[]) => number | undefined>;
   readonly memory: Uint8Array;
   readonly address: (name: string) => number;
@@ -20,7 +20,7 @@ export interface Device {
 
 /** Calls to a pair of instances, of which the first come before reset. */
 const CALLS_EACH = 1500;
-/** Calls between comparisons of the whole memory of both flavours. */
+/** Calls between comparisons of the whole memory of both builds. */
 const COMPARED = 16;
 /** f32 rounding of a sum of some tens of terms. */
 const SUM_TOLERANCE = 1e-5;
@@ -79,14 +79,14 @@ class Pair {
   ) {
     const { shape, options, memoryBytes } = subject;
     this.learns = options.learning !== false;
-    this.solves = this.learns && shape.decoder === "softmax";
-    this.devices = (["scalar", "simd"] as const).map((flavour) => this.start(flavour));
+    this.solves = this.learns;
+    this.devices = (["scalar", "simd"] as const).map((build) => this.start(build));
     for (const { memory } of this.devices) memory.fill(0xa5, memoryBytes);
     this.canaries = this.devices.map(({ memory }) => Buffer.from(memory.subarray(memoryBytes)));
     this.kept = this.devices.map((device) => this.lasting(device));
   }
 
-  private start(flavour: Flavour): Device {
+  private start(build: Build): Device {
     const { modules, weights } = this.subject;
     const read = (offset: number, destination: number, bytes: number): number => {
       const room = memory.subarray(destination, destination + bytes);
@@ -99,10 +99,10 @@ class Pair {
       room.fill(0xff); // not a number
       return this.failing % 2 === 0 ? 0 : bytes - 1;
     };
-    const { exports } = new WebAssembly.Instance(modules[flavour], weights ? { saffu: { read } } : {});
+    const { exports } = new WebAssembly.Instance(modules[build], weights ? { saffu: { read } } : {});
     const memory = new Uint8Array((exports.memory as WebAssembly.Memory).buffer);
     const address = (name: string) => (exports[name] as WebAssembly.Global).value as number;
-    return { flavour, run: exports as unknown as Device["run"], memory, address };
+    return { build, run: exports as unknown as Device["run"], memory, address };
   }
 
   /** The next call, and the number of the read that fails in it. */
@@ -174,14 +174,13 @@ class Pair {
     const mayLearn = answer !== undefined && answer >= 0 && ["observe", "forget", "merge"].includes(name);
     for (const [i, device] of this.devices.entries()) {
       const beyond = device.memory.subarray(this.subject.memoryBytes);
-      if (Buffer.compare(beyond, this.canaries[i]!) !== 0)
-        throw new Error(`${device.flavour} writes beyond its memory`);
+      if (Buffer.compare(beyond, this.canaries[i]!) !== 0) throw new Error(`${device.build} writes beyond its memory`);
       const lasting = this.lasting(device);
       const statistics = device.address("OBSERVED_TOKENS") - device.address("OBSERVED");
       const [from, to] =
         answer !== undefined && answer < 0 ? [0, lasting.length] : [0, this.learns ? statistics + 4 : 0];
       if (!mayLearn && Buffer.compare(lasting.subarray(from, to), this.kept[i]!.subarray(from, to)) !== 0) {
-        throw new Error(`${device.flavour} answers ${answer} and has changed`);
+        throw new Error(`${device.build} answers ${answer} and has changed`);
       }
       this.kept[i] = lasting;
       if (name === "predict" && answer === 0) checkProbabilities(device, this.subject.shape.vocabulary);
@@ -198,11 +197,11 @@ class Pair {
 
   /** What a call that is refused leaves as it was: statistics first, then the context. */
   private lasting({ memory, address }: Device): Buffer {
-    const { block, radial } = this.subject.shape;
-    const context = address("RING") - Math.ceil((block * 2) / 16) * 16;
+    const { window, history } = this.subject.shape;
+    const context = address("RING") - Math.ceil((window * 2) / 16) * 16;
     return Buffer.concat([
       memory.subarray(address("OBSERVED"), address("CORRECTED_O")),
-      memory.subarray(context, address("RING") + radial * 2),
+      memory.subarray(context, address("RING") + history * 2),
     ]);
   }
 
@@ -304,12 +303,12 @@ class Pair {
   }
 }
 
-function checkProbabilities({ flavour, memory, address }: Device, V: number): void {
+function checkProbabilities({ build, memory, address }: Device, V: number): void {
   const probabilities = new Float32Array(memory.buffer, address("PROBABILITIES"), V);
   let sum = 0;
   for (const p of probabilities) {
-    if (!(p >= 0 && p <= 1 + SUM_TOLERANCE)) throw new Error(`${flavour} has a probability of ${p}`);
+    if (!(p >= 0 && p <= 1 + SUM_TOLERANCE)) throw new Error(`${build} has a probability of ${p}`);
     sum += p;
   }
-  if (Math.abs(sum - 1) > SUM_TOLERANCE) throw new Error(`${flavour} has probabilities that sum to ${sum}`);
+  if (Math.abs(sum - 1) > SUM_TOLERANCE) throw new Error(`${build} has probabilities that sum to ${sum}`);
 }

@@ -17,12 +17,12 @@ export class HiddenState {
     private readonly tensors: ReadonlyMap<string, Tensor>,
     private readonly shape: Shape,
   ) {
-    const { heads, classes, documentHeads = 0 } = shape;
-    this.heads = heads + documentHeads;
-    this.bag = new Float32Array(documentHeads * classes);
-    this.blockU = dequantised(tensors, "block.U", heads * classes);
-    this.documentU = documentHeads > 0 ? dequantised(tensors, "document.U", this.bag.length) : this.bag;
-    this.bias = Float32Array.of(...this.floats("block.u0"), ...(documentHeads > 0 ? this.floats("document.u0") : []));
+    const { groups, units, documentGroups = 0 } = shape;
+    this.heads = groups + documentGroups;
+    this.bag = new Float32Array(documentGroups * units);
+    this.blockU = dequantised(tensors, "block.U", groups * units);
+    this.documentU = documentGroups > 0 ? dequantised(tensors, "document.U", this.bag.length) : this.bag;
+    this.bias = Float32Array.of(...this.floats("block.u0"), ...(documentGroups > 0 ? this.floats("document.u0") : []));
     this.state = new Float32Array(this.bias.length);
     this.reset();
   }
@@ -34,8 +34,8 @@ export class HiddenState {
   }
 
   append(token: number): void {
-    const { block, documentSpan: span = 1 } = this.shape;
-    this.latest = [token, ...this.latest].slice(0, block);
+    const { window, documentSpan: span = 1 } = this.shape;
+    this.latest = [token, ...this.latest].slice(0, window);
     for (let c = 0; c < this.bag.length; ++c) this.bag[c]! *= 1 - 1 / span;
     this.addRows(this.documentU, 0, token, 1 / span, this.bag);
     this.update();
@@ -48,21 +48,21 @@ export class HiddenState {
     const shares = this.shares();
     for (const [j, token] of this.latest.entries()) this.addRows(this.blockU, j, token, shares[j]!, logits);
     for (let c = 0; c < bag.length; ++c) state[logits.length + c]! += bag[c]!;
-    for (let at = 0; at < state.length; at += shape.classes) softmax(state.subarray(at, at + shape.classes));
+    for (let at = 0; at < state.length; at += shape.units) softmax(state.subarray(at, at + shape.units));
   }
 
   /** How often each position of the block is taken: r times its attention. */
   private shares(): ArrayLike<number> {
-    const { block, blockAttention } = this.shape;
-    if (!blockAttention) return new Array<number>(block).fill(1);
+    const { window, windowAttention } = this.shape;
+    if (!windowAttention) return new Array<number>(window).fill(1);
     const shares = Float32Array.from(this.floats("block.w0"));
     for (const [i, token] of this.latest.entries()) {
       const [a, b] = [this.bitsOf(this.latest[0]!), this.bitsOf(token)];
       const comparison = a.filter((bit) => b.includes(bit)).length / (a.length * b.length);
-      for (let j = 0; j < block; ++j) shares[j]! += comparison * this.floats("block.W")[i * block + j]!;
+      for (let j = 0; j < window; ++j) shares[j]! += comparison * this.floats("block.W")[i * window + j]!;
     }
     softmax(shares);
-    return shares.map((share) => share * block);
+    return shares.map((share) => share * window);
   }
 
   /** out += share · the rows that a token names at a position. */

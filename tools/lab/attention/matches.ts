@@ -25,7 +25,7 @@ export class Chains {
     private readonly shape: Shape,
   ) {
     this.ofToken = Array.from({ length: shape.vocabulary }, () => []);
-    this.ofPair = Array.from({ length: shape.radial / 4 }, () => []);
+    this.ofPair = Array.from({ length: shape.history / 4 }, () => []);
   }
 
   /** Adds the place before `end`, which has a follower now. */
@@ -39,15 +39,15 @@ export class Chains {
     const { tokens, shape } = this;
     const newest = end - 1;
     if (newest < 0) return [];
-    const followed = shape.radial > UNCHAINED ? TOKENS_FOLLOWED : shape.radial;
-    const places = within(this.ofToken[tokens[newest]!]!, newest - shape.radial + 1, newest, followed);
-    if (newest > 0 && places.length === TOKENS_FOLLOWED && shape.radial > UNCHAINED) {
-      const pairs = within(this.ofPair[this.hash(newest)]!, newest - shape.radial + 2, places.at(-1)!, PAIRS_FOLLOWED);
+    const followed = shape.history > UNCHAINED ? TOKENS_FOLLOWED : shape.history;
+    const places = within(this.ofToken[tokens[newest]!]!, newest - shape.history + 1, newest, followed);
+    if (newest > 0 && places.length === TOKENS_FOLLOWED && shape.history > UNCHAINED) {
+      const pairs = within(this.ofPair[this.hash(newest)]!, newest - shape.history + 2, places.at(-1)!, PAIRS_FOLLOWED);
       const same = (at: number) => tokens[at] === tokens[newest] && tokens[at - 1] === tokens[newest - 1];
       places.push(...pairs.filter(same));
     }
     return places.map((at) => {
-      const reach = Math.min(orders, at + 1, shape.radial - (newest - at));
+      const reach = Math.min(orders, at + 1, shape.history - (newest - at));
       let order = 1;
       while (order < reach && tokens[at - order] === tokens[newest - order]) ++order;
       return { age: newest - at, order, follower: tokens[at + 1]! };
@@ -56,7 +56,7 @@ export class Chains {
 
   private hash(at: number): number {
     const pair = this.tokens[at - 1]! * this.shape.vocabulary + this.tokens[at]!;
-    return (Math.imul(pair, 0x9e3779b1) >>> 0) >>> (34 - Math.log2(this.shape.radial));
+    return (Math.imul(pair, 0x9e3779b1) >>> 0) >>> (34 - Math.log2(this.shape.history));
   }
 }
 

@@ -100,7 +100,7 @@ export class Places {
 
 /** Reads texts one after another, each from an empty context. `kernels` are of a model without self-attention, `shape` that of the model with it. */
 export function readPlaces(texts: readonly Text[], bytes: number, kernels: Kernels, shape: Shape, near: NearMatches) {
-  const orders = shape.orders + MORE_ORDERS;
+  const orders = shape.matchLength + MORE_ORDERS;
   const n = texts.reduce((sum, { tokens, from }) => sum + tokens.length - from, 0);
   const places = new Places(n, orders, bytes);
   let place = 0;

@@ -86,7 +86,7 @@ ${boundTable(findings)}
 ## Results
 
 Mean and 95 % interval (Student's t) over seeds; what has no seed ran once. Lowest dev figure of a column in bold. "Recency": with
-self-attention, or for what counts a cache of the same ${number(SHAPE.radial)} tokens, whose weights follow the text as the gate does; networks have none beside their own context. "With search" adds
+self-attention, or for what counts a cache of the same ${number(SHAPE.history)} tokens, whose weights follow the text as the gate does; networks have none beside their own context. "With search" adds
 the training time of everything that the search on dev tried.
 
 ${findings.budgets.map((budget) => `### ${number(budget)} tokens\n\n${budgetTable(findings.all.filter(({ cell }) => cell.budget === budget))}`).join("\n\n")}

@@ -49,17 +49,17 @@ export interface System {
   readonly run: (job: Job, data: LoadedData) => Result | Promise<Result>;
 }
 
-const { heads, classes } = SHAPE;
+const { groups, units } = SHAPE;
 /** What every job loads and is measured by. */
 const COMMON = [...DATA_SOURCES, "tools/lab/evidence/kinds/measure.ts"];
 /** potato as it is fitted by default. */
-const { block, heads: blockHeads, documentHeads = 0, documentSpan = 0, blockAttention = false } = POTATO;
+const { window, groups: blockHeads, documentGroups = 0, documentSpan = 0, windowAttention = false } = POTATO;
 const CONTEXTS = { block, heads: blockHeads, documentHeads, documentSpan, blockAttention };
 /** potato with twice the heads: below 2 MB as it is stored, and fitted in a few minutes at a million tokens. */
-const WIDE_CONTEXTS = { ...CONTEXTS, heads: 2 * blockHeads, documentHeads: 2 * documentHeads };
-const WIDE = shapeOf({ vocabulary: VOCABULARY, classes, ...WIDE_CONTEXTS });
+const WIDE_CONTEXTS = { ...CONTEXTS, heads: 2 * blockHeads, documentHeads: 2 * documentGroups };
+const WIDE = shapeOf({ vocabulary: VOCABULARY, units, ...WIDE_CONTEXTS });
 /** Self-attention reaches back so far; what counts gets a cache as long. */
-const CACHE = { cache: SHAPE.radial };
+const CACHE = { cache: SHAPE.history };
 const RATES = [0.001, 0.0002, 0.0005, 0.002, 0.004, 0.008];
 
 const closed = (name: string, title: string, fixed: Options, quick = false): System => ({
@@ -128,37 +128,37 @@ const network = (model: string, title: string, rest: Pick<System, "seedsFrom" | 
 });
 
 export const SYSTEMS: readonly System[] = [
-  { ...closed("explicit", `explicit, ${heads} × ${classes}`, { heads, classes }, true), seedsFrom: { 300000: 3 } },
+  { ...closed("explicit", `explicit, ${groups} × ${units}`, { heads, classes }, true), seedsFrom: { 300000: 3 } },
   // what the rest of the architecture adds, at as many parameters or fewer, but for one
   ...(
     [
       ["attended", "attention over the block", { heads, blockAttention: true }],
-      ["document", "document", { heads: heads - 1, documentHeads: 2, documentSpan: 8 }],
+      ["document", "document", { heads: groups - 1, documentHeads: 2, documentSpan: 8 }],
       ["contexts", "attention and document (potato's shape)", CONTEXTS],
       ["explicit-wide", "attention and document (twice potato's heads)", WIDE_CONTEXTS],
-      ["two-layers", "second layer", { heads: heads - 1, stackedHeads: 3, stackedBlock: 2 }],
+      ["two-layers", "second layer", { heads: groups - 1, stackedHeads: 3, stackedBlock: 2 }],
     ] as const
   ).map(([name, title, options]) => ({
-    ...closed(name, `explicit, ${options.heads} × ${classes}, ${title}`, { classes, ...options }),
+    ...closed(name, `explicit, ${options.heads} × ${units}, ${title}`, { classes, ...options }),
     seedsFrom: name === "contexts" ? { 100000: 3 } : { 100000: 3, 1000000: 1 },
   })),
   // nothing of it is drawn
   {
     ...closed("plain", "plain formula, cipher targets", {
       ...{ targets: "cipher", passes: 0 },
-      ...{ heads: 1, classes: heads * classes }, // a label cipher has to name every token
+      ...{ heads: 1, classes: groups * units }, // a label cipher has to name every token
     }),
     seeded: false,
   },
   backPropagated(
     "warm",
-    `explicit ${heads} × ${classes}, then Adam (warm)`,
+    `explicit ${groups} × ${units}, then Adam (warm)`,
     { soften: 0.5 },
     { rate: [0.003, 0.001, 0.01], epochs: [3, 1, 10], batch: [256, 512] },
   ),
   backPropagated(
     "cold",
-    `random ${heads} × ${classes}, then Adam (cold)`,
+    `random ${groups} × ${units}, then Adam (cold)`,
     {},
     {
       rate: [0.01, 0.003, 0.03, 0.1],

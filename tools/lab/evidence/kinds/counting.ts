@@ -56,7 +56,7 @@ function measured(data: LoadedData, length: number, fit: (tokens: Uint16Array) =
   const peakMemoryBytes = peakMemory();
   const { head, tail } = withoutTail(data.tokens);
   // self-attention matches up to `orders` tokens before the one that it predicts: the cache does, too
-  const cache = fitCache(fit(head).model, tail, { length, order: SHAPE.orders + 1 });
+  const cache = fitCache(fit(head).model, tail, { length, order: SHAPE.matchLength + 1 });
   return {
     alone: held(data, (sequence) => model.score(sequence)),
     recency: held(data, (sequence) => scoreWithCache(model, cache, sequence, true)),

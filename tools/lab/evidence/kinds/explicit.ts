@@ -11,7 +11,7 @@ import { modelResult, peakMemory } from "./measure.ts";
 /** What a system has unless it says otherwise: the block alone, so that a start and what is learnt from it are told apart. */
 const PLAIN = { block: 3, blockAttention: false, documentHeads: 0 } as const;
 /** The shape of the systems that others are compared with at equal parameters or equal bytes: as large as a potato. */
-export const SHAPE = shapeOf({ profile: "potato", vocabulary: VOCABULARY, heads: 13, ...PLAIN });
+export const SHAPE = shapeOf({ profile: "potato", vocabulary: VOCABULARY, groups: 13, ...PLAIN });
 /** The profile's own. */
 export const POTATO = shapeOf({ profile: "potato", vocabulary: VOCABULARY });
 /** Parameters of the former. */
@@ -34,11 +34,11 @@ export const EXPLICIT_SOURCES = [
 export async function explicit(job: Job, data: LoadedData): Promise<Result> {
   const { files, report } = await explicitModel(job, data);
   const peakMemoryBytes = peakMemory();
-  const { heads, residual, gate, files: writing, compile } = report.seconds;
+  const { groups, scaling, mixture, files: writing, compile } = report.seconds;
   return {
     ...(await modelResult(files, data)),
     trainTokens: report.trainTokens,
-    seconds: heads + residual + gate + writing,
+    seconds: groups + scaling + mixture + writing,
     compileSeconds: compile,
     peakMemoryBytes,
   };

@@ -44,7 +44,7 @@ export async function modelResult(
   };
   return {
     alone: await figure(await withoutAttention(files)),
-    ...(info.shape.radial > 0 && { recency: await figure(files) }),
+    ...(info.shape.history > 0 && { recency: await figure(files) }),
     parameters: info.parameters,
     bytes: files.get("model.safetensors")!.length,
   };

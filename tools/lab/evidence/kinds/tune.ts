@@ -18,9 +18,9 @@ export async function tuned(job: Job, data: LoadedData): Promise<Result> {
   return {
     ...(await modelResult(files, data)),
     trainTokens: report.trainTokens,
-    seconds: start.heads + start.residual + start.gate + start.files + report.seconds.tune + report.seconds.files,
+    seconds: start.heads + start.scaling + start.mixture + start.files + report.seconds.tune + report.seconds.files,
     // the tuner's gate is solved by a trainer that is compiled for it
-    compileSeconds: start.compile + report.seconds.compile + report.seconds.gate,
+    compileSeconds: start.compile + report.seconds.compile + report.seconds.mixture,
     peakMemoryBytes,
   };
 }
@@ -29,7 +29,7 @@ export async function tunedModel({ seed, options }: Job, data: LoadedData) {
   const [heads, classes] = [Number(options.heads), Number(options.classes)];
   const init = options.init as NonNullable<TuneRecipeOptions["init"]>;
   // a random start needs the explicit model for its shape alone, and so no pass over the text
-  const base = await fitted({ seed, heads, classes, ...(init === "warm" ? {} : { passes: 0 }) }, data);
+  const base = await fitted({ seed, groups, units, ...(init === "warm" ? {} : { passes: 0 }) }, data);
   const result = await tune(base.files, () => [data.text], {
     init,
     seed,
