@@ -1,51 +1,68 @@
 /**
- * `npm start`: what saffu does, in a few seconds. Generates from potato-en; then takes a text that no shipped model has seen, this
- * project's licence, in order: scores its end, with its first part just read and without, and so by a model that is fitted on that
- * part alone.
+ * `npm start`: the heart of the jobs in a few seconds, on the log of a home gateway that ships with the project (examples/gateway). A model
+ * is fitted to the first day. It scores the second, and names the three lines that surprise it most. In the evening a new device joins: the
+ * model learns some of its lines, and expects the rest; then it forgets them, to the last bit.
  */
 import { readFileSync } from "node:fs";
-import { fit, load } from "../host/index.ts";
-import { withoutAttention } from "./variants.ts";
+import { fit, load, type Model } from "../host/index.ts";
 
-const PART = 2 / 3; // of the text is read before the rest is scored
+const SHOWN = 3;
+const log = readFileSync(new URL("../examples/gateway/gateway.log", import.meta.url), "utf8");
+const lines = log.split(/(?<=\n)/);
+const secondDay = lines.findIndex((line) => line.startsWith("2026-03-03"));
+const evening = lines.findIndex((line) => line.includes("heatpump"));
+const [first, second, later] = [lines.slice(0, secondDay), lines.slice(secondDay, evening), lines.slice(evening)];
+const bytesOf = (text: readonly string[]) => Buffer.byteLength(text.join(""));
 
-const potato = await load("models/potato-en");
-const { parameters, files } = potato.info();
-const weights = files["model.safetensors"]!.bytes;
-process.stdout.write(
-  `potato-en: ${parameters} parameters in ${weights} bytes, fitted without a gradient, writes:\n\n  It was`,
+/** Runs some work, and gives its milliseconds. */
+async function timed<T>(work: () => Promise<T> | T): Promise<[T, string]> {
+  const began = performance.now();
+  return [await work(), `${(performance.now() - began).toFixed(0)} ms`];
+}
+
+/** Bits of each line, read in order after `before`: nano's tokens are bytes, so a line's bits are those of its bytes. */
+function bitsOfLines(model: Model, before: readonly string[], text: readonly string[]): number[] {
+  const { surprisal } = model.score([...before, ...text].join(""));
+  let at = bytesOf(before);
+  return text.map((line) => {
+    const from = at;
+    at += Buffer.byteLength(line);
+    return surprisal.subarray(from, at).reduce((sum, bits) => sum + bits, 0);
+  });
+}
+
+const bitsPerByte = (model: Model, text: readonly string[]) => model.score(text.join("")).bitsPerByte.toFixed(3);
+
+const [{ files }, fitting] = await timed(() => fit(() => [Buffer.from(first.join(""))], { profile: "nano" }));
+const model = await load(files);
+const size = files.get("model.safetensors")!.length;
+console.log(`fit      ${first.length} lines, ${bytesOf(first)} bytes → a model of ${size} bytes, in ${fitting}\n`);
+
+const [bits, scoring] = await timed(() => bitsOfLines(model, first, second));
+console.log(`score    ${second.length} lines of the next day in ${scoring}. The ${SHOWN} that surprise most:\n`);
+const ranked = [...bits.keys()].sort((a, b) => bits[b]! - bits[a]!).slice(0, SHOWN);
+for (const line of ranked) console.log(`  ${bits[line]!.toFixed(0).padStart(4)} bits  ${second[line]!.trimEnd()}`);
+const median = [...bits].sort((a, b) => a - b)[bits.length >> 1]!;
+console.log(`  ${median.toFixed(0).padStart(4)} bits  is the median of all\n`);
+
+const [learned, rest] = [later.slice(0, later.length / 2), later.slice(later.length / 2)];
+const before = { score: bitsPerByte(model, rest), digest: (await model.statistics()).statisticsDigest };
+const piece = learned.join("");
+const [, observing] = await timed(() => model.observe(piece));
+const [, refitting] = await timed(() => model.refit());
+console.log(
+  `learn    ${learned.length} lines, ${bytesOf(learned)} bytes, with a new device: observed in ${observing}, refitted in ${refitting}`,
 );
-for await (const piece of potato.generate("It was", { maxTokens: 60, temperature: 0.7, seed: 7 })) {
-  process.stdout.write(piece.replace(/\r?\n/g, " "));
-}
+console.log(
+  `         bits a byte of the ${rest.length} lines after them: ${before.score} → ${bitsPerByte(model, rest)}\n`,
+);
 
-const text = readFileSync("LICENSE", "utf8");
-const part = text.slice(0, text.indexOf("\n", PART * text.length));
-const rest = text.slice(part.length);
-const bytes = new TextEncoder().encode(part);
-const restBytes = new TextEncoder().encode(rest).length;
-console.log(`\n\nLICENSE, a text it has not seen: ${bytes.length} bytes to read, then ${restBytes} to predict.\n`);
-
-const began = performance.now();
-const own = await fit(() => [bytes], { tokenizer: potato.tokenizer, groups: 8, units: 16 });
-const seconds = ((performance.now() - began) / 1000).toFixed(1);
-const stack = await load(await withoutAttention(potato.files));
-const fitted = await load(own.files);
-const ownStack = await load(await withoutAttention(own.files));
-
-/** Bits per byte of the rest, where the part has just been read, and where it has not. */
-const read = (model: typeof potato) => (model.score(text).bits - model.score(part).bits) / restBytes;
-const unread = (model: typeof potato) => model.score(rest).bits / restBytes;
-const rows: [string, typeof potato][] = [
-  ["potato-en, without self-attention", stack],
-  ["potato-en", potato],
-  ["fitted on the part alone, without self-attention", ownStack],
-  ["fitted on the part alone", fitted],
-];
-console.log(`${"bits per byte of the rest".padEnd(52)} ${"not read".padStart(10)} ${"part read".padStart(10)}\n`);
-for (const [row, model] of rows) {
-  const [before, after] = [unread(model), read(model)].map((bits) => bits.toFixed(3).padStart(10));
-  console.log(`  ${row.padEnd(50)} ${before} ${after}`);
-}
-const compiling = own.report.seconds.compile!.toFixed(1);
-console.log(`\nThat fit took ${seconds} s, ${compiling} of them to compile trainer and kernels for its shape.`);
+const [, forgetting] = await timed(() => model.forget(piece));
+await model.refit();
+const after = { score: bitsPerByte(model, rest), digest: (await model.statistics()).statisticsDigest };
+const same = after.digest === before.digest && after.score === before.score;
+console.log(`forget   the same lines, in ${forgetting}: bits a byte ${after.score}, as before`);
+console.log(
+  `         digest of what is learned ${before.digest.slice(0, 16)} → ${after.digest.slice(0, 16)}: ${same ? "the same" : "NOT THE SAME"}`,
+);
+if (!same) process.exitCode = 1;
