@@ -3,7 +3,6 @@
 // the logits of a layer of states hand down goes to the first layer's states that it read, present and earlier; what a window's logits hand
 // down to its shares s = r·a of attention, ds_j = ⟨dz, x_j U_j⟩, goes on to W as dl = s · (ds − ⟨a, ds⟩), dW = Σ c ⊗ dl, dw0 = Σ dl.
 // Gradients are means over the batch, and stand STRIDE behind the weights.
-import { multiply } from "../common/product";
 import { sumInLanes } from "../common/softmax";
 import { addScaled } from "../common/vectors";
 import { addToInputs } from "../layers/inputs";
@@ -35,6 +34,7 @@ import { TILE } from "./layout";
 import { STRIDE, Work } from "./records";
 import { addStateSums, softmaxGradient } from "./scaling";
 import { shareStart } from "./threads";
+import { addExpected, backToHidden } from "./tiles";
 
 /** outLikelihood (count) f32 ← p(y) of the tile's places, the tokens that came. */
 export function likelihoodsOfTile(tile: Batch, outLikelihood: usize): void {
@@ -58,19 +58,7 @@ export function deltasOfTile(tile: Batch, network: Network, work: Work): void {
     const at = ofLabel(tile, t);
     store<f32>(at, load<f32>(at) - 1);
   }
-  const product = work.product;
-  product.left = tile.predicted;
-  product.leftRow = 1;
-  product.leftStep = TILE;
-  product.right = network.decoder;
-  product.rightStep = M;
-  product.rows = TILE;
-  product.depth = V;
-  product.columns = M;
-  product.out = tile.targets;
-  product.outRow = M;
-  product.weight = 0;
-  multiply(product);
+  backToHidden(tile, network, work);
   for (let t: usize = 0; t < <usize>TILE; ++t) {
     const delta = tile.targets + ((t * M) << 2);
     const hidden = tile.hidden + ((t * M) << 2);
@@ -110,23 +98,11 @@ export function decoderGradient(batch: Batch, network: Network, work: Work): voi
   const biases = network.decoderBias + STRIDE;
   memory.fill(rows, 0, ((end - first) * M) << 2);
   memory.fill(biases + (first << 2), 0, (end - first) << 2);
-  const product = work.product;
-  product.leftRow = TILE;
-  product.leftStep = 1;
-  product.rightStep = M;
-  product.rows = end - first;
-  product.depth = TILE;
-  product.columns = M;
-  product.out = rows;
-  product.outRow = M;
-  product.weight = weight;
+  addExpected(batch, first, end, weight, rows, work);
   for (let tile: usize = 0; tile < <usize>batch.tiles; ++tile) {
-    const errors = batch.predicted + (tile * V + first) * TILE * 4;
-    product.left = errors;
-    product.right = batch.hidden + tile * TILE * M * 4;
-    multiply(product);
+    const errors = batch.predicted + tile * V * TILE * 4;
     for (let v: usize = first; v < end; ++v) {
-      const sum = sumInLanes(errors + (v - first) * TILE * 4, TILE);
+      const sum = sumInLanes(errors + v * TILE * 4, TILE);
       store<f32>(biases + (v << 2), load<f32>(biases + (v << 2)) + weight * sum);
     }
   }

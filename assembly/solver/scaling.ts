@@ -32,6 +32,7 @@ import {
 import { Settings, TILE } from "./layout";
 import { STRIDE, Work } from "./records";
 import { shareStart } from "./threads";
+import { addExpected, backToHidden } from "./tiles";
 
 /**
  * Hidden targets: t ∝ h · exp(β (g − ⟨h, g⟩)) per group, g_c = O[y, c] − Σ_v ŷ_v O[v, c], the exponent held to ±5. What each unit would
@@ -42,19 +43,7 @@ import { shareStart } from "./threads";
  * @param sharpness β, above 0
  */
 export function targetsOfTile(tile: Batch, network: Network, sharpness: f32, work: Work): void {
-  const product = work.product;
-  product.left = tile.predicted;
-  product.leftRow = 1;
-  product.leftStep = TILE;
-  product.right = network.decoder;
-  product.rightStep = M;
-  product.rows = TILE;
-  product.depth = V;
-  product.columns = M;
-  product.out = tile.targets;
-  product.outRow = M;
-  product.weight = 0;
-  multiply(product);
+  backToHidden(tile, network, work);
   const delta = work.rows;
   for (let t: usize = 0; t < <usize>TILE; ++t) {
     const target = tile.targets + ((t * M) << 2);
@@ -113,21 +102,7 @@ export function scaleDecoder(batch: Batch, network: Network, settings: Settings,
     if (label < first || label >= end) continue;
     addScaled(batch.hidden + ((t * M) << 2), step.weight, M, observed + ((label * M) << 2));
   }
-  const product = work.product;
-  product.leftRow = TILE;
-  product.leftStep = 1;
-  product.rightStep = M;
-  product.rows = end - first;
-  product.depth = TILE;
-  product.columns = M;
-  product.out = base + 2 * STRIDE;
-  product.outRow = M;
-  product.weight = step.weight;
-  for (let tile: usize = 0; tile < <usize>batch.tiles; ++tile) {
-    product.left = batch.predicted + (tile * V + first) * TILE * 4;
-    product.right = batch.hidden + ((tile * TILE * M) << 2);
-    multiply(product);
-  }
+  addExpected(batch, first, end, step.weight, base + 2 * STRIDE, work);
   const ratio = work.ratio;
   ratio.pseudoCounts = settings.decoderPseudoCounts;
   ratio.priorPseudoCounts = settings.decoderPrior;

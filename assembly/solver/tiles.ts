@@ -58,6 +58,42 @@ function predictTile(tile: Batch, network: Network, work: Work): void {
   softmaxColumns(network.decoderBias, work.lanes, tile.count, tile.predicted);
 }
 
+/** The tile's targets (TILE, M) ← Σ_v of its predictions, or errors, times O[v]: what they say of the hidden units. */
+export function backToHidden(tile: Batch, network: Network, work: Work): void {
+  const product = work.product;
+  product.left = tile.predicted;
+  product.leftRow = 1;
+  product.leftStep = TILE;
+  product.right = network.decoder;
+  product.rightStep = M;
+  product.rows = TILE;
+  product.depth = V;
+  product.columns = M;
+  product.out = tile.targets;
+  product.outRow = M;
+  product.weight = 0;
+  multiply(product);
+}
+
+/** outRows (end − first, M) f32 += weight · Σ h ⊗ ŷ (or errors) over the batch, for the decoder's rows [first, end), a multiple of 4 of them. */
+export function addExpected(batch: Batch, first: usize, end: usize, weight: f32, outRows: usize, work: Work): void {
+  const product = work.product;
+  product.leftRow = TILE;
+  product.leftStep = 1;
+  product.rightStep = M;
+  product.rows = end - first;
+  product.depth = TILE;
+  product.columns = M;
+  product.out = outRows;
+  product.outRow = M;
+  product.weight = weight;
+  for (let tile: usize = 0; tile < <usize>batch.tiles; ++tile) {
+    product.left = batch.predicted + (tile * V + first) * TILE * 4;
+    product.right = batch.hidden + tile * TILE * M * 4;
+    multiply(product);
+  }
+}
+
 /** outTransposed (M, TILE) ← rows (TILE, M), f32. */
 function transposeTile(rows: usize, outTransposed: usize): void {
   for (let t: usize = 0; t < <usize>TILE; ++t, rows += M << 2) {
