@@ -20,7 +20,6 @@ import {
   INPUTS,
   M,
   readsOf,
-  rowsOf,
   SHARES,
   STATES,
   STATES_LAYER,

@@ -16,7 +16,6 @@ import {
   INPUTS,
   LAYERS,
   M,
-  positionsOf,
   POSITIONS_A_GROUP,
   readsOf,
   ROW_BYTES,
