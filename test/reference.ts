@@ -1,5 +1,5 @@
 /**
- * The explicit fit again, in f64 and plain loops, from the formulas of docs/fitting.md: what the trainer's kernels are
+ * The explicit fit again, in f64 and plain loops, from the formulas of docs/method.md: what the trainer's kernels are
  * checked against. One-hot inputs, small sizes; it is for reading, not for speed.
  */
 

@@ -6,7 +6,7 @@ import { addMatch, listMatch, Matches } from "./matches";
 
 /** In another text one token alone recurs for no reason: its followers made predictions worse (docs/learning.md). */
 const LEAST_RECALLED: i32 = 2;
-/** Places of the last token, and of the last two, that an index leads to: the newest. More of either is no better (docs/fitting.md). */
+/** Places of the last token, and of the last two, that an index leads to: the newest. More of either is no better (docs/method.md). */
 const TOKENS_FOLLOWED: i32 = 128;
 const PAIRS_FOLLOWED: i32 = 256;
 

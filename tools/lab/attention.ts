@@ -1,7 +1,7 @@
 /**
  * Variants of self-attention over the same stack: `npm run attention --prefix tools/lab -- [DIR]`, models/potato-en by default, prints what each part of it
  * is worth and what was tried on top of it: bits per byte of dev and test, cells of the gate, and work a token. The gate is solved for
- * each row, on the tokens that a fit keeps from the stack; the stack's likelihoods are the device's. The table goes to docs/fitting.md.
+ * each row, on the tokens that a fit keeps from the stack; the stack's likelihoods are the device's. The table goes to docs/method.md.
  */
 
 import { parseConfig } from "../../host/files/config.ts";
@@ -133,4 +133,4 @@ const nearby = `${all}; 1,024·M multiply-adds`;
 measure("shipped over near matches of the last 1,024 places", "rescaled", [nearest, ...shipped], nearby);
 
 const header = ["| | dev | test | cells | work a token |", "| --- | ---: | ---: | ---: | --- |"];
-writeBlock(inRoot("docs/fitting.md"), "attention", [...header, ...rows].join("\n"));
+writeBlock(inLab("notes.md"), "attention", [...header, ...rows].join("\n"));

@@ -1,6 +1,6 @@
 /**
  * Multinomial naive Bayes over the positions of the block: the plain explicit formula of one layer without hidden state, with one-hot
- * inputs (docs/fitting.md, step 3):
+ * inputs (docs/method.md, step 3):
  *
  *   log p(y | x) ∝ log π_y + Σ_j log[(F_jxy + α π_y) / ((Σ_y F_jxy + α) π_y)]
  *

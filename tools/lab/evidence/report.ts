@@ -68,7 +68,7 @@ ${stateOf(findings, stale)}
 
 ## Verdicts
 
-Claims of the papers ([fitting](../../../docs/fitting.md), sources). A difference is explicit, or warm, less the other, in bits per
+Claims of the papers ([method](../../../docs/method.md), sources). A difference is explicit, or warm, less the other, in bits per
 byte; below zero the claim holds. A claim is reproduced where the 95 % interval is clear of zero at every budget that is measured, in part where it is so
 at some; budgets that a verdict does not name are not measured yet. Where it holds against the best of the networks that are measured, and
 one is not, it is open.
