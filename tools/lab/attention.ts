@@ -15,7 +15,7 @@ import { type Base, bitsPerByte, type Part, solveGate } from "./attention/gate.t
 import { MORE_ORDERS, type Places, readPlaces, type Unigrams, type Weight } from "./attention/places.ts";
 import { type Book, benchCorpus } from "./corpora/gutenberg.ts";
 import { modelFigure } from "./figures/quality.ts";
-import { inRoot } from "./paths.ts";
+import { inLab, inRoot } from "./paths.ts";
 
 const BUCKETS = 32;
 /** Likelihoods of the slice that the gate is solved on. */
