@@ -1,7 +1,8 @@
 /** assembly/device/layout.ts and assembly/solver/layout.ts, written from the table of addresses: `npm run build` does it. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { DEVICE, layoutSource, SOLVER, solverExtras, TILE_ROWS } from "../host/compile/layout.ts";
+import { DEVICE, layoutSource, layoutTable, SOLVER, solverExtras, TILE_ROWS } from "../host/compile/layout.ts";
 import { BATCH, MIXTURE_PLACES, THREADS, TILE } from "../host/compile/sizes.ts";
+import { readBlock, writeBlock } from "./markdown.ts";
 
 /** Text of each file by its path. */
 export const LAYOUTS: Readonly<Record<string, string>> = {
@@ -13,8 +14,14 @@ export const LAYOUTS: Readonly<Record<string, string>> = {
   "assembly/solver/layout.ts": layoutSource(SOLVER, "../shape", solverExtras({ BATCH, TILE, THREADS, MIXTURE_PLACES })),
 };
 
+/** The documents' tables, and the block of each. */
+export const DOCUMENTS = { "docs/device.md": layoutTable(DEVICE) } as const;
+
 /** Writes those that are not what the table says. */
 export function writeLayouts(): void {
+  for (const [path, table] of Object.entries(DOCUMENTS)) {
+    if (readBlock(path, "layout") !== table) writeBlock(path, "layout", table);
+  }
   for (const [path, text] of Object.entries(LAYOUTS)) {
     if (readFileSync(path, "utf8") !== text) writeFileSync(path, text);
   }

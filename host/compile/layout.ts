@@ -395,6 +395,17 @@ export function solverBytesNeeded(shape: Shape): number {
   return solverAddresses(shape).at.TOKENS!;
 }
 
+/** The table as Markdown: what stands where, in order, and the bytes of each tensor. */
+export function layoutTable({ parts }: Table): string {
+  const size = ({ counts, bytes }: Region) =>
+    [...(bytes < 1 ? [`1/${1 / bytes}`] : bytes > 1 ? [bytes] : []), ...counts].join("·") || "the rest";
+  const rows = parts.flatMap(({ title, regions }) => [
+    `| **${title}** | | |`,
+    ...regions.map((region) => `| \`${region.name}\` | ${size(region)} | ${region.what} |`),
+  ]);
+  return ["| tensor | bytes | what it is |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
 /** assembly/NAME/layout.ts: every region as a constant, from the counts that assembly/shape.ts has. */
 export function layoutSource(table: Table, shapeModule: string, extras = ""): string {
   const { base, boundary, parts } = table;
