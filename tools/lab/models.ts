@@ -44,10 +44,13 @@ for (const name of [...Object.keys(FITTED), ...Object.keys(TUNED)]) {
   const directory = inRoot("models", name);
   const files = values.kernels ? await withNewKernels((await load(directory)).files) : await filesOf(name);
   const { tokenizer, config } = await load(files);
+  const { cached, alone } = baselineFigures(tokenizer.encode(train), tokenizer, corpus, config.shape.history);
+  // what looks back over the text it reads, then what does not
   const figures: Figure[] = [
-    await modelFigure("this model", files, corpus),
-    await modelFigure("the same without self-attention", await withoutAttention(files), corpus),
-    ...baselineFigures(tokenizer.encode(train), tokenizer, corpus, config.shape.history),
+    await modelFigure(name, files, corpus),
+    ...cached,
+    await modelFigure(`${name}, its network alone`, await withoutAttention(files), corpus),
+    ...alone,
   ];
   const carded = await withCard(files, card(figures));
   const before = await readFile(join(directory, "config.json"), "utf8").catch(() => "");
@@ -92,7 +95,7 @@ copyright. The weights are sums over those texts; no further right is claimed in
 ## Held-out bits per byte
 
 Each book is scored from an empty context, in order. The baselines are interpolated modified Kneser-Ney of those orders over the same
-tokens; their bytes are 4 an n-gram of the highest order and 10 one of the others. The weights of the gate and of the caches were
+tokens; their bytes are 4 an n-gram of the highest order and 10 one of the others. The weights of the mixture and of the caches were
 found on the tail of the training text, whose paragraphs are shuffled: within a book more recurs, so both could do better.
 
 ${figureTable(figures)}

@@ -27,12 +27,13 @@ const pruned = [3, 5].map((order): Figure => {
   };
   return { name: `Kneser-Ney ${order}, pruned`, bytes: model.bytes, dev: over(corpus.dev), test: over(corpus.test) };
 });
-const others = baselineFigures(tokens, tokenizer, corpus, config.shape.history);
+const { cached, alone: others } = baselineFigures(tokens, tokenizer, corpus, config.shape.history);
 const figures = [
   tuned,
-  await modelFigure("tuned, without self-attention", await withoutAttention(files), corpus),
+  ...cached,
+  await modelFigure("tuned, its network alone", await withoutAttention(files), corpus),
   await modelFigure("closed form", base, corpus),
-  await modelFigure("closed form, without self-attention", await withoutAttention(base), corpus),
+  await modelFigure("closed form, its network alone", await withoutAttention(base), corpus),
   ...pruned,
   ...others,
 ];

@@ -1,15 +1,16 @@
 /**
  * What tuning gains, and costs: `npm run tuning --prefix tools/lab -- [--words 45000,450000] [--speed]`. On the first words of the bench corpus, a potato
- * without self-attention: the explicit fit, tuned from there, and trained from random weights, each at several learning rates; bits
- * per byte of the int8 stack on dev and test. Prints rows of the table in docs/tuning.md. `--speed` prints the rate of a tuning step
- * over that of a residual step instead, each over the same tokens in turn.
+ * without a history: the explicit fit, tuned from there, and trained from random weights, each at several learning rates; bits
+ * per byte of the int8 network on dev and test. Prints rows of the table in docs/tuning.md. `--speed` prints the rate of a tuning step
+ * over that of a step of iterative scaling instead, each over the same tokens in turn.
  */
 import { parseArgs } from "node:util";
-import { compileTrainer, compileTuner } from "../../host/compile/compile.ts";
+import { compileSolver } from "../../host/compile/compile.ts";
 import { type ModelFiles, parseConfig } from "../../host/files/config.ts";
 import { readTensors } from "../../host/files/safetensors.ts";
-import { Trainer } from "../../host/fit/trainer.ts";
-import { loadWeights } from "../../host/fit/weights.ts";
+import { recipeOf } from "../../host/fit/recipe.ts";
+import { type Settings, Solver } from "../../host/fit/solver.ts";
+import { loadWeights, settingsOf } from "../../host/fit/weights.ts";
 import { fit, load, type TuneInit, tune } from "../../host/index.ts";
 import { benchCorpus, firstWords } from "./corpora/gutenberg.ts";
 import { modelFigure } from "./figures/quality.ts";
@@ -65,36 +66,40 @@ async function showSpeed(files: ModelFiles, text: Uint8Array): Promise<void> {
   const { shape } = parseConfig(files.get("config.json")!);
   const tokens = (await load(files)).tokenizer.encode(text);
   const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");
-  const start = async (wasm: Uint8Array) => {
-    const trainer = await Trainer.start(wasm, tokens.length, 0);
-    trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
-    return trainer;
+  const wasm = await compileSolver(shape, "simd", false);
+  const start = async () => {
+    const solver = await Solver.start(wasm, shape, tokens.length, 0);
+    solver.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+    return solver;
   };
-  const trainer = await start(await compileTrainer(shape, "simd", false));
-  await trainer.all("count", "thread", tokens.length);
-  const tuner = await start(await compileTuner(shape, "simd", false));
-  for (const on of [trainer, tuner]) loadWeights(on, tensors, shape);
-  await trainer.once("initialiseResidual", 1);
+  const scaler = await start();
+  const tuner = await start();
+  const settings = settingsOf(recipeOf({}, tokens.length, shape), tokens.length);
+  await scaler.configure(settings);
+  await scaler.once("count");
+  await scaler.once("initialiseScaling");
+  await tuner.configure({});
+  for (const on of [scaler, tuner]) loadWeights(on, tensors, shape);
   await tuner.once("begin");
-  const seconds = async (on: Trainer, name: string, round: number) => {
+  const seconds = async (on: Solver, name: string, round: number) => {
     const before = process.cpuUsage();
     await on.all(name, "thread", "threads", round * STEPS, (round + 1) * STEPS);
     return process.cpuUsage(before).user / 1e6;
   };
   for (const batch of numbers(values.batches)) {
-    await trainer.all("configureResidual", 1, batch, 0, 0.5, 20, 5, 2, 1, 0, 0, 1);
-    const never = 0x7fffffff;
-    await tuner.all("configure", 1, tokens.length, batch, never, 0.001, 0, never, 0);
+    await scaler.configure({ ...settings, batch, lead: 0 });
+    const tuning: Settings = { places: tokens.length, seed: 1, batch, steps: 0x7fffffff, learningRate: 0.001 };
+    await tuner.configure(tuning);
     const ratios: number[] = [];
     const rates: number[] = [];
     for (let round = 0; round < ROUNDS; ++round) {
-      const residual = await seconds(trainer, "residualSteps", round);
-      const tuning = await seconds(tuner, "tuneSteps", round);
-      ratios.push(residual / tuning);
-      rates.push((STEPS * batch) / tuning);
+      const scaling = await seconds(scaler, "scalingSteps", round);
+      const tuned = await seconds(tuner, "tuneSteps", round);
+      ratios.push(scaling / tuned);
+      rates.push((STEPS * batch) / tuned);
     }
     const [least, median, most] = [0, ROUNDS >> 1, ROUNDS - 1].map((i) => ratios.sort((a, b) => a - b)[i]!.toFixed(2));
     const rate = Math.round(rates.sort((a, b) => a - b)[ROUNDS >> 1]!);
-    console.log(`batch ${batch}: ${median} (${least} to ${most}) of a residual step's tokens/s; ${rate} tokens/s`);
+    console.log(`batch ${batch}: ${median} (${least} to ${most}) of a scaling step's tokens/s; ${rate} tokens/s`);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Multinomial naive Bayes over the positions of the block: the plain explicit formula of one layer without hidden state, with one-hot
+ * Multinomial naive Bayes over the positions of the window: the plain explicit formula of one layer without hidden state, with one-hot
  * inputs (docs/method.md, step 3):
  *
  *   log p(y | x) ∝ log π_y + Σ_j log[(F_jxy + α π_y) / ((Σ_y F_jxy + α) π_y)]
@@ -7,7 +7,7 @@
  * F_jxy counts y after x at position j, π_y = (count_y + 1) / (n + V). Before a text's start there is no token, and no factor.
  *
  * ```ts
- * const model = fitNaiveBayes(tokens, { block: 3, vocabulary: 1024, mass: 100 });
+ * const model = fitNaiveBayes(tokens, { window: 3, vocabulary: 1024, pseudoCounts: 100 });
  * model.score(heldOut); // Float64Array of log2 p
  * ```
  */
@@ -18,11 +18,11 @@ import { Counts, NodeTable } from "./trie.ts";
 
 export interface NaiveBayesOptions {
   /** r ≥ 1 positions. */
-  readonly block: number;
+  readonly window: number;
   /** V. */
   readonly vocabulary: number;
   /** α > 0. */
-  readonly mass: number;
+  readonly pseudoCounts: number;
 }
 
 export interface NaiveBayes extends LanguageModel {
@@ -34,11 +34,11 @@ export interface NaiveBayes extends LanguageModel {
 
 /** @throws SaffuError INVALID_OPTION, TOKEN_OUT_OF_RANGE */
 export function fitNaiveBayes(tokens: ArrayLike<number>, options: NaiveBayesOptions): NaiveBayes {
-  const { block, mass } = options;
-  if (!Number.isInteger(block) || block < 1) {
-    throw new SaffuError("INVALID_OPTION", `block must be an integer ≥ 1, got ${block}`);
+  const { window, pseudoCounts } = options;
+  if (!Number.isInteger(window) || window < 1) {
+    throw new SaffuError("INVALID_OPTION", `window must be an integer ≥ 1, got ${window}`);
   }
-  if (!(mass > 0)) throw new SaffuError("INVALID_OPTION", `mass must be > 0, got ${mass}`);
+  if (!(pseudoCounts > 0)) throw new SaffuError("INVALID_OPTION", `pseudoCounts must be > 0, got ${pseudoCounts}`);
   return new Model(tokens, options);
 }
 
@@ -56,34 +56,34 @@ class Model implements NaiveBayes {
   private readonly rows: readonly (Row | undefined)[]; // (r · V)
   private readonly gains: Float64Array; // (V) scratch, zeros between calls
 
-  constructor(tokens: ArrayLike<number>, { block, vocabulary, mass }: NaiveBayesOptions) {
+  constructor(tokens: ArrayLike<number>, { window, vocabulary, pseudoCounts }: NaiveBayesOptions) {
     this.vocabulary = vocabulary;
     this.prior = new Float64Array(vocabulary).fill(1);
-    const pairs = Array.from({ length: block }, () => ({ table: new NodeTable(), counts: new Counts() }));
+    const pairs = Array.from({ length: window }, () => ({ table: new NodeTable(), counts: new Counts() }));
     for (let at = 0; at < tokens.length; ++at) {
       const token = checkedToken(tokens[at]!, vocabulary);
       ++this.prior[token]!;
-      for (let j = 0; j < Math.min(block, at); ++j) {
+      for (let j = 0; j < Math.min(window, at); ++j) {
         const { table, counts } = pairs[j]!;
         counts.add(table.findOrAdd(tokens[at - 1 - j]!, token), 1);
       }
     }
     const prior = this.prior.map((count) => count / (tokens.length + vocabulary));
     this.prior = prior;
-    const rows: ({ tokens: number[]; gains: number[] } | undefined)[] = new Array(block * vocabulary);
+    const rows: ({ tokens: number[]; gains: number[] } | undefined)[] = new Array(window * vocabulary);
     pairs.forEach(({ table, counts }, j) => {
       for (let node = 1; node <= table.size; ++node) {
         rows[j * vocabulary + table.contextOf(node)] ??= { tokens: [], gains: [] };
         const row = rows[j * vocabulary + table.contextOf(node)]!;
         const token = table.tokenOf(node);
         row.tokens.push(token);
-        row.gains.push(Math.log1p(counts.get(node) / (mass * prior[token]!)));
+        row.gains.push(Math.log1p(counts.get(node) / (pseudoCounts * prior[token]!)));
       }
     });
     this.rows = rows;
     this.gains = new Float64Array(vocabulary);
     this.pairs = pairs.reduce((sum, { table }) => sum + table.size, 0);
-    this.bytes = 3 * this.pairs + 8 * block * vocabulary + 4 * vocabulary;
+    this.bytes = 3 * this.pairs + 8 * window * vocabulary + 4 * vocabulary;
   }
 
   probability(context: ArrayLike<number>, token: number): number {
@@ -109,10 +109,10 @@ class Model implements NaiveBayes {
   }
 
   score(sequence: ArrayLike<number>): Float64Array {
-    const block = this.rows.length / this.vocabulary;
+    const window = this.rows.length / this.vocabulary;
     const tokens = Uint16Array.from(sequence);
     return Float64Array.from(tokens, (token, at) =>
-      Math.log2(this.probability(tokens.subarray(Math.max(0, at - block), at), token)),
+      Math.log2(this.probability(tokens.subarray(Math.max(0, at - window), at), token)),
     );
   }
 }

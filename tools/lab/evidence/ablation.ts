@@ -1,5 +1,5 @@
 /**
- * The ablation: stacks of many shapes on one budget, in the spirit of the paper's 245 models on a million tokens each. Its grid is
+ * The ablation: networks of many shapes on one budget, in the spirit of the paper's 245 models on a million tokens each. Its grid is
  * shuffled by a fixed seed, so that what a limit lets through is a sample of all of it.
  */
 
@@ -10,8 +10,8 @@ import type { Entry, Job } from "./job.ts";
 import { rankCorrelation } from "./statistics.ts";
 import { ABLATION } from "./systems.ts";
 
-const BLOCKS = [1, 2, 3, 5];
-const HEADS = [
+const WINDOWS = [1, 2, 3, 5];
+const GROUPS = [
   [2, 8],
   [4, 8],
   [8, 8],
@@ -24,11 +24,11 @@ const SEED = 20231114;
 const SHOWN = 10;
 
 export function gridOf(budget: number): Job[] {
-  const jobs = BLOCKS.flatMap((block) =>
-    HEADS.flatMap(([heads, classes]) =>
+  const jobs = WINDOWS.flatMap((window) =>
+    GROUPS.flatMap(([groups, units]) =>
       BITS.flatMap((bits) =>
         PASSES.map((passes): Job => {
-          const options = { ...ABLATION.fixed, block, heads, classes, bits, passes };
+          const options = { ...ABLATION.fixed, window, groups, units, bits, passes };
           return { system: ABLATION.name, budget, seed: 1, options };
         }),
       ),
@@ -59,8 +59,8 @@ function sectionOf(budget: number, entries: readonly Entry[]): string {
     .slice(0, SHOWN)
     .map(({ job: { options }, result }, i) => [
       String(i + 1),
-      `${options.heads} × ${options.classes}`,
-      String(options.block),
+      `${options.groups} × ${options.units}`,
+      String(options.window),
       String(options.bits),
       String(options.passes),
       number(result.parameters),
@@ -75,5 +75,5 @@ function sectionOf(budget: number, entries: readonly Entry[]): string {
   return `${number(budget)} tokens, ${entries.length} of ${gridOf(budget).length} models. Rank correlation of parameters and bits per byte
 on dev: ${correlation.toFixed(2)} (−1: the larger the better).
 
-${table(["rank", "heads × classes", "block r", "bits b", "passes", "parameters", "larger models", "dev", "test"], rows)}`;
+${table(["rank", "groups × units", "window r", "bits b", "passes", "parameters", "larger models", "dev", "test"], rows)}`;
 }

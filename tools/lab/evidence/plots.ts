@@ -116,7 +116,7 @@ export function sizes(entries: readonly Entry[]): Promise<string> {
     parameters: result.parameters,
     dev: result.alone.dev,
     bits: String(job.options.bits),
-    block: String(job.options.block),
+    window: String(job.options.window),
   }));
   return svg({
     ...STYLE,
@@ -128,7 +128,7 @@ export function sizes(entries: readonly Entry[]): Promise<string> {
       x: { field: "parameters", type: "quantitative", scale: { type: "log" }, axis: { format: "~s" } },
       y: { ...QUALITY, field: "dev" },
       color: { field: "bits", type: "nominal", title: "bits b", sort: null },
-      shape: { field: "block", type: "nominal", title: "block r" },
+      shape: { field: "window", type: "nominal", title: "window r" },
     },
   });
 }

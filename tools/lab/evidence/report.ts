@@ -115,7 +115,7 @@ ${choiceTable(findings.all)}
 
 ## Ablation
 
-\`npm run ablation\` of the lab: stacks alone, without self-attention, over block × heads and classes × bits × passes.
+\`npm run ablation\` of the lab: networks alone, without history attention, over window × groups and units × bits × passes.
 
 ${ablationText(ablation)}
 

@@ -53,10 +53,10 @@ const { groups, units } = SHAPE;
 /** What every job loads and is measured by. */
 const COMMON = [...DATA_SOURCES, "tools/lab/evidence/kinds/measure.ts"];
 /** potato as it is fitted by default. */
-const { window, groups: blockHeads, documentGroups = 0, documentSpan = 0, windowAttention = false } = POTATO;
-const CONTEXTS = { block, heads: blockHeads, documentHeads, documentSpan, blockAttention };
-/** potato with twice the heads: below 2 MB as it is stored, and fitted in a few minutes at a million tokens. */
-const WIDE_CONTEXTS = { ...CONTEXTS, heads: 2 * blockHeads, documentHeads: 2 * documentGroups };
+const { window, groups: windowGroups, documentGroups = 0, documentSpan = 0, windowAttention = false } = POTATO;
+const CONTEXTS = { window, groups: windowGroups, documentGroups, documentSpan, windowAttention };
+/** potato with twice the groups: below 2 MB as it is stored, and fitted in a few minutes at a million tokens. */
+const WIDE_CONTEXTS = { ...CONTEXTS, groups: 2 * windowGroups, documentGroups: 2 * documentGroups };
 const WIDE = shapeOf({ vocabulary: VOCABULARY, units, ...WIDE_CONTEXTS });
 /** Self-attention reaches back so far; what counts gets a cache as long. */
 const CACHE = { cache: SHAPE.history };
@@ -103,7 +103,7 @@ const backPropagated = (name: "warm" | "cold", title: string, given: Options, ax
   // a random start is no fit
   ...(name === "warm" && { settings: recipeOfJob }),
   seeded: true,
-  fixed: { init: name, heads, classes, ...given },
+  fixed: { init: name, groups, units, ...given },
   axes,
   seedsFrom: { 300000: 3 },
   // up to 300,000 tokens no option gains anything: these were found beside the matrix (docs/tuning.md)
@@ -128,25 +128,25 @@ const network = (model: string, title: string, rest: Pick<System, "seedsFrom" | 
 });
 
 export const SYSTEMS: readonly System[] = [
-  { ...closed("explicit", `explicit, ${groups} × ${units}`, { heads, classes }, true), seedsFrom: { 300000: 3 } },
+  { ...closed("explicit", `explicit, ${groups} × ${units}`, { groups, units }, true), seedsFrom: { 300000: 3 } },
   // what the rest of the architecture adds, at as many parameters or fewer, but for one
   ...(
     [
-      ["attended", "attention over the block", { heads, blockAttention: true }],
-      ["document", "document", { heads: groups - 1, documentHeads: 2, documentSpan: 8 }],
+      ["attended", "attention over the window", { groups, windowAttention: true }],
+      ["document", "document", { groups: groups - 1, documentGroups: 2, documentSpan: 8 }],
       ["contexts", "attention and document (potato's shape)", CONTEXTS],
-      ["explicit-wide", "attention and document (twice potato's heads)", WIDE_CONTEXTS],
-      ["two-layers", "second layer", { heads: groups - 1, stackedHeads: 3, stackedBlock: 2 }],
+      ["explicit-wide", "attention and document (twice potato's groups)", WIDE_CONTEXTS],
+      ["two-layers", "second layer", { groups: groups - 1, secondGroups: 3, secondWindow: 2 }],
     ] as const
   ).map(([name, title, options]) => ({
-    ...closed(name, `explicit, ${options.heads} × ${units}, ${title}`, { classes, ...options }),
+    ...closed(name, `explicit, ${options.groups} × ${units}, ${title}`, { units, ...options }),
     seedsFrom: name === "contexts" ? { 100000: 3 } : { 100000: 3, 1000000: 1 },
   })),
   // nothing of it is drawn
   {
     ...closed("plain", "plain formula, cipher targets", {
       ...{ targets: "cipher", passes: 0 },
-      ...{ heads: 1, classes: groups * units }, // a label cipher has to name every token
+      ...{ groups: 1, units: groups * units }, // a label cipher has to name every token
     }),
     seeded: false,
   },
@@ -179,7 +179,7 @@ export const SYSTEMS: readonly System[] = [
   counted(
     "naive-bayes",
     "naive Bayes over positions",
-    { fixed: CACHE, axes: { block: [3, 2, 1, 5], mass: [100, 10, 30, 300, 1000] }, run: naiveBayes },
+    { fixed: CACHE, axes: { window: [3, 2, 1, 5], pseudoCounts: [100, 10, 30, 300, 1000] }, run: naiveBayes },
     true,
   ),
   network(
@@ -194,7 +194,7 @@ export const SYSTEMS: readonly System[] = [
 
 /** The models of `npm run ablation --prefix tools/lab`: stacks alone, one option set each. */
 export const ABLATION: System = {
-  ...closed("ablation", "explicit stack", { radial: 0 }),
+  ...closed("ablation", "explicit network", { history: 0 }),
 };
 
 export function systemOf(name: string): System {

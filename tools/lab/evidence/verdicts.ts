@@ -60,14 +60,18 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
       overExplicit(findings, "two-layers"),
     ],
     [
-      "attention over the block, explicit W",
+      "attention over the window, explicit W",
       "dev, the same stack with it and without",
       overExplicit(findings, "attended"),
     ],
-    ["a document context", "dev, two of its heads in place of one of the block's", overExplicit(findings, "document")],
+    [
+      "a document context",
+      "dev, two of its groups in place of one of the window's",
+      overExplicit(findings, "document"),
+    ],
     [
       "both",
-      "dev, potato's shape: a block of two, attention over it, more heads, three of the document; fewer parameters",
+      "dev, potato's shape: a window of two, attention over it, more groups, three of the document; fewer parameters",
       overExplicit(findings, "contexts"),
     ],
   ];

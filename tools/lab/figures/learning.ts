@@ -1,6 +1,6 @@
 /** The part of `npm run bench` that is about learning on the device: speed, memory, and a hundred devices in one. */
 import { statSync } from "node:fs";
-import { moduleOptions } from "../../../host/compile/layout.ts";
+import { moduleOptions } from "../../../host/compile/options.ts";
 import { bytesNeeded, load } from "../../../host/index.ts";
 import type { Book } from "../corpora/gutenberg.ts";
 import { firstWords } from "../corpora/gutenberg.ts";

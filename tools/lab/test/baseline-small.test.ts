@@ -63,14 +63,14 @@ describe("Kneser-Ney pruned to a number of bytes", () => {
 });
 
 describe("naive Bayes", () => {
-  const model = fitNaiveBayes(tokens, { block: 3, vocabulary: V, mass: 50 });
+  const model = fitNaiveBayes(tokens, { window: 3, vocabulary: V, pseudoCounts: 50 });
 
   test("sums to 1 over the vocabulary", () => {
     for (const context of contexts) expect(total(model, context)).toBeCloseTo(1, 10);
   });
 
   test("with one position is the conditional distribution smoothed by the prior", () => {
-    const one = fitNaiveBayes(tokens, { block: 1, vocabulary: V, mass: 50 });
+    const one = fitNaiveBayes(tokens, { window: 1, vocabulary: V, pseudoCounts: 50 });
     const prior = (token: number) => (tokens.filter((id) => id === token).length + 1) / (tokens.length + V);
     const after = tokens.filter((_, at) => at > 0 && tokens[at - 1] === 116);
     const count = after.filter((token) => token === 104).length;
@@ -83,7 +83,7 @@ describe("naive Bayes", () => {
   });
 
   test("refuses options out of range", () => {
-    expect(() => fitNaiveBayes(tokens, { block: 0, vocabulary: V, mass: 1 })).toThrow("block must be");
-    expect(() => fitNaiveBayes(tokens, { block: 1, vocabulary: V, mass: 0 })).toThrow("mass must be");
+    expect(() => fitNaiveBayes(tokens, { window: 0, vocabulary: V, pseudoCounts: 1 })).toThrow("window must be");
+    expect(() => fitNaiveBayes(tokens, { window: 1, vocabulary: V, pseudoCounts: 0 })).toThrow("pseudoCounts must be");
   });
 });

@@ -39,11 +39,11 @@ export function kneserNey({ options }: Job, data: LoadedData): Result {
   });
 }
 
-/** `block`, `mass` and `cache`. */
+/** `window`, `pseudoCounts` and `cache`. */
 export function naiveBayes({ options }: Job, data: LoadedData): Result {
-  const { block, mass } = options as Options & { block: number; mass: number };
+  const { window, pseudoCounts } = options as Options & { window: number; pseudoCounts: number };
   return measured(data, Number(options.cache), (tokens) => {
-    const model = fitNaiveBayes(tokens, { block, mass, vocabulary: VOCABULARY });
+    const model = fitNaiveBayes(tokens, { window, pseudoCounts, vocabulary: VOCABULARY });
     return { model, bytes: model.bytes, parameters: model.pairs };
   });
 }
@@ -55,7 +55,7 @@ function measured(data: LoadedData, length: number, fit: (tokens: Uint16Array) =
   const seconds = time();
   const peakMemoryBytes = peakMemory();
   const { head, tail } = withoutTail(data.tokens);
-  // self-attention matches up to `orders` tokens before the one that it predicts: the cache does, too
+  // history attention matches up to `orders` tokens before the one that it predicts: the cache does, too
   const cache = fitCache(fit(head).model, tail, { length, order: SHAPE.matchLength + 1 });
   return {
     alone: held(data, (sequence) => model.score(sequence)),

@@ -9,24 +9,24 @@ export const TUNE_SOURCES = ["host/tune", "tools/lab/evidence/kinds/tune.ts"];
 /** Tokens of dev that decide which epoch is kept, the same share of every book: as for the networks. */
 const SLICE = 20_000;
 
-/** `init`, `heads`, `classes`, `rate`, `epochs`, `batch`, `soften`. */
+/** `init`, `groups`, `units`, `rate`, `epochs`, `batch`, `soften`. */
 export async function tuned(job: Job, data: LoadedData): Promise<Result> {
   const { base, files, report } = await tunedModel(job, data);
   const peakMemoryBytes = peakMemory();
-  const zero = { heads: 0, residual: 0, gate: 0, files: 0, compile: 0 };
+  const zero = { groups: 0, scaling: 0, mixture: 0, files: 0, compile: 0 };
   const start = job.options.init === "warm" ? base.report.seconds : zero;
   return {
     ...(await modelResult(files, data)),
     trainTokens: report.trainTokens,
-    seconds: start.heads + start.scaling + start.mixture + start.files + report.seconds.tune + report.seconds.files,
-    // the tuner's gate is solved by a trainer that is compiled for it
+    seconds: start.groups + start.scaling + start.mixture + start.files + report.seconds.tune + report.seconds.files,
+    // the mixture is solved anew by the module that has tuned
     compileSeconds: start.compile + report.seconds.compile + report.seconds.mixture,
     peakMemoryBytes,
   };
 }
 
 export async function tunedModel({ seed, options }: Job, data: LoadedData) {
-  const [heads, classes] = [Number(options.heads), Number(options.classes)];
+  const [groups, units] = [Number(options.groups), Number(options.units)];
   const init = options.init as NonNullable<TuneRecipeOptions["init"]>;
   // a random start needs the explicit model for its shape alone, and so no pass over the text
   const base = await fitted({ seed, groups, units, ...(init === "warm" ? {} : { passes: 0 }) }, data);
