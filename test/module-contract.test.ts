@@ -128,8 +128,9 @@ describe.each(Object.entries(FORMS))("%s", (name, form) => {
     test(`is models/${model}/kernel.${build}.wasm, which keeps them, too`, async () => {
       const wasm = await readFile(`models/${model}/kernel.${build}.wasm`);
       expect(parseConfig(await readFile(`models/${model}/config.json`)).shape).toEqual(shape);
-      expect(await contract(wasm, form)).toMatchSnapshot("figures");
+      // byte for byte, so its figures are those above
       expect(Buffer.compare(wasm, await compileDevice(shape, build, options))).toBe(0);
+      await contract(wasm, form);
     });
   }
 });
