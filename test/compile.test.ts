@@ -11,7 +11,7 @@ import { commandIn, failure } from "./cli-fixture.ts";
 import { randomModel, refusal } from "./model-fixture.ts";
 import { needs, onPath } from "./needs.ts";
 
-/** Words that recur, so that self-attention has its part, and characters of more than a byte. */
+/** Words that recur, so that history attention has its part, and characters of more than a byte. */
 const TEXT = "The pump is on; the pump is off. Zürich, 06:00: the pump is on.\n".repeat(3);
 
 let home: string;
@@ -96,7 +96,7 @@ describe.each([
         expect(await readFile(out, "utf8")).toBe(header);
       } else await writeFile(out, header);
       const printed = printedFrom(place);
-      const { vocabulary, bits, window, groups, units, history, matchLength, decoder } = loaded.config.shape;
+      const { vocabulary, bits, window, groups, units, history, matchLength, weightBits = 8 } = loaded.config.shape;
       const sizes = [
         vocabulary,
         bits,
@@ -106,7 +106,7 @@ describe.each([
         hiddenWidth(loaded.config.shape),
         history,
         matchLength,
-        `"${decoder}"`,
+        weightBits,
       ];
       const macros = [...sizes, module.length, memoryBytes, weights.length, `"${digest}"`];
       expect(printed.macros).toEqual(macros.map(String));
@@ -128,7 +128,7 @@ describe.each([
 /** Compiles a program around saffu_model.h, and runs it. */
 function printedFrom(folder: string) {
   const names =
-    "VOCABULARY BITS BLOCK HEADS CLASSES HIDDEN RADIAL ORDERS DECODER MODULE_BYTES MEMORY_BYTES WEIGHT_BYTES DIGEST";
+    "VOCABULARY BITS WINDOW GROUPS UNITS HIDDEN HISTORY MATCH_LENGTH WEIGHT_BITS MODULE_BYTES MEMORY_BYTES WEIGHT_BYTES DIGEST";
   const program = `#include "saffu_model.h"
 #include <stdio.h>
 #define TEXT(...) #__VA_ARGS__

@@ -15,8 +15,8 @@ const EXAMPLE = "examples/firmware";
 /** The forms of the Makefile. */
 const FORMS = {
   nano: { model: "models/nano-en", options: {} },
-  "potato-flash": { model: "models/potato-en", options: { target: "flash", history: 1024 } },
-  "potato-flash-frozen": { model: "models/potato-en", options: { target: "flash", history: 1024, learning: false } },
+  "potato-flash": { model: "models/potato-en", options: { target: "flash", history: 1024, indexed: false } },
+  "potato-flash-frozen": { model: "models/potato-en", options: { target: "flash", history: 1024, indexed: false, learning: false } },
 } as const;
 type Form = keyof typeof FORMS;
 const NAMES = Object.keys(FORMS) as Form[];

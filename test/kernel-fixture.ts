@@ -5,6 +5,22 @@ import { hiddenWidth, type Shape, tensorSpecs } from "../host/shape.ts";
 /** What a module exports, beside the globals. */
 export type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
 
+/** What every device module exports, whatever its shape and form: addresses, then functions with their types; sorted. */
+export const CONTRACT: readonly string[] = [
+  ...["U", "U0", "U_LEVELS", "U_SCALE", "W", "W0"].map((name) => `BLOCK_${name}`),
+  ...["DOCUMENT", "STACKED"].flatMap((layer) => ["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `${layer}_${name}`)),
+  ...["CIPHER", "CORRECTED_O", "CORRECTED_O_SCALE", "DECODER_O", "DECODER_O0", "DECODER_O_SCALE", "END", "EXPECTED"],
+  ...["GATE", "OBSERVED", "OBSERVED_TOKENS", "PREDICTOR_END", "PROBABILITIES", "RECALL", "RECALLED"],
+  ...["RECALLED_LENGTH", "RING", "__data_end", "__heap_base"],
+]
+  .map((name) => `${name}: i32`)
+  .concat(
+    ...["append: (i32) → i32", "correct: (i32) → i32", "feed: (i32) → f32", "forget: (i32) → f32", "memory"],
+    ...["merge: (i32 i32) → i32", "observe: (i32) → f32", "predict: () → i32", "refit: (i32 i32 f32 f32) → i32"],
+    ...["reset: () → i32", "sample: (f32 i32 f32) → i32", "seed: (i32) → ()"],
+  )
+  .sort();
+
 /** Random weights of the right ranges; a fixed generator, so that a failure can be seen again. */
 export function randomWeights(shape: Shape, seed: number): Map<string, Tensor> {
   let state = seed;
@@ -18,8 +34,7 @@ export function randomWeights(shape: Shape, seed: number): Map<string, Tensor> {
     const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
     let data: Tensor["data"];
     if (dtype === "I8") {
-      const least = shape.decoder === "mixture" && name === "decoder.O" ? 0 : -127;
-      data = Int8Array.from(fill(() => least + Math.floor(uniform() * (128 - least))));
+      data = Int8Array.from(fill(() => -127 + Math.floor(uniform() * 255)));
     } else if (dtype === "U8") data = Uint8Array.from(fill(() => Math.floor(uniform() * 256)));
     else if (name === "cipher") {
       const width = dimensions[1]!;

@@ -2,10 +2,11 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
-import type { ModuleOptions } from "../host/compile/layout.ts";
+import { BASE, weightBytes } from "../host/compile/layout.ts";
+import type { ModuleOptions } from "../host/compile/options.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
 import { Device, randomWeights, repetitive } from "./kernel-fixture.ts";
-import { FLAVOURS, FULL, NOT_COMPILED, NOT_OBSERVED, NOT_READY, OUT_OF_RANGE, same, Trio } from "./learning-trio.ts";
+import { BUILDS, FULL, NOT_COMPILED, NOT_OBSERVED, NOT_READY, OUT_OF_RANGE, same, Trio } from "./learning-trio.ts";
 import { LearningOracle } from "./oracle-learning.ts";
 
 const MOST = 2 ** 32 - 1;
@@ -15,11 +16,12 @@ const SHAPES: [string, Shape, ModuleOptions][] = [
   ["one-hot, recalling", shapeOf({}), { recall: 64 }],
   ["one-hot, not recalling", shapeOf({}), { recall: 0 }],
   ["ciphered, recalling", shapeOf({ bits: 16, window: 2, groups: 3 }), { recall: 24 }],
-  ["mixture decoder, recalling", shapeOf({ decoder: "mixture" }), { recall: 64 }],
+  ["adapting, recalling", shapeOf({ adapts: true }), { recall: 64 }],
+  ["adapting and indexed, recalling", shapeOf({ adapts: true, indexed: true, history: 32 }), { recall: 64 }],
   ["no attention", shapeOf({ history: 0, matchLength: 0, vocabulary: 40, bits: 40 }), {}],
   // more of what is recalled matches than is looked at
   [
-    "short ring, recalling more",
+    "short history, recalling more",
     shapeOf({ groups: 1, units: 16, history: 16, matchLength: 2, window: 1 }),
     { recall: 128 },
   ],
@@ -32,7 +34,7 @@ function shapeOf(changes: Partial<Shape>): Shape {
 
 async function compiled(shape: Shape, options: ModuleOptions): Promise<WebAssembly.Module[]> {
   const modules: WebAssembly.Module[] = [];
-  for (const build of FLAVOURS) {
+  for (const build of BUILDS) {
     modules.push(new WebAssembly.Module((await compileDevice(shape, build, options)) as BufferSource));
   }
   return modules;
@@ -43,7 +45,6 @@ const sum = (values: Iterable<number>) => [...values].reduce((total, value) => t
 describe.each(SHAPES)("%s", (_name, shape, options) => {
   const { vocabulary, history } = shape;
   const width = hiddenWidth(shape);
-  const solves = shape.decoder === "softmax";
   const recalls = history > 0 && (options.recall ?? 0) > 0;
   let modules: WebAssembly.Module[];
   const trio = (seed: number) => new Trio(modules, shape, seed);
@@ -83,10 +84,10 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
     const surprisal = tokens.map((token) => plain.feed(token));
     plain.piece("observe", tokens);
     learnt.piece("observe", few(80, 9));
-    if (solves) learnt.refit(0, vocabulary, 20, 1);
+    learnt.refit(0, vocabulary, 20, 1);
     learnt.piece("forget", few(80, 9));
     learnt.recall(tokens);
-    if (solves) learnt.correct(true);
+    learnt.correct(true);
     expect(tokens.map((token) => learnt.observe(token))).toEqual(surprisal);
     for (const [i, device] of learnt.devices.entries()) {
       expect(same(device.observed, plain.devices[i]!.observed)).toBe(true);
@@ -95,7 +96,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
   });
 
   if (recalls) {
-    test("predictions recall what is written there, newest first, as many places as the ring has", () => {
+    test("predictions recall what is written there, newest first, as many places as the history has", () => {
       const all = trio(3);
       for (const length of [0, 1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 23, 24]) {
         all.recall(few(length, length + 1).map((token, i) => (i % 11 === 5 ? BREAK : token)));
@@ -135,73 +136,57 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
     });
   }
 
-  if (solves) {
-    test("a refit solves the oracle's rows and scales, and predictions use them while they are told to", () => {
-      const all = trio(5);
-      const tokens = repetitive(shape, 200, 10);
-      all.piece("observe", tokens);
-      const settings = [
-        [3000, 1],
-        [1, 1],
-        [2 ** -20, 4],
-        [1e9, 0.25],
-        [300, 0],
-      ] as const;
-      for (const [mass, step] of settings) {
-        expect(all.refit(0, vocabulary, mass, step)).toBe(0);
-        all.recall(tokens.slice(20, 70));
-        for (const on of [true, false, true]) {
-          expect(all.correct(on)).toBe(0);
-          for (const token of tokens.slice(0, 8)) {
-            all.check(`mass ${mass}, step ${step}, ${on}`);
-            all.feed(token);
-          }
+  test("a refit solves the oracle's rows and scales, and predictions use them while they are told to", () => {
+    const all = trio(5);
+    const tokens = repetitive(shape, 200, 10);
+    all.piece("observe", tokens);
+    const settings = [
+      [3000, 1],
+      [1, 1],
+      [2 ** -20, 4],
+      [1e9, 0.25],
+      [300, 0],
+    ] as const;
+    for (const [pseudoCounts, step] of settings) {
+      expect(all.refit(0, vocabulary, pseudoCounts, step)).toBe(0);
+      all.recall(tokens.slice(20, 70));
+      for (const on of [true, false, true]) {
+        expect(all.correct(on)).toBe(0);
+        for (const token of tokens.slice(0, 8)) {
+          all.check(`pseudoCounts ${pseudoCounts}, step ${step}, ${on}`);
+          all.feed(token);
         }
       }
-      for (const [from, to] of [
-        [8, 8],
-        [16, 17],
-        [vocabulary - 1, vocabulary],
-        [vocabulary, vocabulary],
-        [0, 1],
-      ] as const) {
-        expect(all.refit(from, to, 2, 1)).toBe(0);
-        all.check(`rows ${from} to ${to}`);
-      }
-    });
+    }
+    for (const [from, to] of [
+      [8, 8],
+      [16, 17],
+      [vocabulary - 1, vocabulary],
+      [vocabulary, vocabulary],
+      [0, 1],
+    ] as const) {
+      expect(all.refit(from, to, 2, 1)).toBe(0);
+      all.check(`rows ${from} to ${to}`);
+    }
+  });
 
-    test("without a token observed the solution is the base", () => {
-      const all = trio(6);
-      all.refit(0, vocabulary, 300, 1);
-      all.check("nothing observed");
-      const [device] = all.devices;
-      const { buffer } = device.run.memory;
-      const rows = new Int8Array(buffer, device.value("DECODER_O"), vocabulary * width);
-      const scales = new Float32Array(buffer, device.value("DECODER_O_SCALE"), vocabulary);
-      for (let v = 0; v < vocabulary; ++v) {
-        const row = rows.subarray(v * width, (v + 1) * width);
-        const codes = device.codes.subarray(v * width, (v + 1) * width);
-        const step = device.scales[v]!;
-        // int8 anew: half a step off, where the largest code of these random rows was not 127
-        row.forEach(
-          (code, c) => void expect(Math.abs(codes[c]! * step - code * scales[v]!)).toBeLessThan(0.501 * step),
-        );
-        if (row.some((code) => Math.abs(code) === 127)) expect([...codes]).toEqual([...row]);
-      }
-    });
-  } else {
-    test("the mixture has no solve and no correction to predict with", () => {
-      const all = trio(5);
-      all.piece("observe", repetitive(shape, 50, 10));
-      const untouched = all.devices.map((device) => device.memory());
-      for (const [i, { run, memory }] of all.devices.entries()) {
-        expect(run.refit!(0, vocabulary, 300, 1)).toBe(NOT_COMPILED);
-        expect(run.correct!(1)).toBe(NOT_COMPILED);
-        expect(same(memory.call(all.devices[i]), untouched[i]!)).toBe(true);
-      }
-      all.check("after refusals");
-    });
-  }
+  test("without a token observed the solution is the base", () => {
+    const all = trio(6);
+    all.refit(0, vocabulary, 300, 1);
+    all.check("nothing observed");
+    const [device] = all.devices;
+    const { buffer } = device.run.memory;
+    const rows = new Int8Array(buffer, device.value("DECODER_O"), vocabulary * width);
+    const scales = new Float32Array(buffer, device.value("DECODER_O_SCALE"), vocabulary);
+    for (let v = 0; v < vocabulary; ++v) {
+      const row = rows.subarray(v * width, (v + 1) * width);
+      const codes = device.codes.subarray(v * width, (v + 1) * width);
+      const step = device.scales[v]!;
+      // int8 anew: half a step off, where the largest code of these random rows was not 127
+      row.forEach((code, c) => void expect(Math.abs(codes[c]! * step - code * scales[v]!)).toBeLessThan(0.501 * step));
+      if (row.some((code) => Math.abs(code) === 127)) expect([...codes]).toEqual([...row]);
+    }
+  });
 
   test("any interleaving of calls leaves both memories the same, and the oracle's statistics and predictions", () => {
     const pieces = [few(12, 1), few(5, 2), repetitive(shape, 20, 3), [0]];
@@ -238,9 +223,9 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
       refit: fc
         .tuple(fc.nat(vocabulary + 1), fc.nat(vocabulary + 1), float(300, 1, 0, 3e38), float(1, 0.5, 0, 3e38))
         .map(
-          ([from, to, mass, step]) =>
+          ([from, to, pseudoCounts, step]) =>
             (all) =>
-              void all.refit(from, to, mass, step),
+              void all.refit(from, to, pseudoCounts, step),
         ),
       correct: fc.boolean().map((on) => (all) => void all.correct(on)),
       recall: fc.tuple(fc.constantFrom(...pieces), fc.constantFrom(...pieces)).map(
@@ -268,7 +253,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
   test("out of range: -1, and nothing changes", () => {
     const all = trio(7);
     all.piece("observe", repetitive(shape, 60, 4));
-    if (solves) all.refit(0, vocabulary, 300, 1);
+    all.refit(0, vocabulary, 300, 1);
     for (const token of [vocabulary, vocabulary + 1, 0xffff, 0x10000, -1, 2 ** 31]) {
       all.refused(OUT_OF_RANGE, () => all.observe(token), `observe ${token}`);
       all.refused(OUT_OF_RANGE, () => all.forget(token), `forget ${token}`);
@@ -277,28 +262,30 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
     for (const row of [2 * width, 2 * width + 1, -1, 2 ** 31]) {
       for (const commit of [false, true]) all.refused(OUT_OF_RANGE, () => all.merge(row, commit, ones), `row ${row}`);
     }
-    if (solves) {
-      const { NaN: none, POSITIVE_INFINITY: infinite } = Number;
-      for (const [from, to, mass, step] of [
-        [1, 0, 1, 1],
-        [0, vocabulary + 1, 1, 1],
-        [vocabulary + 1, vocabulary + 1, 1, 1],
-        [0, -1, 1, 1],
-        [-1, 0, 1, 1],
-        [0, vocabulary, 0, 1],
-        [0, vocabulary, 2 ** -20 - 2 ** -43, 1],
-        [0, vocabulary, 1e9 + 64, 1],
-        [0, vocabulary, -1, 1],
-        [0, vocabulary, none, 1],
-        [0, vocabulary, infinite, 1],
-        [0, vocabulary, 1, -0.5],
-        [0, vocabulary, 1, 4.000001],
-        [0, vocabulary, 1, 3e38],
-        [0, vocabulary, 1, none],
-        [0, vocabulary, 1, infinite],
-      ] as const) {
-        all.refused(OUT_OF_RANGE, () => all.refit(from, to, mass, step), `refit ${from} ${to} ${mass} ${step}`);
-      }
+    const { NaN: none, POSITIVE_INFINITY: infinite } = Number;
+    for (const [from, to, pseudoCounts, step] of [
+      [1, 0, 1, 1],
+      [0, vocabulary + 1, 1, 1],
+      [vocabulary + 1, vocabulary + 1, 1, 1],
+      [0, -1, 1, 1],
+      [-1, 0, 1, 1],
+      [0, vocabulary, 0, 1],
+      [0, vocabulary, 2 ** -20 - 2 ** -43, 1],
+      [0, vocabulary, 1e9 + 64, 1],
+      [0, vocabulary, -1, 1],
+      [0, vocabulary, none, 1],
+      [0, vocabulary, infinite, 1],
+      [0, vocabulary, 1, -0.5],
+      [0, vocabulary, 1, 4.000001],
+      [0, vocabulary, 1, 3e38],
+      [0, vocabulary, 1, none],
+      [0, vocabulary, 1, infinite],
+    ] as const) {
+      all.refused(
+        OUT_OF_RANGE,
+        () => all.refit(from, to, pseudoCounts, step),
+        `refit ${from} ${to} ${pseudoCounts} ${step}`,
+      );
     }
     all.check("after refusals");
     all.feed(3);
@@ -390,8 +377,8 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
     test("a refused token is not appended, and the prediction there is still that of all that is learned", () => {
       const all = trio(9);
       all.piece("observe", context);
-      if (solves) all.refit(0, vocabulary, 1, 1);
-      if (solves) all.correct(true);
+      all.refit(0, vocabulary, 1, 1);
+      all.correct(true);
       all.recall(context);
       there(all);
       for (const [learn, tokens, code] of [
@@ -444,7 +431,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
       }
     }
     one.setTokens(a.length + b.length);
-    if (solves) for (const each of [one, both]) each.refit(0, vocabulary, 100, 1);
+    for (const each of [one, both]) each.refit(0, vocabulary, 100, 1);
     for (const [i, device] of one.devices.entries()) {
       expect(same(device.learned(), both.devices[i]!.learned())).toBe(true);
     }
@@ -453,13 +440,11 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
 
   test("nothing that learns writes to the base's weights", () => {
     const all = trio(12);
-    const weights = (device: Device) => device.memory().subarray(16, device.value("RING") - 2 * shape.window - 16);
+    const weights = (device: Device) => device.memory().subarray(BASE, BASE + weightBytes(shape));
     const before = all.devices.map(weights);
     all.piece("observe", repetitive(shape, 80, 5));
-    if (solves) {
-      all.refit(0, vocabulary, 1, 4);
-      all.correct(true);
-    }
+    all.refit(0, vocabulary, 1, 4);
+    all.correct(true);
     all.recall(few(30, 1));
     all.feed(1);
     for (let row = 0; row < 2 * width; ++row) all.merge(row, true, new Uint32Array(vocabulary).fill(9));
@@ -469,7 +454,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
 });
 
 describe("a module compiled without learning", () => {
-  test.each(FLAVOURS)(
+  test.each(BUILDS)(
     "refuses with -4, and predicts as ever: %s",
     async (build) => {
       const shape = shapeOf({});

@@ -126,7 +126,7 @@ describe("a refit is refused", () => {
 
   test("takes the bounds themselves", async () => {
     const model = await afterObserving(files, [lines(50)]);
-    for (const mass of [1e-6, 1e9]) {
+    for (const pseudoCounts of [1e-6, 1e9]) {
       for (const step of [0, 4]) {
         await model.refit({ pseudoCounts, step });
         expect(model.score(lines(20)).bits).toBeGreaterThan(0);

@@ -11,7 +11,7 @@ export const NOT_OBSERVED = -3;
 export const NOT_COMPILED = -4;
 export const NOT_READY = -6;
 
-export const FLAVOURS = ["scalar", "simd"] as const;
+export const BUILDS = ["scalar", "simd"] as const;
 
 export function same(a: ArrayBufferView, b: ArrayBufferView): boolean {
   const bytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength);
@@ -25,7 +25,7 @@ export class Trio {
   /** Tokens that the modules can recall. */
   readonly room: number;
 
-  /** @param modules in order of FLAVOURS */
+  /** @param modules in order of BUILDS */
   constructor(
     modules: readonly WebAssembly.Module[],
     readonly shape: Shape,
@@ -65,8 +65,8 @@ export class Trio {
       valid ? this.oracle.sample(temperature, topK, topP) : OUT_OF_RANGE,
     );
   }
-  refit(from: number, to: number, mass: number, step: number) {
-    return this.call("refit", [from, to, mass, step], () => this.oracle.refit(from, to, mass, step));
+  refit(from: number, to: number, pseudoCounts: number, step: number) {
+    return this.call("refit", [from, to, pseudoCounts, step], () => this.oracle.refit(from, to, pseudoCounts, step));
   }
   correct(on: boolean) {
     return this.call("correct", [on ? 1 : 0], () => this.oracle.correct(on));
@@ -120,7 +120,7 @@ export class Trio {
         ["probabilities", device.probabilities, probabilities],
       ];
       for (const [name, found, wanted] of parts) {
-        if (!same(found, wanted)) expect.fail(`${what}: ${name} of ${FLAVOURS[i]} are not the oracle's`);
+        if (!same(found, wanted)) expect.fail(`${what}: ${name} of ${BUILDS[i]} are not the oracle's`);
       }
     }
     const [scalar, simd] = this.devices;
@@ -133,7 +133,7 @@ export class Trio {
     const answer = run();
     if (answer !== code) expect.fail(`${what}: answers ${answer}, not ${code}`);
     for (const [i, device] of this.devices.entries()) {
-      if (!same(device.learned(), before[i]!)) expect.fail(`${what}: ${FLAVOURS[i]} has changed something`);
+      if (!same(device.learned(), before[i]!)) expect.fail(`${what}: ${BUILDS[i]} has changed something`);
     }
   }
 
@@ -145,7 +145,7 @@ export class Trio {
     const wanted = (answer() ?? 0) as number; // reset, append and seed of the oracle answer nothing
     for (const [i, device] of this.devices.entries()) {
       const found = device.run[name]!(...values) ?? 0;
-      if (found !== wanted) expect.fail(`${name}(${values.join(", ")}) of ${FLAVOURS[i]} is ${found}, not ${wanted}`);
+      if (found !== wanted) expect.fail(`${name}(${values.join(", ")}) of ${BUILDS[i]} is ${found}, not ${wanted}`);
     }
     return wanted;
   }

@@ -455,7 +455,7 @@ describe("calls at the same time", () => {
             model.forget(text),
       ),
       fc.constantFrom(1, 300).map(
-        (mass): Call =>
+        (pseudoCounts): Call =>
           (model) =>
             model.refit({ pseudoCounts }),
       ),

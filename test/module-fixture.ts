@@ -1,5 +1,5 @@
 /** Modules as `saffu compile` packages them, with random weights inside or in a flash that can fail. */
-import type { ModuleOptions } from "../host/compile/layout.ts";
+import type { ModuleOptions } from "../host/compile/options.ts";
 import { type PackageOptions, packageModel } from "../host/compile/package.ts";
 import { writeTensors } from "../host/files/safetensors.ts";
 import type { Shape } from "../host/shape.ts";

@@ -18,7 +18,8 @@ const FORMS: Record<string, { shape: Shape; options: PackageOptions }> = {
   "one-hot, recalling": { shape: shapeOf({}), options: { recall: 64 } },
   "ciphered, frozen": { shape: shapeOf({ bits: 7 }), options: { learning: false } },
   "no attention": { shape: shapeOf({ history: 0, matchLength: 0, window: 1, groups: 1 }), options: {} },
-  "mixture decoder, frozen": { shape: shapeOf({ decoder: "mixture" }), options: { learning: false } },
+  "adapting and indexed": { shape: shapeOf({ adapts: true, indexed: true }), options: {} },
+  "adapting, frozen": { shape: shapeOf({ adapts: true }), options: { learning: false } },
   "ciphered, flash, recalling": {
     shape: shapeOf({ bits: 9, vocabulary: 72 }),
     options: { target: "flash", recall: 24 },
@@ -29,8 +30,8 @@ const FORMS: Record<string, { shape: Shape; options: PackageOptions }> = {
 describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
   test.each(["scalar", "simd"] as const)(
     "%s writes all of what it needs, and nothing before or beyond",
-    async (build) => {
-      const built = await build(shape, 1, { ...options, build });
+    async (chosen) => {
+      const built = await build(shape, 1, { ...options, build: chosen });
       const device = new Packaged(built);
       const { memory } = device;
       const end = device.value("END");
@@ -124,9 +125,10 @@ describe("one byte less fails", () => {
     for (let tried = 0; tried < 1_000_000 && (least < bytes - 16 || most > bytes + 16); ++tried) {
       const vocabulary = 8 * (2 + draws.below(300));
       const bits = draws.of([vocabulary, Math.min(vocabulary, 12 + draws.below(60))]);
-      const [block, heads, orders] = [1 + draws.below(4), 1 + draws.below(6), 1 + draws.below(4)];
-      const [classes, history] = [draws.of([8, 16, 24]), draws.of([16, 64, 256, 1024, 8192])];
-      const sizes = { vocabulary, bits, block, heads, classes, history, orders } as const;
+      const [window, groups, matchLength] = [1 + draws.below(4), 1 + draws.below(6), 1 + draws.below(4)];
+      const [units, history] = [draws.of([8, 16, 24]), draws.of([16, 64, 256, 1024, 8192])];
+      const [adapts, indexed] = [draws.below(2) > 0, draws.below(2) > 0];
+      const sizes = { vocabulary, bits, window, groups, units, history, matchLength, adapts, indexed } as const;
       const needs = bytesNeeded(sizes, { learning, recall, flash: target === "flash" });
       if (needs <= bytes && needs > least) [least, below] = [needs, sizes];
       if (needs > bytes && needs < most) [most, above] = [needs, sizes];

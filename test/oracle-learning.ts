@@ -82,12 +82,12 @@ export class LearningOracle extends Oracle {
     const hidden = this.hidden();
     const probabilities = this.decode(hidden);
     const times = sampledRows(probabilities, this.stream.length);
-    const stack = probabilities[token]!;
+    const network = probabilities[token]!;
     const kept = this.attend(probabilities);
     const p = probabilities[token]!;
-    // the stack's responsibility for the token that came
-    const alone = p > 0 ? Math.min(1, f(f(kept * stack) / p)) : 0;
-    const share = this.shape.history > 256 ? this.explained(token, p) : alone;
+    // the network's responsibility for the token that came
+    const alone = p > 0 ? Math.min(1, f(f(kept * network) / p)) : 0;
+    const share = this.shape.adapts ? this.explained(token, p) : alone;
     const weights = Array.from(hidden, (h) => nearest(f(h * f(share * 256))));
     return { weights, times, p };
   }
@@ -134,18 +134,17 @@ export class LearningOracle extends Oracle {
   }
 
   /** O' = O + (s/K) · log[(F + a) / (F̂ + a)] for rows [from, to), in the units of F̂. */
-  refit(from: number, to: number, mass: number, step: number): number {
+  refit(from: number, to: number, pseudoCounts: number, step: number): number {
     const { shape, width } = this;
-    if (shape.decoder !== "softmax") return -4;
     const rows = from >>> 0 <= to >>> 0 && to >>> 0 <= shape.vocabulary;
-    const options = f(mass) >= 2 ** -20 && f(mass) <= 1e9 && f(step) >= 0 && f(step) <= 4;
+    const options = f(pseudoCounts) >= 2 ** -20 && f(pseudoCounts) <= 1e9 && f(step) >= 0 && f(step) <= 4;
     if (!rows || !options) return -1;
     const tokens = f(Math.max(1, this.tokens));
     for (let v = from; v < to; ++v) {
       const cells = Array.from({ length: width }, (_, c) => v * width + c);
       // a = α · π / m with π the row's share of what was expected; a row never expected counts as one threshold's worth
       const total = f(f(cells.reduce((sum, at) => sum + this.expected[at]!, 0)) + 256 * groupsOf(shape));
-      const a = f(f(f(mass) / f(tokens * width)) * total);
+      const a = f(f(f(pseudoCounts) / f(tokens * width)) * total);
       const rate = f(f(step) / groupsOf(shape));
       const scale = this.numbers("decoder.O.scale")[v]!;
       const row = cells.map((at) => {
@@ -160,7 +159,6 @@ export class LearningOracle extends Oracle {
   }
 
   correct(on: boolean): number {
-    if (this.shape.decoder !== "softmax") return -4;
     this.corrected = on;
     return 0;
   }

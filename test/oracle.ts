@@ -20,7 +20,7 @@ function bitsOfFloat(x: number): number {
   return bitsView.getInt32(0);
 }
 
-/** The gate's bucket: how many followers there are, and how far they agree. */
+/** The bucket of a match length: how many followers there are, and how far they agree. */
 function bucketOf(followers: readonly number[]): number {
   const n = followers.length;
   const many = [1, 2, 3, 4, 8, 16, 64, Number.POSITIVE_INFINITY].findIndex((most) => n <= most);
@@ -93,7 +93,7 @@ export function surprisal(p: number): number {
 
 interface Match {
   /** How many of the newest tokens stand there, too. */
-  readonly order: number;
+  readonly length: number;
   /** The token that came next. */
   readonly follower: number;
   /** How much it counts. */
@@ -115,32 +115,32 @@ function weighedCount(count: number, p: number): number {
 }
 
 /** The same match, times p^¼ of what followed. */
-function weighedByStack(match: Match, probabilities: Float32Array): Match {
+function weighedByNetwork(match: Match, probabilities: Float32Array): Match {
   const p = Math.max(f(1.1754944e-38), probabilities[match.follower]!);
   return { ...match, weight: cut(f(match.weight * f(Math.sqrt(f(Math.sqrt(p)))))) };
 }
 
-/** Places of `text`, which ended `past` tokens before the newest of `seen`, newest first, at which the last tokens of `seen` stand, up to `orders` of them, and have a follower. */
-function matchesIn(text: readonly number[], seen: readonly number[], orders: number, past = 0): Match[] {
+/** Places of `text`, which ended `past` tokens before the newest of `seen`, newest first, at which the last tokens of `seen` stand, up to `most` of them, and have a follower. */
+function matchesIn(text: readonly number[], seen: readonly number[], most: number, past = 0): Match[] {
   const matches: Match[] = [];
   for (let at = text.length - 2; at >= 0; --at) {
-    const match = matchAt(text, at, seen, orders, past);
-    if (match.order > 0 && match.follower !== BREAK) matches.push(match);
+    const match = matchAt(text, at, seen, most, past);
+    if (match.length > 0 && match.follower !== BREAK) matches.push(match);
   }
   return matches;
 }
 
-function matchAt(text: readonly number[], at: number, seen: readonly number[], orders: number, past = 0): Match {
-  let order = 0;
-  while (order < orders && at >= order && text[at - order] === seen.at(-1 - order)) ++order;
-  return { order, follower: text[at + 1]!, weight: weightOf(past + text.length - 1 - at) };
+function matchAt(text: readonly number[], at: number, seen: readonly number[], most: number, past = 0): Match {
+  let length = 0;
+  while (length < most && at >= length && text[at - length] === seen.at(-1 - length)) ++length;
+  return { length, follower: text[at + 1]!, weight: weightOf(past + text.length - 1 - at) };
 }
 
 /**
- * Matches of a ring of R > 1024 tokens: the newest 128 places of the last token; then those that match two tokens among the next 256
+ * Matches that an index leads to: the newest 128 places of the last token; then those that match two tokens among the next 256
  * older places whose pair has the hash of the last pair. `seen` are the last R tokens at the most.
  */
-function chainedMatches(seen: readonly number[], history: number, { matchLength, vocabulary }: Shape): Match[] {
+function indexedMatches(seen: readonly number[], history: number, { matchLength, vocabulary }: Shape): Match[] {
   const newest = seen.length - 1;
   const hash = (at: number) =>
     (Math.imul(seen[at - 1]! * vocabulary + seen[at]!, 0x9e3779b1) >>> 0) >>> (32 - Math.log2(history / 4));
@@ -149,22 +149,25 @@ function chainedMatches(seen: readonly number[], history: number, { matchLength,
   const matches = ofToken.map((at) => matchAt(seen, at, seen, matchLength));
   if (ofToken.length < 128) return matches;
   const ofPair = places.filter((at) => at > 0 && at < ofToken.at(-1)! && hash(at) === hash(newest)).slice(0, 256);
-  return [...matches, ...ofPair.map((at) => matchAt(seen, at, seen, matchLength)).filter(({ order }) => order > 1)];
+  return [...matches, ...ofPair.map((at) => matchAt(seen, at, seen, matchLength)).filter(({ length }) => length > 1)];
 }
 
 /** A model's forward pass over a stream of tokens. */
 export class Oracle {
   protected stream: number[] = [];
-  /** Σ responsibilities and places of each cell of the gate, as the text has them. */
-  private gate: { sums: number[]; places: number[] } | undefined;
-  /** What the last mixture was made of: of each order the weight of a match of weight 1, and its bucket. */
-  private mixed: { matches: readonly Match[]; parts: number[]; buckets: (number | undefined)[] } | undefined;
+  /** Σ responsibilities and places of each cell of the mixture weights, as the text has them. */
+  private mixture: { sums: number[]; places: number[] } | undefined;
+  /** What the last prediction mixed in: of each match length the share of a match of weight 1, and its cell. */
+  private mixed: { matches: readonly Match[]; parts: number[]; cells: (number | undefined)[] } | undefined;
   /** How often each token came, and was expected to, in the text; tokens counted. */
   private marginals: { came: Float32Array; expected: Float32Array; counted: number } | undefined;
-  /** Counts of the tokens that came of late, what one more counts, and the share that the text says they have. */
-  private unigrams: { counts: Float32Array; newest: number; sum: number; places: number } | undefined;
-  /** What the last prediction's stack said, before it was rescaled and after; what unigrams left of it and the orders of both; what unigrams were multiplied by. */
-  private stack: { own: Float32Array; rescaled: Float32Array; kept: number; rest: number; each: number } | undefined;
+  /** The recency cache: counts of the tokens that came of late, what one more counts, and the share that the text says they have. */
+  private recency: { counts: Float32Array; newest: number; sum: number; places: number } | undefined;
+  /**
+   * What the last prediction's network said, before it was adapted to the marginals and after; what the recency cache left of it, and
+   * the matches of both; what a count of the cache was multiplied by.
+   */
+  private network: { own: Float32Array; rescaled: Float32Array; kept: number; rest: number; each: number } | undefined;
   private state = [0, 0, 0, 0];
 
   constructor(
@@ -174,29 +177,29 @@ export class Oracle {
 
   append(token: number): void {
     this.stream.push(token);
-    if (this.shape.history > 256) this.countUnigram(token);
+    if (this.shape.adapts) this.countRecent(token);
   }
 
   /** Empties the context. */
   reset(): void {
     this.stream = [];
-    this.gate = undefined;
+    this.mixture = undefined;
     this.marginals = undefined;
-    this.unigrams = undefined;
+    this.recency = undefined;
   }
 
-  /** Surprisal of `token` in bits; then the gate follows it, and it is appended. */
+  /** Surprisal of `token` in bits; then what adapts to the text follows it, and it is appended. */
   feed(token: number): number {
     const p = this.predict()[token]!;
     this.follow(token, p);
     return surprisal(p);
   }
 
-  /** Gate and marginals follow `token`, which was predicted with p, and the text goes on from it. */
+  /** Mixture, marginals and recency cache adapt to `token`, which was predicted with p, and the text goes on from it. */
   follow(token: number, p: number): void {
-    this.adaptUnigrams(token, p);
+    this.adaptRecency(token, p);
     this.count(token, this.explained(token, p));
-    this.adapt(token, p);
+    this.adaptMixture(token, p);
     this.append(token);
   }
 
@@ -240,13 +243,13 @@ export class Oracle {
     }
   }
 
-  private softmaxHeads(logits: Float32Array): Float32Array {
+  private softmaxGroups(logits: Float32Array): Float32Array {
     const { units } = this.shape;
     for (let at = 0; at < logits.length; at += units) softmax(logits.subarray(at, at + units));
     return logits;
   }
 
-  /** How often each position of the block is taken: r times its attention. */
+  /** How often each position of the window is taken: r times its attention. */
   private shares(context: readonly number[]): number[] {
     const { window, windowAttention } = this.shape;
     if (!windowAttention) return new Array(window).fill(1);
@@ -268,18 +271,18 @@ export class Oracle {
     return Array.from(logits, (share) => f(share * window));
   }
 
-  /** Hidden state of the block's heads after some tokens. */
-  private blockState(context: readonly number[]): Float32Array {
+  /** Hidden state of the groups that read the window, after some tokens. */
+  private windowState(context: readonly number[]): Float32Array {
     const logits = Float32Array.from(this.numbers("block.u0"));
     const shares = this.shares(context);
     for (let j = 0; j < this.shape.window; ++j) {
       const token = context.at(-1 - j);
       if (token !== undefined) this.addToken("block", logits, token, j, shares[j]!);
     }
-    return this.softmaxHeads(logits);
+    return this.softmaxGroups(logits);
   }
 
-  /** Hidden state of the document's heads: each token lets what was there fade, and adds its row. */
+  /** Hidden state of the groups that read the document: each token lets what was there fade, and adds its row. */
   private documentState(): Float32Array {
     const { documentSpan: span = 1 } = this.shape;
     const bias = this.numbers("document.u0");
@@ -288,16 +291,16 @@ export class Oracle {
       for (let c = 0; c < bag.length; ++c) bag[c] = f(f(f(span - 1) / f(span)) * bag[c]!);
       this.addToken("document", bag, token, 0, f(1 / f(span)));
     }
-    return this.softmaxHeads(bag.map((value, c) => f(bias[c]! + value)));
+    return this.softmaxGroups(bag.map((value, c) => f(bias[c]! + value)));
   }
 
-  /** Hidden state of the second layer: it reads the block's states after the last tokens, of which there is one more than tokens. */
-  private stackedState(): Float32Array {
+  /** Hidden state of the second layer: it reads the first layer's states after the last tokens, of which there is one more than tokens. */
+  private secondState(): Float32Array {
     const { secondWindow = 1 } = this.shape;
     const logits = Float32Array.from(this.numbers("stacked.u0"));
     const elementAt = this.elementsOf("stacked");
     for (let j = 0; j < secondWindow && j <= this.stream.length; ++j) {
-      const state = this.blockState(this.stream.slice(0, this.stream.length - j));
+      const state = this.windowState(this.stream.slice(0, this.stream.length - j));
       state.forEach((h, i) => {
         const row = j * state.length + i;
         const scale = f(this.numbers("stacked.U.scale")[row]! * h);
@@ -306,25 +309,25 @@ export class Oracle {
         }
       });
     }
-    return this.softmaxHeads(logits);
+    return this.softmaxGroups(logits);
   }
 
   protected hidden(): Float32Array {
     const { documentGroups = 0, secondGroups = 0 } = this.shape;
     return Float32Array.of(
-      ...this.blockState(this.stream),
+      ...this.windowState(this.stream),
       ...(documentGroups > 0 ? this.documentState() : []),
-      ...(secondGroups > 0 ? this.stackedState() : []),
+      ...(secondGroups > 0 ? this.secondState() : []),
     );
   }
 
-  /** The stack's probabilities, with the base's rows and their scales or with others. */
+  /** The network's probabilities, with the base's rows and their scales or with others. */
   protected decode(
     hidden: Float32Array,
     rows = this.numbers("decoder.O"),
     scales = this.numbers("decoder.O.scale"),
   ): Float32Array {
-    const { vocabulary, decoder } = this.shape;
+    const { vocabulary } = this.shape;
     const width = hidden.length;
     const fixed = Array.from(hidden, (h) => nearest(f(h * 16384)));
     const out = new Float32Array(vocabulary);
@@ -332,58 +335,54 @@ export class Oracle {
       let sum = 0;
       for (let c = 0; c < width; ++c) sum += fixed[c]! * rows[v * width + c]!;
       const scaled = f(f(scales[v]! * f(1 / 16384)) * f(sum));
-      out[v] = decoder === "softmax" ? f(this.numbers("decoder.o0")[v]! + scaled) : scaled;
+      out[v] = f(this.numbers("decoder.o0")[v]! + scaled);
     }
-    if (decoder === "softmax") softmax(out);
-    else {
-      const scale = f(1 / laneSum(out));
-      for (let v = 0; v < vocabulary; ++v) out[v] = f(out[v]! * scale);
-    }
+    softmax(out);
     return out;
   }
 
   /**
-   * Mixes in what followed where the newest tokens stood before, here or in `recalled`, of which two must match and R matches in
-   * all, 1024 at the most, are looked at.
+   * Mixes in what followed where the newest tokens stood before, here or in `recalled`, of which two must match; R matches in all,
+   * 1024 at the most, are looked at, the text's own first and the newest first.
    *
-   * @returns what the stack's own probabilities were multiplied by
+   * @returns what the network's own probabilities were multiplied by
    */
   protected attend(probabilities: Float32Array, recalled: readonly number[] = []): number {
-    const { history, matchLength } = this.shape;
+    const { history, matchLength, adapts, indexed } = this.shape;
     this.mixed = undefined;
     if (history === 0) return 1;
-    if (history > 256) this.rescale(probabilities);
-    if (history > 256 && this.stream.length > 0) this.mixUnigrams(probabilities);
+    if (adapts) this.rescale(probabilities);
+    if (adapts && this.stream.length > 0) this.mixRecent(probabilities);
     const seen = this.stream.slice(-history);
-    const elsewhere = matchesIn(recalled, seen, matchLength, this.stream.length).filter(({ order }) => order >= 2);
-    const here = history > 1024 ? chainedMatches(seen, history, this.shape) : matchesIn(seen, seen, matchLength);
+    const elsewhere = matchesIn(recalled, seen, matchLength, this.stream.length).filter(({ length }) => length >= 2);
+    const here = indexed ? indexedMatches(seen, history, this.shape) : matchesIn(seen, seen, matchLength);
     const listed = [...here, ...elsewhere].slice(0, Math.min(history, 1024));
     if (listed.length === 0) return 1;
-    const matches = history > 256 ? listed.map((match) => weighedByStack(match, probabilities)) : listed;
+    const matches = adapts ? listed.map((match) => weighedByNetwork(match, probabilities)) : listed;
     const weightsOf = this.weights(matches);
-    const { sums, places } = this.gateOfText();
-    const parts = new Array<number>(matchLength).fill(0); // of one match of each order and weight 1
-    const buckets = new Array<number | undefined>(matchLength).fill(undefined);
+    const { sums, places } = this.mixtureOfText();
+    const parts = new Array<number>(matchLength).fill(0); // of one match of each length and weight 1
+    const cells = new Array<number | undefined>(matchLength).fill(undefined);
     let rest = 1;
-    for (let o = matchLength - 1; o >= 0; --o) {
-      const followers = matches.filter(({ order }) => order > o).map(({ follower }) => follower);
+    for (let l = matchLength - 1; l >= 0; --l) {
+      const followers = matches.filter(({ length }) => length > l).map(({ follower }) => follower);
       if (followers.length === 0) continue;
-      const cell = o * 32 + bucketOf(followers);
+      const cell = l * 32 + bucketOf(followers);
       const lambda = f(sums[cell]! / places[cell]!);
-      parts[o] = f(f(rest * lambda) / weightsOf[o]!);
-      buckets[o] = cell;
+      parts[l] = f(f(rest * lambda) / weightsOf[l]!);
+      cells[l] = cell;
       rest = f(rest * f(1 - lambda));
     }
-    this.mixed = { matches, parts, buckets };
+    this.mixed = { matches, parts, cells };
     let weight = 0;
     const weights = parts.map((part) => {
       weight = f(weight + part);
       return weight;
     });
-    if (this.stack) this.stack.rest = rest;
+    if (this.network) this.network.rest = rest;
     for (let v = 0; v < probabilities.length; ++v) probabilities[v] = f(probabilities[v]! * rest);
-    for (const { order, follower, weight: own } of matches) {
-      probabilities[follower] = f(probabilities[follower]! + f(own * weights[order - 1]!));
+    for (const { length, follower, weight: own } of matches) {
+      probabilities[follower] = f(probabilities[follower]! + f(own * weights[length - 1]!));
     }
     return rest;
   }
@@ -395,66 +394,66 @@ export class Oracle {
     return this.marginals;
   }
 
-  /** The stack times how often each token came beside how often it was expected. */
+  /** The network times how often each token came beside how often it was expected. */
   private rescale(probabilities: Float32Array): void {
     const { came, expected } = this.marginalsOfText();
     const own = probabilities.slice();
     for (let v = 0; v < own.length; ++v) probabilities[v] = f(own[v]! * f(came[v]! / expected[v]!));
     const scale = f(1 / laneSum(probabilities));
     for (let v = 0; v < own.length; ++v) probabilities[v] = f(probabilities[v]! * scale);
-    this.stack = { own, rescaled: probabilities.slice(), kept: 1, rest: 1, each: 0 };
+    this.network = { own, rescaled: probabilities.slice(), kept: 1, rest: 1, each: 0 };
   }
 
-  /** A text's unigrams: none has come, and they have a share of 0.02 in 64 places. */
-  private unigramsOfText() {
+  /** A text's recency cache: no token has come, and it has a share of 0.02 in 64 places. */
+  private recencyOfText() {
     const counts = new Float32Array(this.shape.vocabulary).fill(2 ** -20);
-    this.unigrams ??= { counts, newest: 1, sum: f(f(0.02) * 64), places: 64 };
-    return this.unigrams;
+    this.recency ??= { counts, newest: 1, sum: f(f(0.02) * 64), places: 64 };
+    return this.recency;
   }
 
   /** The newer a token, the more it counts: a 512th with each. */
-  private countUnigram(token: number): void {
-    const unigrams = this.unigramsOfText();
-    const { counts } = unigrams;
-    counts[token] = f(counts[token]! + unigrams.newest);
-    unigrams.newest = f(unigrams.newest * f(1 + 1 / 512));
-    if (unigrams.newest < 2 ** 40) return;
+  private countRecent(token: number): void {
+    const cache = this.recencyOfText();
+    const { counts } = cache;
+    counts[token] = f(counts[token]! + cache.newest);
+    cache.newest = f(cache.newest * f(1 + 1 / 512));
+    if (cache.newest < 2 ** 40) return;
     for (const [v, count] of counts.entries()) counts[v] = Math.max(2 ** -20, f(count * 2 ** -40));
-    unigrams.newest = f(unigrams.newest * 2 ** -40);
+    cache.newest = f(cache.newest * 2 ** -40);
   }
 
-  /** Count times p^¼ of what came of late, mixed into the stack. */
-  private mixUnigrams(probabilities: Float32Array): void {
-    const { counts, sum, places } = this.unigramsOfText();
+  /** Count times p^¼ of what came of late, mixed into the network. */
+  private mixRecent(probabilities: Float32Array): void {
+    const { counts, sum, places } = this.recencyOfText();
     const lambda = f(sum / places);
     const weighed = probabilities.map((p, v) => weighedCount(counts[v]!, p));
     const each = f(lambda / laneSum(weighed));
     const kept = f(1 - lambda);
     for (const [v, p] of probabilities.entries()) probabilities[v] = f(f(p * kept) + f(each * weighed[v]!));
-    Object.assign(this.stack!, { kept, each });
+    Object.assign(this.network!, { kept, each });
   }
 
-  /** The share of unigrams follows `token`, which was predicted with p: responsibilities, of about the last 128 places. */
-  private adaptUnigrams(token: number, p: number): void {
-    if (this.stack === undefined || this.stream.length === 0 || !(p > 0)) return;
-    const unigrams = this.unigramsOfText();
-    const { rescaled, rest, each } = this.stack;
-    const own = f(f(weighedCount(unigrams.counts[token]!, rescaled[token]!) * each) * f(rest / p));
-    const halved = unigrams.places > 128 ? 0.5 : 1;
-    unigrams.sum = f(f(unigrams.sum * halved) + own);
-    unigrams.places = f(f(unigrams.places * halved) + f(this.explained(token, p) + own));
+  /** The share of the recency cache follows `token`, which was predicted with p: responsibilities, of about the last 128 places. */
+  private adaptRecency(token: number, p: number): void {
+    if (this.network === undefined || this.stream.length === 0 || !(p > 0)) return;
+    const cache = this.recencyOfText();
+    const { rescaled, rest, each } = this.network;
+    const own = f(f(weighedCount(cache.counts[token]!, rescaled[token]!) * each) * f(rest / p));
+    const halved = cache.places > 128 ? 0.5 : 1;
+    cache.sum = f(f(cache.sum * halved) + own);
+    cache.places = f(f(cache.places * halved) + f(this.explained(token, p) + own));
   }
 
-  /** The stack's responsibility for `token`, which was predicted with p. */
+  /** The network's responsibility for `token`, which was predicted with p. */
   protected explained(token: number, p: number): number {
-    if (this.stack === undefined || !(p > 0)) return 0;
-    const { rest, kept, rescaled } = this.stack;
+    if (this.network === undefined || !(p > 0)) return 0;
+    const { rest, kept, rescaled } = this.network;
     return Math.min(1, f(f(f(rest * kept) * rescaled[token]!) / p));
   }
 
-  /** Counts a token for the share that the stack explains of it, and halves the counts of 32,768 tokens. */
+  /** Counts a token for the share that the network explains of it, and halves the counts of 32,768 tokens. */
   private count(token: number, share: number): void {
-    if (this.stack === undefined) return;
+    if (this.network === undefined) return;
     const marginals = this.marginalsOfText();
     const { came, expected } = marginals;
     if (marginals.counted >= 32768) {
@@ -464,36 +463,36 @@ export class Oracle {
       marginals.counted = 16384;
     }
     came[token] = f(came[token]! + share);
-    for (const [v, p] of this.stack.own.entries()) expected[v] = f(expected[v]! + f(share * p));
+    for (const [v, p] of this.network.own.entries()) expected[v] = f(expected[v]! + f(share * p));
     marginals.counted++;
   }
 
-  /** Σ weights of the matches of each order or a higher one: first each order's own, in turn. */
+  /** Σ weights of the matches of each length or a longer one: first each length's own, in turn. */
   private weights(matches: readonly Match[]): number[] {
     const sums = new Array<number>(this.shape.matchLength).fill(0);
-    for (const { order, weight } of matches) sums[order - 1] = f(sums[order - 1]! + weight);
-    for (let o = sums.length - 1; o > 0; --o) sums[o - 1] = f(sums[o - 1]! + sums[o]!);
+    for (const { length, weight } of matches) sums[length - 1] = f(sums[length - 1]! + weight);
+    for (let l = sums.length - 1; l > 0; --l) sums[l - 1] = f(sums[l - 1]! + sums[l]!);
     return sums;
   }
 
-  /** Where no token was predicted yet, the model's gate counts for 8 places of each cell. */
-  private gateOfText() {
-    const gate = Array.from(this.numbers("attention.gate"));
-    this.gate ??= { sums: gate.map((lambda) => f(lambda * 8)), places: gate.map(() => 8) };
-    return this.gate;
+  /** Where no token was predicted yet, the model's mixture weights count for 8 places of each cell. */
+  private mixtureOfText() {
+    const lambdas = Array.from(this.numbers("attention.gate"));
+    this.mixture ??= { sums: lambdas.map((lambda) => f(lambda * 8)), places: lambdas.map(() => 8) };
+    return this.mixture;
   }
 
-  /** The gate follows `token`, which was predicted with p: responsibilities, of about the last 128 places of a cell. */
-  private adapt(token: number, p: number): void {
+  /** The mixture weights follow `token`, which was predicted with p: responsibilities, of about the last 128 places of a cell. */
+  private adaptMixture(token: number, p: number): void {
     if (this.mixed === undefined || !(p > 0)) return;
-    const { matches, parts, buckets } = this.mixed;
-    const { sums, places } = this.gateOfText();
+    const { matches, parts, cells } = this.mixed;
+    const { sums, places } = this.mixtureOfText();
     const hits = this.weights(matches.filter(({ follower }) => follower === token));
     let reached = 1;
-    for (let o = parts.length - 1; o >= 0 && reached > 0; --o) {
-      const cell = buckets[o];
+    for (let l = parts.length - 1; l >= 0 && reached > 0; --l) {
+      const cell = cells[l];
       if (cell === undefined) continue;
-      const share = Math.min(reached, f(f(parts[o]! * hits[o]!) / p));
+      const share = Math.min(reached, f(f(parts[l]! * hits[l]!) / p));
       const kept = places[cell]! > 128 ? 0.5 : 1;
       sums[cell] = f(f(sums[cell]! * kept) + share);
       places[cell] = f(f(places[cell]! * kept) + reached);
@@ -536,7 +535,7 @@ export class Oracle {
     );
     const ranked = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
     if (topK > 0) for (const v of ranked.slice(topK)) weights[v] = 0;
-    if (topP < 1) this.cutByMass(weights, f(topP));
+    if (topP < 1) this.cutByShare(weights, f(topP));
     const total = weights.reduce((sum, weight) => f(sum + weight), 0);
     let left = f(this.uniform() * total);
     let drawn = best;
@@ -549,14 +548,14 @@ export class Oracle {
     return drawn;
   }
 
-  /** Keeps whole levels of equal weight from the top until their mass, summed in order of id, reaches the share; then in part. */
-  private cutByMass(weights: Float32Array, share: number): void {
-    const massFrom = (least: number) => weights.reduce((sum, w) => (w >= least ? f(sum + w) : sum), 0);
-    const wanted = f(share * massFrom(0));
+  /** Keeps whole levels of equal weight from the top until their sum, summed in order of id, reaches the share; then in part. */
+  private cutByShare(weights: Float32Array, share: number): void {
+    const sumFrom = (least: number) => weights.reduce((sum, w) => (w >= least ? f(sum + w) : sum), 0);
+    const wanted = f(share * sumFrom(0));
     const levels = [...new Set(weights)].sort((a, b) => b - a);
-    const level = levels.findIndex((least) => massFrom(least) >= wanted);
+    const level = levels.findIndex((least) => sumFrom(least) >= wanted);
     const threshold = levels[level]!;
-    let room = f(wanted - (level === 0 ? 0 : massFrom(levels[level - 1]!)));
+    let room = f(wanted - (level === 0 ? 0 : sumFrom(levels[level - 1]!)));
     for (const [v, weight] of weights.entries()) {
       if (weight > threshold) continue;
       if (weight === threshold && room > 0) room = f(room - weight);

@@ -160,7 +160,7 @@ describe("predictors through what is learned", () => {
     const call = fc.oneof(
       anyText.map((text) => (model: Model) => model.observe(text)),
       anyText.map((text) => (model: Model) => model.observe(text).then(() => model.forget(text))),
-      fc.constantFrom(0.5, 30, 3000).map((mass) => (model: Model) => model.refit({ pseudoCounts })),
+      fc.constantFrom(0.5, 30, 3000).map((pseudoCounts) => (model: Model) => model.refit({ pseudoCounts })),
       fc.constant((model: Model) => model.reset()),
       fc.constant(async (model: Model) => model.dropCorrection()),
     );

@@ -7,7 +7,7 @@ import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { type Profile, shapeOf } from "../host/fit/recipe.ts";
-import { hiddenWidth } from "../host/shape.ts";
+import { hiddenWidth, validateShape } from "../host/shape.ts";
 import { table as tableOf, writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
 
@@ -19,8 +19,8 @@ const FORMS: Record<string, ModuleOptions> = {
   "in flash": { recall: 0, flash: true },
   "in flash, frozen": { recall: 0, flash: true, learning: false },
 };
-/** In flash, `--history`: what a microcontroller has room for. */
-const FLASH_RADIAL = 1024;
+/** In flash, `--history --no-indexed`: what a microcontroller has room for. */
+const FLASH_HISTORY = 1024;
 
 const rows: string[][] = [
   ["shape", "form", "code", "simd", "weights", "memory", "statistics", "stack, values", "wasm3, slots", "bytes"],
@@ -28,7 +28,8 @@ const rows: string[][] = [
 for (const profile of PROFILES) {
   for (const [form, options] of Object.entries(FORMS)) {
     const own = shapeOf({ profile });
-    const shape = options.flash ? { ...own, history: Math.min(own.history, FLASH_RADIAL) } : own;
+    const history = Math.min(own.history, FLASH_HISTORY);
+    const shape = options.flash ? validateShape({ ...own, history, indexed: false }) : own;
     const scalar = await compileDevice(shape, "scalar", options);
     const simd = await compileDevice(shape, "simd", options);
     const { stack } = await inspect(scalar);
@@ -37,8 +38,8 @@ for (const profile of PROFILES) {
     const memory = bytesNeeded(shape, options);
     const { values, slots, bytes } = stack;
     const figures = [scalar.length, simd.length, weightBytes(shape), memory, statistics, values, slots, bytes];
-    const ring = options.flash ? form.replace("flash", `flash, R ${shape.history}`) : form;
-    rows.push([profile, ring, ...figures.map((figure) => figure.toLocaleString("en"))]);
+    const name = options.flash ? form.replace("flash", `flash, R ${shape.history}`) : form;
+    rows.push([profile, name, ...figures.map((figure) => figure.toLocaleString("en"))]);
   }
 }
 rows.splice(

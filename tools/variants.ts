@@ -1,17 +1,17 @@
-/** Other forms of a model's files: without self-attention, or with kernels that are compiled anew. */
+/** Other forms of a model's files: without its history, or with kernels that are compiled anew. */
 import { compileDevice } from "../host/compile/compile.ts";
 import { type ModelFiles, parseConfig, withConfig } from "../host/files/config.ts";
 import { readTensors, writeTensors } from "../host/files/safetensors.ts";
-import type { Shape } from "../host/shape.ts";
+import { type Shape, validateShape } from "../host/shape.ts";
 
-/** The same model without a ring, and so without all that follows the text: the stack alone. */
+/** The same model without a history, and so without all that adapts to the text: the network alone. */
 export async function withoutAttention(files: ModelFiles): Promise<ModelFiles> {
   const { shape, recipe } = parseConfig(files.get("config.json")!);
   if (shape.history === 0) return files;
-  const stack: Shape = { ...shape, history: 0, matchLength: 0 };
+  const network = validateShape({ ...shape, history: 0, matchLength: 0, adapts: false, indexed: false });
   const tensors = new Map(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors);
   tensors.delete("attention.gate");
-  return withKernels(new Map(files).set("model.safetensors", writeTensors(tensors)), stack, recipe);
+  return withKernels(new Map(files).set("model.safetensors", writeTensors(tensors)), network, recipe);
 }
 
 /** The model with the kernels of `shape` as today's assembly compiles them, and the digests that go with them. */

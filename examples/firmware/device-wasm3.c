@@ -117,8 +117,8 @@ float saffu_observe(uint32_t token) { return number(OBSERVE, m3_CallV(functions[
 
 float saffu_forget(uint32_t token) { return number(FORGET, m3_CallV(functions[FORGET], token)); }
 
-int32_t saffu_refit(uint32_t from, uint32_t to, float mass, float step) {
-  return integer(REFIT, m3_CallV(functions[REFIT], from, to, (double)mass, (double)step));
+int32_t saffu_refit(uint32_t from, uint32_t to, float pseudo_counts, float step) {
+  return integer(REFIT, m3_CallV(functions[REFIT], from, to, (double)pseudo_counts, (double)step));
 }
 
 int32_t saffu_correct(int32_t on) { return integer(CORRECT, m3_CallV(functions[CORRECT], on)); }

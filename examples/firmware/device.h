@@ -33,7 +33,7 @@ int32_t saffu_start(void);
 
 /* Empties the context. 0; READ_FAILED: try again. */
 int32_t saffu_reset(void);
-/* Appends a token without predicting it, and without the gate following it: what was sampled. 0; OUT_OF_RANGE, NOT_READY. */
+/* Appends a token without predicting it, and without the mixture adapting to it: what was sampled. 0; OUT_OF_RANGE, NOT_READY. */
 int32_t saffu_append(uint32_t token);
 /* Surprisal of `token` in bits, then appends it: a text, a prompt. Below 0: a code. */
 float saffu_feed(uint32_t token);
@@ -48,8 +48,8 @@ int32_t saffu_sample(float temperature, uint32_t top_k, float top_p);
 float saffu_observe(uint32_t token);
 /* Takes away what saffu_observe added: the same tokens from the same reset. NOT_OBSERVED: then nothing was taken. */
 float saffu_forget(uint32_t token);
-/* Solves rows from..to of the correction (to ≤ V): the work of a call is in proportion. mass: pseudo-tokens α; step: s. */
-int32_t saffu_refit(uint32_t from, uint32_t to, float mass, float step);
+/* Solves rows from..to of the correction (to ≤ V): the work of a call is in proportion. pseudo_counts: α, in tokens; step: s. */
+int32_t saffu_refit(uint32_t from, uint32_t to, float pseudo_counts, float step);
 /* Predicts with the correction from now on, or (0) with the base. 0; NOT_COMPILED where the module does not learn. */
 int32_t saffu_correct(int32_t on);
 

@@ -30,11 +30,13 @@ const of = (name: string, changes: object, options: PackageOptions): Form => ({
 
 export const FORMS: readonly Form[] = [
   of("one-hot, recalling", {}, { recall: 64 }),
-  of("ciphered, two orders", { bits: 9, window: 2, history: 16, matchLength: 2 }, {}),
+  of("ciphered, matches of two tokens", { bits: 9, window: 2, history: 16, matchLength: 2 }, {}),
   of("no attention", { history: 0, matchLength: 0, groups: 1, window: 1 }, {}),
-  of("mixture decoder, recalling", { decoder: "mixture" }, { recall: 24 }),
+  of("adapting, recalling", { adapts: true }, { recall: 24 }),
+  of("adapting and indexed", { adapts: true, indexed: true, history: 16 }, {}),
   of("frozen", { vocabulary: 64, bits: 7 }, { learning: false, recall: 16 }),
   of("flash, ciphered, recalling", { bits: 11 }, { target: "flash", recall: 64 }),
+  of("flash, adapting and indexed", { adapts: true, indexed: true }, { target: "flash", recall: 24 }),
   of("flash, frozen", {}, { target: "flash", learning: false }),
 ];
 
@@ -50,12 +52,11 @@ export async function build(form: Form, draws: Draws): Promise<Subject> {
 
 /** Weights in the ranges of fitted ones. */
 function randomWeights(shape: Shape, draws: Draws): Map<string, Tensor> {
-  const codes = shape.decoder === "mixture" ? [0, 128] : [-127, 255];
   const fill: Record<string, (i: number, width: number) => number> = {
     // ascending bits, at least one, then 0xffff
     cipher: (i, width) => (i % width === 0 || draws.below(2) > 0 ? draws.below(shape.bits) : 0xffff),
     "block.U": () => draws.below(255) - 127,
-    "decoder.O": () => codes[0]! + draws.below(codes[1]!),
+    "decoder.O": () => draws.below(255) - 127,
     "block.U.scale": () => (1 + draws.below(500)) / 10_000,
     "decoder.O.scale": () => (1 + draws.below(500)) / 10_000,
     "attention.gate": () => draws.below(1001) / 1000,

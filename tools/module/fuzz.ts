@@ -71,15 +71,13 @@ class Pair {
   private failing = Number.POSITIVE_INFINITY;
   private failed = false;
   private readonly learns: boolean;
-  private readonly solves: boolean;
 
   constructor(
     private readonly subject: Subject,
     private readonly draws: Draws,
   ) {
-    const { shape, options, memoryBytes } = subject;
+    const { options, memoryBytes } = subject;
     this.learns = options.learning !== false;
-    this.solves = this.learns;
     this.devices = (["scalar", "simd"] as const).map((build) => this.start(build));
     for (const { memory } of this.devices) memory.fill(0xa5, memoryBytes);
     this.canaries = this.devices.map(({ memory }) => Buffer.from(memory.subarray(memoryBytes)));
@@ -289,14 +287,14 @@ class Pair {
         if (!this.learns) return [CODES.uncompiled];
         return word(first) < 2 * hiddenWidth(this.subject.shape) ? [0, CODES.full] : [CODES.range];
       case "refit": {
-        if (!this.solves) return [CODES.uncompiled];
-        const [mass, step] = [Math.fround(third), Math.fround(fourth)];
+        if (!this.learns) return [CODES.uncompiled];
+        const [pseudoCounts, step] = [Math.fround(third), Math.fround(fourth)];
         const inRange = word(first) <= word(second) && word(second) <= V;
-        const valid = mass >= 2 ** -20 && mass <= 1e9 && step >= 0 && step <= 4;
+        const valid = pseudoCounts >= 2 ** -20 && pseudoCounts <= 1e9 && step >= 0 && step <= 4;
         return inRange && valid ? (this.failed ? [CODES.unread] : [0]) : [CODES.range];
       }
       case "correct":
-        return this.solves ? [0] : [CODES.uncompiled];
+        return this.learns ? [0] : [CODES.uncompiled];
       default:
         return [0];
     }

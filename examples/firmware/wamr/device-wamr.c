@@ -149,8 +149,8 @@ float saffu_observe(uint32_t token) { return number(OBSERVE, 1, &token); }
 
 float saffu_forget(uint32_t token) { return number(FORGET, 1, &token); }
 
-int32_t saffu_refit(uint32_t from, uint32_t to, float mass, float step) {
-  return integer(REFIT, 4, (uint32_t[4]){from, to, word_of(mass), word_of(step)});
+int32_t saffu_refit(uint32_t from, uint32_t to, float pseudo_counts, float step) {
+  return integer(REFIT, 4, (uint32_t[4]){from, to, word_of(pseudo_counts), word_of(step)});
 }
 
 int32_t saffu_correct(int32_t on) { return integer(CORRECT, 1, (uint32_t[1]){(uint32_t)on}); }

@@ -1,19 +1,25 @@
-/** Rings too long to be compared place by place: the same bits as an oracle that searches all of what was seen. */
-import { describe, expect, test } from "vitest";
+/** How the history is searched, by an index or place by place, at any length: the same bits as an oracle that looks at all of what was seen. */
+import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
 import { Device, randomWeights } from "./kernel-fixture.ts";
 import { Oracle } from "./oracle.ts";
 
-const shape: Shape = validateShape({
-  vocabulary: 64,
-  bits: 64,
-  window: 1,
-  groups: 1,
-  units: 8,
-  history: 2048,
-  matchLength: 4,
-});
+const HISTORIES: Record<string, Shape> = {
+  "2048 tokens, indexed and adapting": shapeOf({ history: 2048, indexed: true, adapts: true }),
+  "2048 tokens, indexed": shapeOf({ history: 2048, indexed: true }),
+  "64 tokens, indexed": shapeOf({ history: 64, indexed: true }),
+  "16 tokens, indexed and adapting": shapeOf({ history: 16, indexed: true, adapts: true }),
+  "32 tokens, place by place, adapting": shapeOf({ history: 32, adapts: true }),
+  "1024 tokens, place by place": shapeOf({ history: 1024 }),
+  // more places match than are listed: the newest 1024 are
+  "4096 tokens, place by place": shapeOf({ history: 4096 }),
+  "4096 tokens, place by place, adapting": shapeOf({ history: 4096, adapts: true }),
+};
+
+function shapeOf(changes: Partial<Shape>): Shape {
+  return validateShape({ vocabulary: 64, bits: 64, window: 1, groups: 1, units: 8, matchLength: 4, ...changes });
+}
 
 /** A stream of tokens of which a few are frequent, and that repeats pieces of itself, near and far. */
 function streamOf(length: number, alphabet: number, seed: number): number[] {
@@ -32,12 +38,6 @@ function streamOf(length: number, alphabet: number, seed: number): number[] {
   return tokens.slice(0, length);
 }
 
-async function devices(weights: ReturnType<typeof randomWeights>): Promise<Device[]> {
-  const builds = ["scalar", "simd"] as const;
-  const modules = await Promise.all(builds.map((build) => compileDevice(shape, build, { recall: 0 })));
-  return modules.map((bytes) => new Device(new WebAssembly.Module(bytes as BufferSource), shape, weights));
-}
-
 /** Compares all devices with the oracle at every `every`-th place. */
 function compare(kernels: readonly Device[], oracle: Oracle, tokens: readonly number[], every: number): void {
   for (const { run } of kernels) expect(run.reset!()).toBe(0);
@@ -54,27 +54,36 @@ function compare(kernels: readonly Device[], oracle: Oracle, tokens: readonly nu
   }
 }
 
-describe("a ring of 2048 tokens", () => {
+describe.each(Object.entries(HISTORIES))("a history of %s", (_name, shape) => {
+  const modules: WebAssembly.Module[] = [];
+  const devices = (weights: ReturnType<typeof randomWeights>) =>
+    modules.map((module) => new Device(module, shape, weights));
+  beforeAll(async () => {
+    for (const build of ["scalar", "simd"] as const) {
+      modules.push(new WebAssembly.Module((await compileDevice(shape, build, { recall: 0 })) as BufferSource));
+    }
+  }, 60_000);
+
   test.each([
-    // 2 to 6 tokens: chains longer than are followed; 64: links to places that were overwritten
+    // 2 to 6 tokens: more links than are followed; 64: links to places that were overwritten
     ["of 2 tokens", 2],
     ["of 3 tokens", 3],
     ["of 6 tokens", 6],
     ["of 20 tokens", 20],
     ["of 64 tokens", 64],
   ])(
-    "scalar, simd and oracle agree to the bit on a text %s, thrice as long as the ring",
-    async (_name, alphabet) => {
+    "scalar, simd and oracle agree to the bit on a text %s, thrice as long as it is",
+    (_name, alphabet) => {
       const weights = randomWeights(shape, 3);
-      const kernels = await devices(weights);
+      const kernels = devices(weights);
       compare(kernels, new Oracle(shape, weights), streamOf(3 * shape.history + 100, alphabet, alphabet), 37);
     },
     60_000,
   );
 
-  test("a reset leaves nothing of the text before it", async () => {
+  test("a reset leaves nothing of the text before it", () => {
     const weights = randomWeights(shape, 4);
-    const kernels = await devices(weights);
+    const kernels = devices(weights);
     for (const { run } of kernels) {
       run.reset!();
       for (const token of streamOf(2 * shape.history + 5, 3, 1)) run.append!(token);
@@ -82,9 +91,9 @@ describe("a ring of 2048 tokens", () => {
     compare(kernels, new Oracle(shape, weights), streamOf(700, 3, 2), 7);
   });
 
-  test("a token or a pair that was last seen a whole ring ago has no match", async () => {
+  test("a token or a pair that was last seen a whole history ago has no match", () => {
     const weights = randomWeights(shape, 5);
-    const kernels = await devices(weights);
+    const kernels = devices(weights);
     for (const gap of [shape.history - 2, shape.history - 1, shape.history, shape.history + 1]) {
       const filler = Array.from({ length: gap }, (_, i) => 4 + (i % 50));
       compare(kernels, new Oracle(shape, weights), [1, 2, 3, ...filler, 1, 2, 3, 1, 2], 1 + Math.floor(gap / 3));

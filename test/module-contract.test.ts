@@ -3,67 +3,24 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import wabt from "wabt";
 import { compileDevice } from "../host/compile/compile.ts";
-import { BASE, bytesNeeded, type ModuleOptions, PAGE } from "../host/compile/layout.ts";
+import { BASE, bytesNeeded, PAGE } from "../host/compile/layout.ts";
+import type { ModuleOptions } from "../host/compile/options.ts";
 import { packageModel } from "../host/compile/package.ts";
+import { parseConfig } from "../host/files/config.ts";
 import { shapeOf as profile } from "../host/fit/recipe.ts";
 import { load } from "../host/index.ts";
 import type { Build } from "../host/model/kernel.ts";
 import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { readBlock } from "../tools/markdown.ts";
 import { inspect, MVP, needed, problem } from "../tools/module/inspect.ts";
+import { CONTRACT } from "./kernel-fixture.ts";
 
 /** Slots that wasm3 has for a frame where it is built for Arduino boards: d_m3MaxFunctionSlots. */
 const ARDUINO_FRAME = 128;
 /** Of parameters and locals together, so that a frame has room for operands. */
 const MOST_LOCALS = 100;
-/** Of a module of the shapes that are shipped for microcontrollers: nano, and potato, which has more than the block. */
+/** Of a module of the shapes that are shipped for microcontrollers: nano, and potato, which has more than the window. */
 const MOST_CODE = { nano: 8 * 1024, potato: 12 * 1024 };
-
-/** What every module exports, whatever its form: sorted, functions with their types. */
-const EVERY = [
-  ...[
-    "BLOCK_U0",
-    "BLOCK_U",
-    "BLOCK_U_LEVELS",
-    "BLOCK_U_SCALE",
-    "CIPHER",
-    "CORRECTED_O",
-    "CORRECTED_O_SCALE",
-    "DECODER_O0",
-    "DECODER_O",
-  ],
-  ...["DECODER_O_SCALE", "END", "EXPECTED", "GATE", "OBSERVED", "OBSERVED_TOKENS", "PREDICTOR_END"],
-  ...["PROBABILITIES", "RECALL", "RECALLED", "RECALLED_LENGTH", "RING", "__data_end", "__heap_base"],
-]
-  .map(address)
-  .concat(
-    "append: (i32) → i32",
-    "correct: (i32) → i32",
-    "feed: (i32) → f32",
-    "forget: (i32) → f32",
-    "memory",
-    "merge: (i32 i32) → i32",
-    "observe: (i32) → f32",
-    "predict: () → i32",
-    "refit: (i32 i32 f32 f32) → i32",
-    "reset: () → i32",
-    "sample: (f32 i32 f32) → i32",
-    "seed: (i32) → ()",
-  );
-
-/** And one of a shape with more than the plain block. */
-const CONTEXTS = ["BLOCK_W", "BLOCK_W0"].concat(
-  ...["DOCUMENT", "STACKED"].map((layer) => ["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `${layer}_${name}`)),
-);
-
-function address(name: string): string {
-  return `${name}: i32`;
-}
-
-function exportsOf({ windowAttention, documentGroups = 0, secondGroups = 0 }: Shape): string[] {
-  const more = windowAttention || documentGroups > 0 || secondGroups > 0;
-  return [...EVERY, ...(more ? CONTEXTS.map(address) : [])].sort();
-}
 
 interface Form {
   readonly shape: Shape;
@@ -77,8 +34,8 @@ interface Form {
 
 const nano = profile({ profile: "nano" });
 const potato = profile({ profile: "potato" });
-/** With the ring that a microcontroller has room for. */
-const small = profile({ profile: "potato", history: 1024 });
+/** With the history that a microcontroller has room for. */
+const small = profile({ profile: "potato", history: 1024, indexed: false });
 const base = profile({ profile: "base" });
 const odd = validateShape({
   vocabulary: 72,
@@ -89,7 +46,7 @@ const odd = validateShape({
   history: 16,
   matchLength: 1,
 });
-const plain = validateShape({ ...odd, bits: 72, window: 1, groups: 1, history: 0, matchLength: 0, decoder: "mixture" });
+const plain = validateShape({ ...odd, bits: 72, window: 1, groups: 1, history: 0, matchLength: 0 });
 const frozen = { learning: false };
 
 const FORMS: Record<string, Form> = {
@@ -112,8 +69,8 @@ const FORMS: Record<string, Form> = {
   "base, flash": { shape: base, build: "scalar", options: { flash: true } },
   "odd sizes, ciphered": { shape: odd, build: "scalar", options: { recall: 24 } },
   "odd sizes, ciphered, flash, simd": { shape: odd, build: "simd", options: { flash: true } },
-  "mixture decoder, no attention": { shape: plain, build: "scalar", options: {} },
-  "mixture decoder, no attention, flash, frozen": {
+  "no attention": { shape: plain, build: "scalar", options: {} },
+  "no attention, flash, frozen": {
     shape: plain,
     build: "scalar",
     options: { ...frozen, flash: true },
@@ -121,10 +78,10 @@ const FORMS: Record<string, Form> = {
 };
 
 /** All that a module must be; its figures, for the snapshot. */
-async function gate(wasm: Uint8Array, { shape, build, options }: Form, data = 0): Promise<object> {
+async function contract(wasm: Uint8Array, { shape, build, options }: Form, data = 0): Promise<object> {
   const found = await inspect(wasm);
   expect(found.imports).toEqual(options.flash ? ["saffu.read: (i32 i32 i32) → i32"] : []);
-  expect(found.exports.map((text) => text.replace(/ = .*/, "")).sort()).toEqual(exportsOf(shape));
+  expect(found.exports.map((text) => text.replace(/ = .*/, "")).sort()).toEqual(CONTRACT);
   expect(found.startFunction).toBe(false);
   // it lays out its own memory, to the byte, and says so to runtimes that give back what is beyond it
   const bytes = bytesNeeded(shape, options);
@@ -160,7 +117,7 @@ describe.each(Object.entries(FORMS))("%s", (name, form) => {
 
   test("keeps its promises, and has the figures that it had", async () => {
     const wasm = await compileDevice(shape, build, options);
-    expect(await gate(wasm, form)).toMatchSnapshot("figures");
+    expect(await contract(wasm, form)).toMatchSnapshot("figures");
     if (name.startsWith("nano")) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE.nano);
     if (name.startsWith("potato")) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE.potato);
     const sizes = readBlock("docs/device.md", "sizes");
@@ -170,9 +127,10 @@ describe.each(Object.entries(FORMS))("%s", (name, form) => {
   if (model) {
     test(`is models/${model}/kernel.${build}.wasm, which keeps them, too`, async () => {
       const wasm = await readFile(`models/${model}/kernel.${build}.wasm`);
-      expect(JSON.parse(await readFile(`models/${model}/config.json`, "utf8")).shape).toEqual(shape);
-      expect(await gate(wasm, form)).toMatchSnapshot("figures");
+      expect(parseConfig(await readFile(`models/${model}/config.json`)).shape).toEqual(shape);
+      // byte for byte, so its figures are those above
       expect(Buffer.compare(wasm, await compileDevice(shape, build, options))).toBe(0);
+      await contract(wasm, form);
     });
   }
 });
@@ -187,20 +145,19 @@ describe("packaged", () => {
     expect(data - weightBytes(shape)).toBeGreaterThan(0);
     expect(data - weightBytes(shape)).toBeLessThanOrEqual(16);
     expect(exports).toContain(`BLOCK_U: i32 = ${BASE}`);
-    expect(await gate(module, { shape, build: "scalar", options: {} }, data)).toMatchSnapshot("figures");
+    expect(await contract(module, { shape, build: "scalar", options: {} }, data)).toMatchSnapshot("figures");
   });
 
   test("potato in flash is its module, and at most 300,000 bytes of weights beside it", async () => {
     const options = { learning: false };
     const { module, shape, weights } = await packageModel(await load("models/potato-en"), {
       target: "flash",
-      history: 1024,
-      ...options,
+      ...{ history: 1024, indexed: false, ...options },
     });
     expect(weights!.length).toBe(weightBytes(shape));
     expect(weights!.length).toBeLessThanOrEqual(300_000);
     const form = { shape, build: "scalar", options: { ...options, flash: true } } as const;
-    expect(await gate(module, form)).toMatchSnapshot("figures");
+    expect(await contract(module, form)).toMatchSnapshot("figures");
   });
 });
 
@@ -218,7 +175,7 @@ function weightBytes(shape: Shape): number {
   }, 0);
 }
 
-describe("the gate sees", () => {
+describe("the inspection sees", () => {
   const assemble = async (text: string) => (await wabt()).parseWat("given.wat", text).toBinary({}).buffer;
 
   test("what a chain of calls takes at the most", async () => {
