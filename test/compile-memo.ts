@@ -27,9 +27,7 @@ export function memoised(real: typeof compile): typeof compile {
     ...real,
     compileDevice: (shape, build, options) =>
       remembered(`device ${build}`, () => real.compileDevice(shape, build, options), shape, options),
-    compileTrainer: (shape, build, threads) =>
-      remembered(`trainer ${build}`, () => real.compileTrainer(shape, build, threads), shape, threads),
-    compileTuner: (shape, build, threads) =>
-      remembered(`tuner ${build}`, () => real.compileTuner(shape, build, threads), shape, threads),
+    compileSolver: (shape, build, threads) =>
+      remembered(`solver ${build}`, () => real.compileSolver(shape, build, threads), shape, threads),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The stack with trained inputs again, in f64 and plain loops, from its formula: z = u0 + Σ_j E[x_j] U_j, h the softmax of each head
+ * The network again, in f64 and plain loops, from its formula: z = u0 + Σ_j x_j U_j, x the cipher of a token, h the softmax of each group
  * of z, ŷ = softmax(h O + o0). Gradients are central differences of the loss, so that no derivative is written down twice; Adam is
  * algorithm 1 of Kingma & Ba (2015).
  */

@@ -15,6 +15,7 @@ import { modelDirectory } from "../files/package-node.ts";
 import { memorySource } from "../files/read.ts";
 import { readTensors, writeTensors } from "../files/safetensors.ts";
 import { cardOf, storedAs } from "../fit/card.ts";
+import { fitMixture } from "../fit/mixture.ts";
 import { recipeOf } from "../fit/recipe.ts";
 import { outOfMemory, Solver } from "../fit/solver.ts";
 import {
@@ -28,7 +29,7 @@ import {
   turn,
 } from "../fit/steps.ts";
 import { type Chunks, encodeAll, separated } from "../fit/text.ts";
-import { fitMixture, loadWeights, weightsOf } from "../fit/weights.ts";
+import { loadWeights, weightsOf } from "../fit/weights.ts";
 import { Model } from "../model/model.ts";
 import { directorySource, NODE } from "../model/platform-node.ts";
 import { hiddenLayers, type Shape } from "../shape.ts";
