@@ -32,7 +32,7 @@ export function lossOf(network: Network, tokens: readonly number[], places: read
   return nats.reduce((sum, value) => sum + value, 0) / places.length;
 }
 
-/** A part as rows: a vector is one row. They are the stack's own, so that changing them changes it. */
+/** A part as rows: a vector is one row. They are the network's own, so that changing them changes it. */
 export function rowsOf(network: Network, part: (typeof PARTS)[number]): number[][] {
   const found = network[part];
   return part === "u0" || part === "o0" ? [found as number[]] : (found as number[][]);

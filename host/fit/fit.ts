@@ -6,11 +6,11 @@
  * await save("models/book", files);
  * ```
  */
-import { compileDevice, compileSolver } from "../compile/compile.ts";
-import { MOST_BYTES, solverBytesNeeded } from "../compile/layout.ts";
+import { assertCompilable, compileDevice, compileSolver, deviceRequest, solverRequest } from "../compile/compile.ts";
 import { throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
+import type { Build } from "../model/kernel.ts";
 import type { Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
@@ -20,7 +20,7 @@ import { fitMixture } from "./mixture.ts";
 import { type Recipe, type RecipeOptions, recipeOf, shapeOf } from "./recipe.ts";
 import { fitScaling } from "./scaling.ts";
 import { settingsOf } from "./settings.ts";
-import { outOfMemory, Solver } from "./solver.ts";
+import { assertFits, Solver } from "./solver.ts";
 import {
   assertEnough,
   type Hooks,
@@ -38,6 +38,11 @@ export { LEAST_TOKENS } from "./steps.ts";
 
 /** How far a fit has come. */
 export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "groups" | "scaling" | "mixture" | "files">;
+
+/** The vocabulary that needs no tokenizer to be trained. */
+const BYTES = 256;
+/** A model has its kernels in both. */
+const BUILDS = ["scalar", "simd"] as const;
 
 type FitHooks = Hooks<FitProgress["phase"]>;
 
@@ -85,9 +90,13 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const { threads, build } = runOptions(options);
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
   recipeOf(options, LEAST_TOKENS, wanted);
-  const bytesNeeded = solverBytesNeeded(wanted) + 2 * LEAST_TOKENS;
-  if (bytesNeeded > MOST_BYTES) throw outOfMemory(bytesNeeded);
+  assertFits(wanted, LEAST_TOKENS);
   throwIfAborted(signal);
+  // a tokenizer to be trained may come out smaller, and the shape with it
+  if (options.tokenizer !== undefined || wanted.vocabulary === BYTES) {
+    const modules = [...BUILDS.map((each) => deviceRequest(wanted, each)), solverRequest(wanted, build, threads > 0)];
+    await assertCompilable(modules, wanted);
+  }
   const clock = stopwatch();
 
   const tokenizer = options.tokenizer ?? (await tokenizerFor(text, wanted.vocabulary, { signal, onProgress }));
@@ -129,19 +138,8 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     await solver.once("storeDecoder");
     const weights = writeTensors(weightsOf(solver, shape));
     throwIfAborted(signal);
-    const facts = { trainTokens: tokens.length, trainBytes: bytes, weightBytes: weights.length };
-    const encoder = new TextEncoder();
-    const files = await withConfig(
-      new Map([
-        ["model.safetensors", weights],
-        ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
-        ["README.md", encoder.encode(modelCard(shape, recipe, facts))],
-        ["kernel.scalar.wasm", scalar],
-        ["kernel.simd.wasm", simd],
-      ]),
-      shape,
-      { ...recipe, trainTokens: tokens.length, trainBytes: bytes },
-    );
+    const facts = { trainTokens: tokens.length, trainBytes: bytes };
+    const files = await filesOf({ shape, recipe, facts, weights, tokenizer, kernels: { scalar, simd } });
     onProgress?.({ phase: "files", done: 1, total: 1 });
     const seconds = {
       tokenizer: tokenizerSeconds,
@@ -152,20 +150,45 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
       mixture: mixtureSeconds,
       files: clock(),
     };
-    const report = { shape, recipe, trainTokens: tokens.length, trainBytes: bytes, heldOutBits, seconds };
-    return { files, tokenizer, report };
+    return { files, tokenizer, report: { shape, recipe, ...facts, heldOutBits, seconds } };
   } finally {
     await solver.stop();
   }
 }
 
 async function tokenizerFor(text: () => Chunks, vocabulary: number, hooks: FitHooks): Promise<Tokenizer> {
-  if (vocabulary === 256) return byteTokenizer();
+  if (vocabulary === BYTES) return byteTokenizer();
   return trainTokenizer(text(), {
     vocabulary,
     ...(hooks.signal && { signal: hooks.signal }),
     onProgress: ({ done, total }) => hooks.onProgress?.({ phase: "tokenizer", done, total }),
   });
+}
+
+/** The directory of a fitted model. */
+function filesOf({ shape, recipe, facts, weights, tokenizer, kernels }: Fitted): Promise<ModelFiles> {
+  const encoder = new TextEncoder();
+  return withConfig(
+    new Map([
+      ["model.safetensors", weights],
+      ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
+      ["README.md", encoder.encode(modelCard(shape, recipe, { ...facts, weightBytes: weights.length }))],
+      ["kernel.scalar.wasm", kernels.scalar],
+      ["kernel.simd.wasm", kernels.simd],
+    ]),
+    shape,
+    { ...recipe, ...facts },
+  );
+}
+
+/** What a model's directory is made of. */
+interface Fitted {
+  readonly shape: Shape;
+  readonly recipe: Recipe;
+  readonly facts: { readonly trainTokens: number; readonly trainBytes: number };
+  readonly weights: Uint8Array;
+  readonly tokenizer: Tokenizer;
+  readonly kernels: Readonly<Record<Build, Uint8Array>>;
 }
 
 /** Σ −log2 p of `tokens`, which stand at `from` in the solver, under the f32 network. */

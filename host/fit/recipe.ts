@@ -135,8 +135,8 @@ export function shapeOf(options: RecipeOptions): Shape {
     units = wide ? base.groups * base.units : base.units,
     history = base.history,
     matchLength = history === 0 ? 0 : base.matchLength,
-    adapts = history > 0 && (base.adapts ?? false),
-    indexed = history > 0 && (base.indexed ?? false),
+    adapts = remembers(history) && (base.adapts ?? false),
+    indexed = remembers(history) && (base.indexed ?? false),
     weightBits = base.weightBits,
     windowAttention = contexts.windowAttention ?? false,
     documentGroups = contexts.documentGroups ?? 0,
@@ -159,6 +159,11 @@ export function shapeOf(options: RecipeOptions): Shape {
     );
   }
   return shape;
+}
+
+/** Whether there is a history; it has not been checked yet what was given for one. */
+function remembers(history: unknown): boolean {
+  return typeof history === "number" && history > 0;
 }
 
 /**
