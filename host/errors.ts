@@ -33,7 +33,7 @@ export type ErrorCode =
   | "STATISTICS_FULL"
   /** A text to forget that was never observed: nothing has been taken away. */
   | "NOT_OBSERVED"
-  /** A checkpoint of tuning that belongs to another model, text or choice of options. */
+  /** A checkpoint of tuning that belongs to another model, text or choice of options, or to another version of this program. */
   | "CHECKPOINT_MISMATCH"
   /** A directory or file that cannot be written. */
   | "UNWRITABLE"

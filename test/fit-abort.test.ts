@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { type FitOptions, type FitProgress, fit } from "../host/fit/fit.ts";
-import { Trainer } from "../host/fit/trainer.ts";
+import { Solver } from "../host/fit/solver.ts";
 import type { SaffuError } from "../host/index.ts";
 import { byteTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
 import { hooks } from "./compile-memo.ts";
@@ -37,11 +37,11 @@ afterAll(() => {
   syncBuiltinESMExports();
 });
 
-const PHASES: FitProgress["phase"][] = ["tokenizer", "tokens", "heads", "residual", "gate", "files"];
+const PHASES: FitProgress["phase"][] = ["tokenizer", "tokens", "groups", "scaling", "mixture", "files"];
 /** In several chunks, so that a fit can stop between two. */
 const CHUNKS = Array.from({ length: 5 }, (_, i) => TEXT.subarray((i * TEXT.length) / 5, ((i + 1) * TEXT.length) / 5));
 const text = () => CHUNKS;
-/** More head steps than one call runs; every phase has its turn. */
+/** More steps of the groups than one call runs; every phase has its turn. */
 const ALL: FitOptions = { ...SMALL, threads: 2 };
 
 let wanted: Record<string, string>;
@@ -65,7 +65,7 @@ async function expectUnharmed(): Promise<void> {
 describe("progress", () => {
   test.each<[string, FitOptions, FitProgress["phase"][]]>([
     ["of everything", ALL, PHASES],
-    ["over bytes, without residual passes", { ...BYTES, passes: 0 }, PHASES.filter((phase) => phase !== "tokenizer")],
+    ["over bytes, without iterative scaling", { ...BYTES, passes: 0 }, PHASES.filter((phase) => phase !== "tokenizer")],
   ])("comes phase by phase, never falls, and ends at its total: %s", async (_what, options, phases) => {
     const { events, onProgress } = recorder();
     const { report } = await fit(text, { ...options, onProgress });
@@ -86,16 +86,16 @@ describe("progress", () => {
     expect(totals("tokens")).toEqual(new Set([0])); // how long a stream is nobody knows
     const { mixture } = report.recipe;
     const trained = report.trainTokens - mixture.tokens;
-    expect(totals("gate")).toEqual(new Set([mixture.tokens]));
+    expect(totals("mixture")).toEqual(new Set([mixture.tokens]));
     const steps = Math.ceil(trained / 512) * (SMALL.passes + 1); // one more after U is rounded to four bits
-    expect(totals("residual")).toEqual(new Set([options.passes === 0 ? trained : steps]));
+    expect(totals("scaling")).toEqual(new Set([options.passes === 0 ? trained : steps]));
   });
 
   test("goes on where the tokenizer has fewer pairs to merge than were wanted", async () => {
     const { events, onProgress } = recorder();
     const short = new TextEncoder().encode("she sells sea shells. ".repeat(10));
     await expect(
-      fit(() => [short], { ...SMALL, vocabulary: 512, seed: 1, onProgress, signal: abortedAt("heads") }),
+      fit(() => [short], { ...SMALL, vocabulary: 512, seed: 1, onProgress, signal: abortedAt("groups") }),
     ).rejects.toEqual(refusal("ABORTED"));
     const { done, total } = events.filter(({ phase }) => phase === "tokenizer").at(-1)!;
     expect(done).toBe(total);
@@ -132,7 +132,7 @@ describe("an abort", () => {
   )("in %s, at its %s event, ends it there (%i threads)", async (phase, which, threads) => {
     const controller = new AbortController();
     const { events, onProgress } = recorder();
-    const started = vi.spyOn(Trainer, "start");
+    const started = vi.spyOn(Solver, "start");
     let alive = 0;
     const fitting = fit(text, {
       ...ALL,
@@ -153,8 +153,8 @@ describe("an abort", () => {
     // nothing was reported, and so nothing begun, after it
     expect(events.at(-1)!.phase).toBe(phase);
     if (which === "first") expect(events.filter((event) => event.phase === phase).length).toBe(1);
-    // threads are there from the heads on, and gone when the fit is over (afterEach looks, too)
-    const fits = PHASES.indexOf(phase) >= PHASES.indexOf("heads");
+    // threads are there from the groups on, and gone when the fit is over (afterEach looks, too)
+    const fits = PHASES.indexOf(phase) >= PHASES.indexOf("groups");
     expect(started).toHaveBeenCalledTimes(fits ? 1 : 0);
     expect(alive).toBe(fits ? threads : 0);
     expect(threadsAlive()).toBe(0);
@@ -166,10 +166,10 @@ describe("an abort", () => {
   test.each([
     ["device scalar", 1],
     ["device simd", 2],
-    ["trainer simd", 3],
+    ["solver simd", 3],
   ])("while %s is compiled is seen before the next thing begins", async (name, count) => {
     const controller = new AbortController();
-    const started = vi.spyOn(Trainer, "start");
+    const started = vi.spyOn(Solver, "start");
     // from outside: it comes when the event loop next turns
     hooks.onCompile = (compiled) => {
       if (compiled === name) setTimeout(() => controller.abort());
@@ -203,10 +203,10 @@ describe("an abort", () => {
   test("while held-out texts are scored is seen before the next of them", async () => {
     const controller = new AbortController();
     let scored = 0;
-    const { once } = Trainer.prototype;
-    vi.spyOn(Trainer.prototype, "once").mockImplementation(async function (this: Trainer, name, ...values) {
+    const { once } = Solver.prototype;
+    vi.spyOn(Solver.prototype, "once").mockImplementation(async function (this: Solver, name, ...values) {
       await once.call(this, name, ...values);
-      // the gate's places are of the text, which ends where the held-out texts begin
+      // the mixture's places are of the text, which ends where the held-out texts begin
       if (name !== "evaluate" || values[0]! < TEXT.length) return;
       ++scored;
       controller.abort();
@@ -241,7 +241,7 @@ describe("an abort", () => {
     const script = `
       import { fit } from ${JSON.stringify(new URL("../host/fit/fit.ts", import.meta.url).href)};
       const controller = new AbortController();
-      const onProgress = ({ phase }) => phase === "residual" && controller.abort();
+      const onProgress = ({ phase }) => phase === "scaling" && controller.abort();
       const text = Buffer.from(process.argv[1], "base64");
       const options = { ...JSON.parse(process.argv[2]), onProgress, signal: controller.signal };
       const { code } = await fit(() => [text], options).catch((error) => error);
@@ -314,10 +314,10 @@ describe("a thread that is lost", () => {
       (program) =>
         program.replace(
           "exports[name]",
-          `(name === "residualSteps" ? () => { throw new Error("lost in residualSteps"); } : exports[name])`,
+          `(name === "scalingSteps" ? () => { throw new Error("lost in scalingSteps"); } : exports[name])`,
         ),
     );
-    await expect(fit(text, ALL)).rejects.toThrow("lost in residualSteps");
+    await expect(fit(text, ALL)).rejects.toThrow("lost in scalingSteps");
     expect(threadsAlive()).toBe(0);
   });
 

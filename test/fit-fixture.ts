@@ -8,8 +8,8 @@ export const TEXT = bytesOf(
 );
 
 /**
- * A small shape and recipe in which every solver has its turn: byte pairs, three heads (so that two threads share them unevenly),
- * enough residual steps for the hidden layer to move (it waits for 20), and self-attention.
+ * A small shape and recipe in which every solver has its turn: byte pairs, three groups (so that two threads share them unevenly),
+ * enough steps of iterative scaling for the hidden layer to move (it waits for 20), and history attention.
  */
 export const SMALL = {
   vocabulary: 264,

@@ -49,12 +49,19 @@ describe("the same files, byte for byte", () => {
   });
 
   test.each<[string, FitOptions]>([
-    ["solved position weights", { positions: "newton", passes: 0 }],
+    [
+      "attention over the window, a document and a second layer",
+      { windowAttention: true, documentGroups: 2, secondGroups: 1 },
+    ],
+    ["the explicit decoder", { passes: 0 }],
     ["ciphered inputs and cipher targets", { bits: 16, targets: "cipher", groups: 2, units: 12, passes: 2 }],
   ])("with %s, too", async (_what, options) => {
-    const alone = await fitted(TEXT, { ...SMALL, ...options, threads: 0, build: "scalar" });
-    const together = await fitted(TEXT, { ...SMALL, ...options, threads: 3, build: "simd" });
-    expect(contents(together)).toEqual(contents(alone));
+    const alone = contents(await fitted(TEXT, { ...SMALL, ...options, threads: 0, build: "scalar" }));
+    for (const threads of [0, 1, 2, 3]) {
+      for (const build of ["simd", "scalar"] as const) {
+        expect(contents(await fitted(TEXT, { ...SMALL, ...options, threads, build }))).toEqual(alone);
+      }
+    }
   });
 
   test("from another process, which compiles anew", () => {
@@ -195,19 +202,20 @@ test("a chunk that is neither bytes nor text is refused", async () => {
 
 describe("every form is a sound model that knows its text", () => {
   test.each<[string, FitOptions]>([
-    ["label-cipher targets without residual passes: the plain published form", { targets: "cipher", passes: 0 }],
+    ["label-cipher targets without iterative scaling: the plain published form", { targets: "cipher", passes: 0 }],
     ["the explicit decoder on responsibilities", { passes: 0 }],
-    ["solved position weights", { positions: "newton" }],
-    ["the mixture decoder", { decoder: "mixture", history: 0, matchLength: 0 }],
-    ["no self-attention", { history: 0, matchLength: 0 }],
+    ["attention over the window", { windowAttention: true }],
+    ["a document", { documentGroups: 2 }],
+    ["a second layer", { secondGroups: 2 }],
+    ["no history", { history: 0, matchLength: 0 }],
     ["as few bits as can name the tokens", { bits: 9 }],
     ["weights of four bits", { weightBits: 4 }],
     ["weights of four bits and no decoder after them", { weightBits: 4, passes: 0 }],
-    ["weights of four bits, mixture decoder", { weightBits: 4, decoder: "mixture", history: 0, matchLength: 0 }],
-    ["a ring with chains", { history: 2048 }],
+    ["predictions that are adapted to the text", { adapts: true }],
+    ["a history with an index", { history: 2048, indexed: true }],
   ])("%s", async (_what, changes) => {
-    const { heads: _h, classes: _c, ...rest } = BYTES;
-    // the plain form has a shape of its own, one wide head
+    const { groups: _g, units: _u, ...rest } = BYTES;
+    // the plain form has a shape of its own, one wide group
     const options: FitOptions = changes.targets === "cipher" ? { ...rest, ...changes } : { ...BYTES, ...changes };
     const { events, onProgress } = recorder();
     const { files, report } = await fit(() => [TEXT], { ...options, profile: "nano", onProgress });
@@ -221,13 +229,13 @@ describe("every form is a sound model that knows its text", () => {
     expect(scalar.score(TEXT).surprisal).toEqual(model.score(TEXT).surprisal);
     // what a form has no use for is left out
     const phases = new Set(events.map(({ phase }) => phase));
-    expect(phases.has("gate")).toBe(changes.history !== 0);
-    expect(phases.has("residual")).toBe(changes.decoder !== "mixture");
+    expect(phases.has("mixture")).toBe(changes.history !== 0);
+    expect(phases.has("scaling")).toBe(true);
   });
 });
 
-test("seed, passes and position weights each make a difference", async () => {
-  const changes: FitOptions[] = [{}, { seed: 2 }, { positions: "newton" }, { passes: 1 }, { passes: 2 }];
+test("seed, passes and what the groups read each make a difference", async () => {
+  const changes: FitOptions[] = [{}, { seed: 2 }, { windowAttention: true }, { passes: 1 }, { passes: 2 }];
   const weights = new Set<string>();
   for (const change of changes) {
     weights.add(contents(await fitted(TEXT, { ...BYTES, passes: 0, ...change }))["model.safetensors"]!);
@@ -247,7 +255,7 @@ test("a text of more tokens than the first buffer holds is fitted whole", async 
 
 describe("the report", () => {
   test("and config.json say what was fitted, on how much, and how", async () => {
-    const { files, report, tokenizer } = await fit(() => [TEXT], { ...SMALL, seed: 7, positions: "newton" });
+    const { files, report, tokenizer } = await fit(() => [TEXT], { ...SMALL, seed: 7 });
     const { shape, recipe } = parseConfig(files.get("config.json")!);
     expect(shape).toEqual(report.shape);
     expect(shape).toMatchObject({
@@ -264,7 +272,7 @@ describe("the report", () => {
       trainTokens: tokenizer.encode(TEXT).length,
       trainBytes: TEXT.length,
     });
-    expect(report.recipe).toMatchObject({ seed: 7, positions: "newton", targets: "responsibility" });
+    expect(report.recipe).toMatchObject({ seed: 7, targets: "responsibility" });
     const written = tokenizerFromJSON(JSON.parse(new TextDecoder().decode(files.get("tokenizer.json"))));
     expect(written.encode(TEXT)).toEqual(tokenizer.encode(TEXT));
     expect(Array.from(files.keys()).sort()).toEqual(

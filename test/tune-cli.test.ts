@@ -51,7 +51,7 @@ test("writes what the library gives, and reports it", async () => {
   );
   const { trainBits, devBitsPerByte, bestEpoch, steps } = report;
   expect(facts).toMatchObject({ directory: out, tokens: TEXT.length, textBytes: TEXT.length, steps, lr: 0.002 });
-  expect(facts).toMatchObject({ trainBits, devBitsPerByte, bestEpoch, init: "warm", thaw: null });
+  expect(facts).toMatchObject({ trainBits, devBitsPerByte, bestEpoch, init: "warm" });
   expect((await load(out)).score(TEXT).bitsPerByte).toBeLessThan((await load(NANO)).score(TEXT).bitsPerByte);
   expect(await contentsOf(NANO)).toEqual(before);
 });
@@ -71,7 +71,7 @@ describe("a failure is one line, and writes nothing", () => {
     [2, "INVALID_OPTION", "'text'", ["tune", NANO, "--out", "OUT"]],
     [2, "INVALID_OPTION", "not a number", ["tune", NANO, "TEXT", "--out", "OUT", "--lr", "much"]],
     [2, "INVALID_OPTION", "--epochs", ["tune", NANO, "TEXT", "--out", "OUT", "--epochs", "1.5"]],
-    [2, "INVALID_OPTION", "--thaw must be", ["tune", NANO, "TEXT", "--out", "OUT", "--thaw", "2"]],
+    [2, "INVALID_OPTION", "--thaw is gone", ["tune", NANO, "TEXT", "--out", "OUT", "--thaw", "2"]],
     [2, "INVALID_OPTION", "--init must be", ["tune", NANO, "TEXT", "--out", "OUT", "--init", "hot"]],
     [3, "MODEL_MISSING_FILE", "config.json", ["tune", "docs", "TEXT", "--out", "OUT"]],
     [4, "INVALID_TEXT", "nowhere.txt", ["tune", NANO, "nowhere.txt", "--out", "OUT"]],

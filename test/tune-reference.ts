@@ -1,47 +1,47 @@
 /**
- * The stack with trained inputs again, in f64 and plain loops, from its formula: z = u0 + Σ_j E[x_j] U_j, h the softmax of each head
+ * The network again, in f64 and plain loops, from its formula: z = u0 + Σ_j x_j U_j, x the cipher of a token, h the softmax of each group
  * of z, ŷ = softmax(h O + o0). Gradients are central differences of the loss, so that no derivative is written down twice; Adam is
  * algorithm 1 of Kingma & Ba (2015).
  */
-import { predict, type Sizes, softmax, type Weights, zeros } from "./reference.ts";
+import { predict, type Sizes, softmaxes, type Weights, zeros } from "./reference.ts";
 
-/** Row j·b + i of `u` is bit i at position j; `e` (V, b). */
-export interface Stack extends Weights {
-  readonly e: number[][];
+/** Row j·b + i of `u` is bit i at position j; `cipher` (V, b). */
+export interface Network extends Weights {
+  readonly cipher: number[][];
 }
 
-/** Names of the stack's parts; o0 and u0 are vectors. */
-export const PARTS = ["u", "u0", "o", "o0", "e"] as const;
+/** Names of what is trained; o0 and u0 are vectors. */
+export const PARTS = ["u", "u0", "o", "o0"] as const;
 
-export function hiddenOf({ u, u0, e }: Stack, tokens: readonly number[], at: number, sizes: Sizes): number[] {
-  const { block, heads, classes } = sizes;
-  const bits = e[0]!.length;
+export function hiddenOf({ u, u0, cipher }: Network, tokens: readonly number[], at: number, sizes: Sizes): number[] {
+  const { window, groups, units } = sizes;
+  const bits = cipher[0]!.length;
   const logits = [...u0];
-  for (let j = 0; j < block && at - 1 - j >= 0; ++j) {
-    const x = e[tokens[at - 1 - j]!]!;
+  for (let j = 0; j < window && at - 1 - j >= 0; ++j) {
+    const x = cipher[tokens[at - 1 - j]!]!;
     for (const [i, value] of x.entries()) {
       for (let c = 0; c < logits.length; ++c) logits[c]! += value * u[j * bits + i]![c]!;
     }
   }
-  return Array.from({ length: heads }, (_, head) => softmax(logits.slice(head * classes, (head + 1) * classes))).flat();
+  return softmaxes(logits, groups, units);
 }
 
 /** Mean −log p of the tokens at `places`, in nats. */
-export function lossOf(stack: Stack, tokens: readonly number[], places: readonly number[], sizes: Sizes): number {
-  const nats = places.map((at) => -Math.log(predict(stack, hiddenOf(stack, tokens, at, sizes))[tokens[at]!]!));
+export function lossOf(network: Network, tokens: readonly number[], places: readonly number[], sizes: Sizes): number {
+  const nats = places.map((at) => -Math.log(predict(network, hiddenOf(network, tokens, at, sizes))[tokens[at]!]!));
   return nats.reduce((sum, value) => sum + value, 0) / places.length;
 }
 
-/** A part as rows: a vector is one row. They are the stack's own, so that changing them changes it. */
-export function rowsOf(stack: Stack, part: (typeof PARTS)[number]): number[][] {
-  const found = stack[part];
+/** A part as rows: a vector is one row. They are the network's own, so that changing them changes it. */
+export function rowsOf(network: Network, part: (typeof PARTS)[number]): number[][] {
+  const found = network[part];
   return part === "u0" || part === "o0" ? [found as number[]] : (found as number[][]);
 }
 
 /** ∂ loss / ∂ part by central differences: an error of about STEP² in f64. */
-export function differences(stack: Stack, part: (typeof PARTS)[number], loss: () => number): number[][] {
+export function differences(network: Network, part: (typeof PARTS)[number], loss: () => number): number[][] {
   const STEP = 1e-5;
-  const rows = rowsOf(stack, part);
+  const rows = rowsOf(network, part);
   const gradient = zeros(rows.length, rows[0]!.length);
   for (const [i, row] of rows.entries()) {
     for (const [c, value] of row.entries()) {

@@ -3,16 +3,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { compileTuner } from "../host/compile/compile.ts";
+import { compileSolver } from "../host/compile/compile.ts";
+import { sizesOf } from "../host/compile/sizes.ts";
 import { parseConfig } from "../host/files/config.ts";
 import { dequantised } from "../host/files/dequantise.ts";
 import { readTensors } from "../host/files/safetensors.ts";
 import { fit } from "../host/fit/fit.ts";
-import { Trainer } from "../host/fit/trainer.ts";
+import { Solver } from "../host/fit/solver.ts";
 import { loadWeights, weightsOf } from "../host/fit/weights.ts";
 import { load, type ModelFiles, type TuneOptions, tune } from "../host/index.ts";
-import { hiddenLayers, validateShape } from "../host/shape.ts";
-import { tunerBytesNeeded } from "../host/tune/memory.ts";
+import { hiddenLayers } from "../host/shape.ts";
 import { withoutAttention } from "../tools/variants.ts";
 import { bytesOf, contents, TEXT } from "./fit-fixture.ts";
 import { messages } from "./texts.ts";
@@ -88,30 +88,30 @@ describe("tuning of four-bit weights", () => {
   }, 120_000);
 });
 
-describe("the tuner of four-bit weights", () => {
-  let tuner: Trainer | undefined;
-  afterEach(() => tuner?.stop());
+describe("the solver, tuning four-bit weights", () => {
+  let solver: Solver | undefined;
+  afterEach(() => solver?.stop());
 
   test("reads a model as its codes say, rounds what it has moved, and leaves U itself unrounded", async () => {
     const { files } = await fit(() => [TEXT], ALL);
     const { shape } = parseConfig(files.get("config.json")!);
     const { tensors } = readTensors(files.get("model.safetensors")!, "model");
-    tuner = await Trainer.start(await compileTuner(shape, "simd", false), 200, 0);
-    expect(tunerBytesNeeded(shape)).toBe(tuner.constant("TOKENS"));
-    loadWeights(tuner, tensors, shape);
-    tuner.view(Uint16Array, "TOKENS", 200).set(TEXT.subarray(0, 200));
-    await tuner.once("begin");
-    await tuner.all("configure", 1, 200, 50, 100, 0.01, 0, 0x7fffffff, 0, 1);
-    const read = () => tuner!.view(Float32Array, "ROUNDED", tuner!.constant("HIDDEN_WEIGHTS")).slice();
-    const held = () => tuner!.view(Float32Array, "U", tuner!.constant("HIDDEN_WEIGHTS")).slice();
+    solver = await Solver.start(await compileSolver(shape, "simd", false), shape, 200, 0);
+    loadWeights(solver, tensors, shape);
+    solver.view(Uint16Array, "TOKENS", 200).set(TEXT.subarray(0, 200));
+    await solver.configure({ places: 200, seed: 1, batch: 50, steps: 100, learningRate: 0.01, rounds: 1 });
+    await solver.once("begin");
+    const { HIDDEN_WEIGHTS } = sizesOf(shape);
+    const read = () => solver!.view(Float32Array, "ROUNDED", HIDDEN_WEIGHTS).slice();
+    const held = () => solver!.view(Float32Array, "U", HIDDEN_WEIGHTS).slice();
     const start = held();
     expect(read()).toEqual(start);
-    await tuner.all("startRounding", "thread", "threads");
+    await solver.all("startRounding", "thread", "threads");
     expect(held()).toEqual(start);
-    await tuner.all("tuneSteps", "thread", "threads", 0, 2);
+    await solver.all("tuneSteps", "thread", "threads", 0, 2);
     const moved = held();
     expect(moved).not.toEqual(start);
-    // sixteen depths a row at the most, below each head's largest
+    // sixteen depths a row at the most, below each group's largest
     const { units } = shape;
     let first = 0;
     for (const { rows, width } of hiddenLayers(shape)) {
@@ -127,22 +127,26 @@ describe("the tuner of four-bit weights", () => {
     }
     // W and w0 are read as they are
     expect(read().subarray(first)).toEqual(moved.subarray(first));
-    await tuner.once("roundHidden");
+    await solver.once("roundRead");
     expect(held()).toEqual(moved);
-    const stored = new Map([...tensors, ...weightsOf(tuner, shape, (name) => name.startsWith("block.U"))]);
+    const stored = new Map([...tensors, ...weightsOf(solver, shape, (name) => name.startsWith("block.U"))]);
     const decoded = dequantised(stored, "block.U", shape.groups * units);
     expect(read().subarray(0, decoded.length)).toEqual(decoded);
   }, 120_000);
 
-  test("reads U itself where nothing is rounded: eight bits, or inputs to be thawed", async () => {
-    const { files } = await fit(() => [TEXT], { ...NANO, bits: 64, history: 0, matchLength: 0, passes: 1, threads: 0 });
-    const thawed = await tune(files, () => [TEXT], { epochs: 2, thaw: 2, batch: 100, threads: 0, dev: [TEXT] });
-    expect(thawed.report.shape.bits).toBe(256);
-    expect(thawed.report.shape.weightBits).toBe(4);
-    // the rows of all tokens are rounded at the end alone
-    const stored = (await load(thawed.files)).score(TEXT).bitsPerByte;
-    expect(stored / unrounded(thawed.report)).toBeLessThan(1.05);
-    const eight = validateShape({ ...thawed.report.shape, weightBits: 8 });
-    expect(tunerBytesNeeded(eight)).toBeLessThan(tunerBytesNeeded(thawed.report.shape));
+  test("reads U itself where nothing is asked to be rounded", async () => {
+    const { files } = await fit(() => [TEXT], ALL);
+    const { shape } = parseConfig(files.get("config.json")!);
+    solver = await Solver.start(await compileSolver(shape, "simd", false), shape, 200, 0);
+    loadWeights(solver, readTensors(files.get("model.safetensors")!, "model").tensors, shape);
+    solver.view(Uint16Array, "TOKENS", 200).set(TEXT.subarray(0, 200));
+    await solver.configure({ places: 200, seed: 1, batch: 50, steps: 100, learningRate: 0.01 });
+    await solver.once("begin");
+    const read = solver.view(Float32Array, "ROUNDED", sizesOf(shape).HIDDEN_WEIGHTS);
+    const before = read.slice();
+    await solver.all("startRounding", "thread", "threads");
+    await solver.all("tuneSteps", "thread", "threads", 0, 2);
+    await solver.once("roundRead");
+    expect(read).toEqual(before);
   }, 120_000);
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { parseConfig } from "../host/files/config.ts";
-import { readTensors, type Tensor } from "../host/files/safetensors.ts";
+import { readTensors, type Tensor, writeTensors } from "../host/files/safetensors.ts";
 import { type FitOptions, fit } from "../host/fit/fit.ts";
 import { load, type ModelFiles, type TuneOptions, type TuneProgress, tune } from "../host/index.ts";
 import { scheduleOf, tuneRecipe } from "../host/tune/recipe.ts";
@@ -77,9 +77,9 @@ describe("training", () => {
 
   test("from the model's weights goes on from what they predict, and improves on it", async () => {
     const { report } = await tuned(base, { epochs: 3, dev: [DEV] });
-    const stack = (await load(await withoutAttention(base))).score(DEV);
+    const network = (await load(await withoutAttention(base))).score(DEV);
     // f32 against the device's fixed point
-    expect(Math.abs(report.devBitsPerByte[0]! / stack.bitsPerByte - 1)).toBeLessThan(0.01);
+    expect(Math.abs(report.devBitsPerByte[0]! / network.bitsPerByte - 1)).toBeLessThan(0.01);
     expect(report.devBitsPerByte.length).toBe(4);
     expect(Math.min(...report.devBitsPerByte)).toBeLessThan(report.devBitsPerByte[0]!);
     expect(report.trainBits[2]!).toBeLessThan(report.trainBits[0]!);
@@ -113,7 +113,7 @@ describe("training", () => {
     const { files, report } = await tuned(base, { lr: 1, epochs: 2, dev: [DEV] });
     expect(report.bestEpoch).toBe(0);
     expect(report.devBitsPerByte[2]!).toBeGreaterThan(report.devBitsPerByte[0]!);
-    // what is stored stays, but for the gate
+    // what is stored stays, but for the mixture
     const [now, before] = [files, base].map(tensorsOf);
     for (const [name, tensor] of before!) if (name !== "attention.gate") expect(now!.get(name)).toEqual(tensor);
     const better = await tuned(base, { epochs: 2, dev: [DEV] });
@@ -134,7 +134,7 @@ describe("a tuned model", () => {
       expect(files.get(name)).toEqual(base.get(name));
     }
     const { recipe } = parseConfig(files.get("config.json")!);
-    const wanted = { epochs: 2, lr: 0.004, init: "warm", thaw: null, batch: 150, seed: 5, steps: report.steps };
+    const wanted = { epochs: 2, lr: 0.004, init: "warm", bits: 256, batch: 150, seed: 5, steps: report.steps };
     expect(recipe.tune).toMatchObject(wanted);
     expect(recipe).toMatchObject(parseConfig(base.get("config.json")!).recipe);
     const card = new TextDecoder().decode(files.get("README.md"));
@@ -142,43 +142,30 @@ describe("a tuned model", () => {
     expect(card).toContain(`| steps | ${report.steps} of 150 tokens |`);
   });
 
-  test("has a gate that was solved for it, on tokens that were not trained on", async () => {
+  test("has a mixture that was solved for it, on tokens that were not trained on", async () => {
     const { files, report } = await tuned(base, { epochs: 2, lr: 0.05 });
     const held = Math.floor(report.trainTokens / 20);
     expect(report.steps).toBe(2 * Math.ceil((report.trainTokens - held) / 150));
-    const gateOf = (each: ModelFiles) => tensorsOf(each).get("attention.gate")!.data as Float32Array;
-    expect(gap(gateOf(files), gateOf(base))).toBeGreaterThan(0.005);
-    // of a stack that stays what it was, on the text of its fit, the gate comes out as that of the fit, but for int8
+    const mixtureOf = (each: ModelFiles) => tensorsOf(each).get("attention.gate")!.data as Float32Array;
+    expect(gap(mixtureOf(files), mixtureOf(base))).toBeGreaterThan(0.005);
+    // of a network that stays what it was, on the text of its fit, the mixture comes out as that of the fit, but for int8
     const still = await tuned(base, { lr: 1e-7 });
-    expect(gap(gateOf(still.files), gateOf(base))).toBeLessThan(0.0005);
+    expect(gap(mixtureOf(still.files), mixtureOf(base))).toBeLessThan(0.0005);
   });
 
-  test("whose inputs were thawed is one-hot, and predicts as it did before it was folded", async () => {
-    const { files, report } = await tuned(ciphered, { epochs: 3, thaw: 2, lr: 0.01, dev: [DEV] });
-    expect(parseConfig(ciphered.get("config.json")!).shape.bits).toBe(30);
-    const { shape, recipe } = parseConfig(files.get("config.json")!);
-    expect([shape.bits, report.shape.bits]).toEqual([256, 256]);
-    expect(recipe.tune).toMatchObject({ thaw: 2, bits: 30 });
+  test("of ciphered inputs keeps its cipher, and predicts as it did in f32", async () => {
+    const { files, report } = await tuned(ciphered, { epochs: 3, lr: 0.01, dev: [DEV] });
+    expect([report.shape.bits, parseConfig(files.get("config.json")!).recipe.tune]).toMatchObject([30, { bits: 30 }]);
+    expect(tensorsOf(files).get("cipher")).toEqual(tensorsOf(ciphered).get("cipher"));
     await sound(files, [TEXT, DEV]);
-    expect(report.bestEpoch).toBeGreaterThan(1);
-    const stack = (await load(await withoutAttention(files))).score(DEV);
-    expect(Math.abs(stack.bitsPerByte / report.devBitsPerByte[report.bestEpoch]! - 1)).toBeLessThan(0.02); // int8
-    // more can be learned than with the cipher
-    const frozen = await tuned(ciphered, { epochs: 3, lr: 0.01 });
-    expect(frozen.report.shape.bits).toBe(30);
-    expect(report.trainBits[2]!).toBeLessThan(frozen.report.trainBits[2]!);
-    expect(report.trainBits[0]!).toBe(frozen.report.trainBits[0]!);
-  });
-
-  test("of one-hot inputs is the same with thaw and without", async () => {
-    const [thawed, frozen] = [await tuned(base, { thaw: 1 }), await tuned(base, {})];
-    expect(thawed.files.get("model.safetensors")).toEqual(frozen.files.get("model.safetensors"));
-    expect(parseConfig(thawed.files.get("config.json")!).recipe.tune).toMatchObject({ thaw: 1 });
+    expect(report.bestEpoch).toBeGreaterThan(0);
+    const network = (await load(await withoutAttention(files))).score(DEV);
+    expect(Math.abs(network.bitsPerByte / report.devBitsPerByte[report.bestEpoch]! - 1)).toBeLessThan(0.02); // int8
   });
 });
 
 describe("the same files, byte for byte", () => {
-  const OPTIONS = { epochs: 2, thaw: 2, dev: [DEV], lr: 0.01 } satisfies TuneOptions;
+  const OPTIONS = { epochs: 2, dev: [DEV], lr: 0.01 } satisfies TuneOptions;
   let wanted: Record<string, string>;
   beforeAll(async () => {
     wanted = contents((await tuned(ciphered, OPTIONS)).files);
@@ -216,7 +203,7 @@ describe("the same files, byte for byte", () => {
     ["tune", 4],
     ["dev", 1],
     ["dev", 2],
-    ["gate", 1],
+    ["mixture", 1],
   ])("resumed after an abort in %s, at its event %i", async (phase, count) => {
     const options = { ...OPTIONS, checkpoint };
     const error = await tuned(ciphered, { ...options, ...abortedAt(phase, count) }).catch((cause: unknown) => cause);
@@ -246,7 +233,7 @@ describe("an abort", () => {
     expect(never).not.toHaveBeenCalled();
   });
 
-  test.each(["tokens", "tune", "gate", "files"] as const)("in %s ends it there, threads and all", async (phase) => {
+  test.each(["tokens", "tune", "mixture", "files"] as const)("in %s ends it there, threads and all", async (phase) => {
     const controller = new AbortController();
     const events: TuneProgress[] = [];
     const onProgress = (event: TuneProgress) => {
@@ -269,8 +256,8 @@ describe("refused, before any work:", () => {
     [{ lr: Number.NaN }, "INVALID_OPTION", "got NaN"],
     [{ lr: "0.1" }, "INVALID_OPTION", `got "0.1"`],
     [{ batch: 2049 }, "INVALID_OPTION", "batch must be an integer in 1..2048, got 2049"],
-    [{ thaw: 2 }, "INVALID_OPTION", "thaw must be one of the epochs 1..1, got 2"],
-    [{ thaw: 0 }, "INVALID_OPTION", "thaw must be"],
+    [{ thaw: 1 }, "INVALID_OPTION", "thaw is no longer an option of tune: inputs are one-hot or ciphers"],
+    [{ flavour: "simd" }, "INVALID_OPTION", "flavour is build now"],
     [{ soften: 0 }, "INVALID_OPTION", "soften must be a number above 0, at most 1, got 0"],
     [{ soften: 1.5 }, "INVALID_OPTION", "got 1.5"],
     [{ soften: 0.5, init: "cold" }, "INVALID_OPTION", "soften must be 1 where the start is not warm, got 0.5"],
@@ -287,9 +274,7 @@ describe("refused, before any work:", () => {
     expect(hooks.compiled).toEqual([]);
   });
 
-  test("the mixture decoder, and a directory without a model", async () => {
-    const mixture = (await fit(text, { ...ONE_HOT, decoder: "mixture" })).files;
-    await expect(tuned(mixture, {})).rejects.toEqual(refusal("UNSUPPORTED", "mixture"));
+  test("a directory without a model", async () => {
     await expect(tune(home, text)).rejects.toEqual(refusal("MODEL_MISSING_FILE", "config.json"));
   });
 
@@ -317,7 +302,7 @@ describe("a checkpoint is refused", () => {
       ["base", () => tuned(ciphered, { ...OPTIONS, checkpoint })],
       ["text", () => tune(base, () => [DEV, TEXT], { ...OPTIONS, batch: 150, threads: 0, checkpoint })],
       ["dev", () => tuned(base, { ...OPTIONS, dev: [TEXT], checkpoint })],
-      ...[{ epochs: 2 }, { lr: 0.5 }, { batch: 100 }, { seed: 2 }, { init: "cold" as const }, { thaw: 1 }].map(
+      ...[{ epochs: 2 }, { lr: 0.5 }, { batch: 100 }, { seed: 2 }, { init: "cold" as const }].map(
         (change): [string, () => Promise<unknown>] => [
           `${Object.keys(change)[0]} `,
           () => tuned(base, { ...OPTIONS, ...change, checkpoint }),
@@ -328,6 +313,16 @@ describe("a checkpoint is refused", () => {
       await expect(run()).rejects.toEqual(refusal("CHECKPOINT_MISMATCH", named, checkpoint));
     }
     expect(await readFile(checkpoint)).toEqual(before);
+  });
+
+  test.each([1, 3])("of version %i, by its number", async (version) => {
+    await tuned(base, { ...OPTIONS, checkpoint });
+    const { tensors, metadata } = readTensors(await readFile(checkpoint), "checkpoint");
+    const bytes = writeTensors(tensors, { saffu: JSON.stringify({ ...JSON.parse(metadata.saffu!), version }) });
+    await writeFile(checkpoint, bytes);
+    const refused = refusal("CHECKPOINT_MISMATCH", checkpoint, `version ${version}`, "version 2");
+    await expect(tuned(base, { ...OPTIONS, checkpoint })).rejects.toEqual(refused);
+    expect(await readFile(checkpoint)).toEqual(Buffer.from(bytes));
   });
 
   test("that is none, or is broken", async () => {

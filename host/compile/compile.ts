@@ -32,6 +32,16 @@ export async function compileSolver(shape: Shape, build: Build, threads: boolean
   return readOrCompile(solverRequest(shape, build, threads), shape);
 }
 
+/**
+ * Finds out before long work whether its modules can be had at its end: that all are built ahead, or that the compiler is installed.
+ *
+ * @throws SaffuError UNSUPPORTED
+ */
+export async function assertCompilable(wanted: readonly ModuleRequest[], shape: Shape): Promise<void> {
+  const missing = wanted.find((request) => readAhead(request) === undefined);
+  if (missing !== undefined) await compiler(missing.entry, shape);
+}
+
 /** What compileDevice asks for. @throws SaffuError OUT_OF_MEMORY */
 export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions = {}): ModuleRequest {
   const pages = Math.ceil(bytesNeeded(shape, options) / PAGE);

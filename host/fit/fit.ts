@@ -6,19 +6,21 @@
  * await save("models/book", files);
  * ```
  */
-import { compileDevice, compileSolver } from "../compile/compile.ts";
-import { MOST_BYTES, solverBytesNeeded } from "../compile/layout.ts";
-import { sizesOf } from "../compile/sizes.ts";
+import { assertCompilable, compileDevice, compileSolver, deviceRequest, solverRequest } from "../compile/compile.ts";
 import { throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
+import type { Build } from "../model/kernel.ts";
 import type { Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
-import { averagedSteps } from "./average.ts";
 import { modelCard } from "./card.ts";
+import { fitGroups } from "./groups.ts";
+import { fitMixture } from "./mixture.ts";
 import { type Recipe, type RecipeOptions, recipeOf, shapeOf } from "./recipe.ts";
-import { outOfMemory, type Settings, Solver } from "./solver.ts";
+import { fitScaling } from "./scaling.ts";
+import { settingsOf } from "./settings.ts";
+import { assertFits, Solver } from "./solver.ts";
 import {
   assertEnough,
   type Hooks,
@@ -26,22 +28,21 @@ import {
   type PhaseProgress,
   type RunOptions,
   runOptions,
-  runSteps,
   stopwatch,
   turn,
 } from "./steps.ts";
 import { type Chunks, encodeAll, evaluated, separated } from "./text.ts";
-import { fitMixture, scaledTables, settingsOf, solveRounded, weightsOf } from "./weights.ts";
+import { weightsOf } from "./weights.ts";
 
 export { LEAST_TOKENS } from "./steps.ts";
 
 /** How far a fit has come. */
 export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "groups" | "scaling" | "mixture" | "files">;
 
-/** Places between two looks at the signal, where a step is no batch. */
-const CHUNK = 16384;
-/** What a document's weight is before it is solved: so many tokens of the same kind as if they were independent. */
-const DOCUMENT_WEIGHT = 8;
+/** The vocabulary that needs no tokenizer to be trained. */
+const BYTES = 256;
+/** A model has its kernels in both. */
+const BUILDS = ["scalar", "simd"] as const;
 
 type FitHooks = Hooks<FitProgress["phase"]>;
 
@@ -89,9 +90,13 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const { threads, build } = runOptions(options);
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
   recipeOf(options, LEAST_TOKENS, wanted);
-  const bytesNeeded = solverBytesNeeded(wanted) + 2 * LEAST_TOKENS;
-  if (bytesNeeded > MOST_BYTES) throw outOfMemory(bytesNeeded);
+  assertFits(wanted, LEAST_TOKENS);
   throwIfAborted(signal);
+  // a tokenizer to be trained may come out smaller, and the shape with it
+  if (options.tokenizer !== undefined || wanted.vocabulary === BYTES) {
+    const modules = [...BUILDS.map((each) => deviceRequest(wanted, each)), solverRequest(wanted, build, threads > 0)];
+    await assertCompilable(modules, wanted);
+  }
   const clock = stopwatch();
 
   const tokenizer = options.tokenizer ?? (await tokenizerFor(text, wanted.vocabulary, { signal, onProgress }));
@@ -133,19 +138,8 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     await solver.once("storeDecoder");
     const weights = writeTensors(weightsOf(solver, shape));
     throwIfAborted(signal);
-    const facts = { trainTokens: tokens.length, trainBytes: bytes, weightBytes: weights.length };
-    const encoder = new TextEncoder();
-    const files = await withConfig(
-      new Map([
-        ["model.safetensors", weights],
-        ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
-        ["README.md", encoder.encode(modelCard(shape, recipe, facts))],
-        ["kernel.scalar.wasm", scalar],
-        ["kernel.simd.wasm", simd],
-      ]),
-      shape,
-      { ...recipe, trainTokens: tokens.length, trainBytes: bytes },
-    );
+    const facts = { trainTokens: tokens.length, trainBytes: bytes };
+    const files = await filesOf({ shape, recipe, facts, weights, tokenizer, kernels: { scalar, simd } });
     onProgress?.({ phase: "files", done: 1, total: 1 });
     const seconds = {
       tokenizer: tokenizerSeconds,
@@ -156,15 +150,14 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
       mixture: mixtureSeconds,
       files: clock(),
     };
-    const report = { shape, recipe, trainTokens: tokens.length, trainBytes: bytes, heldOutBits, seconds };
-    return { files, tokenizer, report };
+    return { files, tokenizer, report: { shape, recipe, ...facts, heldOutBits, seconds } };
   } finally {
     await solver.stop();
   }
 }
 
 async function tokenizerFor(text: () => Chunks, vocabulary: number, hooks: FitHooks): Promise<Tokenizer> {
-  if (vocabulary === 256) return byteTokenizer();
+  if (vocabulary === BYTES) return byteTokenizer();
   return trainTokenizer(text(), {
     vocabulary,
     ...(hooks.signal && { signal: hooks.signal }),
@@ -172,92 +165,30 @@ async function tokenizerFor(text: () => Chunks, vocabulary: number, hooks: FitHo
   });
 }
 
-/** Groups of all layers by the explicit solution, layer by layer. */
-async function fitGroups(
-  solver: Solver,
-  shape: Shape,
-  recipe: Recipe,
-  { places, groupBatch }: Settings,
-  hooks: FitHooks,
-): Promise<void> {
-  await solver.once("count");
-  setPositions(solver, shape, recipe.groups.decay);
-  await solver.once("initialiseGroups");
-  const { groups, documentGroups = 0, secondGroups = 0 } = shape;
-  if (shape.windowAttention) await solveAttention(solver, places!, hooks.signal);
-  const lower = groups + documentGroups;
-  const steps = Math.ceil(places! / groupBatch!) * recipe.groups.passes;
-  const total = secondGroups > 0 ? 2 * steps : steps;
-  const run = (args: readonly number[], done: number) =>
-    runSteps(solver, "groupSteps", "groups", [0, steps], total, hooks, { args, done });
-  await run([0, lower], 0);
-  // bags and hidden states are not as independent as tokens are: how often they are taken has to be solved
-  await weighInputs(solver, groups, lower, places!);
-  if (secondGroups === 0) return;
-  await run([lower, lower + secondGroups], steps);
-  await weighInputs(solver, lower, lower + secondGroups, places!);
+/** The directory of a fitted model. */
+function filesOf({ shape, recipe, facts, weights, tokenizer, kernels }: Fitted): Promise<ModelFiles> {
+  const encoder = new TextEncoder();
+  return withConfig(
+    new Map([
+      ["model.safetensors", weights],
+      ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
+      ["README.md", encoder.encode(modelCard(shape, recipe, { ...facts, weightBytes: weights.length }))],
+      ["kernel.scalar.wasm", kernels.scalar],
+      ["kernel.simd.wasm", kernels.simd],
+    ]),
+    shape,
+    { ...recipe, ...facts },
+  );
 }
 
-/** The weights of positions that groups begin with: decaying, and of hidden states shared by the groups that they come from. Attention sets its own. */
-function setPositions(solver: Solver, shape: Shape, decay: number): void {
-  const { groups, documentGroups = 0, secondGroups = 0 } = shape;
-  const all = groups + documentGroups + secondGroups;
-  const each = sizesOf(shape).POSITIONS_A_GROUP;
-  const positions = solver.view(Float32Array, "POSITIONS", all * each);
-  for (let group = 0; group < all; ++group) {
-    let weight = group < groups ? 1 : group < groups + documentGroups ? DOCUMENT_WEIGHT : 1 / groups;
-    for (let j = 0; j < each; ++j) {
-      positions[group * each + j] = weight;
-      weight *= decay; // not a power, whose last bits differ between engines
-    }
-  }
-}
-
-/** The weight of the inputs of groups [first, end), over the last tokens. */
-async function weighInputs(solver: Solver, first: number, end: number, tokens: number): Promise<void> {
-  if (first === end) return;
-  const slice = Math.min(20_000, Math.ceil(tokens / 10));
-  await solver.all("weighInputs", "thread", "threads", first, end, tokens - slice, tokens);
-}
-
-/** W of attention over the window's positions: a pass that counts pairs, and one that adds up targets. */
-async function solveAttention(solver: Solver, tokens: number, signal: AbortSignal | undefined): Promise<void> {
-  for (const pass of [0, 1]) {
-    for (let from = 0; from < tokens; from += CHUNK) {
-      throwIfAborted(signal);
-      await solver.once("attentionSteps", pass, from, Math.min(tokens, from + CHUNK));
-    }
-  }
-}
-
-/** Iterative scaling of all layers, or the explicit decoder alone. Whether U is what its codes say. */
-async function fitScaling(
-  solver: Solver,
-  shape: Shape,
-  recipe: Recipe,
-  settings: Settings,
-  hooks: FitHooks,
-): Promise<boolean> {
-  const { passes, averaged } = recipe.scaling;
-  const tokens = settings.places!;
-  if (passes === 0) {
-    for (let from = 0; from < tokens; from += CHUNK) {
-      throwIfAborted(hooks.signal);
-      const to = Math.min(tokens, from + CHUNK);
-      await solver.once("explicitSteps", from, to);
-      hooks.onProgress?.({ phase: "scaling", done: to, total: tokens });
-    }
-    return false;
-  }
-  await solver.once("initialiseScaling");
-  const steps = Math.ceil(tokens / settings.batch!);
-  const solved = steps * passes;
-  const rounds = shape.weightBits === 4;
-  const total = rounds ? solved + steps : solved;
-  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "scaling", steps, total, hooks);
-  await averagedSteps(solver, scaledTables(shape), averaged, [0, solved], run);
-  if (rounds) await solveRounded(solver, shape, settings, solved, hooks);
-  return rounds;
+/** What a model's directory is made of. */
+interface Fitted {
+  readonly shape: Shape;
+  readonly recipe: Recipe;
+  readonly facts: { readonly trainTokens: number; readonly trainBytes: number };
+  readonly weights: Uint8Array;
+  readonly tokenizer: Tokenizer;
+  readonly kernels: Readonly<Record<Build, Uint8Array>>;
 }
 
 /** Σ −log2 p of `tokens`, which stand at `from` in the solver, under the f32 network. */

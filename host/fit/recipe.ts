@@ -3,6 +3,7 @@
  * same recipe over the same tokens gives the same bytes.
  */
 import { SaffuError, shown } from "../errors.ts";
+import { type Gone, refuseGone } from "../gone.ts";
 import { MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
 
 /** The shipped shapes. */
@@ -74,7 +75,7 @@ export interface Recipe {
     readonly decoderPrior: number;
     /** κ of the hidden layers' U, in places, at the window's position of the largest weight. */
     readonly hiddenPrior: number;
-    /** β of the hidden targets: 1 for what each class would have gained, towards 0 for the likelihood's own gradient. */
+    /** β of the hidden targets: 1 for what each unit would have gained, towards 0 for the likelihood's own gradient. */
     readonly sharpness: number;
     /** Last part of the passes over which weights are averaged. */
     readonly averaged: number;
@@ -98,12 +99,28 @@ const PROFILES: Record<Profile, Shape> = {
   },
 };
 
+/** Options of before. */
+const GONE: Gone = {
+  block: "is window now",
+  heads: "is groups now",
+  classes: "is units now",
+  radial: "is history now",
+  orders: "is matchLength now",
+  blockAttention: "is windowAttention now",
+  documentHeads: "is documentGroups now",
+  stackedHeads: "is secondGroups now",
+  stackedBlock: "is secondWindow now",
+  decoder: "is no longer an option of fit: the decoder is softmax(h O + o0)",
+  positions: "is no longer an option of fit: positions of the window have decaying weights, or windowAttention",
+};
+
 /**
  * The shape that `options` ask for.
  *
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
  */
 export function shapeOf(options: RecipeOptions): Shape {
+  refuseGone(options, GONE);
   const { profile = "potato" } = options;
   const profiles = Object.keys(PROFILES);
   if (!profiles.includes(profile)) throw invalidOption("profile", `one of ${profiles.join(", ")}`, profile);
@@ -118,8 +135,8 @@ export function shapeOf(options: RecipeOptions): Shape {
     units = wide ? base.groups * base.units : base.units,
     history = base.history,
     matchLength = history === 0 ? 0 : base.matchLength,
-    adapts = history > 0 && (base.adapts ?? false),
-    indexed = history > 0 && (base.indexed ?? false),
+    adapts = remembers(history) && (base.adapts ?? false),
+    indexed = remembers(history) && (base.indexed ?? false),
     weightBits = base.weightBits,
     windowAttention = contexts.windowAttention ?? false,
     documentGroups = contexts.documentGroups ?? 0,
@@ -142,6 +159,11 @@ export function shapeOf(options: RecipeOptions): Shape {
     );
   }
   return shape;
+}
+
+/** Whether there is a history; it has not been checked yet what was given for one. */
+function remembers(history: unknown): boolean {
+  return typeof history === "number" && history > 0;
 }
 
 /**

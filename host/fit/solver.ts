@@ -2,7 +2,7 @@
  * The solver module, run by one thread or several. Work is divided inside the module so that results do not depend on the number of
  * threads; here it is only started, given its settings, awaited and stopped. Where its tensors stand is the layout's to say.
  */
-import { type Addresses, MOST_BYTES, PAGE, SETTINGS, solverAddresses } from "../compile/layout.ts";
+import { type Addresses, MOST_BYTES, PAGE, SETTINGS, solverAddresses, solverBytesNeeded } from "../compile/layout.ts";
 import { SaffuError } from "../errors.ts";
 import type { Shape } from "../shape.ts";
 
@@ -37,8 +37,7 @@ export class Solver {
     const module = await WebAssembly.compile(wasm as BufferSource);
     const shared = threads > 0;
     const addresses = solverAddresses(shape);
-    const bytes = addresses.at.TOKENS! + 2 * tokens;
-    if (bytes > MOST_BYTES) throw outOfMemory(bytes);
+    const bytes = assertFits(shape, tokens);
     const pages = Math.ceil(bytes / PAGE);
     let memory: WebAssembly.Memory;
     try {
@@ -109,9 +108,11 @@ export class Solver {
   }
 }
 
-/** What `bytes` of memory, more than addresses reach, are refused with. */
-export function outOfMemory(bytes: number): SaffuError {
-  return new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, at most ${MOST_BYTES} can be`);
+/** The bytes that a solver of `shape` needs with so many tokens. @throws SaffuError OUT_OF_MEMORY where addresses do not reach them */
+export function assertFits(shape: Shape, tokens: number): number {
+  const bytes = solverBytesNeeded(shape) + 2 * tokens;
+  if (bytes <= MOST_BYTES) return bytes;
+  throw new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, at most ${MOST_BYTES} can be`);
 }
 
 /** In the calling thread; gives way to other work after each call. */

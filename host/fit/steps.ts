@@ -1,5 +1,6 @@
 /** What long work on a solver shares: its options, its progress, and calls of bounded length between which a signal is seen. */
 import { SaffuError, shown, throwIfAborted } from "../errors.ts";
+import { refuseGone } from "../gone.ts";
 import type { Build } from "../model/kernel.ts";
 import type { Solver } from "./solver.ts";
 
@@ -28,9 +29,15 @@ export interface RunOptions {
 export const LEAST_TOKENS = 16;
 /** Steps run between two looks at the signal: a fraction of a second of work. */
 export const STEPS_A_CALL = 16;
+/** Places likewise, where there are no steps. */
+export const CHUNK = 16384;
+/** Options by names of before. */
+const GONE = { flavour: "is build now" };
 
 /** The options with defaults. @throws SaffuError INVALID_OPTION */
-export function runOptions({ threads, build = "simd" }: RunOptions): { threads: number; build: Build } {
+export function runOptions(options: RunOptions): { threads: number; build: Build } {
+  refuseGone(options, GONE);
+  const { threads, build = "simd" } = options;
   if (build !== "simd" && build !== "scalar") {
     throw new SaffuError("INVALID_OPTION", `build must be "simd" or "scalar", got ${shown(build)}`);
   }

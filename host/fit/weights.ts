@@ -1,14 +1,9 @@
-/** Weights into a solver's memory and out of it, and the last steps of every fit: the mixture, then int8. */
-
-import { BATCH } from "../compile/sizes.ts";
-import { throwIfAborted } from "../errors.ts";
+/** Weights into a solver's memory, and out of it as they are stored. */
+import { sizesOf } from "../compile/sizes.ts";
 import { dequantised } from "../files/dequantise.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import { hiddenLayers, hiddenWidth, LEVELS, type Shape, tensorSpecs } from "../shape.ts";
-import { averagedSteps, type Table } from "./average.ts";
-import type { Recipe } from "./recipe.ts";
-import type { Settings, Solver } from "./solver.ts";
-import { type Hooks, runSteps } from "./steps.ts";
+import type { Solver } from "./solver.ts";
 
 /** Where a hidden layer's f32 weights and stored rows stand in the solver: elements before them, in layer order (assembly/layers/list.ts). */
 function placed(shape: Shape) {
@@ -26,7 +21,7 @@ function placed(shape: Shape) {
 
 /** Bytes from U to W of attention: behind the tables of all layers. */
 function attentionAt(shape: Shape): number {
-  return hiddenLayers(shape).reduce((sum, { rows, width }) => sum + 4 * rows * width, 0);
+  return 4 * sizesOf(shape).HIDDEN_CELLS;
 }
 
 /** Writes a model's weights into a solver: rows of U and O times their scales; biases, attention and the cipher as they are. */
@@ -47,79 +42,6 @@ export function loadWeights(solver: Solver, tensors: ReadonlyMap<string, Tensor>
   if (shape.bits === shape.vocabulary) return;
   const cipher = tensors.get("cipher")!.data as Uint16Array;
   solver.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
-}
-
-/**
- * Rounds U to four bits, then solves the decoder alone for hidden states as the device has them: one pass of iterative scaling, steps
- * [first, first + a pass's), whose averaging rates follow from their numbers.
- *
- * @param settings of the passes before it
- */
-export async function solveRounded(
-  solver: Solver,
-  shape: Shape,
-  settings: Settings,
-  first: number,
-  hooks: Hooks<"scaling">,
-): Promise<void> {
-  const end = first + Math.ceil(settings.places! / settings.batch!);
-  await solver.once("roundHidden");
-  await solver.configure({ ...settings, lead: end });
-  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "scaling", steps, end, hooks);
-  await averagedSteps(solver, [decoderTable(shape)], 1, [first, end], run);
-}
-
-/** O in a solver's memory. */
-function decoderTable(shape: Shape): Table {
-  return { address: "O", length: shape.vocabulary * hiddenWidth(shape) };
-}
-
-/** What passes of iterative scaling change: U of every hidden layer, and O. */
-export function scaledTables(shape: Shape): Table[] {
-  return [{ address: "U", length: attentionAt(shape) / 4 }, decoderTable(shape)];
-}
-
-/** What a recipe asks the solver for, over `places` training places. */
-export function settingsOf(recipe: Recipe, places: number): Settings {
-  const { seed, groups, scaling, targets } = recipe;
-  return {
-    places,
-    seed,
-    groupBatch: Math.min(groups.batch, places),
-    groupRate: groups.rate,
-    groupPseudoCounts: groups.pseudoCounts,
-    labelCiphers: targets === "cipher" ? 1 : 0,
-    batch: scaling.batch,
-    lead: scaling.lead,
-    rate: scaling.rate,
-    decoderPseudoCounts: scaling.decoderPseudoCounts,
-    hiddenPseudoCounts: scaling.hiddenPseudoCounts,
-    decoderStep: scaling.decoderStep,
-    hiddenStep: scaling.hiddenStep,
-    decoderPrior: scaling.decoderPrior,
-    hiddenPrior: scaling.hiddenPrior,
-    sharpness: scaling.sharpness,
-  };
-}
-
-/** The mixture is solved on the text's tail, which the network has not seen. */
-export async function fitMixture(
-  solver: Solver,
-  shape: Shape,
-  sweeps: number,
-  from: number,
-  to: number,
-  { signal, onProgress }: Hooks<"mixture">,
-): Promise<void> {
-  if (shape.history === 0) return;
-  for (let at = from; at < to; at += BATCH) {
-    throwIfAborted(signal);
-    const places = Math.min(BATCH, to - at);
-    await solver.once("evaluate", at, places);
-    await solver.once("mixturePlaces", at, places, at - from);
-    onProgress?.({ phase: "mixture", done: at + places - from, total: to - from });
-  }
-  await solver.once("mixtureSolve", to - from, sweeps);
 }
 
 /** The tensors of model.safetensors, copied out of the solver: all, or those whose names `wanted` allows. */

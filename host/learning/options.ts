@@ -1,5 +1,6 @@
 /** What learning takes and gives: options, checked before any work, and reports. */
 import { SaffuError, shown } from "../errors.ts";
+import { refuseGone } from "../gone.ts";
 
 /** What observing, forgetting and merging take. */
 export interface LearnOptions {
@@ -40,21 +41,20 @@ export interface RefitReport {
  */
 export const PSEUDO_COUNTS = 3000;
 
-/** Options that a refit once took, and what to do in their place. */
+/** Options that a refit once took. */
 const GONE = {
-  scope: "a refit solves the decoder alone; fit or tune a model anew to change its lower layers",
-  search: "a refit takes its step from `step`; score held-out text after each to choose one",
+  mass: "is pseudoCounts now",
+  scope:
+    "is no longer an option of refit: a refit solves the decoder alone; fit or tune a model anew to change its lower layers",
+  search:
+    "is no longer an option of refit: a refit takes its step from `step`; score held-out text after each to choose one",
 };
 
 /** `options` with defaults. @throws SaffuError INVALID_OPTION, naming the option, and the bound or what replaces it */
 export function checkRefitOptions(options: RefitOptions) {
   const invalid = (name: string, bound: string, found: unknown) =>
     new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
-  for (const [name, instead] of Object.entries(GONE)) {
-    if ((options as Record<string, unknown>)[name] !== undefined) {
-      throw new SaffuError("INVALID_OPTION", `${name} is no longer an option of refit: ${instead}`);
-    }
-  }
+  refuseGone(options, GONE);
   const { pseudoCounts = PSEUDO_COUNTS, step = 1 } = options;
   if (typeof pseudoCounts !== "number" || !(pseudoCounts >= 2 ** -20 && pseudoCounts <= 1e9))
     throw invalid("pseudoCounts", "a number in 0.000001..1e9", pseudoCounts);

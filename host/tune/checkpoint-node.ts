@@ -9,15 +9,15 @@ import { replaceFile } from "../files/directory-node.ts";
 import { isRecord } from "../files/json.ts";
 import { readTensors, type Tensor, writeTensors } from "../files/safetensors.ts";
 
-/** Blocks of the tuner's memory, (PARAMETERS) f32 each, in the layout of assembly/tuner-memory.ts. */
-export interface Blocks {
+/** Tables of the solver, weights of all layers as its layout has them and what stands beside each. */
+export interface Tables {
   readonly weights: Float32Array;
   readonly firstMoment: Float32Array;
   readonly secondMoment: Float32Array;
 }
 
-/** What a run has come to: the blocks, and what the host counts beside them. */
-export interface RunState extends Blocks {
+/** What a run has come to: the tables, and what the host counts beside them. */
+export interface RunState extends Tables {
   /** Steps done. */
   step: number;
   /** Nats summed since the last epoch ended. */
@@ -33,11 +33,12 @@ export interface RunState extends Blocks {
 /** What a checkpoint belongs to: digests of base and texts, and every setting that decides a bit. */
 export type Run = Readonly<Record<string, string | number | null>>;
 
-const VERSION = 1;
+/** Version 1 had places for inputs that were trained. */
+const VERSION = 2;
 
 /**
  * @returns undefined where there is no file
- * @throws SaffuError CHECKPOINT_MISMATCH, naming what differs; MODEL_CORRUPT where it is no checkpoint; UNWRITABLE where it cannot be read
+ * @throws SaffuError CHECKPOINT_MISMATCH, naming what differs or the version; MODEL_CORRUPT where it is no checkpoint; UNWRITABLE where it cannot be read
  */
 export async function readCheckpoint(path: string, run: Run, parameters: number): Promise<RunState | undefined> {
   let bytes: Uint8Array;
@@ -55,8 +56,12 @@ export async function readCheckpoint(path: string, run: Run, parameters: number)
   } catch {
     throw corrupt("it is not a checkpoint of saffu tune");
   }
-  if (!isRecord(found) || found.version !== VERSION || !isRecord(found.run)) {
-    throw corrupt(`it is not a checkpoint of version ${VERSION}`);
+  if (!isRecord(found) || !Number.isInteger(found.version) || !isRecord(found.run)) {
+    throw corrupt("it is not a checkpoint of saffu tune");
+  }
+  if (found.version !== VERSION) {
+    const what = `${path} is a checkpoint of version ${found.version}, this program goes on from version ${VERSION}`;
+    throw new SaffuError("CHECKPOINT_MISMATCH", `${what}: tune from the start, with another file`);
   }
   const theirs = found.run;
   const differing = Object.keys(run).filter((name) => theirs[name] !== run[name]);
@@ -64,7 +69,7 @@ export async function readCheckpoint(path: string, run: Run, parameters: number)
     const what = differing.map((name) => `${name} ${JSON.stringify(theirs[name])}, not ${JSON.stringify(run[name])}`);
     throw new SaffuError("CHECKPOINT_MISMATCH", `${path} is of another run: it has ${what.join("; ")}`);
   }
-  const block = (name: string): Float32Array => {
+  const table = (name: string): Float32Array => {
     const data = tensors.get(name)?.data;
     if (!(data instanceof Float32Array) || data.length !== parameters) throw corrupt(`tensor "${name}" is missing`);
     return data;
@@ -76,14 +81,14 @@ export async function readCheckpoint(path: string, run: Run, parameters: number)
   };
   const [step, nats, bestEpoch] = numbers("counters");
   return {
-    weights: block("weights"),
-    firstMoment: block("moment.first"),
-    secondMoment: block("moment.second"),
+    weights: table("weights"),
+    firstMoment: table("moment.first"),
+    secondMoment: table("moment.second"),
     step: step!,
     nats: nats!,
     trainBits: numbers("bits.train"),
     devBits: numbers("bits.dev"),
-    best: bestEpoch! < 0 ? undefined : { epoch: bestEpoch!, weights: block("best") },
+    best: bestEpoch! < 0 ? undefined : { epoch: bestEpoch!, weights: table("best") },
   };
 }
 

@@ -1,7 +1,7 @@
 /** How a model is tuned: what a caller may choose, and what config.json records of it. */
-
 import { BATCH } from "../compile/sizes.ts";
 import { invalidOption } from "../fit/recipe.ts";
+import { refuseGone } from "../gone.ts";
 
 /** Where tuning starts from: the model's own weights, or random ones of its shape (`cold`: normal; `xavier`: Glorot's uniform). */
 export type TuneInit = "warm" | "cold" | "xavier";
@@ -41,6 +41,8 @@ export interface Schedule {
   readonly warmUp: number;
 }
 
+/** Options of before. */
+const GONE = { thaw: "is no longer an option of tune: inputs are one-hot or ciphers, and stay as they are" };
 const INITS: readonly unknown[] = ["warm", "cold", "xavier"];
 /** Share of the steps in which the learning rate rises to its peak. */
 const WARM_UP = 0.02;
@@ -49,6 +51,7 @@ const TOO_MANY = 0x7fffffff;
 
 /** @throws SaffuError INVALID_OPTION, naming the option and its bound */
 export function tuneRecipe(options: TuneRecipeOptions): TuneRecipe {
+  refuseGone(options, GONE);
   const { epochs = 1, batch = 256, soften = 1, init = "warm", seed = 1 } = options;
   if (!INITS.includes(init)) throw invalidOption("init", `"warm", "cold" or "xavier"`, init);
   const { lr = init === "warm" ? 0.01 : 0.03 } = options;

@@ -1,26 +1,30 @@
 /** The steps of a tuning run: epochs, held-out bits after each, and checkpoints, over a solver that has its tokens and weights. */
+import { sizesOf } from "../compile/sizes.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import type { Solver } from "../fit/solver.ts";
 import { type Hooks, STEPS_A_CALL } from "../fit/steps.ts";
 import { evaluated } from "../fit/text.ts";
-import { type Blocks, type Run, type RunState, readCheckpoint, writeCheckpoint } from "./checkpoint-node.ts";
+import type { Shape } from "../shape.ts";
+import { type Run, type RunState, readCheckpoint, type Tables, writeCheckpoint } from "./checkpoint-node.ts";
 import type { Schedule, TuneRecipe } from "./recipe.ts";
+
+/** Held-out texts: tokens, with absent ones between texts, where they stand, and their bytes; no tokens where there are none. */
+export interface HeldOut {
+  readonly tokens: Uint16Array;
+  readonly from: number;
+  readonly bytes: number;
+}
 
 /** What a run works on. */
 export interface Task {
   readonly solver: Solver;
   readonly recipe: TuneRecipe;
-  /** Whether weights have four bits: each step then sees what rounding leaves of them. */
-  readonly rounds: boolean;
-  /** Values of each block: weights of all layers. */
-  readonly parameters: number;
+  /** Where weights have four bits, each step sees what rounding leaves of them. */
+  readonly shape: Shape;
   readonly schedule: Schedule;
   /** Tokens trained on, from the first of the solver's. */
   readonly places: number;
-  /** Weights of U of all hidden layers, the first of the solver's: what `soften` is about. */
-  readonly hidden: number;
-  /** Held-out texts: tokens, with absent ones between texts, where they stand, and their bytes; no tokens where there are none. */
-  readonly dev: { readonly tokens: Uint16Array; readonly from: number; readonly bytes: number };
+  readonly dev: HeldOut;
   /** File and identity of the checkpoint. */
   readonly checkpoint?: { readonly path: string; readonly run: Run } | undefined;
 }
@@ -28,8 +32,8 @@ export interface Task {
 /** What a run has come to. */
 export type Outcome = Pick<RunState, "trainBits" | "devBits"> & { readonly bestEpoch: number };
 
-/** Addresses of the blocks. */
-const BLOCKS = { weights: "U", firstMoment: "THIRD", secondMoment: "FOURTH" } as const;
+/** Where the tables stand. */
+const TABLES = { weights: "U", firstMoment: "THIRD", secondMoment: "FOURTH" } as const;
 
 /**
  * Runs all steps, from the checkpoint on where there is one. The solver's weights are then those of the best epoch: by the held-out
@@ -38,23 +42,33 @@ const BLOCKS = { weights: "U", firstMoment: "THIRD", secondMoment: "FOURTH" } as
  * @throws SaffuError ABORTED, with the checkpoint written; CHECKPOINT_MISMATCH, MODEL_CORRUPT, UNWRITABLE
  */
 export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promise<Outcome> {
-  const { solver, recipe, schedule, places, parameters, checkpoint } = task;
-  const block = (address: string) => solver.view(Float32Array, address, parameters);
-  const blocks: Blocks = {
-    weights: block(BLOCKS.weights),
-    firstMoment: block(BLOCKS.firstMoment),
-    secondMoment: block(BLOCKS.secondMoment),
+  const { solver, recipe, shape, schedule, places, checkpoint } = task;
+  const { HIDDEN_CELLS, HIDDEN_WEIGHTS, M, V } = sizesOf(shape);
+  const parameters = HIDDEN_WEIGHTS + M + V * M + V;
+  const table = (address: string) => solver.view(Float32Array, address, parameters);
+  const tables: Tables = {
+    weights: table(TABLES.weights),
+    firstMoment: table(TABLES.firstMoment),
+    secondMoment: table(TABLES.secondMoment),
   };
-  const state: RunState = { ...blocks, step: 0, nats: 0, trainBits: [], devBits: [], best: undefined };
+  const state: RunState = { ...tables, step: 0, nats: 0, trainBits: [], devBits: [], best: undefined };
   if (checkpoint) {
-    const found = await readCheckpoint(checkpoint.path, checkpoint.run, blocks.weights.length);
+    const found = await readCheckpoint(checkpoint.path, checkpoint.run, parameters);
     if (found) restore(state, found);
   }
   const nats = solver.view(Float64Array, "LOSS", 1);
   nats[0] = state.nats;
   const { steps, stepsPerEpoch, warmUp } = schedule;
   const { seed, batch, lr } = recipe;
-  await solver.configure({ places, seed, batch, steps, learningRate: lr, warmUp, rounds: task.rounds ? 1 : 0 });
+  await solver.configure({
+    places,
+    seed,
+    batch,
+    steps,
+    learningRate: lr,
+    warmUp,
+    rounds: shape.weightBits === 4 ? 1 : 0,
+  });
   const save = async () => {
     if (checkpoint) await writeCheckpoint(checkpoint.path, checkpoint.run, state);
   };
@@ -68,7 +82,7 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
         if (state.step > 0) await save();
         if (state.step === steps) break;
       }
-      if (state.step === 0 && recipe.soften < 1) scale(blocks.weights.subarray(0, task.hidden), recipe.soften);
+      if (state.step === 0 && recipe.soften < 1) scale(tables.weights.subarray(0, HIDDEN_CELLS), recipe.soften);
       const epochEnd = state.step - (state.step % stepsPerEpoch) + stepsPerEpoch;
       const to = Math.min(epochEnd, state.step + STEPS_A_CALL);
       await solver.all("startRounding", "thread", "threads");
@@ -82,7 +96,7 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
     throw cause;
   }
   if (state.best) {
-    blocks.weights.set(state.best.weights);
+    tables.weights.set(state.best.weights);
     await solver.once("roundRead");
   }
   const { trainBits, devBits, best } = state;
@@ -96,7 +110,7 @@ function scale(values: Float32Array, by: number): void {
 
 /** Puts what a checkpoint holds in the place of the start. */
 function restore(state: RunState, found: RunState): void {
-  for (const name of Object.keys(BLOCKS) as (keyof Blocks)[]) state[name].set(found[name]);
+  for (const name of Object.keys(TABLES) as (keyof Tables)[]) state[name].set(found[name]);
   const { step, nats, trainBits, devBits, best } = found;
   state.trainBits.push(...trainBits);
   state.devBits.push(...devBits);

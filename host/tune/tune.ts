@@ -7,16 +7,14 @@
  * ```
  */
 import { compileSolver } from "../compile/compile.ts";
-import { MOST_BYTES, solverBytesNeeded } from "../compile/layout.ts";
-import { sizesOf } from "../compile/sizes.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { CONFIG, type ModelFiles, sha256, withConfig } from "../files/config.ts";
+import { CONFIG, type ModelFiles, sha256 } from "../files/config.ts";
 import { modelDirectory } from "../files/package-node.ts";
 import { memorySource } from "../files/read.ts";
-import { readTensors, writeTensors } from "../files/safetensors.ts";
-import { cardOf, storedAs } from "../fit/card.ts";
+import { readTensors, type Tensor, writeTensors } from "../files/safetensors.ts";
+import { fitMixture } from "../fit/mixture.ts";
 import { recipeOf } from "../fit/recipe.ts";
-import { outOfMemory, Solver } from "../fit/solver.ts";
+import { assertFits, Solver } from "../fit/solver.ts";
 import {
   assertEnough,
   type Hooks,
@@ -28,13 +26,14 @@ import {
   turn,
 } from "../fit/steps.ts";
 import { type Chunks, encodeAll, separated } from "../fit/text.ts";
-import { fitMixture, loadWeights, weightsOf } from "../fit/weights.ts";
+import { loadWeights, weightsOf } from "../fit/weights.ts";
 import { Model } from "../model/model.ts";
 import { directorySource, NODE } from "../model/platform-node.ts";
-import { hiddenLayers, type Shape } from "../shape.ts";
+import type { Shape } from "../shape.ts";
 import { assertCheckpointWritable } from "./checkpoint-node.ts";
+import { tunedFiles } from "./files.ts";
 import { scheduleOf, type TuneRecipe, type TuneRecipeOptions, tuneRecipe } from "./recipe.ts";
-import { runEpochs } from "./run.ts";
+import { type HeldOut, runEpochs, type Task } from "./run.ts";
 
 /** How far tuning has come. */
 export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "mixture" | "files">;
@@ -68,18 +67,10 @@ export interface TuneResult {
   readonly report: TuneReport;
 }
 
-/** What a tuned model has of its base: the shape is the same. */
-const KERNELS = ["kernel.scalar.wasm", "kernel.simd.wasm"] as const;
 /** The tensor that is solved anew in any case. */
 const MIXTURE = "attention.gate";
 /** EM sweeps of the mixture, as of a fit. */
 const SWEEPS = recipeOf({}, LEAST_TOKENS).mixture.sweeps;
-
-const ORIGINS: Record<TuneRecipe["init"], string> = {
-  warm: "Fitted in closed form by saffu, then tuned: back-propagation with Adam from there on.",
-  cold: "Trained by saffu from random weights: back-propagation with Adam.",
-  xavier: "Trained by saffu from random weights (Glorot & Bengio 2010): back-propagation with Adam.",
-};
 
 /**
  * Tunes a model. With history attention, the text's last tokens are kept for the mixture, as in a fit.
@@ -95,82 +86,47 @@ export async function tune(
   options: TuneOptions = {},
 ): Promise<TuneResult> {
   const { signal, onProgress, checkpoint } = options;
-  const run = runOptions(options);
+  const { threads, build } = runOptions(options);
   const recipe = tuneRecipe(options);
   throwIfAborted(signal);
   if (checkpoint !== undefined) await assertCheckpointWritable(checkpoint);
   const source = typeof base === "string" ? directorySource(await modelDirectory(base)) : memorySource(base);
   const model = await Model.read(source, { signal, build: options.build }, NODE);
   const { shape } = model.config;
-  assertTunable(shape);
+  assertFits(shape, LEAST_TOKENS);
   const clock = stopwatch();
 
-  const { tokens, bytes } = await encodeAll(text(), model.tokenizer, { signal, onProgress });
-  assertEnough(tokens.length, "tuning");
-  const mixture = { tokens: shape.history === 0 ? 0 : recipeOf({}, tokens.length).mixture.tokens, sweeps: SWEEPS };
-  const places = tokens.length - mixture.tokens;
+  const texts = await readTexts(model, text, options);
+  const { tokens, bytes, dev, mixture, places } = texts;
   const schedule = scheduleOf(recipe, places);
-  const dev = heldOut(options.dev ?? [], model, tokens.length);
   const digest = await sha256(model.files.get(CONFIG)!);
-  const identity = { ...recipe, base: digest, text: await digestOf(tokens), dev: await digestOf(dev.tokens) };
+  const run = { ...recipe, base: digest, text: await digestOf(tokens), dev: await digestOf(dev.tokens) };
   const tokensSeconds = clock();
 
   await turn(signal);
-  const wasm = await compileSolver(shape, run.build, run.threads > 0);
+  const wasm = await compileSolver(shape, build, threads > 0);
   await turn(signal);
   const compileSeconds = clock();
   const { tensors } = readTensors(model.files.get("model.safetensors")!, "model.safetensors");
-  const solver = await Solver.start(wasm, shape, tokens.length + dev.tokens.length, run.threads);
-  const rounds = shape.weightBits === 4;
+  const solver = await Solver.start(wasm, shape, tokens.length + dev.tokens.length, threads);
   try {
-    const all = solver.view(Uint16Array, "TOKENS", tokens.length + dev.tokens.length);
-    all.set(tokens);
-    all.set(dev.tokens, tokens.length);
-    await solver.configure({}); // before any other call
-    loadWeights(solver, tensors, shape);
-    if (recipe.init !== "warm") await solver.once("initialise", recipe.seed, recipe.init === "xavier" ? 1 : 0);
-    await solver.once("begin");
-    const saved = checkpoint === undefined ? undefined : { path: checkpoint, run: identity };
-    const hidden = hiddenLayers(shape).reduce((sum, { rows, width }) => sum + rows * width, 0);
-    const { HIDDEN_WEIGHTS, M, V } = sizesOf(shape);
-    const parameters = HIDDEN_WEIGHTS + M + V * M + V;
-    const task = { solver, recipe, rounds, parameters, schedule, places, hidden, dev, checkpoint: saved };
+    await fillSolver(solver, shape, tensors, texts, recipe);
+    const task: Task = {
+      ...{ solver, recipe, shape, schedule, places, dev },
+      ...(checkpoint !== undefined && { checkpoint: { path: checkpoint, run } }),
+    };
     const { bestEpoch, trainBits, devBits } = await runEpochs(task, options);
     const tuneSeconds = clock();
 
     await fitMixture(solver, shape, mixture.sweeps, places, tokens.length, options);
     throwIfAborted(signal);
-    if (!rounds) await solver.once("storeHidden"); // else what the steps saw is stored already
-    await solver.once("storeDecoder");
-    const found = weightsOf(solver, shape);
-    // where no epoch was better the rows stay what they are, to the byte
-    if (recipe.init === "warm" && bestEpoch === 0)
-      for (const [name, tensor] of tensors) if (name !== MIXTURE) found.set(name, tensor);
-    const weights = writeTensors(found);
-    const mixtureSeconds = clock();
-    const facts = { trainTokens: tokens.length, trainBytes: bytes };
-    const record = { ...recipe, ...facts, steps: schedule.steps, bestEpoch, bits: shape.bits, mixture, base: digest };
-    onProgress?.({ phase: "files", done: 0, total: 1 });
-    const card = cardOf(ORIGINS[recipe.init], shape, {
-      weights: storedAs(shape, weights.length),
-      "tuned on": `${tokens.length} tokens, ${bytes} bytes of text`,
-      epochs:
-        bestEpoch === recipe.epochs ? recipe.epochs : `${bestEpoch}, the best of ${recipe.epochs} on a held-out text`,
-      steps: `${schedule.steps} of ${recipe.batch} tokens`,
-      "learning rate": recipe.lr,
-      ...(recipe.soften < 1 && bestEpoch > 0 && { "U at the start times": recipe.soften }),
-      seed: recipe.seed,
-    });
-    const files = await withConfig(
-      new Map([
-        ["model.safetensors", weights],
-        ["tokenizer.json", model.files.get("tokenizer.json")!],
-        ["README.md", new TextEncoder().encode(card)],
-        ...KERNELS.map((name): [string, Uint8Array] => [name, model.files.get(name)!]),
-      ]),
-      shape,
-      recipe.init === "warm" ? { ...model.config.recipe, tune: record } : { tune: record },
+    const weights = writeTensors(
+      await storedTensors(solver, shape, tensors, recipe.init === "warm" && bestEpoch === 0),
     );
+    const mixtureSeconds = clock();
+    onProgress?.({ phase: "files", done: 0, total: 1 });
+    const facts = { trainTokens: tokens.length, trainBytes: bytes, steps: schedule.steps, bestEpoch };
+    const files = await tunedFiles(model, weights, recipe, { ...facts, mixture, base: digest });
     onProgress?.({ phase: "files", done: 1, total: 1 });
     const seconds = {
       tokens: tokensSeconds,
@@ -179,24 +135,66 @@ export async function tune(
       mixture: mixtureSeconds,
       files: clock(),
     };
-    const report = { shape, recipe, steps: schedule.steps, ...facts, trainBits, bestEpoch, seconds };
-    return { files, report: { ...report, devBitsPerByte: devBits } };
+    return { files, report: { shape, recipe, ...facts, trainBits, devBitsPerByte: devBits, seconds } };
   } finally {
     await solver.stop();
   }
 }
 
-/** Refuses what cannot be tuned before any work. @throws SaffuError OUT_OF_MEMORY */
-function assertTunable(shape: Shape): void {
-  const bytes = solverBytesNeeded(shape) + 2 * LEAST_TOKENS;
-  if (bytes > MOST_BYTES) throw outOfMemory(bytes);
+/** What a run works on: tokens, of which the first `places` are trained on and the rest are the mixture's, and held-out texts behind them. */
+interface Texts {
+  readonly tokens: Uint16Array;
+  readonly bytes: number;
+  readonly places: number;
+  readonly mixture: { readonly tokens: number; readonly sweeps: number };
+  readonly dev: HeldOut;
 }
 
-/** @throws SaffuError INVALID_TEXT where there are held-out texts and nothing in them */
-function heldOut(texts: readonly Uint8Array[], { tokenizer, config }: Model, from: number) {
-  const bytes = texts.reduce((sum, text) => sum + text.length, 0);
-  if (texts.length > 0 && bytes === 0) throw new SaffuError("INVALID_TEXT", "the held-out text is empty");
-  return { tokens: separated(texts, tokenizer, config.shape.window), from, bytes };
+/** @throws SaffuError INVALID_TEXT where the text is too short, or where there are held-out texts and nothing in them */
+async function readTexts(
+  { tokenizer, config }: Model,
+  text: () => Chunks,
+  { signal, onProgress, dev = [] }: TuneOptions,
+): Promise<Texts> {
+  const { shape } = config;
+  const { tokens, bytes } = await encodeAll(text(), tokenizer, { signal, onProgress });
+  assertEnough(tokens.length, "tuning");
+  const mixture = { tokens: shape.history === 0 ? 0 : recipeOf({}, tokens.length).mixture.tokens, sweeps: SWEEPS };
+  const devBytes = dev.reduce((sum, text) => sum + text.length, 0);
+  if (dev.length > 0 && devBytes === 0) throw new SaffuError("INVALID_TEXT", "the held-out text is empty");
+  const heldOut = { tokens: separated(dev, tokenizer, shape.window), from: tokens.length, bytes: devBytes };
+  return { tokens, bytes, places: tokens.length - mixture.tokens, mixture, dev: heldOut };
+}
+
+/** Puts tokens and the start's weights into a solver, ready for the first step. */
+async function fillSolver(
+  solver: Solver,
+  shape: Shape,
+  tensors: ReadonlyMap<string, Tensor>,
+  { tokens, dev }: Texts,
+  { init, seed }: TuneRecipe,
+): Promise<void> {
+  const all = solver.view(Uint16Array, "TOKENS", tokens.length + dev.tokens.length);
+  all.set(tokens);
+  all.set(dev.tokens, tokens.length);
+  await solver.configure({}); // before any other call
+  loadWeights(solver, tensors, shape);
+  if (init !== "warm") await solver.once("initialise", seed, init === "xavier" ? 1 : 0);
+  await solver.once("begin");
+}
+
+/** The weights as they are stored. `kept`: no epoch was better than the start, so all but the mixture stays what it was, to the byte. */
+async function storedTensors(
+  solver: Solver,
+  shape: Shape,
+  before: ReadonlyMap<string, Tensor>,
+  kept: boolean,
+): Promise<Map<string, Tensor>> {
+  if (shape.weightBits !== 4) await solver.once("storeHidden"); // else what the steps saw is stored already
+  await solver.once("storeDecoder");
+  const found = weightsOf(solver, shape);
+  if (kept) for (const [name, tensor] of before) if (name !== MIXTURE) found.set(name, tensor);
+  return found;
 }
 
 function digestOf(tokens: Uint16Array): Promise<string> {

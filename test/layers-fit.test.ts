@@ -1,19 +1,24 @@
-/** Fits with attention over the block, a document, a second layer: each solve against its formula, and models that load and run. */
-import { afterEach, describe, expect, test } from "vitest";
-import { compileTrainer } from "../host/compile/compile.ts";
-import { trainerBytesNeeded } from "../host/compile/layout.ts";
+/** Fits with attention over the window, a document, a second layer: each solve against its formula, and models that load and run. */
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { compileSolver } from "../host/compile/compile.ts";
+import { sizesOf } from "../host/compile/sizes.ts";
 import { readTensors } from "../host/files/safetensors.ts";
-import { Trainer } from "../host/fit/trainer.ts";
+import { type Settings, Solver } from "../host/fit/solver.ts";
 import { fit, load, type Shape } from "../host/index.ts";
 import { hiddenWidth, validateShape } from "../host/shape.ts";
-import { bagOf, type ContextSizes, comparisonsOf } from "./contexts-reference.ts";
+import { bagOf, comparisonsOf, type LayerSizes } from "./layers-reference.ts";
+
+vi.mock("../host/compile/compile.ts", async (original) => {
+  const { memoised } = await import("./compile-memo.ts");
+  return memoised(await original());
+});
 
 const PLAIN = { vocabulary: 24, bits: 24, window: 3, groups: 2, units: 4, history: 0, matchLength: 0 };
 const ALL = { windowAttention: true, documentGroups: 2, documentSpan: 4, secondGroups: 2, secondWindow: 3 };
 const CIPHER = Array.from({ length: 24 }, (_, v) => [v]);
 
-let trainer: Trainer | undefined;
-afterEach(() => trainer?.stop());
+let solver: Solver | undefined;
+afterEach(() => solver?.stop());
 
 /** A stream in which what follows a token that has just come twice is what stood two places before. */
 function streamOf(length: number): number[] {
@@ -32,17 +37,25 @@ function streamOf(length: number): number[] {
   return tokens;
 }
 
-async function start(shape: Shape, tokens: readonly number[]): Promise<Trainer> {
-  trainer = await Trainer.start(await compileTrainer(shape, "simd", false), tokens.length, 0);
-  trainer.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
-  await trainer.all("count", "thread", tokens.length);
-  await trainer.all("configureHeads", 5, tokens.length, 0, 3, 0);
-  return trainer;
+/** A solver that has counted its tokens; full passes over them, unless `settings` say otherwise. */
+async function start(
+  shape: Shape,
+  tokens: readonly number[],
+  settings: Settings = {},
+  threads = 0,
+  build: "simd" | "scalar" = "simd",
+): Promise<Solver> {
+  solver = await Solver.start(await compileSolver(shape, build, threads > 0), shape, tokens.length, threads);
+  solver.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
+  const n = tokens.length;
+  await solver.configure({ places: n, seed: 5, groupBatch: n, groupRate: 0, groupPseudoCounts: 3, ...settings });
+  await solver.once("count");
+  return solver;
 }
 
-describe("attention over the block", () => {
+describe("attention over the window", () => {
   const shape = validateShape({ ...PLAIN, windowAttention: true });
-  const sizes = { documentSpan: 1, secondWindow: 1, ...shape } as ContextSizes;
+  const sizes = { documentSpan: 1, secondWindow: 1, ...shape } as LayerSizes;
 
   test("W and w0 are the explicit solution of counted responsibilities of positions", async () => {
     const tokens = streamOf(1500);
@@ -52,7 +65,7 @@ describe("attention over the block", () => {
       await on.once("attentionSteps", pass, 700, tokens.length);
     }
     const { window, vocabulary } = shape;
-    const mass = 3;
+    const pseudoCounts = 3;
     const counts = tokens.reduce((all, token) => all.with(token, all[token]! + 1), new Array<number>(24).fill(1));
     const marginal = counts.map((count) => count / (tokens.length + vocabulary));
     const pairs = new Map<string, number>();
@@ -72,7 +85,8 @@ describe("attention over the block", () => {
     const likelihoods = tokens.map(() => [] as number[]);
     each((at, j, pair, row) => {
       // the place itself left out
-      likelihoods[at]![j] = (pairs.get(pair)! - 1 + mass * marginal[tokens[at]!]!) / (total.get(row)! - 1 + mass);
+      likelihoods[at]![j] =
+        (pairs.get(pair)! - 1 + pseudoCounts * marginal[tokens[at]!]!) / (total.get(row)! - 1 + pseudoCounts);
     });
     const f = Array.from({ length: window }, () => new Array<number>(window).fill(0));
     const means = new Array<number>(window).fill(0);
@@ -86,14 +100,18 @@ describe("attention over the block", () => {
       }
     }
     const all = means.reduce((sum, value) => sum + value);
-    const w = on.view(Float32Array, "BLOCK_W", window * window);
-    const w0 = on.view(Float32Array, "BLOCK_W0", window);
+    // W stands behind U, then w0
+    const weights = on.view(Float32Array, "U", 72 * 8 + window * window + window).subarray(72 * 8);
+    const [w, w0] = [weights.subarray(0, window * window), weights.subarray(window * window)];
     for (let j = 0; j < window; ++j) {
       const share = means[j]! / all;
       expect(w0[j]).toBeCloseTo(Math.log(share), 4);
       for (let i = 0; i < window; ++i) {
         const row = f[i]!.reduce((sum, value) => sum + value);
-        expect(w[i * window + j]).toBeCloseTo(Math.log((f[i]![j]! + mass * share) / ((row + mass) * share)), 4);
+        expect(w[i * window + j]).toBeCloseTo(
+          Math.log((f[i]![j]! + pseudoCounts * share) / ((row + pseudoCounts) * share)),
+          4,
+        );
       }
     }
     // a pivot that equals the token before it: what came before both says what follows
@@ -119,19 +137,20 @@ describe("document", () => {
     const on = await start(shape, tokens);
     const width = hiddenWidth(shape);
     on.view(Float32Array, "POSITIONS", 4 * shape.window).fill(1);
-    await on.once("initialiseHeads");
-    const sizes = { secondWindow: 1, ...shape } as ContextSizes;
-    await on.all("headSteps", "thread", "threads", 2, 4, 0, 1);
+    await on.once("initialiseGroups");
+    const sizes = { secondWindow: 1, ...shape } as LayerSizes;
+    await on.all("groupSteps", "thread", "threads", 2, 4, 0, 1);
     const p = on.view(Float32Array, "O", 24 * width);
-    const u = on.view(Float32Array, "DOCUMENT_U", 24 * 8);
-    const u0 = on.view(Float32Array, "DOCUMENT_U0", 8);
+    // the document's rows and biases stand behind the window's
+    const u = on.view(Float32Array, "U", (72 + 24) * 8).subarray(72 * 8);
+    const u0 = on.view(Float32Array, "U0", 16).subarray(8);
     // P is (Σ targets of the token + 3 π) / (Σ + 3): targets of a token are all alike, so they can be read back
     const counts = tokens.reduce((all, token) => all.with(token, all[token]! + 1), new Array<number>(24).fill(0));
     const marginal = counts.map((count) => (count + 1) / (tokens.length + 24));
-    for (const head of [0, 1]) {
-      const columns = Array.from({ length: 4 }, (_, c) => 8 + head * 4 + c);
+    for (const group of [0, 1]) {
+      const columns = Array.from({ length: 4 }, (_, c) => 8 + group * 4 + c);
       // Σ_v P = 1, so that totals T_c follow from one token that never came, or from the prior: exp(u0) = T / Σ T
-      const prior = columns.map((_, c) => Math.exp(u0[head * 4 + c]!));
+      const prior = columns.map((_, c) => Math.exp(u0[group * 4 + c]!));
       const totals = prior.map((share) => share * tokens.length);
       const target = (v: number) =>
         columns.map(
@@ -147,36 +166,40 @@ describe("document", () => {
         const total = row.reduce((sum, value) => sum + value) + 3;
         for (const [c, value] of row.entries()) {
           const wanted = Math.log((value + 3 * prior[c]!) / (total * prior[c]!));
-          expect(Math.abs(u[bit * 8 + head * 4 + c]! - wanted), `${bit} ${c}`).toBeLessThan(0.01);
+          expect(Math.abs(u[bit * 8 + group * 4 + c]! - wanted), `${bit} ${c}`).toBeLessThan(0.01);
         }
       }
     }
   });
 });
 
-describe("all contexts", () => {
-  test("residual passes raise the likelihood, from one thread or several alike", async () => {
+describe("all layers", () => {
+  test("passes of iterative scaling raise the likelihood, from one thread or several and either build alike", async () => {
     const shape = validateShape({ ...PLAIN, ...ALL });
     const tokens = streamOf(2000);
     const digests: string[] = [];
-    for (const threads of [0, 2, 3]) {
-      const on = await Trainer.start(await compileTrainer(shape, "simd", threads > 0), tokens.length, threads);
-      trainer = on;
-      on.view(Uint16Array, "TOKENS", tokens.length).set(tokens);
-      await on.all("count", "thread", tokens.length);
-      await on.all("configureHeads", 5, 500, 0.7, 3, 0);
+    for (const [build, threads] of [
+      ["simd", 0],
+      ["scalar", 0],
+      ["simd", 2],
+      ["simd", 3],
+    ] as const) {
+      const on = await start(shape, tokens, { groupBatch: 500, groupRate: 0.7 }, threads, build);
       on.view(Float32Array, "POSITIONS", 6 * 3).fill(0.5);
       for (const pass of [0, 1]) await on.once("attentionSteps", pass, 0, tokens.length);
-      await on.once("initialiseHeads");
-      await on.all("headSteps", "thread", "threads", 0, 4, 0, 6);
-      await on.all("solvePositions", "thread", "threads", 2, 4, 1500, 2000, 4);
-      await on.all("headSteps", "thread", "threads", 4, 6, 0, 6);
-      await on.all("solvePositions", "thread", "threads", 4, 6, 1500, 2000, 4);
-      await on.once("initialiseResidual", 0);
-      await on.all("configureResidual", 1, tokens.length, 2, 0, 1, 1, 0.5, 0.3, 0, 0, 1);
+      await on.once("initialiseGroups");
+      await on.all("groupSteps", "thread", "threads", 0, 4, 0, 6);
+      await on.all("weighInputs", "thread", "threads", 2, 4, 1500, 2000);
+      await on.all("groupSteps", "thread", "threads", 4, 6, 0, 6);
+      await on.all("weighInputs", "thread", "threads", 4, 6, 1500, 2000);
+      await on.once("initialiseScaling");
+      await on.configure({
+        ...{ places: tokens.length, seed: 1, batch: tokens.length, lead: 2, rate: 0, sharpness: 1 },
+        ...{ decoderPseudoCounts: 1, hiddenPseudoCounts: 1, decoderStep: 0.5, hiddenStep: 0.3 },
+      });
       let before = Number.POSITIVE_INFINITY;
       for (let pass = 0; pass < 12; ++pass) {
-        await on.all("residualSteps", "thread", "threads", pass, pass + 1);
+        await on.all("scalingSteps", "thread", "threads", pass, pass + 1);
         await on.once("evaluate", 0, tokens.length);
         const p = on.view(Float32Array, "LIKELIHOOD", tokens.length);
         const nats = p.reduce((sum, value) => sum - Math.log(value), 0);
@@ -184,15 +207,14 @@ describe("all contexts", () => {
         before = nats;
       }
       expect(before / tokens.length).toBeLessThan(0.8 * Math.log(24));
-      const weights = on.view(Float32Array, "U", on.constant("HIDDEN_WEIGHTS"));
+      const weights = on.view(Float32Array, "U", sizesOf(shape).HIDDEN_WEIGHTS);
       digests.push([...weights, ...on.view(Float32Array, "O", 24 * hiddenWidth(shape))].join());
-      expect(on.constant("TOKENS")).toBe(trainerBytesNeeded(shape));
       await on.stop();
     }
     expect(new Set(digests).size).toBe(1);
   });
 
-  test("a fitted model loads, scores as the f32 stack does, observes and forgets exactly, refits", async () => {
+  test("a fitted model loads, scores as the f32 network does, observes and forgets exactly, refits", async () => {
     const text = Uint8Array.from(streamOf(12_000));
     const held = Uint8Array.from(streamOf(13_000).slice(12_000));
     const options = { vocabulary: 256, groups: 2, units: 8, history: 0, threads: 0, ...ALL } as const;

@@ -1,0 +1,26 @@
+/** From a recipe to the record of settings that the solver reads. */
+import type { Recipe } from "./recipe.ts";
+import type { Settings } from "./solver.ts";
+
+/** What a recipe asks the solver for, over `places` training places. */
+export function settingsOf(recipe: Recipe, places: number): Settings {
+  const { seed, groups, scaling, targets } = recipe;
+  return {
+    places,
+    seed,
+    groupBatch: Math.min(groups.batch, places),
+    groupRate: groups.rate,
+    groupPseudoCounts: groups.pseudoCounts,
+    labelCiphers: targets === "cipher" ? 1 : 0,
+    batch: scaling.batch,
+    lead: scaling.lead,
+    rate: scaling.rate,
+    decoderPseudoCounts: scaling.decoderPseudoCounts,
+    hiddenPseudoCounts: scaling.hiddenPseudoCounts,
+    decoderStep: scaling.decoderStep,
+    hiddenStep: scaling.hiddenStep,
+    decoderPrior: scaling.decoderPrior,
+    hiddenPrior: scaling.hiddenPrior,
+    sharpness: scaling.sharpness,
+  };
+}
