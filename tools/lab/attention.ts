@@ -1,7 +1,7 @@
 /**
- * Variants of self-attention over the same stack: `npm run attention --prefix tools/lab -- [DIR]`, models/potato-en by default, prints what each part of it
+ * Variants of history attention over the same stack: `npm run attention --prefix tools/lab -- [DIR]`, models/potato-en by default, prints what each part of it
  * is worth and what was tried on top of it: bits per byte of dev and test, cells of the gate, and work a token. The gate is solved for
- * each row, on the tokens that a fit keeps from the stack; the stack's likelihoods are the device's. The table goes to docs/method.md.
+ * each row, on the tokens that a fit keeps from the network; the network's likelihoods are the device's. The table goes to docs/method.md.
  */
 
 import { parseConfig } from "../../host/files/config.ts";
@@ -25,7 +25,7 @@ const directory = process.argv[2] ?? inRoot("models/potato-en");
 const corpus = benchCorpus();
 const { files, tokenizer, config } = await load(directory);
 const { shape } = config;
-if (shape.history === 0) throw new Error(`${directory} has no self-attention`);
+if (shape.history === 0) throw new Error(`${directory} has no history attention`);
 const stack = await withoutAttention(files);
 const kernels = await Kernels.start(stack, parseConfig(stack.get("config.json")!).shape);
 const near = new NearMatches(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors, shape);
@@ -108,7 +108,7 @@ const [once, twice, rescaling, all] = [
 const late = unigrams("counts · p^¼");
 const stacked = orders("1/√age · p^¼");
 const shipped = [late, ...stacked];
-measure("stack alone", "stack", [], "–", false);
+measure("network alone", "stack", [], "–", false);
 measure("matches weigh alike, the model's gate", "stack", orders("alike"), once, false);
 measure("matches weigh 1/√age, the model's gate", "stack", orders("1/√age"), once, false);
 measure("1/√age, the gate follows the text", "stack", orders("1/√age"), twice);
@@ -119,13 +119,13 @@ measure("**the same over unigrams that decay over 512 tokens, count · p^¼: as 
 const kernel = await modelFigure("", files, corpus);
 tell("the same as the kernel has it", [kernel.dev, kernel.test], 1 + shape.matchLength * BUCKETS, all);
 measure("shipped, unigrams weigh by their counts alone", "rescaled", [unigrams("counts"), ...stacked], rescaling);
-measure("… without the stack rescaled", "stack", shipped, "matches, twice; 2·V roots");
+measure("… without the network rescaled", "stack", shipped, "matches, twice; 2·V roots");
 measure("shipped, matches weigh 1/√age · p^½", "rescaled", [late, ...orders("1/√age · p^½")], all);
 measure("… 1/age", "rescaled", [late, ...orders("1/age")], all);
 measure("… age^−¼", "rescaled", [late, ...orders("age^−¼")], all);
 const [entropy, mass, age] = [byEntropy, byMass, byAge].map((by) => [late, ...orders("1/√age · p^¼", by)]);
-measure("shipped, buckets × 4 classes of the stack's entropy", "rescaled", entropy!, `${all}; V logarithms`);
-measure("… × 5 classes of the stack's probability of the followers", "rescaled", mass!, all);
+measure("shipped, buckets × 4 classes of the network's entropy", "rescaled", entropy!, `${all}; V logarithms`);
+measure("… × 5 classes of the network's probability of the followers", "rescaled", mass!, all);
 measure("… × 4 classes of the newest match's age", "rescaled", age!, all);
 const most = shape.matchLength + MORE_ORDERS;
 measure(`shipped, orders up to ${most}`, "rescaled", [late, ...orders("1/√age · p^¼", undefined, most)], all);

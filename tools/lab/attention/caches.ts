@@ -9,7 +9,7 @@ const SPAN = 512;
 /** k of assembly/marginals.ts. */
 const PRIOR = 3;
 
-/** How often each token came beside how often the stack expected it, as assembly/marginals.ts has it, without the halving. */
+/** How often each token came beside how often the network expected it, as assembly/marginals.ts has it, without the halving. */
 export class Marginals {
   /** (V), of the last `rescale`. */
   readonly rescaled: Float64Array;
@@ -32,7 +32,7 @@ export class Marginals {
     for (let v = 0; v < rescaled.length; ++v) rescaled[v]! /= sum;
   }
 
-  /** @param share of the token that the stack explains */
+  /** @param share of the token that the network explains */
   count(token: number, share: number, stack: Float32Array): void {
     this.came[token]! += share;
     for (let v = 0; v < stack.length; ++v) this.expected[v]! += share * stack[v]!;
@@ -89,7 +89,7 @@ export class DecayingUnigrams {
     this.counts = new Float64Array(vocabulary);
   }
 
-  /** Of `token`, by the counts alone, or times the fourth root of what the stack says of each. 0 before the first token. */
+  /** Of `token`, by the counts alone, or times the fourth root of what the network says of each. 0 before the first token. */
   likelihood(token: number, stack?: Float64Array): number {
     const weighed = stack ? this.counts.map((count, v) => count * Math.sqrt(Math.sqrt(stack[v]!))) : this.counts;
     const all = weighed.reduce((sum, count) => sum + count, 0);

@@ -1,4 +1,4 @@
-/** The gate of self-attention, of any parts and buckets: solved as assembly/attention.ts solves it, fixed or following the text. */
+/** The gate of history attention, of any parts and buckets: solved as assembly/attention.ts solves it, fixed or following the text. */
 import type { Places } from "./places.ts";
 
 /** A distribution that is mixed in, and the cells of the gate that say how far to trust it. */
@@ -18,7 +18,7 @@ const MOST_PLACES = 128;
 /** What is mixed with. */
 export type Base = "stack" | "rescaled";
 
-/** The mixture of the stack and of parts, lowest first: p_k = (1 − λ_k) p_{k−1} + λ_k q_k, with λ_k by the part's bucket. */
+/** The mixture of the network and of parts, lowest first: p_k = (1 − λ_k) p_{k−1} + λ_k q_k, with λ_k by the part's bucket. */
 class Mixture {
   private readonly cells: Int32Array[];
   private readonly likelihoods: ArrayLike<number>[];

@@ -1,4 +1,4 @@
-/** Matches of self-attention by the rule of assembly/chains.ts, of any order. */
+/** Matches of history attention by the rule of assembly/chains.ts, of any order. */
 import type { Shape } from "../../../host/shape.ts";
 
 export interface Match {

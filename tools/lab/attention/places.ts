@@ -6,7 +6,7 @@ import { Chains, type Match } from "./matches.ts";
 
 /** Orders that are looked at beyond those of the model. */
 export const MORE_ORDERS = 2;
-/** How far followers are trusted beside the stack where marginals are counted: the kernel asks its gate. */
+/** How far followers are trusted beside the network where marginals are counted: the kernel asks its gate. */
 const TRUST = 0.3;
 /** What a match weighs, by its age in tokens and by the rescaled stack's probability of what followed it. */
 const WEIGHTS = {
@@ -70,9 +70,9 @@ export class Places {
   /** Whether a text begins. */
   readonly begins: Uint8Array;
   readonly stack: Float32Array;
-  /** The stack's, rescaled by the text's marginals. */
+  /** The network's, rescaled by the text's marginals. */
   readonly rescaled: Float32Array;
-  /** The stack's, in bits. */
+  /** The network's, in bits. */
   readonly entropy: Float32Array;
   /** Those that decay, by their counts alone, and times the fourth root of what the rescaled stack says. */
   readonly unigrams: Readonly<Record<Unigrams, Float32Array>>;
@@ -98,7 +98,7 @@ export class Places {
   }
 }
 
-/** Reads texts one after another, each from an empty context. `kernels` are of a model without self-attention, `shape` that of the model with it. */
+/** Reads texts one after another, each from an empty context. `kernels` are of a model without history attention, `shape` that of the model with it. */
 export function readPlaces(texts: readonly Text[], bytes: number, kernels: Kernels, shape: Shape, near: NearMatches) {
   const orders = shape.matchLength + MORE_ORDERS;
   const n = texts.reduce((sum, { tokens, from }) => sum + tokens.length - from, 0);

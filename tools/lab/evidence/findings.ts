@@ -4,7 +4,7 @@ import { type Cell, type Progress, progressOf } from "./plan.ts";
 import { difference, type Estimate, estimate, pooledDifference } from "./statistics.ts";
 import type { Store } from "./store.ts";
 
-/** With self-attention or a cache, or without. */
+/** With history attention or a cache, or without. */
 export type Form = "alone" | "recency";
 
 /** One of two that are compared. */

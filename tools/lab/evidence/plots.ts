@@ -23,7 +23,7 @@ const STYLE = { config: { font: "sans-serif", background: "white", legend: { lab
 const QUALITY = { type: "quantitative", scale: { zero: false }, title: "bits per byte, dev" } as const;
 const COLOUR = { field: "system", type: "nominal", sort: null, scale: { scheme: "tableau20" } } as const;
 
-/** Bits per byte, without cache or self-attention, by whatever a plot has on its x axis. */
+/** Bits per byte, without cache or history attention, by whatever a plot has on its x axis. */
 export function pointsOf(findings: readonly Finding[]): Point[] {
   return findings
     .filter(({ entries }) => entries.length > 0)

@@ -86,7 +86,7 @@ ${boundTable(findings)}
 ## Results
 
 Mean and 95 % interval (Student's t) over seeds; what has no seed ran once. Lowest dev figure of a column in bold. "Recency": with
-self-attention, or for what counts a cache of the same ${number(SHAPE.history)} tokens, whose weights follow the text as the gate does; networks have none beside their own context. "With search" adds
+history attention, or for what counts a cache of the same ${number(SHAPE.history)} tokens, whose weights follow the text as the mixture does; networks have none beside their own context. "With search" adds
 the training time of everything that the search on dev tried.
 
 ${findings.budgets.map((budget) => `### ${number(budget)} tokens\n\n${budgetTable(findings.all.filter(({ cell }) => cell.budget === budget))}`).join("\n\n")}
@@ -132,15 +132,15 @@ ${image("ablation.svg")}
 | Kneser-Ney | interpolated, modified; a trie of 16-bit probabilities, 4 bytes an n-gram of the highest order and 10 of the others |
 | pruned Kneser-Ney | relative entropy, history probabilities from raw counts; bit-packed trie, 8-bit probabilities and back-off weights, scored as quantised (\`tools/lab/baselines/pruned.ts\`) |
 | naive Bayes | one layer of the plain formula, one-hot, smoothed; mass and block chosen on dev (\`tools/lab/baselines/naive-bayes.ts\`) |
-| plain formula | \`saffu fit --targets cipher --passes 0\`: the paper's label-cipher targets, no residual passes |
-| networks | JAX, AdamW, parameters equal to the stack's within 5 %, early stopping on a 20,000-token share of dev, rate cut twice (\`tools/lab/baselines/neural.py\`) |
+| plain formula | \`saffu fit --targets cipher --passes 0\`: the paper's label-cipher targets, no passes of iterative scaling |
+| networks | JAX, AdamW, parameters equal to the network's within 5 %, early stopping on a 20,000-token share of dev, rate cut twice (\`tools/lab/baselines/neural.py\`) |
 | contexts | feed-forward 4 tokens; transformer 64 to 128 (windows overlap by half); LSTM everything since the book's start |
 | bytes of a network | one a weight: what int8 would cost it is granted, not measured |
 | seconds | training alone, on 2 cores shared with other work, without compiling kernels or jitting; they are of that machine and moment |
 | peak memory | of the whole process at the end of training, with its runtime (Node, or Python and JAX) |
 | search | at the smallest budget one axis after the other over its whole grid, each from the best so far; at a larger one every axis from what the next smaller budget chose: that and, of numbers, its two neighbours in the grid, and on from there for as long as the best is at an end; ${steady.join(", ")} tokens on stay as they were chosen, all options of ${settledTexts()}, but for ${lessTexts()}; ${chosenTexts()} have what was found beside the matrix ([tuning](../../../docs/tuning.md); no time with search counts it), as the smaller budgets, where tuning gains nothing, tell nothing of them; of epochs, those that come to at most ${number(MOST_TOKENS)} tokens read |
 | seeds | 5; of what takes long ${seedTexts()} |
-| stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores (those without self-attention and those with it each for themselves), and the settings that follow from the amount of text stay; of the others, as long as their sources stay as they are (\`tools/lab/evidence/code.ts\`) |
+| stale results | results of a saffu model stand for as long as a probe of its options on 3,000 tokens comes to the same weights and scores (those without history attention and those with it each for themselves), and the settings that follow from the amount of text stay; of the others, as long as their sources stay as they are (\`tools/lab/evidence/code.ts\`) |
 | selection | options are chosen on dev with seed 1, so dev flatters what was searched; test was not looked at |
 
 ## Doing it again

@@ -58,7 +58,7 @@ const CONTEXTS = { window, groups: windowGroups, documentGroups, documentSpan, w
 /** potato with twice the groups: below 2 MB as it is stored, and fitted in a few minutes at a million tokens. */
 const WIDE_CONTEXTS = { ...CONTEXTS, groups: 2 * windowGroups, documentGroups: 2 * documentGroups };
 const WIDE = shapeOf({ vocabulary: VOCABULARY, units, ...WIDE_CONTEXTS });
-/** Self-attention reaches back so far; what counts gets a cache as long. */
+/** History attention reaches back so far; what counts gets a cache as long. */
 const CACHE = { cache: SHAPE.history };
 const RATES = [0.001, 0.0002, 0.0005, 0.002, 0.004, 0.008];
 
@@ -192,7 +192,7 @@ export const SYSTEMS: readonly System[] = [
   network("lstm", "LSTM", { seedsFrom: { 30000: 3, 300000: 1 } }),
 ];
 
-/** The models of `npm run ablation --prefix tools/lab`: stacks alone, one option set each. */
+/** The models of `npm run ablation --prefix tools/lab`: networks alone, one option set each. */
 export const ABLATION: System = {
   ...closed("ablation", "explicit network", { history: 0 }),
 };

@@ -27,14 +27,14 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
   const rows: [string, string, Case[]][] = [
     [
       "explicit solutions beat back-propagation alone",
-      "dev, the same stack from a random start",
+      "dev, the same network from a random start",
       over(findings, "explicit", "cold"),
     ],
     ["", "dev, the best of the networks at equal parameters", versusBest(findings, NETWORKS, "dev")],
     ["", "the same, explicit in potato's shape", versusBest(findings, NETWORKS, "dev", { system: "contexts" })],
     [
       "",
-      "the same, with its self-attention",
+      "the same, with its history attention",
       versusBest(findings, NETWORKS, "dev", { system: "contexts", form: "recency" }),
     ],
     ["a warm start reaches better optima", "dev, warm against cold at the same budget", over(findings, "warm", "cold")],
@@ -47,10 +47,10 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
     ],
     [
       "",
-      "the same, explicit in potato's shape, with its self-attention",
+      "the same, explicit in potato's shape, with its history attention",
       versusBest(findings, NETWORKS, "test", { system: "contexts", form: "recency" }).filter(small),
     ],
-    ["", "test, without self-attention, against Kneser-Ney 5", versusBest(findings, COUNTERS, "test").filter(small)],
+    ["", "test, without history attention, against Kneser-Ney 5", versusBest(findings, COUNTERS, "test").filter(small)],
     ["some of the best models are not the largest", "dev, the ablation", notTheLargest(ablation)],
     ["fit for low-resource hardware", "peak memory of a fit below 2 GiB", onTheBoard(findings)],
     ["", "seconds of a fit, against the best network", faster(findings)],
@@ -61,7 +61,7 @@ export function verdictTable(findings: Findings, ablation: readonly Entry[]): st
     ],
     [
       "attention over the window, explicit W",
-      "dev, the same stack with it and without",
+      "dev, the same network with it and without",
       overExplicit(findings, "attended"),
     ],
     [
