@@ -12,8 +12,8 @@ import * as probe from "./probe.ts";
 
 const CHROMIUM = onPath("chromium");
 const MODELS = ["models/nano-en", "models/potato-en"];
-const FLAVOURS = ["scalar", "simd"] as const;
-const RUNS = MODELS.flatMap((model) => FLAVOURS.map((build) => [model, build] as const));
+const BUILDS = ["scalar", "simd"] as const;
+const RUNS = MODELS.flatMap((model) => BUILDS.map((build) => [model, build] as const));
 
 /** A function of probe.ts, without its first argument. */
 type Rest<Name extends keyof typeof probe> = Parameters<(typeof probe)[Name]> extends [unknown, ...infer R] ? R : never;
@@ -130,7 +130,7 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
     });
   });
 
-  test("has no directories and no trainer, and says so", async () => {
+  test("has no directories and no solver, and says so", async () => {
     expect(await inPage("absent", "models/nano-en")).toEqual({ save: "UNSUPPORTED" });
   });
 

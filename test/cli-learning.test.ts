@@ -97,8 +97,9 @@ describe("a wrong command line exits with 2 and one line, and changes nothing", 
     [["refit", "MODEL", "--out", "MODEL", "--scope=decoder"], "--scope is gone"],
     [["refit", "MODEL", "--search", "--out", "MODEL"], "--search is gone: --step"],
     [["stats", "MODEL", "--search"], "unknown option '--search'"],
-    [["refit", "MODEL", "--out", "MODEL", "--mass", "0"], "mass"],
-    [["refit", "MODEL", "--out", "MODEL", "--mass", "much"], "mass"],
+    [["refit", "MODEL", "--out", "MODEL", "--mass", "300"], "--mass is --pseudo-counts now"],
+    [["refit", "MODEL", "--out", "MODEL", "--pseudo-counts", "0"], "--pseudo-counts"],
+    [["refit", "MODEL", "--out", "MODEL", "--pseudo-counts", "much"], "--pseudo-counts"],
     [["refit", "MODEL", "--out", "MODEL", "--step", "4.5"], "0..4"],
   ])("%j", async (words, named) => {
     const given = words.map((word) => (word === "MODEL" ? model : word));
@@ -459,7 +460,7 @@ describe("refit", () => {
     await own.save(model);
     const before = await bits(model);
     const report = await done("refit", model, "--out", model);
-    expect(report).toEqual({ mass: 3000, step: 1, tokens: text.length, seconds: expect.any(Number) });
+    expect(report).toEqual({ pseudoCounts: 3000, step: 1, tokens: text.length, seconds: expect.any(Number) });
     expect(await bits(model)).toBeLessThan(before);
     const { [STATISTICS]: statistics, ...base } = await contentsOf(model);
     expect(base).toEqual(fresh);
@@ -475,8 +476,8 @@ describe("refit", () => {
     await own.save(model);
     const before = await contentsOf(model);
     const out = join(place, "out");
-    const options = ["--mass", "50", "--step", "0.5"];
-    expect(await done("refit", model, "--out", out, ...options)).toMatchObject({ mass: 50, step: 0.5 });
+    const options = ["--pseudo-counts", "50", "--step", "0.5"];
+    expect(await done("refit", model, "--out", out, ...options)).toMatchObject({ pseudoCounts: 50, step: 0.5 });
     expect(await contentsOf(model)).toEqual(before);
     const same = await load(model);
     await same.refit({ pseudoCounts: 50, step: 0.5 });

@@ -16,7 +16,10 @@ const EXAMPLE = "examples/firmware";
 const FORMS = {
   nano: { model: "models/nano-en", options: {} },
   "potato-flash": { model: "models/potato-en", options: { target: "flash", history: 1024, indexed: false } },
-  "potato-flash-frozen": { model: "models/potato-en", options: { target: "flash", history: 1024, indexed: false, learning: false } },
+  "potato-flash-frozen": {
+    model: "models/potato-en",
+    options: { target: "flash", history: 1024, indexed: false, learning: false },
+  },
 } as const;
 type Form = keyof typeof FORMS;
 const NAMES = Object.keys(FORMS) as Form[];

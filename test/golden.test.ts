@@ -29,7 +29,7 @@ const GOLDEN = {
 };
 
 const PROMPT = "In the morning the";
-/** More than nano's ring of 256 bytes holds, in characters of one to four bytes, with words that recur. */
+/** More than nano's history of 256 bytes holds, in characters of one to four bytes, with words that recur. */
 const PARAGRAPH = `The miller weighs the grain, and the grain weighs the miller down: sack by sack he carries it up the narrow stair, a
 hundred and seven steps – he has counted them every day for thirty years. “Crème brûlée,” says the miller's wife, “is what we shall
 eat when you have carried the last sack.” ⚖️ But the last sack is never the last sack, and the stair has a hundred and seven steps.`;

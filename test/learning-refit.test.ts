@@ -21,10 +21,10 @@ describe("a refit", () => {
     const text = lines(200, 3);
     const before = bitsOf(model, text);
     const { observedTokens } = await model.statistics();
-    expect(await model.refit()).toEqual({ mass: 3000, step: 1, tokens: observedTokens });
+    expect(await model.refit()).toEqual({ pseudoCounts: 3000, step: 1, tokens: observedTokens });
     expect(bitsOf(model, text)).toBeLessThan(before);
     const little = bitsOf(model, text);
-    expect(await model.refit({ pseudoCounts: 30, step: 0.75 })).toMatchObject({ mass: 30, step: 0.75 });
+    expect(await model.refit({ pseudoCounts: 30, step: 0.75 })).toMatchObject({ pseudoCounts: 30, step: 0.75 });
     expect(bitsOf(model, text)).toBeLessThan(little);
     expect([...model.correction!.keys()]).toEqual(["decoder.O", "decoder.O.scale"]);
   });
@@ -100,13 +100,13 @@ describe("a refit", () => {
 
 describe("a refit is refused", () => {
   test.each<[RefitOptions, string[]]>([
-    [{ pseudoCounts: 0 }, ["mass", "0.000001..1e9", "got 0"]],
-    [{ pseudoCounts: -1 }, ["mass", "-1"]],
-    [{ pseudoCounts: 9e-7 }, ["mass", "0.000001..1e9", "9e-7"]],
-    [{ pseudoCounts: 1.001e9 }, ["mass", "1e9"]],
-    [{ pseudoCounts: Number.NaN }, ["mass", "NaN"]],
-    [{ pseudoCounts: Number.POSITIVE_INFINITY }, ["mass", "Infinity"]],
-    [{ pseudoCounts: "300" as unknown as number }, ["mass", `"300"`]],
+    [{ pseudoCounts: 0 }, ["pseudoCounts", "0.000001..1e9", "got 0"]],
+    [{ pseudoCounts: -1 }, ["pseudoCounts", "-1"]],
+    [{ pseudoCounts: 9e-7 }, ["pseudoCounts", "0.000001..1e9", "9e-7"]],
+    [{ pseudoCounts: 1.001e9 }, ["pseudoCounts", "1e9"]],
+    [{ pseudoCounts: Number.NaN }, ["pseudoCounts", "NaN"]],
+    [{ pseudoCounts: Number.POSITIVE_INFINITY }, ["pseudoCounts", "Infinity"]],
+    [{ pseudoCounts: "300" as unknown as number }, ["pseudoCounts", `"300"`]],
     [{ step: -0.01 }, ["step", "0..4", "-0.01"]],
     [{ step: 4.001 }, ["step", "0..4", "4.001"]],
     [{ step: Number.NaN }, ["step", "NaN"]],

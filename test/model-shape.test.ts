@@ -24,23 +24,26 @@ describe("a shape is refused by the name of the field and its bound", () => {
     [{ bits: 0 }, "bits must be in 1..1024"],
     [{ bits: 9 }, "vocabulary 1024 is larger than 9 bits can name (511 tokens)"],
     [{ bits: 10 }, "vocabulary 1024 is larger than 10 bits can name (1023 tokens)"],
-    [{ window: 0 }, "block must be in 1..16"],
-    [{ window: 17 }, "block must be in 1..16"],
-    [{ window: 2.5 }, "block must be an integer, got 2.5"],
-    [{ groups: 0 }, "heads must be in 1..4096"],
-    [{ units: 6 }, "classes must be a multiple of 4"],
-    [{ groups: 1, units: 4 }, "heads × classes must be a multiple of 8"],
-    [{ groups: 64, units: 128 }, "heads × classes must be at most 4096"],
+    [{ window: 0 }, "window must be in 1..16"],
+    [{ window: 17 }, "window must be in 1..16"],
+    [{ window: 2.5 }, "window must be an integer, got 2.5"],
+    [{ groups: 0 }, "groups must be in 1..4096"],
+    [{ units: 6 }, "units must be a multiple of 4"],
+    [{ groups: 1, units: 4 }, "groups × units must be a multiple of 8"],
+    [{ groups: 64, units: 128 }, "groups × units must be at most 4096"],
     [{ history: 8 }, "history must be 0 or a power of two in 16..65536"],
     [{ history: 1000 }, "history must be 0 or a power of two in 16..65536"],
     [{ history: 131072 }, "history must be 0 or a power of two in 16..65536"],
     [{ history: -16 }, "history must be 0 or a power of two in 16..65536"],
-    [{ matchLength: 0 }, "orders must be in 1..4"],
-    [{ matchLength: 5 }, "orders must be in 1..4"],
-    [{ history: 0 }, "orders must be 0 where history is 0"],
-    [{ decoder: "relu" }, `decoder must be "softmax" or "mixture", got "relu"`],
+    [{ matchLength: 0 }, "matchLength must be in 1..4"],
+    [{ matchLength: 5 }, "matchLength must be in 1..4"],
+    [{ history: 0 }, "matchLength must be 0 where history is 0"],
+    [{ adapts: "yes" }, `adapts must be a boolean, got "yes"`],
+    [{ indexed: 1 }, "indexed must be a boolean, got 1"],
+    [{ history: 0, matchLength: 0, adapts: true }, "adapts must be false where history is 0"],
+    [{ history: 0, matchLength: 0, indexed: true }, "indexed must be false where history is 0"],
     [{ vocabulary: 65528, bits: 65528, window: 4, groups: 512 }, "must be at most 1073741824"],
-    [{ heads: "8" }, `heads must be an integer, got "8"`],
+    [{ groups: "8" }, `groups must be an integer, got "8"`],
   ])("%o", (change, message) => {
     expect(() => validateShape({ ...POTATO, ...change })).toThrow(refusal("INVALID_SHAPE", message));
   });
@@ -66,8 +69,17 @@ test("any value is either a shape or refused with a typed error", () => {
   );
 });
 
-test("a checked shape has nothing but its fields", () => {
+test("a checked shape has nothing but its fields, and what is off is not there", () => {
   expect(validateShape({ ...POTATO, note: "dropped" })).toEqual(POTATO);
+  const off = {
+    adapts: false,
+    indexed: false,
+    weightBits: 8,
+    windowAttention: false,
+    documentGroups: 0,
+    secondGroups: 0,
+  };
+  expect(validateShape({ ...POTATO, ...off })).toEqual(POTATO);
 });
 
 test("k is the size of the largest set of bits that any token needs", () => {
@@ -78,13 +90,13 @@ test("k is the size of the largest set of bits that any token needs", () => {
   expect(() => cipherWidth({ vocabulary: 256, bits: 8 })).toThrow(refusal("INVALID_SHAPE", "8 bits"));
 });
 
-test("parameters are counted by hand: U, u0, O, o0 and gate", () => {
+test("parameters are counted by hand: U, u0, O, o0 and mixture weights", () => {
   const shape = validateShape(POTATO);
   expect(parameters(shape)).toBe(3 * 1024 * 64 + 64 + 1024 * 64 + 1024 + 4 * 32);
-  expect(parameters({ ...shape, decoder: "mixture", history: 0, matchLength: 0 })).toBe(3 * 1024 * 64 + 64 + 1024 * 64);
+  expect(parameters({ ...shape, history: 0, matchLength: 0 })).toBe(3 * 1024 * 64 + 64 + 1024 * 64 + 1024);
 });
 
-test("tensors: the cipher where inputs are not one-hot, the gate where there is self-attention", () => {
+test("tensors: the cipher where inputs are not one-hot, mixture weights where there is a history", () => {
   const names = (change: object) => tensorSpecs(validateShape({ ...POTATO, ...change })).map(({ name }) => name);
   expect(names({})).not.toContain("cipher");
   expect(names({ bits: 64 })).toContain("cipher");

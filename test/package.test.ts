@@ -86,7 +86,7 @@ describe("installed", () => {
       const model = await load("nano-en");
       const before = model.score("It was").bits;
       await model.observe("Sea shells. ".repeat(50));
-      await model.refit({ mass: 100 });
+      await model.refit({ pseudoCounts: 100 });
       const learned = model.score("Sea shells.").bits;
       await model.save("mine");
       const mine = await load("./mine");
@@ -114,7 +114,7 @@ describe("installed", () => {
   test("where the compiler is needed, one line says what to install", async () => {
     const short = await saffu("fit", "book.txt", "--out", "models/short", "--profile", "potato");
     expect(short).toEqual(failure(6, "UNSUPPORTED", INSTALL, "nano, potato, base", "text too short", "vocabulary 992"));
-    const other = await saffu("fit", "book.txt", "--out", "models/other", "--profile", "nano", "--heads", "3");
+    const other = await saffu("fit", "book.txt", "--out", "models/other", "--profile", "nano", "--groups", "3");
     expect(other).toEqual(failure(6, "UNSUPPORTED", INSTALL));
     const packaged = await saffu("compile", "potato-en", "--target", "flash", "--out", "potato.wasm");
     expect(packaged).toEqual(failure(6, "UNSUPPORTED", INSTALL));

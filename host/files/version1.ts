@@ -17,6 +17,8 @@ const NAMES = {
   stackedBlock: "secondWindow",
 } as const;
 
+const OLD_NAMES = new Map<string, string>(Object.entries(NAMES).map(([before, now]) => [now, before]));
+
 /** In version 1 predictions were adapted, and the history was indexed, where it was longer than this. */
 const ADAPTED_ABOVE = 256;
 const INDEXED_ABOVE = 1024;
@@ -40,15 +42,20 @@ export function shapeOfVersion1(value: unknown): Shape {
     Object.entries(given).map(([name, field]) => [NAMES[name as keyof typeof NAMES] ?? name, field]),
   );
   const history = Number(named.history);
-  return validateShape({ ...named, adapts: history > ADAPTED_ABOVE, indexed: history > INDEXED_ABOVE });
+  try {
+    return validateShape({ ...named, adapts: history > ADAPTED_ABOVE, indexed: history > INDEXED_ABOVE });
+  } catch (error) {
+    if (!(error instanceof SaffuError)) throw error;
+    const message = error.message.replace(/[A-Za-z]+/g, (word) => OLD_NAMES.get(word) ?? word);
+    throw new SaffuError(error.code, message, { cause: error });
+  }
 }
 
 /** A shape in the names of version 1; what that version could not say stands beside them. */
 export function shapeAsVersion1(shape: Shape): Record<string, unknown> {
   const { adapts = false, indexed = false, ...rest } = shape;
-  const old = new Map<string, string>(Object.entries(NAMES).map(([before, now]) => [now, before]));
   return {
-    ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [old.get(name) ?? name, value])),
+    ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [OLD_NAMES.get(name) ?? name, value])),
     decoder: "softmax",
     ...(adapts !== shape.history > ADAPTED_ABOVE && { adapts }),
     ...(indexed !== shape.history > INDEXED_ABOVE && { indexed }),

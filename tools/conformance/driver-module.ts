@@ -34,7 +34,7 @@ export async function driverModule(
     shape,
     build,
     options,
-    sources: { "entry.ts": entryOf(steps), ...(flash ? { "flash.ts": flashWithin() } : {}) },
+    sources: { "entry.ts": entryOf(steps), ...(flash ? { "device/flash.ts": flashWithin() } : {}) },
     constants: { DRIVER_TEXT: textAt, DRIVER_WEIGHTS: weightsAt },
     memoryBytes: textAt + text.length * 2,
   });
@@ -71,7 +71,7 @@ function entryOf(steps: readonly Step[]): string {
       case "each":
         return `return driver.each${step.function[0]!.toUpperCase()}${step.function.slice(1)}(${step.tokens.length});`;
       case "refit":
-        return `return driver.one(device.refit(${step.from}, ${step.to}, ${step.mass}, ${step.step}));`;
+        return `return driver.one(device.refit(${step.from}, ${step.to}, ${step.pseudoCounts}, ${step.step}));`;
       case "region":
         return `return driver.region(device.${step.from}, device.${step.to} + ${step.beyond});`;
     }
@@ -82,14 +82,14 @@ function entryOf(steps: readonly Step[]): string {
   ].join("\n");
 }
 
-/** assembly/flash.ts with its import satisfied inside the module. */
+/** assembly/device/flash.ts with its import satisfied inside the module. */
 function flashWithin(): string {
-  const source = readFileSync("assembly/flash.ts", "utf8");
+  const source = readFileSync("assembly/device/flash.ts", "utf8");
   const within = source.replace(
     /@external\("saffu", "read"\)\s*declare function read\([^;]*;/,
-    `import { read } from "./driver-flash";`,
+    `import { read } from "../driver-flash";`,
   );
-  if (within === source) throw new Error("assembly/flash.ts imports no saffu.read");
+  if (within === source) throw new Error("assembly/device/flash.ts imports no saffu.read");
   return within;
 }
 

@@ -97,7 +97,7 @@ def answer(device, step):
         function = device.function(step["function"])
         return {"values": [bits(function(token)) for token in step["tokens"]]}
     if kind == "refit":
-        return {"values": [device.function("refit")(step["from"], step["to"], float(step["mass"]), float(step["step"]))]}
+        return {"values": [device.function("refit")(step["from"], step["to"], float(step["pseudoCounts"]), float(step["step"]))]}
     if kind == "region":
         return {"digest": fnv(device.bytes(device.value(step["from"]), device.value(step["to"]) + step["beyond"]))}
     raise ValueError(f"no step {kind}")

@@ -59,7 +59,7 @@ export function playOracle({ config, files }: Model, steps: readonly Step[]): An
           }),
         };
       case "refit":
-        return { values: [oracle.refit(step.from, step.to, step.mass, step.step)] };
+        return { values: [oracle.refit(step.from, step.to, step.pseudoCounts, step.step)] };
       case "region":
         return { digest: fnv(bytesOf(region(step))) };
     }

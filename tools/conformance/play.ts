@@ -37,7 +37,7 @@ export function play(module: Uint8Array, weights: Uint8Array | null, steps: read
           }),
         };
       case "refit":
-        return { values: [run.refit!(step.from, step.to, step.mass, step.step)!] };
+        return { values: [run.refit!(step.from, step.to, step.pseudoCounts, step.step)!] };
       case "region": {
         const from = address(step.from);
         return { digest: fnv(new Uint8Array(memory.buffer, from, address(step.to) + step.beyond - from)) };

@@ -28,8 +28,14 @@ export type Step =
     }
   /** Calls feed, observe or forget with each token. Answers the bits of each f32 result, as u32. */
   | { readonly do: "each"; readonly function: "feed" | "observe" | "forget"; readonly tokens: readonly number[] }
-  /** refit(from: i32, to: i32, mass: f32, step: f32). Answers its result. */
-  | { readonly do: "refit"; readonly from: number; readonly to: number; readonly mass: number; readonly step: number }
+  /** refit(from: i32, to: i32, pseudoCounts: f32, step: f32). Answers its result. */
+  | {
+      readonly do: "refit";
+      readonly from: number;
+      readonly to: number;
+      readonly pseudoCounts: number;
+      readonly step: number;
+    }
   /** Answers the digest of its bytes. */
   | Region;
 
@@ -59,10 +65,10 @@ const WRITTEN = 200;
 const SAMPLING = { temperature: 0.8, topK: 40, topP: 0.95 };
 const SEED = 2311;
 /** Of the refit: pseudo-tokens α and step s. */
-const MASS = 3000;
+const PSEUDO_COUNTS = 3000;
 const STEP = 1;
 
-/** Read by every model, or its first tokens: characters of one to four bytes, and words that recur within nano's ring of 256. */
+/** Read by every model, or its first tokens: characters of one to four bytes, and words that recur within nano's history of 256. */
 export const TEXT = `The ferry leaves at seven, and the ferryman leaves nothing to chance: he counts the ropes, he counts the lamps, \
 he counts the passengers, and then he counts the ropes again. “Déjà compté,” says the boy who sells the tickets – but the ferryman \
 counts them all the same. On the other side of the river stands a house with a green door, and behind the green door somebody is \
@@ -91,7 +97,7 @@ export function goldenSteps(vocabulary: number, text: ArrayLike<number>, learnin
   ];
   const statistics = region("OBSERVED", "OBSERVED_TOKENS", 4);
   const refit: Step[] = [
-    { do: "refit", from: 0, to: vocabulary, mass: MASS, step: STEP },
+    { do: "refit", from: 0, to: vocabulary, pseudoCounts: PSEUDO_COUNTS, step: STEP },
     region("CORRECTED_O", "CORRECTED_O_SCALE", vocabulary * 4),
   ];
   const learn: Step[] = [

@@ -3,7 +3,7 @@
  * beside those of a bare int8 loop of the same size in the same run.
  *   npm run conformance -- --speed
  *
- * Multiply-adds of a token are (r + V) · M: a row of U for each of the r tokens of the block, and the V rows of the decoder. What else
+ * Multiply-adds of a token are (r + V) · M: a row of U for each of the r tokens of the window, and the V rows of the decoder. What else
  * a token costs (softmax, attention, the draw) counts as time, and not as work.
  *
  * pywasm3 builds wasm3 with records for backtraces; the same sources without them (examples/firmware) are about a fifth faster.

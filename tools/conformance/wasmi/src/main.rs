@@ -73,7 +73,7 @@ impl Device {
             }
             Some("refit") => {
                 let rows = [i32_of(&step["from"])?, i32_of(&step["to"])?];
-                let options = [f32_of(&step["mass"])?, f32_of(&step["step"])?];
+                let options = [f32_of(&step["pseudoCounts"])?, f32_of(&step["step"])?];
                 let code = self.call("refit", &[rows, options].concat())?.ok_or("no code")? as i32;
                 Ok(json!({ "values": [code] }))
             }
