@@ -47,7 +47,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^host",
-        pathNot: "^host/(cli|compile|model/platform-node|index\\.ts|fit/trainer\\.ts)|-node\\.ts$",
+        pathNot: "^host/(cli|compile|model/platform-node|index\\.ts|fit/solver\\.ts)|-node\\.ts$",
       },
       to: { dependencyTypes: ["core"] },
     },

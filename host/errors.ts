@@ -66,3 +66,17 @@ export function shown(value: unknown): string {
   const simple = value === null || (typeof value !== "object" && typeof value !== "function");
   return simple ? String(value) : `of type ${typeof value}`;
 }
+
+/**
+ * Refuses options that a call once took: who still gives one is told in one line what has become of it.
+ *
+ * @param gone by name: what is said behind it
+ * @throws SaffuError INVALID_OPTION
+ */
+export function refuseGone(options: object, gone: Readonly<Record<string, string>>): void {
+  for (const [name, became] of Object.entries(gone)) {
+    if ((options as Record<string, unknown>)[name] !== undefined) {
+      throw new SaffuError("INVALID_OPTION", `${name} ${became}`);
+    }
+  }
+}

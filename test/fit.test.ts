@@ -235,7 +235,7 @@ describe("every form is a sound model that knows its text", () => {
 });
 
 test("seed, passes and what the groups read each make a difference", async () => {
-  const changes: FitOptions[] = [{}, { seed: 2 }, { windowAttention: true }, { passes: 1 }, { passes: 2 }];
+  const changes: FitOptions[] = [{}, { seed: 2 }, { windowAttention: false }, { passes: 1 }, { passes: 2 }];
   const weights = new Set<string>();
   for (const change of changes) {
     weights.add(contents(await fitted(TEXT, { ...BYTES, passes: 0, ...change }))["model.safetensors"]!);

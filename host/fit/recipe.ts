@@ -2,8 +2,7 @@
  * How a model is fitted: its shape by profile, and the settings of each step. Everything here is recorded in config.json, and the
  * same recipe over the same tokens gives the same bytes.
  */
-import { SaffuError, shown } from "../errors.ts";
-import { type Gone, refuseGone } from "../gone.ts";
+import { refuseGone, SaffuError, shown } from "../errors.ts";
 import { MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
 
 /** The shipped shapes. */
@@ -100,7 +99,7 @@ const PROFILES: Record<Profile, Shape> = {
 };
 
 /** Options of before. */
-const GONE: Gone = {
+const GONE = {
   block: "is window now",
   heads: "is groups now",
   classes: "is units now",

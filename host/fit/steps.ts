@@ -1,6 +1,5 @@
 /** What long work on a solver shares: its options, its progress, and calls of bounded length between which a signal is seen. */
-import { SaffuError, shown, throwIfAborted } from "../errors.ts";
-import { refuseGone } from "../gone.ts";
+import { refuseGone, SaffuError, shown, throwIfAborted } from "../errors.ts";
 import type { Build } from "../model/kernel.ts";
 import type { Solver } from "./solver.ts";
 

@@ -44,12 +44,8 @@ export function loadWeights(solver: Solver, tensors: ReadonlyMap<string, Tensor>
   solver.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
 }
 
-/** The tensors of model.safetensors, copied out of the solver: all, or those whose names `wanted` allows. */
-export function weightsOf(
-  solver: Solver,
-  shape: Shape,
-  wanted: (name: string) => boolean = () => true,
-): Map<string, Tensor> {
+/** The tensors of model.safetensors, copied out of the solver. */
+export function weightsOf(solver: Solver, shape: Shape): Map<string, Tensor> {
   const at = (name: string, offset = 0) => solver.address(name) + offset;
   const addresses: Record<string, number> = {
     cipher: at("CIPHER"),
@@ -68,14 +64,12 @@ export function weightsOf(
   }
   const arrays = { I8: Int8Array, U8: Uint8Array, U16: Uint16Array, F32: Float32Array };
   return new Map(
-    tensorSpecs(shape)
-      .filter(({ name }) => wanted(name))
-      .map(({ name, dtype, shape: dimensions }) => {
-        const type = arrays[dtype as keyof typeof arrays];
-        const length = dimensions.reduce((product, size) => product * size, 1);
-        // copied first: a scale or a code may stand on no boundary of its own type
-        const bytes = solver.view(Uint8Array, addresses[name]!, length * type.BYTES_PER_ELEMENT).slice();
-        return [name, { dtype, shape: dimensions, data: new type(bytes.buffer) } as Tensor];
-      }),
+    tensorSpecs(shape).map(({ name, dtype, shape: dimensions }) => {
+      const type = arrays[dtype as keyof typeof arrays];
+      const length = dimensions.reduce((product, size) => product * size, 1);
+      // copied first: a scale or a code may stand on no boundary of its own type
+      const bytes = solver.view(Uint8Array, addresses[name]!, length * type.BYTES_PER_ELEMENT).slice();
+      return [name, { dtype, shape: dimensions, data: new type(bytes.buffer) } as Tensor];
+    }),
   );
 }

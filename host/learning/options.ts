@@ -1,6 +1,5 @@
 /** What learning takes and gives: options, checked before any work, and reports. */
-import { SaffuError, shown } from "../errors.ts";
-import { refuseGone } from "../gone.ts";
+import { refuseGone, SaffuError, shown } from "../errors.ts";
 
 /** What observing, forgetting and merging take. */
 export interface LearnOptions {

@@ -6,7 +6,7 @@
  * await save("models/tuned", files);
  * ```
  */
-import { compileSolver } from "../compile/compile.ts";
+import { assertCompilable, compileSolver, solverRequest } from "../compile/compile.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { CONFIG, type ModelFiles, sha256 } from "../files/config.ts";
 import { modelDirectory } from "../files/package-node.ts";
@@ -69,15 +69,13 @@ export interface TuneResult {
 
 /** The tensor that is solved anew in any case. */
 const MIXTURE = "attention.gate";
-/** EM sweeps of the mixture, as of a fit. */
-const SWEEPS = recipeOf({}, LEAST_TOKENS).mixture.sweeps;
 
 /**
  * Tunes a model. With history attention, the text's last tokens are kept for the mixture, as in a fit.
  *
  * @param base a model directory, the name of a model of the package, or a model's files; it stays as it is
  * @param text gives the whole text in order, as bytes; called once
- * @throws SaffuError as `load` does; INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY,
+ * @throws SaffuError as `load` does; INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY, UNSUPPORTED,
  * CHECKPOINT_MISMATCH, UNWRITABLE (the checkpoint), ABORTED
  */
 export async function tune(
@@ -94,6 +92,7 @@ export async function tune(
   const model = await Model.read(source, { signal, build: options.build }, NODE);
   const { shape } = model.config;
   assertFits(shape, LEAST_TOKENS);
+  await assertCompilable([solverRequest(shape, build, threads > 0)], shape);
   const clock = stopwatch();
 
   const texts = await readTexts(model, text, options);
@@ -159,7 +158,8 @@ async function readTexts(
   const { shape } = config;
   const { tokens, bytes } = await encodeAll(text(), tokenizer, { signal, onProgress });
   assertEnough(tokens.length, "tuning");
-  const mixture = { tokens: shape.history === 0 ? 0 : recipeOf({}, tokens.length).mixture.tokens, sweeps: SWEEPS };
+  const { mixture: asFitted } = recipeOf({}, tokens.length);
+  const mixture = shape.history === 0 ? { ...asFitted, tokens: 0 } : asFitted;
   const devBytes = dev.reduce((sum, text) => sum + text.length, 0);
   if (dev.length > 0 && devBytes === 0) throw new SaffuError("INVALID_TEXT", "the held-out text is empty");
   const heldOut = { tokens: separated(dev, tokenizer, shape.window), from: tokens.length, bytes: devBytes };
