@@ -2,10 +2,11 @@
 import { W0_AT, W_AT } from "../layers/list";
 import { Place } from "../layers/records";
 import { ATTENDED, CIPHERED, GROUPS, HIDDEN_CELLS, M, POSITIONS_A_GROUP, V, WINDOW } from "../shape";
-import { CIPHER, MARGINAL, O, O0, POSITIONS, TILE, TOKENS, U, U0 } from "../solver/layout";
+import { CIPHER, MARGINAL, O, O0, POSITIONS, PREDICTED, TILE, TOKENS, U, U0 } from "../solver/layout";
 import { network, placeRecords, STRIDE, Work, workOf } from "../solver/records";
+import { forwardTile, tileOf } from "../solver/tiles";
 import { Dense, denseOf } from "./dense";
-import { fill, fillCipher, fillDistribution, fillTokens, id, put } from "./support";
+import { fill, fillCipher, fillDistribution, fillTokens, get, id, put } from "./support";
 
 /** Tokens of the text. */
 export const N: i32 = 120;
@@ -78,4 +79,16 @@ export function writeBatch(work: Work): void {
   batch.count = COUNT;
   batch.tiles = TILES;
   for (let t: usize = 0; t < <usize>ROWS; ++t) store<i32>(batch.places + (t << 2), placeOf(<i32>t));
+}
+
+/** Probability of v at place t of the batch, laid out (tile, V, TILE). */
+export function predictedAt(t: i32, v: i32): f64 {
+  return get(PREDICTED, ((t / TILE) * V + v) * TILE + (t % TILE));
+}
+
+/** Hidden states and predictions of the batch, with large numbers in the scratch. */
+export function forwardBatch(work: Work): void {
+  memory.fill(work.transposed, 0x7f, M * TILE * 4);
+  memory.fill(work.lanes, 0x7f, 2 * TILE * 4);
+  for (let i = 0; i < TILES; ++i) forwardTile(tileOf(work.batch, i, work), network, work);
 }

@@ -1,11 +1,21 @@
-import { adam, BETA1, BETA2, biasCorrection, EPSILON } from "../adam";
+import { adam, AdamStep, BETA1, BETA2, biasCorrection, EPSILON } from "../../solver/adam";
 import { copyOf, fill, gap, get, mark, put, ROUNDING, startValues, untouched } from "../support";
 
 const N = 24;
-const GRADIENT = memory.data(24 * 4, 16);
-const WEIGHTS = memory.data(24 * 4 + 16, 16);
-const FIRST = memory.data(24 * 4 + 16, 16);
-const SECOND = memory.data(24 * 4 + 16, 16);
+const STRIDE: usize = 24 * 4 + 16; // of weights, gradient and both moments: behind each there is room to see it untouched
+const WEIGHTS = memory.data(4 * (24 * 4 + 16), 16);
+const GRADIENT = WEIGHTS + STRIDE;
+const FIRST = WEIGHTS + 2 * STRIDE;
+const SECOND = WEIGHTS + 3 * STRIDE;
+const adamStep = changetype<AdamStep>(memory.data(16, 16));
+
+function step(rate: f32, correction1: f32, correction2: f32): void {
+  adamStep.rate = rate;
+  adamStep.correction1 = correction1;
+  adamStep.correction2 = correction2;
+  adamStep.stride = STRIDE;
+  adam(adamStep, N, WEIGHTS);
+}
 
 /** Random weights, moments of 0. */
 function begin(seed: u32): StaticArray<f64> {
@@ -36,7 +46,7 @@ describe("Adam's step", () => {
         second[i] = 0.999 * second[i] + 0.001 * g * g;
         weights[i] -= (0.01 * (first[i] / (1 - power1))) / (Math.sqrt(second[i] / (1 - power2)) + 1e-8);
       }
-      adam(GRADIENT, N, 0.01, biasCorrection(BETA1, t), biasCorrection(BETA2, t), WEIGHTS, FIRST, SECOND);
+      step(0.01, biasCorrection(BETA1, t), biasCorrection(BETA2, t));
       expect(gap(WEIGHTS, weights)).toBeLessThan(ROUNDING * 10, t.toString());
       expect(gap(FIRST, first)).toBeLessThan(ROUNDING, t.toString());
       expect(gap(SECOND, second)).toBeLessThan(ROUNDING, t.toString());
@@ -49,7 +59,7 @@ describe("Adam's step", () => {
   test("leaves weights without a gradient where they are", () => {
     const before = begin(2);
     memory.fill(GRADIENT, 0, N * 4);
-    adam(GRADIENT, N, 1, biasCorrection(BETA1, 1), biasCorrection(BETA2, 1), WEIGHTS, FIRST, SECOND);
+    step(1, biasCorrection(BETA1, 1), biasCorrection(BETA2, 1));
     expect(gap(WEIGHTS, before)).toBe(0);
   });
 
@@ -58,20 +68,20 @@ describe("Adam's step", () => {
     fill(FIRST, N, -1, 1);
     memory.fill(GRADIENT, 0, N * 4);
     for (let t = 1; t <= 500; ++t) {
-      adam(GRADIENT, N, 0, 1, 1, WEIGHTS, FIRST, SECOND);
+      step(0, 1, 1);
       for (let i = 0; i < N; ++i) expect(get(FIRST, i) == 0 || Math.abs(get(FIRST, i)) > 1e-17).toBe(true);
     }
     for (let i = 0; i < N; ++i) expect(get(FIRST, i)).toBe(0);
     // nor is what its square would be added to
     for (let i = 0; i < N; ++i) put(GRADIENT, i, 1e-18);
-    adam(GRADIENT, N, 1, 1, 1, WEIGHTS, FIRST, SECOND);
+    step(1, 1, 1);
     for (let i = 0; i < N; ++i) expect(get(SECOND, i)).toBe(0);
   });
 
   test("stays finite for the least and the largest of gradients", () => {
     const before = begin(3);
     for (let i = 0; i < N; ++i) put(GRADIENT, i, i % 2 ? 1e18 : 1e-30);
-    adam(GRADIENT, N, 0.1, biasCorrection(BETA1, 1), biasCorrection(BETA2, 1), WEIGHTS, FIRST, SECOND);
+    step(0.1, biasCorrection(BETA1, 1), biasCorrection(BETA2, 1));
     // a first step is a rate long, whatever the gradient, where that is above ε
     for (let i = 0; i < N; ++i) before[i] -= i % 2 ? 0.1 : 0;
     expect(gap(WEIGHTS, before)).toBeLessThan(ROUNDING);

@@ -1,21 +1,21 @@
+import { GROUPS, M, UNITS } from "../../shape";
 import {
-  CODEBOOK_SCRATCH,
   decodeRow,
   encodeRow,
   LEVELS,
   ROUNDING_BYTES,
   roundingTable,
   roundRow,
-  ROW_SCRATCH,
   scaleOf,
   solveLevels,
-} from "../codebook";
-import { CLASSES, HEADS, M } from "../../shape";
+} from "../../solver/codebook";
 import { copyOf, fill, gap, get, mark, put, ROUNDING, startValues, untouched } from "../support";
 
 const COUNT = 40;
 const ROWS = memory.data(40 * M * 4, 16);
-const SCRATCH = memory.data(<i32>CODEBOOK_SCRATCH + 16, 16);
+const HISTOGRAM_BYTES: usize = (1024 + 3 * LEVELS) * 8;
+const HISTOGRAM = memory.data(<i32>HISTOGRAM_BYTES + 16, 16);
+const DEPTHS = memory.data(2 * M * 4 + 16, 16);
 const FOUND = memory.data(16 + 16, 16);
 const CODES = memory.data(M / 2 + 16, 16);
 const ROW = memory.data(M * 4 + 16, 16);
@@ -25,7 +25,7 @@ function level(i: i32): i32 {
   return <i32>load<i8>(FOUND + i);
 }
 
-/** Rows as weights are: dense below the largest of their head, with a long tail further down. */
+/** Rows as weights are: dense below the largest of their group, with a long tail further down. */
 function fillRows(seed: u32): void {
   startValues(seed);
   for (let i = 0; i < COUNT * M; ++i) {
@@ -37,14 +37,14 @@ function fillRows(seed: u32): void {
   }
 }
 
-/** Largest of a head of a row. */
+/** Largest of a group of a row. */
 function peakOf(row: usize, c: i32): f64 {
   let peak = -Infinity;
-  for (let k = (c / CLASSES) * CLASSES; k < (c / CLASSES + 1) * CLASSES; ++k) peak = Math.max(peak, get(row, k));
+  for (let k = (c / UNITS) * UNITS; k < (c / UNITS + 1) * UNITS; ++k) peak = Math.max(peak, get(row, k));
   return peak;
 }
 
-/** Σ w (depth − depth')² of a row: depths below the largest of its head, w = exp(0.3 · depth) + 0.003; those of `off` are taken as they are. */
+/** Σ w (depth − depth')² of a row: depths below the largest of its group, w = exp(0.3 · depth) + 0.003; those of `off` are taken as they are. */
 function errorOf(row: usize, off: usize, top: f64): f64 {
   let error: f64 = 0;
   for (let c = 0; c < M; ++c) {
@@ -59,21 +59,23 @@ describe("a codebook of sixteen levels", () => {
   test("ascends from −127 to 127", () => {
     for (let seed: u32 = 1; seed < 8; ++seed) {
       fillRows(seed);
-      mark(SCRATCH + CODEBOOK_SCRATCH, 16);
+      mark(HISTOGRAM + HISTOGRAM_BYTES, 16);
+      mark(DEPTHS + 2 * M * 4, 16);
       mark(FOUND + LEVELS, 16);
-      expect(solveLevels(ROWS, COUNT, M, SCRATCH, FOUND)).toBeGreaterThan(0);
+      expect(solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND)).toBeGreaterThan(0);
       for (let i = 1; i < <i32>LEVELS; ++i) expect(level(i)).toBeGreaterThanOrEqual(level(i - 1));
       expect(level(0)).toBe(-127);
       expect(level(15)).toBe(127);
-      expect(untouched(SCRATCH + CODEBOOK_SCRATCH, 16)).toBe(true);
+      expect(untouched(HISTOGRAM + HISTOGRAM_BYTES, 16)).toBe(true);
+      expect(untouched(DEPTHS + 2 * M * 4, 16)).toBe(true);
       expect(untouched(FOUND + LEVELS, 16)).toBe(true);
     }
   });
 
   test("finds depths that are sixteen or fewer", () => {
-    for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, 2.5 - <f64>((i * 3) % 4)); // of each head 0, −1, −2 and −3
-    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
-    const scale = encodeRow(ROWS, M, FOUND, unit, SCRATCH, CODES);
+    for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, 2.5 - <f64>((i * 3) % 4)); // of each group 0, −1, −2 and −3
+    const unit = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
+    const scale = encodeRow(ROWS, M, FOUND, unit, DEPTHS, CODES);
     decodeRow(CODES, M, FOUND, scale, ROW);
     const top = 127 * <f64>scale;
     // a bin of the histogram, and half a step of 254, in parts of the largest
@@ -87,10 +89,10 @@ describe("a codebook of sixteen levels", () => {
     fillRows(9);
     let even: f64 = 0;
     let own: f64 = 0;
-    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    const unit = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
     for (let r = 0; r < COUNT; ++r) {
       const row = ROWS + r * M * 4;
-      const scale = encodeRow(row, M, FOUND, unit, SCRATCH, CODES);
+      const scale = encodeRow(row, M, FOUND, unit, DEPTHS, CODES);
       decodeRow(CODES, M, FOUND, scale, ROW);
       own += errorOf(row, ROW, 127 * <f64>scale);
       let least: f64 = 0;
@@ -104,22 +106,22 @@ describe("a codebook of sixteen levels", () => {
     expect(own).toBeLessThan(even);
   });
 
-  test("does not see what all classes of a head have in common", () => {
+  test("does not see what all units of a group have in common", () => {
     fillRows(4);
-    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
-    const scale = encodeRow(ROWS, M, FOUND, unit, SCRATCH, CODES);
+    const unit = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
+    const scale = encodeRow(ROWS, M, FOUND, unit, DEPTHS, CODES);
     decodeRow(CODES, M, FOUND, scale, ROW);
     const before = copyOf(ROW, M);
     // sums of eighths and halves are exact
     for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, Math.round(get(ROWS, i) * 8) / 8);
-    const same = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
-    const sameScale = encodeRow(ROWS, M, FOUND, same, SCRATCH, CODES);
+    const same = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
+    const sameScale = encodeRow(ROWS, M, FOUND, same, DEPTHS, CODES);
     decodeRow(CODES, M, FOUND, sameScale, ROW);
     const eighths = copyOf(ROW, M);
     expect(gap(ROW, before)).toBeGreaterThan(0);
-    for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, get(ROWS, i) + <f64>((i / CLASSES) % HEADS) - 0.5);
-    expect(solveLevels(ROWS, COUNT, M, SCRATCH, FOUND)).toBe(same);
-    expect(encodeRow(ROWS, M, FOUND, same, SCRATCH, CODES)).toBe(sameScale);
+    for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, get(ROWS, i) + <f64>((i / UNITS) % GROUPS) - 0.5);
+    expect(solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND)).toBe(same);
+    expect(encodeRow(ROWS, M, FOUND, same, DEPTHS, CODES)).toBe(sameScale);
     decodeRow(CODES, M, FOUND, sameScale, ROW);
     expect(gap(ROW, eighths)).toBe(0);
   });
@@ -127,27 +129,27 @@ describe("a codebook of sixteen levels", () => {
   test("makes of a row of zeros zeros, and writes half as many bytes as there are columns", () => {
     startValues(3);
     fill(ROWS, COUNT * M, -1, 1);
-    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    const unit = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
     for (let c = 0; c < M; ++c) put(ROWS, c, 0);
     mark(CODES + M / 2, 16);
-    mark(SCRATCH + ROW_SCRATCH, 16);
-    expect(encodeRow(ROWS, M, FOUND, unit, SCRATCH, CODES)).toBe(0);
+    mark(DEPTHS + 2 * M * 4, 16);
+    expect(encodeRow(ROWS, M, FOUND, unit, DEPTHS, CODES)).toBe(0);
     expect(untouched(CODES + M / 2, 16)).toBe(true);
-    expect(untouched(SCRATCH + ROW_SCRATCH, 16)).toBe(true);
+    expect(untouched(DEPTHS + 2 * M * 4, 16)).toBe(true);
     for (let i = 0; i < COUNT * M; ++i) put(ROWS, i, 0);
-    const none = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
-    expect(encodeRow(ROWS, M, FOUND, none, SCRATCH, CODES)).toBe(0);
+    const none = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
+    expect(encodeRow(ROWS, M, FOUND, none, DEPTHS, CODES)).toBe(0);
   });
 });
 
 describe("the rounding of a step", () => {
   test("takes each depth to the nearest level", () => {
     fillRows(6);
-    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    const unit = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
     roundingTable(FOUND, TABLE);
     for (let r = 0; r < COUNT; ++r) {
       const row = ROWS + r * M * 4;
-      const scale = scaleOf(row, M, FOUND, unit, SCRATCH);
+      const scale = scaleOf(row, M, FOUND, unit, DEPTHS);
       mark(ROW + M * 4, 16);
       roundRow(row, M, TABLE, scale, ROW);
       expect(untouched(ROW + M * 4, 16)).toBe(true);
@@ -162,24 +164,24 @@ describe("the rounding of a step", () => {
 
   test("leaves at most twice the error of the codes that are stored", () => {
     fillRows(8);
-    const unit = solveLevels(ROWS, COUNT, M, SCRATCH, FOUND);
+    const unit = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
     roundingTable(FOUND, TABLE);
     let stored: f64 = 0;
     let rounded: f64 = 0;
     for (let r = 0; r < COUNT; ++r) {
       const row = ROWS + r * M * 4;
-      const scale = encodeRow(row, M, FOUND, unit, SCRATCH, CODES);
+      const scale = encodeRow(row, M, FOUND, unit, DEPTHS, CODES);
       decodeRow(CODES, M, FOUND, scale, ROW);
       stored += errorOf(row, ROW, 127 * <f64>scale);
-      roundRow(row, M, TABLE, scaleOf(row, M, FOUND, unit, SCRATCH), ROW);
+      roundRow(row, M, TABLE, scaleOf(row, M, FOUND, unit, DEPTHS), ROW);
       rounded += errorOf(row, ROW, 0);
     }
     expect(rounded).toBeLessThan(stored * 2);
   });
 
-  test("makes of a row whose classes are alike zeros", () => {
+  test("makes of a row whose units are alike zeros", () => {
     for (let c = 0; c < M; ++c) put(ROWS, c, 0.75);
-    roundRow(ROWS, M, TABLE, scaleOf(ROWS, M, FOUND, 0.01, SCRATCH), ROW);
+    roundRow(ROWS, M, TABLE, scaleOf(ROWS, M, FOUND, 0.01, DEPTHS), ROW);
     for (let c = 0; c < M; ++c) expect(get(ROW, c)).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
-import { explicitDecoder } from "../explicit";
 import { M, V } from "../../shape";
+import { explicitDecoder } from "../../solver/explicit";
 import { denseSoftmax } from "../dense";
 import { copyOf, fill, fillDistribution, gap, get, LOOSE, mark, put, startValues, untouched } from "../support";
 
@@ -22,13 +22,13 @@ function totalOf(c: i32): f64 {
   return total;
 }
 
-/** p(v | class) with a Dirichlet mass. */
-function smoothed(v: i32, c: i32, mass: f64): f64 {
-  return (get(SUMS, v * M + c) + mass * get(MARGINAL, v)) / (totalOf(c) + mass);
+/** p(v | unit) with pseudo-counts. */
+function smoothed(v: i32, c: i32, pseudoCounts: f64): f64 {
+  return (get(SUMS, v * M + c) + pseudoCounts * get(MARGINAL, v)) / (totalOf(c) + pseudoCounts);
 }
 
 describe("the explicit decoder", () => {
-  test("is the log of each class's smoothed conditional over the marginal", () => {
+  test("is the log of each unit's smoothed conditional over the marginal", () => {
     begin(1);
     const wanted = new StaticArray<f64>(V * M);
     for (let v = 0; v < V; ++v) {
@@ -40,7 +40,7 @@ describe("the explicit decoder", () => {
     expect(untouched(TOTALS + M * 4, 16)).toBe(true);
   });
 
-  test("gives exact conditionals under softmax(log π + O) where one class is certain", () => {
+  test("gives exact conditionals under softmax(log π + O) where one unit is certain", () => {
     begin(2);
     explicitDecoder(SUMS, MARGINAL, 1e-3, TOTALS, O);
     let worst: f64 = 0;
@@ -55,7 +55,7 @@ describe("the explicit decoder", () => {
     expect(worst).toBeLessThan(LOOSE);
   });
 
-  test("is finite for what was never seen, and nothing for a class that never was", () => {
+  test("is finite for what was never seen, and nothing for a unit that never was", () => {
     begin(3);
     for (let v = 0; v < V; ++v) put(SUMS, v * M, 0);
     put(SUMS, 1, 0);

@@ -1,4 +1,4 @@
-import { consecutivePlaces, shuffledPlaces } from "../places";
+import { consecutivePlaces, shuffledPlaces } from "../../solver/places";
 import { mark, untouched } from "../support";
 
 const N = 50;

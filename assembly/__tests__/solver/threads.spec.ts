@@ -1,4 +1,4 @@
-import { shareStart } from "../threads";
+import { shareStart } from "../../solver/threads";
 
 describe("shares", () => {
   test("of all threads cover the work once, in order, whatever the number of threads", () => {
