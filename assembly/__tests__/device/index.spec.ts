@@ -23,6 +23,7 @@ import {
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
+  SEEN,
   STATE,
 } from "../../device/layout";
 import { likeliest } from "../../device/sampling";
@@ -48,6 +49,7 @@ function begin(model: u32, alphabet: i32 = V): void {
     correct(0);
   }
   if (RECALL > 0) store<u32>(RECALLED_LENGTH, 0);
+  memory.fill(SEEN, 0, V); // as a new memory is
   expect(reset()).toBe(0);
 }
 
