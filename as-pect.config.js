@@ -1,4 +1,5 @@
-// Specs of the kernels, one file each; see assembly/__tests__/. Run by `npm run test:kernels`.
+// Specs of the kernels, one file each, in folders as the kernels are; see assembly/__tests__/. Run by `npm run test:kernels`, over three
+// builds: as-pect.asconfig.json and simd.asconfig.json of a model with every kind of layer, plain.asconfig.json of one with none of the rest.
 export default {
   entries: ["assembly/__tests__/**/*.spec.ts"],
   include: [],

@@ -20,12 +20,14 @@ await runStages([
       "tools",
     ),
   },
-  ...["as-pect.asconfig.json", "assembly/__tests__/simd.asconfig.json", "assembly/__tests__/one-hot.asconfig.json"].map(
-    (config) => ({
-      name: `kernels, ${config}`,
-      command: bin("@as-pect/cli/bin/asp.js", "--summary", "--as-config", config),
-      count: countAspect,
-    }),
-  ),
+  ...[
+    ["scalar", "as-pect.config.js", "as-pect.asconfig.json"],
+    ["simd", "as-pect.config.js", "assembly/__tests__/simd.asconfig.json"],
+    ["plain shape", "assembly/__tests__/plain.config.js", "assembly/__tests__/plain.asconfig.json"],
+  ].map(([name, config, compiler]) => ({
+    name: `kernels, ${name}`,
+    command: bin("@as-pect/cli/bin/asp.js", "--summary", "--config", config, "--as-config", compiler),
+    count: countAspect,
+  })),
   vitest("host (vitest)"),
 ]);

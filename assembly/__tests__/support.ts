@@ -112,3 +112,15 @@ export function fillCipher(at: usize, tokens: i32): void {
 export function wordBefore(bits: u32): u32 {
   return rotr<u32>(bits * 954437177, 7) * 3435973837;
 }
+
+/** Copies n bytes to a spec's spare memory, to be compared later. */
+export function remember(at: usize, n: usize, spare: usize): void {
+  memory.copy(spare, at, n);
+}
+
+/** Bytes of [from, to) that differ from what was remembered of the memory at `at`. */
+export function changed(from: usize, to: usize, at: usize, spare: usize): i32 {
+  let n = 0;
+  for (; from < to; ++from) if (load<u8>(from) != load<u8>(spare + (from - at))) ++n;
+  return n;
+}

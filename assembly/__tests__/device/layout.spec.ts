@@ -1,0 +1,157 @@
+import { Correction } from "../../device/correction";
+import {
+  ATTENTION,
+  BASE,
+  CIPHER,
+  CONTEXT,
+  CORRECTED_O,
+  CORRECTED_O_SCALE,
+  DISTINCT,
+  DOCUMENT,
+  END,
+  EXPECTED,
+  GENERATOR,
+  HIDDEN,
+  HIDDEN_FIXED,
+  LEARNING_STATE,
+  MARGINALS,
+  MATCHES,
+  MIXED,
+  MIXTURE,
+  MIXTURE_SUMS,
+  NETWORK,
+  NEWEST,
+  NEXT_DOCUMENT,
+  O,
+  O_SCALE,
+  O0,
+  OBSERVED,
+  OBSERVED_TOKENS,
+  PAIR_LINKS,
+  PAIR_NEWEST,
+  PROBABILITIES,
+  RECALLED,
+  RECALLED_LENGTH,
+  RECENCY,
+  RECENCY_VALUES,
+  RING,
+  SAMPLE_ROWS,
+  SAMPLE_WEIGHTS,
+  SEEN,
+  STATE,
+  STATES,
+  TOKEN_LINKS,
+  TOTALS,
+  U0,
+  U_0,
+  U_0_LEVELS,
+  U_0_SCALE,
+  U_1,
+  U_1_LEVELS,
+  U_1_SCALE,
+  U_2,
+  U_2_LEVELS,
+  U_2_SCALE,
+  W,
+  W0,
+  WEIGHTS,
+} from "../../device/layout";
+import { Sample, SAMPLES, Sums } from "../../device/sums";
+import { History } from "../../history/history";
+import { Matches } from "../../history/matches";
+import {
+  ADAPTS,
+  ATTENDED,
+  BAG_WIDTH,
+  CELLS,
+  CIPHER_WIDTH,
+  CIPHERED,
+  CODED,
+  CONTEXT_TOKENS,
+  HISTORY,
+  INDEXED,
+  LAYERS,
+  LEARNING,
+  M,
+  MATCH_LENGTH,
+  MOST_MATCHES,
+  PAIRS,
+  RECALL,
+  rowBytes,
+  rowsOf,
+  SHARES,
+  STATES_READ,
+  V,
+  WIDTH_0,
+  widthOf,
+  WINDOW,
+} from "../../shape";
+import { follows, misaligned, overlapping, walk } from "../regions";
+
+/** Bytes of the device's own State: three flags in a word, and five words. */
+const STATE_BYTES: usize = 24;
+
+function layer(number: i32, rows: usize, levels: usize, scales: usize): void {
+  const has = number < LAYERS ? 1 : 0;
+  follows(rows, rowsOf(number) * <i32>rowBytes(widthOf(number)), has);
+  follows(levels, CODED * 16, has);
+  follows(scales, rowsOf(number), 4 * has);
+}
+
+describe("the device's memory", () => {
+  test("has no tensor that reaches into the next, each on a boundary of 16 bytes, and ends after the last", () => {
+    walk(16, 16); // the null address stays free
+    expect(BASE).toBe(16);
+    follows(CIPHER, CIPHERED * V * CIPHER_WIDTH, 2);
+    layer(0, U_0, U_0_LEVELS, U_0_SCALE);
+    layer(1, U_1, U_1_LEVELS, U_1_SCALE);
+    layer(2, U_2, U_2_LEVELS, U_2_SCALE);
+    follows(U0, M, 4);
+    follows(W, ATTENDED * WINDOW * WINDOW, 4);
+    follows(W0, ATTENDED * WINDOW, 4);
+    follows(O, V * M, 1);
+    follows(O_SCALE, V, 4);
+    follows(O0, V, 4);
+    follows(MIXTURE, CELLS, 4);
+    follows(STATE, <i32>(STATE_BYTES + offsetof<History>() + offsetof<Matches>()), 1);
+    follows(CONTEXT, CONTEXT_TOKENS, 2);
+    follows(RING, HISTORY, 2);
+    follows(NEWEST, INDEXED * V, 2);
+    follows(TOKEN_LINKS, INDEXED * HISTORY, 2);
+    follows(PAIR_LINKS, INDEXED * HISTORY, 2);
+    follows(PAIR_NEWEST, INDEXED * PAIRS, 2);
+    follows(DOCUMENT, BAG_WIDTH, 4);
+    follows(MIXTURE_SUMS, 2 * CELLS, 4);
+    follows(MARGINALS, ADAPTS * 2 * V, 4);
+    follows(RECENCY, ADAPTS * V, 4);
+    if (ADAPTS != 0) expect(RECENCY_VALUES).toBe(RECENCY + V * 4, "one tensor of V + 4 to its kernel");
+    follows(RECENCY_VALUES, ADAPTS * 4, 4);
+    follows(GENERATOR, 4, 4);
+    follows(NEXT_DOCUMENT, BAG_WIDTH, 4);
+    follows(STATES, STATES_READ * WIDTH_0, 4);
+    follows(ATTENTION, ATTENDED * 2 * SHARES, 4);
+    follows(HIDDEN, M, 4);
+    follows(HIDDEN_FIXED, M, 2);
+    follows(TOTALS, MATCH_LENGTH, 4);
+    follows(DISTINCT, MATCH_LENGTH, 4);
+    follows(MIXED, 3 * MATCH_LENGTH, 4);
+    follows(MATCHES, MOST_MATCHES, 4);
+    follows(SEEN, V, 1);
+    follows(NETWORK, ADAPTS * V, 4);
+    follows(WEIGHTS, V, 4);
+    follows(PROBABILITIES, V, 4);
+    follows(RECALLED, RECALL, 2);
+    follows(RECALLED_LENGTH, 1, 4);
+    follows(LEARNING_STATE, LEARNING * <i32>(offsetof<Sums>() + offsetof<Sample>() + offsetof<Correction>()), 1);
+    follows(SAMPLE_WEIGHTS, LEARNING * M, 4);
+    follows(SAMPLE_ROWS, LEARNING * <i32>SAMPLES, 4);
+    follows(OBSERVED, LEARNING * V * M, 4);
+    follows(EXPECTED, LEARNING * V * M, 4);
+    follows(OBSERVED_TOKENS, LEARNING, 4);
+    follows(CORRECTED_O, LEARNING * V * M, 1);
+    follows(CORRECTED_O_SCALE, LEARNING * V, 4);
+    follows(END, 0, 1);
+    expect(overlapping).toBe(0);
+    expect(misaligned).toBe(0);
+  });
+});

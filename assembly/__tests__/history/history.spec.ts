@@ -1,0 +1,87 @@
+import { pairHash, pushToken, tokenAt, tokenBefore } from "../../history/history";
+import { ABSENT, HISTORY, INDEXED, PAIRS, V } from "../../shape";
+import { emptyHistory, history, LENGTH, NEWEST, PAIR_LINKS, PAIR_NEWEST, RING, stream, TOKEN_LINKS, writeStream } from "../stream";
+import { id, mark, startValues, untouched } from "../support";
+
+/** The newest place of the stream before `at` with the same token, or with the same hash of two; -1 where there is none. */
+function placeBefore(at: i32, pairs: bool): i32 {
+  for (let i = at - 1; i >= (pairs ? 1 : 0); --i) {
+    if (pairs) {
+      if (pairHash(stream[i - 1], stream[i]) == pairHash(stream[at - 1], stream[at])) return i;
+    } else if (stream[i] == stream[at]) return i;
+  }
+  return -1;
+}
+
+describe("the history", () => {
+  test("is empty at first: every token is absent", () => {
+    mark(RING, HISTORY * 2 + 16);
+    emptyHistory();
+    for (let back = 0; back < HISTORY; ++back) expect(tokenBefore(history, back)).toBe(ABSENT);
+    expect(untouched(RING + HISTORY * 2, 16)).toBe(true);
+  });
+
+  test("has the last R tokens, the newest first, each at its place modulo R", () => {
+    startValues(1);
+    writeStream(V);
+    emptyHistory();
+    let wrong = 0;
+    mark(RING + HISTORY * 2, 16);
+    for (let seen = 1; seen <= LENGTH; ++seen) {
+      pushToken(history, stream[seen - 1]);
+      if (seen % 61 > 2) continue;
+      for (let back = 0; back < HISTORY; ++back) {
+        const wanted = back < seen ? stream[seen - 1 - back] : <i32>ABSENT;
+        if (<i32>tokenBefore(history, back) != wanted) ++wrong;
+        if (back < seen && <i32>tokenAt(history, seen - 1 - back) != wanted) ++wrong;
+      }
+    }
+    expect(wrong).toBe(0);
+    expect(untouched(RING + HISTORY * 2, 16)).toBe(true);
+  });
+
+  test("has hashes of pairs below PAIRS, and pairs of a vocabulary spread over them", () => {
+    const seen = new StaticArray<i32>(PAIRS);
+    let most = 0;
+    for (let a = 0; a < V; ++a) {
+      for (let b = 0; b < V; ++b) {
+        const hash = pairHash(a, b);
+        expect(hash).toBeLessThan(PAIRS);
+        seen[hash] += 1;
+        most = max(most, seen[hash]);
+      }
+    }
+    // even would be V² / PAIRS
+    expect(most).toBeLessThan((4 * V * V) / PAIRS + 4);
+  });
+
+  if (INDEXED != 0) {
+    test("is linked from each place with a follower to the one before it with the same token, and the same hash of two", () => {
+      startValues(2);
+      writeStream(V);
+      mark(NEWEST + V * 2, 16);
+      mark(PAIR_NEWEST + PAIRS * 2, 16);
+      mark(TOKEN_LINKS + HISTORY * 2, 16);
+      mark(PAIR_LINKS + HISTORY * 2, 16);
+      emptyHistory();
+      let wrong = 0;
+      for (let seen = 1; seen <= LENGTH; ++seen) {
+        pushToken(history, stream[seen - 1]);
+        const at = seen - 2; // has a follower now
+        if (at < 0) continue;
+        if (id(NEWEST, stream[at]) != at % HISTORY) ++wrong;
+        const before = placeBefore(at, false);
+        if (before >= 0 && id(TOKEN_LINKS, at % HISTORY) != before % HISTORY) ++wrong;
+        if (at < 1) continue;
+        if (id(PAIR_NEWEST, pairHash(stream[at - 1], stream[at])) != at % HISTORY) ++wrong;
+        const pair = placeBefore(at, true);
+        if (pair >= 0 && id(PAIR_LINKS, at % HISTORY) != pair % HISTORY) ++wrong;
+      }
+      expect(wrong).toBe(0);
+      expect(untouched(NEWEST + V * 2, 16)).toBe(true);
+      expect(untouched(PAIR_NEWEST + PAIRS * 2, 16)).toBe(true);
+      expect(untouched(TOKEN_LINKS + HISTORY * 2, 16)).toBe(true);
+      expect(untouched(PAIR_LINKS + HISTORY * 2, 16)).toBe(true);
+    });
+  }
+});
