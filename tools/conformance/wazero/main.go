@@ -29,7 +29,7 @@ type step struct {
 	TopK              int32
 	Tokens            []int32
 	From, To          json.RawMessage // of a region names, of a refit numbers
-	Mass              float32
+	PseudoCounts      float32
 	Step              float32
 	Beyond            uint32
 }
@@ -110,7 +110,7 @@ func (device device) answer(step step) answer {
 		var from, to int32
 		check(json.Unmarshal(step.From, &from))
 		check(json.Unmarshal(step.To, &to))
-		code := device.call("refit", api.EncodeI32(from), api.EncodeI32(to), api.EncodeF32(step.Mass), api.EncodeF32(step.Step))
+		code := device.call("refit", api.EncodeI32(from), api.EncodeI32(to), api.EncodeF32(step.PseudoCounts), api.EncodeF32(step.Step))
 		return answer{"values": []int64{int64(api.DecodeI32(code[0]))}}
 	case "region":
 		from := device.address(step.From)
