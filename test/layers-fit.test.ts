@@ -5,8 +5,9 @@ import { sizesOf } from "../host/compile/sizes.ts";
 import { readTensors } from "../host/files/safetensors.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { fit, load, type Shape } from "../host/index.ts";
-import { hiddenWidth, validateShape } from "../host/shape.ts";
-import { bagOf, comparisonsOf, type LayerSizes } from "./layers-reference.ts";
+import { cipherWidth, hiddenLayers, hiddenWidth, validateShape } from "../host/shape.ts";
+import { bagOf, comparisonsOf, type LayerSizes, type Sums, scalingStep } from "./layers-reference.ts";
+import { marginal } from "./reference.ts";
 
 vi.mock("../host/compile/compile.ts", async (original) => {
   const { memoised } = await import("./compile-memo.ts");
@@ -213,6 +214,81 @@ describe("all layers", () => {
     }
     expect(new Set(digests).size).toBe(1);
   });
+
+  test.each([
+    ["one-hot", 24, "simd"],
+    ["ciphered", 7, "scalar"],
+  ] as const)(
+    "steps of iterative scaling over all places equal the reference, priors included: %s",
+    async (_what, bits, build) => {
+      const shape = validateShape({ ...PLAIN, ...ALL, bits });
+      const tokens = streamOf(200);
+      const solve = {
+        ...{ decoderPseudoCounts: 20, hiddenPseudoCounts: 5, decoderStep: 2, hiddenStep: 1 },
+        ...{ decoderPrior: 50, hiddenPrior: 7, sharpness: 0.25 },
+      };
+      const on = await start(shape, tokens, { groupBatch: 100, groupRate: 0.7 }, 0, build);
+      // of six groups the window's two have positions that decay by a half
+      on.view(Float32Array, "POSITIONS", 6 * 3).set([1, 0.5, 0.25, 1, 0.5, 0.25, ...new Array<number>(12).fill(0.5)]);
+      await on.once("initialiseGroups");
+      for (const [first, end] of [
+        [0, 4],
+        [4, 6],
+      ] as const)
+        await on.all("groupSteps", "thread", "threads", first, end, 0, 4);
+      await on.once("initialiseScaling");
+      const layers = hiddenLayers(shape);
+      const width = hiddenWidth(shape);
+      const found = () => {
+        const named: Record<string, Float64Array> = {};
+        let [table, bias] = [on.address("U"), on.address("U0")];
+        const take = (address: number, length: number) => Float64Array.from(on.view(Float32Array, address, length));
+        for (const { name, rows, width } of layers) {
+          named[`${name}.U`] = take(table, rows * width);
+          named[`${name}.u0`] = take(bias, width);
+          table += 4 * rows * width;
+          bias += 4 * width;
+        }
+        named["block.W"] = take(table, 9);
+        named["block.w0"] = take(table + 36, 3);
+        named["decoder.O"] = take(on.address("O"), 24 * width);
+        named["decoder.o0"] = take(on.address("O0"), 24);
+        return named;
+      };
+      const cipher = Array.from({ length: 24 }, () => [] as number[]);
+      const stored = on.view(Uint16Array, "CIPHER", 24 * cipherWidth(shape));
+      for (let v = 0; v < 24; ++v) {
+        if (bits === 24) cipher[v] = [v];
+        else
+          cipher[v] = Array.from(stored.subarray(v * cipherWidth(shape), (v + 1) * cipherWidth(shape))).filter(
+            (bit) => bit < bits,
+          );
+      }
+      const weights = found();
+      // attention that is not alike for all positions
+      const attention = on.view(Float32Array, on.address("U") + 4 * sizesOf(shape).HIDDEN_CELLS, 12);
+      for (let i = 0; i < 12; ++i) attention[i] = Math.sin(i);
+      Object.assign(weights, { "block.W": found()["block.W"], "block.w0": found()["block.w0"] });
+      const sums: Sums = Object.fromEntries(
+        [...layers.map(({ name }) => `${name}.U`), "decoder.O"].map((name) => {
+          const { length } = weights[name]!;
+          return [name, { observed: new Float64Array(length), expected: new Float64Array(length) }];
+        }),
+      );
+      await on.configure({ places: 200, seed: 1, batch: 200, lead: 0, rate: 0.5, ...solve });
+      for (let step = 0; step < 5; ++step) {
+        await on.all("scalingSteps", "thread", "threads", step, step + 1);
+        const eta = (step + 2) ** -0.5;
+        const text = { tokens, sizes: shape as LayerSizes, cipher };
+        scalingStep(weights, sums, text, { ...solve, eta, held: [1, 4, 16], pi: marginal(tokens, 24) });
+        for (const [name, values] of Object.entries(found())) {
+          for (const [i, value] of values.entries()) {
+            expect(Math.abs(value - weights[name]![i]!), `${name}[${i}] after step ${step}`).toBeLessThan(1e-3);
+          }
+        }
+      }
+    },
+  );
 
   test("a fitted model loads, scores as the f32 network does, observes and forgets exactly, refits", async () => {
     const text = Uint8Array.from(streamOf(12_000));
