@@ -1,13 +1,13 @@
 /**
  * `npm run sizes`: what the shipped shapes take in bytes; on a microcontroller, by form, in the table of docs/device.md, and in a host,
- * by instance, in that of docs/learning.md. Nothing is measured: code is compiled, memory is laid out, and the stack is the static
+ * by instance, in that of docs/learning.md; the figures most asked for in README's. Nothing is measured: code is compiled, memory is laid out, and the stack is the static
  * bound of tools/module/inspect.ts.
  */
 import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { type Profile, shapeOf } from "../host/fit/recipe.ts";
-import { hiddenWidth, validateShape } from "../host/shape.ts";
+import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
 import { table as tableOf, writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
 
@@ -22,14 +22,17 @@ const FORMS: Record<string, ModuleOptions> = {
 /** In flash, `--history --no-indexed`: what a microcontroller has room for. */
 const FLASH_HISTORY = 1024;
 
+function forFlash(shape: Shape): Shape {
+  return validateShape({ ...shape, history: Math.min(shape.history, FLASH_HISTORY), indexed: false });
+}
+
 const rows: string[][] = [
   ["shape", "form", "code", "simd", "weights", "memory", "statistics", "stack, values", "wasm3, slots", "bytes"],
 ];
 for (const profile of PROFILES) {
   for (const [form, options] of Object.entries(FORMS)) {
     const own = shapeOf({ profile });
-    const history = Math.min(own.history, FLASH_HISTORY);
-    const shape = options.flash ? validateShape({ ...own, history, indexed: false }) : own;
+    const shape = options.flash ? forFlash(own) : own;
     const scalar = await compileDevice(shape, "scalar", options);
     const simd = await compileDevice(shape, "simd", options);
     const { stack } = await inspect(scalar);
@@ -63,3 +66,19 @@ const instances = tableOf(
 );
 writeBlock("docs/learning.md", "instances", instances);
 console.log(instances);
+
+/** What a newcomer asks first, in whole KiB. */
+const kib = (bytes: number) => `${Math.ceil(bytes / 1024).toLocaleString("en")} KiB`;
+const overview = tableOf(
+  ["profile", "model", "predicting", "learning", "RAM of a microcontroller"],
+  PROFILES.map((profile) => {
+    const shape = shapeOf({ profile });
+    const inFlash = bytesNeeded(forFlash(shape), FORMS["in flash, frozen"]);
+    return [
+      profile,
+      ...[weightBytes(shape), pages(predictorBytes(shape)), pages(bytesNeeded(shape)), inFlash].map(kib),
+    ];
+  }),
+);
+writeBlock("README.md", "sizes", overview);
+console.log(overview);

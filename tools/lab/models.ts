@@ -26,7 +26,7 @@ const TUNED: Record<string, TuneRecipeOptions & { readonly base: string }> = {
   "potato-en-tuned": { base: "potato-en", epochs: 16, lr: 0.01, batch: 1024, soften: 0.1 },
 };
 /** Models of which README shows the figures. */
-const IN_README = ["nano-en", "potato-en"];
+const IN_README = ["potato-en"];
 /** Names on the command line, or all; whether their weights stay. */
 const { positionals: chosen, values } = parseArgs({
   allowPositionals: true,
