@@ -49,7 +49,7 @@ function regionOf(exported: string, shape: Shape): { region: string; offset: num
   if (layer === undefined) {
     const renamed: Record<string, string> = {
       ...{ GATE: "MIXTURE", DECODER_O: "O", DECODER_O_SCALE: "O_SCALE", DECODER_O0: "O0" },
-      PREDICTOR_END: "LEARNING_STATE",
+      PREDICTOR_END: "SAMPLE_RECORD",
     };
     return { region: renamed[exported] ?? exported, offset: 0 };
   }
@@ -73,7 +73,7 @@ test("every address that a module exports is the table's, for any shape and form
       );
       const { at, end } = deviceAddresses(shape, options);
       expect(end).toBe(bytesNeeded(shape, options));
-      expect(at.LEARNING_STATE).toBe(predictorBytes(shape, options));
+      expect(at.SAMPLE_RECORD).toBe(predictorBytes(shape, options));
       const wanted = found.map(([name]): [string, number] => {
         if (["END", "__heap_base", "__data_end"].includes(name)) return [name, end];
         if (name === "RECALL") return [name, shape.history > 0 ? options.recall! : 0];

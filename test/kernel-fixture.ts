@@ -5,10 +5,17 @@ import { hiddenWidth, type Shape, tensorSpecs } from "../host/shape.ts";
 /** What a module exports, beside the globals. */
 export type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
 
-/** What every device module exports, whatever its shape and form: addresses, then functions with their types; sorted. */
-export const CONTRACT: readonly string[] = [
-  ...["U", "U0", "U_LEVELS", "U_SCALE", "W", "W0"].map((name) => `BLOCK_${name}`),
-  ...["DOCUMENT", "STACKED"].flatMap((layer) => ["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `${layer}_${name}`)),
+/** What a device module exports, whatever its form: addresses, then functions with their types; sorted. */
+export function contractOf({ windowAttention, documentGroups, secondGroups }: Shape): readonly string[] {
+  const further = windowAttention || documentGroups || secondGroups;
+  return [...CONTRACT, ...(further ? FURTHER : [])].sort();
+}
+
+const table = (layer: string) => ["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `${layer}_${name}: i32`);
+/** Of a shape that has more than groups of the window. */
+const FURTHER = [...table("DOCUMENT"), ...table("STACKED"), "BLOCK_W: i32", "BLOCK_W0: i32"];
+const CONTRACT = [
+  ...["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `BLOCK_${name}`),
   ...["CIPHER", "CORRECTED_O", "CORRECTED_O_SCALE", "DECODER_O", "DECODER_O0", "DECODER_O_SCALE", "END", "EXPECTED"],
   ...["GATE", "OBSERVED", "OBSERVED_TOKENS", "PREDICTOR_END", "PROBABILITIES", "RECALL", "RECALLED"],
   ...["RECALLED_LENGTH", "RING", "__data_end", "__heap_base"],
@@ -18,8 +25,7 @@ export const CONTRACT: readonly string[] = [
     ...["append: (i32) → i32", "correct: (i32) → i32", "feed: (i32) → f32", "forget: (i32) → f32", "memory"],
     ...["merge: (i32 i32) → i32", "observe: (i32) → f32", "predict: () → i32", "refit: (i32 i32 f32 f32) → i32"],
     ...["reset: () → i32", "sample: (f32 i32 f32) → i32", "seed: (i32) → ()"],
-  )
-  .sort();
+  );
 
 /** Random weights of the right ranges; a fixed generator, so that a failure can be seen again. */
 export function randomWeights(shape: Shape, seed: number): Map<string, Tensor> {

@@ -4,7 +4,7 @@ import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { Tensor } from "../host/files/safetensors.ts";
 import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
-import { CONTRACT, type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
+import { contractOf, type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
 import { exp, log, Oracle } from "./oracle.ts";
 
 const CONTEXTS = {
@@ -152,7 +152,7 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
       expect(sections(wasm)).not.toContain(8); // start
       expect(sections(wasm)).not.toContain(11); // data
       const names = WebAssembly.Module.exports(module).map(({ name }) => name);
-      expect(names.sort()).toEqual(CONTRACT.map((text) => text.replace(/:.*/, "")).sort());
+      expect(names.sort()).toEqual(contractOf(shape).map((text) => text.replace(/:.*/, "")).sort());
       const exports = new WebAssembly.Instance(module).exports as unknown as Exports;
       expect((exports.END as unknown as WebAssembly.Global).value).toBe(bytesNeeded(shape));
       expect((exports.PREDICTOR_END as unknown as WebAssembly.Global).value).toBe(predictorBytes(shape));

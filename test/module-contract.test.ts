@@ -13,7 +13,7 @@ import type { Build } from "../host/model/kernel.ts";
 import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { readBlock } from "../tools/markdown.ts";
 import { inspect, MVP, needed, problem } from "../tools/module/inspect.ts";
-import { CONTRACT } from "./kernel-fixture.ts";
+import { contractOf } from "./kernel-fixture.ts";
 
 /** Slots that wasm3 has for a frame where it is built for Arduino boards: d_m3MaxFunctionSlots. */
 const ARDUINO_FRAME = 128;
@@ -81,7 +81,7 @@ const FORMS: Record<string, Form> = {
 async function contract(wasm: Uint8Array, { shape, build, options }: Form, data = 0): Promise<object> {
   const found = await inspect(wasm);
   expect(found.imports).toEqual(options.flash ? ["saffu.read: (i32 i32 i32) → i32"] : []);
-  expect(found.exports.map((text) => text.replace(/ = .*/, "")).sort()).toEqual(CONTRACT);
+  expect(found.exports.map((text) => text.replace(/ = .*/, "")).sort()).toEqual(contractOf(shape));
   expect(found.startFunction).toBe(false);
   // it lays out its own memory, to the byte, and says so to runtimes that give back what is beyond it
   const bytes = bytesNeeded(shape, options);

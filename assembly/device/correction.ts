@@ -3,7 +3,7 @@
 import { log } from "../common/math";
 import { quantiseRow } from "../common/quantise";
 import { GROUPS, M } from "../shape";
-import { HIDDEN_UNIT, SAMPLES, Sums } from "./sums";
+import { expectedRow, HIDDEN_UNIT, observedRow, SAMPLES, Sums, tokensIn } from "./sums";
 
 /** Sums of a row that was never expected count as one threshold's worth, so that it has a ratio, too. */
 const LEAST_ROW: f32 = HIDDEN_UNIT * <f32>GROUPS;
@@ -24,10 +24,10 @@ export class Correction {
  * @returns the scale of outRow
  */
 export function correctRow(v: u32, sums: Sums, correction: Correction, base: usize, baseScale: f32, outRow: usize): f32 {
-  const observed = sums.observed + ((v * M) << 2);
-  const expected = sums.expected + ((v * M) << 2);
+  const observed = observedRow(sums, v);
+  const expected = expectedRow(sums, v);
   const scratch = correction.scratch;
-  const tokens = max<u32>(1, load<u32>(sums.tokens));
+  const tokens = max<u32>(1, tokensIn(sums));
   let total: u64 = 0;
   for (let at: usize = 0; at < <usize>M << 2; at += 4) total += load<u32>(expected + at);
   const pseudo = (correction.pseudoCounts / (<f32>tokens * <f32>M)) * (<f32>total + LEAST_ROW);

@@ -23,10 +23,7 @@ import {
   M,
   RECALL,
   REMEMBERS,
-  STATES_LAYER,
   V,
-  WIDTH_0,
-  WIDTH_1,
   WINDOW,
 } from "../shape";
 import { Correction, correctRow } from "./correction";
@@ -36,29 +33,24 @@ import {
   CONTEXT,
   CORRECTED_O,
   CORRECTED_O_SCALE,
-  DISTINCT,
+  CORRECTION,
   DOCUMENT,
   END,
-  EXPECTED,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
-  LEARNING_STATE,
+  HISTORY_RECORD,
   MARGINALS,
-  MATCHES,
+  MATCHES_RECORD,
   MIXED,
   MIXTURE,
   MIXTURE_SUMS,
   NETWORK,
-  NEWEST,
   NEXT_DOCUMENT,
   O,
   O_SCALE,
   O0,
   OBSERVED,
-  OBSERVED_TOKENS,
-  PAIR_LINKS,
-  PAIR_NEWEST,
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
@@ -68,22 +60,11 @@ import {
   RESIDENT_U0,
   RESIDENT_W,
   RESIDENT_W0,
-  RING,
-  SAMPLE_ROWS,
-  SAMPLE_WEIGHTS,
-  SEEN,
+  SAMPLE_RECORD,
   STATE,
   TILE,
   TILE_SCALES,
-  TOKEN_LINKS,
-  TOTALS,
   U0,
-  U_1,
-  U_1_LEVELS,
-  U_1_SCALE,
-  U_2,
-  U_2_LEVELS,
-  U_2_SCALE,
   W,
   W0,
   WEIGHTS,
@@ -111,26 +92,14 @@ export {
   RECALLED,
   RECALLED_LENGTH,
   RING,
-  LEARNING_STATE as PREDICTOR_END,
+  SAMPLE_RECORD as PREDICTOR_END,
   U_0 as BLOCK_U,
   U_0_LEVELS as BLOCK_U_LEVELS,
   U_0_SCALE as BLOCK_U_SCALE,
   U0 as BLOCK_U0,
-  W as BLOCK_W,
-  W0 as BLOCK_W0,
 } from "./layout";
 export { END as __data_end, END as __heap_base } from "./layout";
 export { RECALL } from "../shape";
-/** Those of the layers that read the document and hidden states, where the shape has them; else where the memory ends. */
-export const DOCUMENT_U: usize = BAG_LAYER == 1 ? U_1 : BAG_LAYER == 2 ? U_2 : END;
-export const DOCUMENT_U_LEVELS: usize = BAG_LAYER == 1 ? U_1_LEVELS : BAG_LAYER == 2 ? U_2_LEVELS : END;
-export const DOCUMENT_U_SCALE: usize = BAG_LAYER == 1 ? U_1_SCALE : BAG_LAYER == 2 ? U_2_SCALE : END;
-export const DOCUMENT_U0: usize = BAG_LAYER == 1 ? U0 + WIDTH_0 * 4 : BAG_LAYER == 2 ? U0 + (WIDTH_0 + WIDTH_1) * 4 : END;
-export const STACKED_U: usize = STATES_LAYER == 1 ? U_1 : STATES_LAYER == 2 ? U_2 : END;
-export const STACKED_U_LEVELS: usize = STATES_LAYER == 1 ? U_1_LEVELS : STATES_LAYER == 2 ? U_2_LEVELS : END;
-export const STACKED_U_SCALE: usize = STATES_LAYER == 1 ? U_1_SCALE : STATES_LAYER == 2 ? U_2_SCALE : END;
-export const STACKED_U0: usize = STATES_LAYER == 1 ? U0 + WIDTH_0 * 4 : STATES_LAYER == 2 ? U0 + (WIDTH_0 + WIDTH_1) * 4 : END;
-
 const LOG2E: f32 = 1.44269504088896341;
 /** Surprisal is capped where a probability is no longer a normal number, at about 126 bits. */
 const LEAST: f32 = 1.1754944e-38;
@@ -160,16 +129,13 @@ class State {
   rest: f32; // what the match lengths left of what is below them
 }
 
-const STATE_BYTES: usize = offsetof<State>();
-const HISTORY_AT: usize = STATE + STATE_BYTES;
-const MATCHES_AT: usize = HISTORY_AT + offsetof<History>();
 const state: State = changetype<State>(STATE);
-const history: History = changetype<History>(HISTORY_AT);
-const matches: Matches = changetype<Matches>(MATCHES_AT);
+const history: History = changetype<History>(HISTORY_RECORD);
+const matches: Matches = changetype<Matches>(MATCHES_RECORD);
 
-const sums: Sums = changetype<Sums>(LEARNING_STATE);
-const sampled: Sample = changetype<Sample>(LEARNING_STATE + offsetof<Sums>());
-const correction: Correction = changetype<Correction>(LEARNING_STATE + offsetof<Sums>() + offsetof<Sample>());
+const sums: Sums = changetype<Sums>(OBSERVED);
+const sampled: Sample = changetype<Sample>(SAMPLE_RECORD);
+const correction: Correction = changetype<Correction>(CORRECTION);
 
 /**
  * Empties the context: window, history, recency cache and document; mixture and marginals are the model's again. The generator keeps its
@@ -183,7 +149,6 @@ export function reset(): i32 {
     if (!fetchResident()) return READ_FAILED;
   }
   if (REMEMBERS != 0) {
-    placeRecords();
     clearHistory(history);
     matches.count = 0;
     resetMixture(FLASH > 0 ? MIXTURE_SUMS : MIXTURE, MIXTURE_SUMS);
@@ -219,29 +184,6 @@ function fetchResident(): bool {
   fetch(O0, V * 4, RESIDENT_O0);
   if (REMEMBERS != 0) fetch(MIXTURE, CELLS * 4, MIXTURE_SUMS);
   return !readFailed();
-}
-
-/** Where the history and its matches stand. */
-function placeRecords(): void {
-  history.ring = RING;
-  history.newestOf = NEWEST;
-  history.tokenLinks = TOKEN_LINKS;
-  history.pairLinks = PAIR_LINKS;
-  history.pairNewest = PAIR_NEWEST;
-  matches.list = MATCHES;
-  matches.totals = TOTALS;
-  matches.distinct = DISTINCT;
-  matches.seen = SEEN;
-}
-
-/** Where sums, a sample and the settings of a correction stand. */
-function placeLearning(): void {
-  sums.observed = OBSERVED;
-  sums.expected = EXPECTED;
-  sums.tokens = OBSERVED_TOKENS;
-  sampled.weights = SAMPLE_WEIGHTS;
-  sampled.rows = SAMPLE_ROWS;
-  correction.scratch = HIDDEN;
 }
 
 /**
@@ -404,17 +346,16 @@ function learn(token: u32, add: i32): f32 {
   if (LEARNING == 0) return <f32>NOT_COMPILED;
   if (token >= <u32>V) return <f32>OUT_OF_RANGE;
   if (state.ready == 0) return <f32>NOT_READY;
-  placeLearning();
   state.predicted = 0; // with a correction, PROBABILITIES are not those of predict
   if (!predictNetwork(false)) return <f32>READ_FAILED;
-  sampled.count = sampleRows(PROBABILITIES, state.place, SAMPLE_ROWS);
+  sampleRows(PROBABILITIES, state.place, sampled);
   const at = PROBABILITIES + (token << 2);
   const unscaled = load<f32>(at);
   mixText(false); // a piece is closed: what was observed before it has no say
   const p = load<f32>(at);
   const network = ADAPTS != 0 ? rescaled(MARGINALS, NETWORK, token, state.scale) : unscaled;
   const share = shareOfNetwork(network, p);
-  weigh(HIDDEN, share, SAMPLE_WEIGHTS);
+  weigh(HIDDEN, share, sampled);
   if (!foresee(token)) return <f32>READ_FAILED;
   if (!addToken(token, sampled, add, sums)) return <f32>(add > 0 ? FULL : NOT_OBSERVED);
   return follow(token, p, network, share);
@@ -445,10 +386,10 @@ export function refit(from: u32, to: u32, pseudoCounts: f32, step: f32): i32 {
   if (from > to || to > <u32>V) return OUT_OF_RANGE;
   if (!(pseudoCounts >= LEAST_PSEUDO_COUNTS && pseudoCounts <= MOST_PSEUDO_COUNTS)) return OUT_OF_RANGE;
   if (!(step >= 0 && step <= MOST_STEP)) return OUT_OF_RANGE;
-  placeLearning();
   state.predicted = 0;
   correction.pseudoCounts = pseudoCounts;
   correction.step = step;
+  correction.scratch = HIDDEN;
   for (let v = from; v < to; ++v) {
     forgiveReads();
     const base = fetch(O + v * M, M, TILE);

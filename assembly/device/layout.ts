@@ -71,12 +71,13 @@ export const TILE_SCALES: usize = (TILE + FLASH * 32 * M + 15) & ~15; // (TILE_R
 
 // state
 export const STATE: usize = (TILE_SCALES + FLASH * 32 * 4 + 15) & ~15; // one State: what a prediction leaves for the next call
-export const CONTEXT: usize = (STATE + 80 + 15) & ~15; // (tokens) u16, latest first
-export const RING: usize = (CONTEXT + CONTEXT_TOKENS * 2 + 15) & ~15; // (R) u16
-export const NEWEST: usize = (RING + HISTORY * 2 + 15) & ~15; // (V) u16, the newest place of each token; absent without an index, as the three that follow
-export const TOKEN_LINKS: usize = (NEWEST + INDEXED * V * 2 + 15) & ~15; // (R) u16
-export const PAIR_LINKS: usize = (TOKEN_LINKS + INDEXED * HISTORY * 2 + 15) & ~15; // (R) u16
-export const PAIR_NEWEST: usize = (PAIR_LINKS + INDEXED * HISTORY * 2 + 15) & ~15; // (R / 4) u16
+export const CONTEXT: usize = (STATE + 24 + 15) & ~15; // (tokens) u16, latest first
+export const HISTORY_RECORD: usize = (CONTEXT + CONTEXT_TOKENS * 2 + 15) & ~15; // one History; its tensors stand right behind it
+export const RING: usize = HISTORY_RECORD + REMEMBERS * 16; // (R) u16
+export const NEWEST: usize = RING + HISTORY * 2; // (V) u16, the newest place of each token; absent without an index, as the three that follow
+export const TOKEN_LINKS: usize = NEWEST + INDEXED * V * 2; // (R) u16
+export const PAIR_LINKS: usize = TOKEN_LINKS + INDEXED * HISTORY * 2; // (R) u16
+export const PAIR_NEWEST: usize = PAIR_LINKS + INDEXED * HISTORY * 2; // (R / 4) u16
 export const DOCUMENT: usize = (PAIR_NEWEST + INDEXED * PAIRS * 2 + 15) & ~15; // (width) f32: what the stream adds to the logits of the groups that read the document
 export const MIXTURE_SUMS: usize = (DOCUMENT + BAG_WIDTH * 4 + 15) & ~15; // (2, match lengths, buckets) f32: the mixture as the text has it
 export const MARGINALS: usize = (MIXTURE_SUMS + 2 * CELLS * 4 + 15) & ~15; // (2, V) f32: tokens as they came and as they were expected
@@ -90,11 +91,12 @@ export const STATES: usize = (NEXT_DOCUMENT + BAG_WIDTH * 4 + 15) & ~15; // (pos
 export const ATTENTION: usize = (STATES + STATES_READ * WIDTH_0 * 4 + 15) & ~15; // (2, SHARES) f32: shares of positions, comparisons
 export const HIDDEN: usize = (ATTENTION + ATTENDED * 2 * SHARES * 4 + 15) & ~15; // (M) f32
 export const HIDDEN_FIXED: usize = (HIDDEN + M * 4 + 15) & ~15; // (M) i16
-export const TOTALS: usize = (HIDDEN_FIXED + M * 2 + 15) & ~15; // (match lengths) i32
-export const DISTINCT: usize = (TOTALS + MATCH_LENGTH * 4 + 15) & ~15; // (match lengths) i32
-export const MIXED: usize = (DISTINCT + MATCH_LENGTH * 4 + 15) & ~15; // (3, match lengths) of history/mixture.ts
-export const MATCHES: usize = (MIXED + 3 * MATCH_LENGTH * 4 + 15) & ~15; // (most matches) u32
-export const SEEN: usize = (MATCHES + MOST_MATCHES * 4 + 15) & ~15; // (V) u8, zero between calls
+export const MIXED: usize = (HIDDEN_FIXED + M * 2 + 15) & ~15; // (3, match lengths) of history/mixture.ts
+export const MATCHES_RECORD: usize = (MIXED + 3 * MATCH_LENGTH * 4 + 15) & ~15; // one Matches; its tensors stand right behind it
+export const MATCHES: usize = MATCHES_RECORD + REMEMBERS * 16; // (most matches) u32
+export const TOTALS: usize = MATCHES + MOST_MATCHES * 4; // (match lengths) i32
+export const DISTINCT: usize = TOTALS + MATCH_LENGTH * 4; // (match lengths) i32
+export const SEEN: usize = DISTINCT + MATCH_LENGTH * 4; // (V) u8, zero between calls
 export const NETWORK: usize = (SEEN + REMEMBERS * V + 15) & ~15; // (V) f32: the network's probabilities, before they are adapted
 export const WEIGHTS: usize = (NETWORK + ADAPTS * V * 4 + 15) & ~15; // (V) f32, of sampling
 export const PROBABILITIES: usize = (WEIGHTS + V * 4 + 15) & ~15; // (V) f32
@@ -104,12 +106,13 @@ export const RECALLED: usize = (PROBABILITIES + V * 4 + 15) & ~15; // (RECALL) u
 export const RECALLED_LENGTH: usize = (RECALLED + RECALL * 2 + 15) & ~15; // u32, tokens in it
 
 // learning; a predictor's memory ends before it
-export const LEARNING_STATE: usize = (RECALLED_LENGTH + RECALLS * 4 + 15) & ~15; // one Sums, one Sample, one Correction
-export const SAMPLE_WEIGHTS: usize = (LEARNING_STATE + LEARNING * 36 + 15) & ~15; // (M) u32
-export const SAMPLE_ROWS: usize = (SAMPLE_WEIGHTS + LEARNING * M * 4 + 15) & ~15; // (SAMPLES) u32
-export const OBSERVED: usize = (SAMPLE_ROWS + LEARNING * 64 * 4 + 15) & ~15; // (V, M) u32; the statistics, contiguous: what a host stores and loads as one piece
-export const EXPECTED: usize = (OBSERVED + LEARNING * V * M * 4 + 15) & ~15; // (V, M) u32
-export const OBSERVED_TOKENS: usize = (EXPECTED + LEARNING * V * M * 4 + 15) & ~15; // u32, tokens in the sums
+export const SAMPLE_RECORD: usize = (RECALLED_LENGTH + RECALLS * 4 + 15) & ~15; // one Sample; its tensors stand right behind it
+export const SAMPLE_WEIGHTS: usize = SAMPLE_RECORD + LEARNING * 16; // (M) u32
+export const SAMPLE_ROWS: usize = SAMPLE_WEIGHTS + LEARNING * M * 4; // (SAMPLES) u32
+export const CORRECTION: usize = (SAMPLE_ROWS + LEARNING * 64 * 4 + 15) & ~15; // one Correction
+export const OBSERVED: usize = (CORRECTION + LEARNING * 3 * 4 + 15) & ~15; // (V, M) u32; the statistics, contiguous: what a host stores and loads as one piece
+export const EXPECTED: usize = OBSERVED + LEARNING * V * M * 4; // (V, M) u32
+export const OBSERVED_TOKENS: usize = EXPECTED + LEARNING * V * M * 4; // u32, tokens in the sums
 export const CORRECTED_O: usize = (OBSERVED_TOKENS + LEARNING * 4 + 15) & ~15; // (V, M) i8
 export const CORRECTED_O_SCALE: usize = (CORRECTED_O + LEARNING * V * M + 15) & ~15; // (V) f32
 

@@ -1,7 +1,7 @@
 // The mixture on the device: the model's table is where every text begins; from there it follows the text itself (ours). A cell is a sum
 // of responsibilities and a number of places, whose ratio is λ.
 import { scaleInPlace } from "../common/softmax";
-import { followerOf, lengthOf, Matches, weightOf } from "../history/matches";
+import { distinctOf, endOfMatches, firstMatch, followerOf, lengthOf, Matches, totalOf, weightOf } from "../history/matches";
 import { ANY, bucketOf, sumWeights } from "../history/mixture";
 import { BUCKETS, CELLS, MATCH_LENGTH, V } from "../shape";
 
@@ -36,11 +36,11 @@ export function attend(matches: Matches, sums: usize, mixed: usize, probabilitie
   let rest: f32 = 1; // what the greater lengths leave
   for (let l = <i32>MATCH_LENGTH - 1; l >= 0; --l) {
     const at = <usize>l << 2;
-    const total = load<i32>(matches.totals + at);
+    const total = load<i32>(totalOf(matches, l));
     let each: f32 = 0; // of a match of this length and weight 1
     let bucket = -1;
     if (total > 0) {
-      bucket = bucketOf(total, load<i32>(matches.distinct + at));
+      bucket = bucketOf(total, load<i32>(distinctOf(matches, l)));
       const cell = sums + (<usize>(l * BUCKETS + bucket) << 2);
       const lambda = load<f32>(cell) / load<f32>(cell + TO_PLACES);
       each = (rest * lambda) / load<f32>(weights + at);
@@ -55,8 +55,8 @@ export function attend(matches: Matches, sums: usize, mixed: usize, probabilitie
     store<f32>(weights + at, weight);
   }
   scaleInPlace(probabilities, V, rest);
-  let at = matches.list;
-  for (const end = at + (<usize>matches.count << 2); at < end; at += 4) {
+  const end = endOfMatches(matches);
+  for (let at = firstMatch(matches); at < end; at += 4) {
     const match = load<u32>(at);
     const p = probabilities + (followerOf(match) << 2);
     store<f32>(p, load<f32>(p) + weightOf(match) * load<f32>(weights + ((lengthOf(match) - 1) << 2)));

@@ -16,31 +16,68 @@ const PROBABILITY_UNIT: f32 = 16777216;
 /** 2^32 / golden ratio: multiples of it, modulo 2^32, spread evenly (Weyl). */
 const GOLDEN: u32 = 0x9e3779b9;
 
-/** The sums of a device. */
+/** The sums of a device, one block: F (V, M) u32, F̂ (V, M) u32, and the number of tokens in them, u32. */
 @unmanaged
 export class Sums {
-  observed: usize; // (V, M) u32
-  expected: usize; // (V, M) u32
-  tokens: usize; // u32, tokens in them
+  first: u32; // F[0, 0]
 }
 
-/** What one token adds: to the row of the token that came, and to the rows that were expected. */
+const EXPECTED_AT: usize = 4 * V * M;
+const TOKENS_AT: usize = 8 * V * M;
+
+/** Row v of F. */
+// @ts-ignore: decorator
+@inline
+export function observedRow(sums: Sums, v: u32): usize {
+  return changetype<usize>(sums) + ((v * M) << 2);
+}
+/** Row v of F̂. */
+// @ts-ignore: decorator
+@inline
+export function expectedRow(sums: Sums, v: u32): usize {
+  return changetype<usize>(sums) + EXPECTED_AT + ((v * M) << 2);
+}
+/** Tokens in the sums. */
+// @ts-ignore: decorator
+@inline
+export function tokensIn(sums: Sums): u32 {
+  return load<u32>(changetype<usize>(sums), TOKENS_AT);
+}
+
+/** What one token adds: to the row of the token that came, and to the rows that were expected. The tensors stand right behind the record. */
 @unmanaged
 export class Sample {
-  weights: usize; // (M) u32
-  rows: usize; // (SAMPLES) u32 of sampleRows
   count: i32; // rows listed
 }
 
+/** (M) u32. */
+const WEIGHTS_AT: usize = 16;
+/** (SAMPLES) u32, row << 8 | times. */
+const ROWS_AT: usize = WEIGHTS_AT + 4 * M;
+/** Bytes of a sample. */
+export const SAMPLE_BYTES: usize = ROWS_AT + 4 * SAMPLES;
+/** Where the weights stand. */
+// @ts-ignore: decorator
+@inline
+export function weightsOf(sample: Sample): usize {
+  return changetype<usize>(sample) + WEIGHTS_AT;
+}
+/** Where the rows stand. */
+// @ts-ignore: decorator
+@inline
+export function rowsIn(sample: Sample): usize {
+  return changetype<usize>(sample) + ROWS_AT;
+}
+
 /**
- * outWeights ← nearest(w · h · 2^8).
+ * The sample's weights ← nearest(w · h · 2^8).
  *
  * @param hidden (M) f32 in [0, 1]
  * @param share w in [0, 1], the network's responsibility for the token that came
- * @param outWeights (M) u32
  */
-export function weigh(hidden: usize, share: f32, outWeights: usize): void {
+export function weigh(hidden: usize, share: f32, outSample: Sample): void {
   const unit = share * HIDDEN_UNIT;
+  const outWeights = weightsOf(outSample);
   for (let c: usize = 0; c < <usize>M; ++c) {
     store<u32>(outWeights + (c << 2), <u32>nearest<f32>(load<f32>(hidden + (c << 2)) * unit));
   }
@@ -50,10 +87,9 @@ export function weigh(hidden: usize, share: f32, outWeights: usize): void {
  * Lists the rows that the thresholds of token number `place` of a piece fall on.
  *
  * @param probabilities (V) f32, ŷ
- * @param outRows (SAMPLES) u32, row << 8 | times
- * @returns rows listed
  */
-export function sampleRows(probabilities: usize, place: u32, outRows: usize): i32 {
+export function sampleRows(probabilities: usize, place: u32, outSample: Sample): void {
+  const outRows = rowsIn(outSample);
   let total: u32 = 0;
   for (let v: usize = 0; v < <usize>V; ++v) total += fixed(probabilities, v);
   const step = total / SAMPLES;
@@ -74,7 +110,7 @@ export function sampleRows(probabilities: usize, place: u32, outRows: usize): i3
       ++listed;
     }
   }
-  return listed;
+  outSample.count = listed;
 }
 
 // @ts-ignore: decorator
@@ -90,22 +126,23 @@ function fixed(probabilities: usize, v: usize): u32 {
  * @returns whether the sums have changed
  */
 export function addToken(token: u32, sample: Sample, add: i32, sums: Sums): bool {
-  const weights = sample.weights;
-  const observed = sums.observed + ((token * M) << 2);
-  const end = sample.rows + (<usize>sample.count << 2);
-  const tokens = load<u32>(sums.tokens);
+  const weights = weightsOf(sample);
+  const observed = observedRow(sums, token);
+  const first = rowsIn(sample);
+  const end = first + (<usize>sample.count << 2);
+  const tokens = tokensIn(sums);
   if (tokens == (add > 0 ? <u32>0xffffffff : 0)) return false;
   if (!fits(observed, weights, 1, add)) return false;
-  for (let at = sample.rows; at < end; at += 4) {
+  for (let at = first; at < end; at += 4) {
     const row = load<u32>(at);
-    if (!fits(sums.expected + (((row >> 8) * M) << 2), weights, row & 0xff, add)) return false;
+    if (!fits(expectedRow(sums, row >> 8), weights, row & 0xff, add)) return false;
   }
   addRow(observed, weights, add);
-  for (let at = sample.rows; at < end; at += 4) {
+  for (let at = first; at < end; at += 4) {
     const row = load<u32>(at);
-    addRow(sums.expected + (((row >> 8) * M) << 2), weights, add * <i32>(row & 0xff));
+    addRow(expectedRow(sums, row >> 8), weights, add * <i32>(row & 0xff));
   }
-  store<u32>(sums.tokens, tokens + add);
+  store<u32>(changetype<usize>(sums), tokens + add, TOKENS_AT);
   return true;
 }
 

@@ -1,8 +1,8 @@
 // Comparisons of history attention (ours): where in the history the last l tokens have stood before, and what followed.
 // c^(l) = Π_{i<l} ⟨x_i, x_{j+i}⟩ of one-hot rows is 1 exactly there, so a comparison is an equality of ids.
 import { ABSENT, HISTORY, INDEXED, MATCH_LENGTH, MOST_MATCHES, V } from "../shape";
-import { History, pairHash, tokenAt, tokenBefore } from "./history";
-import { addMatch, listMatch, Matches } from "./matches";
+import { eightTokensAt, History, newestOf, newestOfPair, nextOf, nextOfPair, pairHash, tokenAt, tokenBefore } from "./history";
+import { addMatch, listMatch, Matches, totalOf } from "./matches";
 
 /** In another text one token alone recurs for no reason: its followers made predictions worse (docs/learning.md). */
 const LEAST_RECALLED: i32 = 2;
@@ -16,7 +16,7 @@ const PAIRS_FOLLOWED: i32 = 256;
  */
 export function findMatches(history: History, outMatches: Matches): void {
   outMatches.count = 0;
-  for (let l: usize = 0; l < <usize>MATCH_LENGTH; ++l) store<i32>(outMatches.totals + (l << 2), 0);
+  for (let l: usize = 0; l < <usize>MATCH_LENGTH; ++l) store<i32>(totalOf(outMatches, l), 0);
   const pivot = tokenBefore(history, 0);
   if (pivot == ABSENT) return;
   if (INDEXED != 0) followIndex(history, outMatches);
@@ -38,7 +38,7 @@ function compareAll(history: History, pivot: u32, outMatches: Matches): void {
     // blocks of eight, backwards from the newest's own, which is seen twice: its places before the newest, at the end those after
     for (let n: u32 = 0; n <= <u32>HISTORY && hasRoom(outMatches); n += 8) {
       const base = (first - n) & (HISTORY - 1);
-      let mask = i16x8.bitmask(i16x8.eq(v128.load(history.ring + (base << 1)), wanted));
+      let mask = i16x8.bitmask(i16x8.eq(eightTokensAt(history, base), wanted));
       if (n == 0) mask &= (1 << (newest & 7)) - 1;
       else if (n == HISTORY) mask &= ~((2 << (newest & 7)) - 1);
       while (mask != 0 && hasRoom(outMatches)) {
@@ -65,20 +65,20 @@ function followIndex(history: History, outMatches: Matches): void {
   const newest = history.newest;
   const token = tokenBefore(history, 0);
   let age: u32 = 0; // of the last place looked at
-  let at = <u32>load<u16>(history.newestOf + (token << 1));
+  let at = newestOf(history, token);
   for (let followed = 0; followed < TOKENS_FOLLOWED; ++followed) {
     const older = (newest - at) & (HISTORY - 1);
     if (older <= age || tokenAt(history, at) != token) return;
     age = older;
     addMatch(history, at, outMatches);
-    at = load<u16>(history.tokenLinks + (at << 1));
+    at = nextOf(history, at);
   }
   const before = tokenBefore(history, 1);
   if (before == ABSENT) return;
   const wanted = pairHash(before, token);
   const listed = age;
   age = 0;
-  at = load<u16>(history.pairNewest + (wanted << 1));
+  at = newestOfPair(history, wanted);
   for (let followed = 0; followed < PAIRS_FOLLOWED; ) {
     const older = (newest - at) & (HISTORY - 1);
     if (older <= age || older > <u32>(HISTORY - 2)) break; // the oldest token's predecessor is gone
@@ -90,7 +90,7 @@ function followIndex(history: History, outMatches: Matches): void {
       ++followed;
       if (own == token && ownBefore == before) addMatch(history, at, outMatches);
     }
-    at = load<u16>(history.pairLinks + (at << 1));
+    at = nextOfPair(history, at);
   }
 }
 

@@ -1,16 +1,48 @@
 // One match of history attention: how many of the last tokens recur at a place, what followed it, and how much it weighs. A match is a
 // u32: the follower's id in the low 16 bits, its length (1 to MATCH_LENGTH) in the next three, in the rest the leading bits of its weight.
-import { ABSENT, HISTORY, MATCH_LENGTH } from "../shape";
+import { ABSENT, HISTORY, MATCH_LENGTH, MOST_MATCHES, REMEMBERS, V } from "../shape";
 import { History, tokenAt, tokenBefore } from "./history";
 
-/** The matches of one prediction. All but `count` is set once. */
+/** The matches of one prediction. The tensors stand right behind the record: one address names them all. */
 @unmanaged
 export class Matches {
-  list: usize; // (MOST_MATCHES) u32
   count: i32; // matches listed
-  totals: usize; // (MATCH_LENGTH) i32, number of matches of length at least l + 1
-  distinct: usize; // (MATCH_LENGTH) i32, distinct followers among them
-  seen: usize; // (V) u8 scratch, zero between calls
+}
+
+/** (MOST_MATCHES) u32. */
+const LIST_AT: usize = 16;
+/** (MATCH_LENGTH) i32, number of matches of length at least l + 1. */
+const TOTALS_AT: usize = LIST_AT + 4 * MOST_MATCHES;
+/** (MATCH_LENGTH) i32, distinct followers among them. */
+const DISTINCT_AT: usize = TOTALS_AT + 4 * MATCH_LENGTH;
+/** (V) u8 scratch, zero between calls. */
+const SEEN_AT: usize = DISTINCT_AT + 4 * MATCH_LENGTH;
+/** Bytes of matches. */
+export const MATCHES_BYTES: usize = SEEN_AT + REMEMBERS * V;
+
+/** Where the first match is listed. */
+// @ts-ignore: decorator
+@inline
+export function firstMatch(matches: Matches): usize {
+  return changetype<usize>(matches) + LIST_AT;
+}
+/** Behind the last one. */
+// @ts-ignore: decorator
+@inline
+export function endOfMatches(matches: Matches): usize {
+  return firstMatch(matches) + (<usize>matches.count << 2);
+}
+/** Where the number of matches of length at least l + 1 stands, an i32. */
+// @ts-ignore: decorator
+@inline
+export function totalOf(matches: Matches, l: usize): usize {
+  return changetype<usize>(matches) + TOTALS_AT + (l << 2);
+}
+/** Where that of their distinct followers stands. */
+// @ts-ignore: decorator
+@inline
+export function distinctOf(matches: Matches, l: usize): usize {
+  return changetype<usize>(matches) + DISTINCT_AT + (l << 2);
 }
 
 /** Lists the place at index `at` of the ring, whose token is the newest one's. */
@@ -31,29 +63,30 @@ export function addMatch(history: History, at: u32, matches: Matches): void {
 /** Lists a match that stands `age` tokens back, at least one, and counts it for each length up to its own. */
 export function listMatch(length: i32, follower: u32, age: u32, matches: Matches): void {
   for (let l: usize = 0; l < <usize>length; ++l) {
-    const total = matches.totals + (l << 2);
+    const total = totalOf(matches, l);
     store<i32>(total, load<i32>(total) + 1);
   }
   const match = weightBits(age) | ((<u32>length) << LENGTH_SHIFT) | follower;
-  store<u32>(matches.list + (<usize>matches.count << 2), match);
+  store<u32>(endOfMatches(matches), match);
   ++matches.count;
 }
 
 /** Counts the distinct followers among the matches of each length. */
 export function countDistinct(matches: Matches): void {
-  memory.fill(matches.distinct, 0, MATCH_LENGTH << 2);
-  const end = matches.list + (<usize>matches.count << 2);
-  for (let at = matches.list; at < end; at += 4) {
+  memory.fill(distinctOf(matches, 0), 0, MATCH_LENGTH << 2);
+  const seen = changetype<usize>(matches) + SEEN_AT;
+  const end = endOfMatches(matches);
+  for (let at = firstMatch(matches); at < end; at += 4) {
     const match = load<u32>(at);
-    const place = matches.seen + followerOf(match);
+    const place = seen + followerOf(match);
     const length = lengthOf(match);
     for (let l = <u32>load<u8>(place); l < length; ++l) {
-      const distinct = matches.distinct + (l << 2);
+      const distinct = distinctOf(matches, l);
       store<i32>(distinct, load<i32>(distinct) + 1);
     }
     if (length > <u32>load<u8>(place)) store<u8>(place, <u8>length);
   }
-  for (let at = matches.list; at < end; at += 4) store<u8>(matches.seen + followerOf(load<u32>(at)), 0);
+  for (let at = firstMatch(matches); at < end; at += 4) store<u8>(seen + followerOf(load<u32>(at)), 0);
 }
 
 /** Where the length stands, and from which bit on the weight. */
@@ -85,8 +118,8 @@ const LEAST: f32 = 1.1754944e-38;
  * @param probabilities (V) f32
  */
 export function weighByNetwork(matches: Matches, probabilities: usize): void {
-  const end = matches.list + (<usize>matches.count << 2);
-  for (let at = matches.list; at < end; at += 4) {
+  const end = endOfMatches(matches);
+  for (let at = firstMatch(matches); at < end; at += 4) {
     const match = load<u32>(at);
     const p = max<f32>(LEAST, load<f32>(probabilities + (followerOf(match) << 2)));
     const weight = weightOf(match) * sqrt<f32>(sqrt<f32>(p));

@@ -2,7 +2,7 @@
 // length, p_l = (1 − λ) p_{l−1} + λ q_l with p_0 the network's, so that each length backs off to the one below and at last to the network.
 // λ comes from a table that says for each length how far to trust it, by how many matches there are and how much their followers agree.
 import { MATCH_LENGTH } from "../shape";
-import { followerOf, lengthOf, Matches, weightOf } from "./matches";
+import { endOfMatches, firstMatch, followerOf, lengthOf, Matches, weightOf } from "./matches";
 
 /**
  * The bucket of one match length: matches (1, 2, 3, 4, to 8, to 16, to 64, more) times how their followers agree (all the same; half as
@@ -20,8 +20,8 @@ export const ANY: i32 = -1;
 /** outSums (MATCH_LENGTH) f32 ← Σ weights of the matches of length at least l + 1, of all or of those that `token` followed. */
 export function sumWeights(matches: Matches, token: i32, outSums: usize): void {
   memory.fill(outSums, 0, MATCH_LENGTH << 2);
-  let at = matches.list;
-  for (const end = at + (<usize>matches.count << 2); at < end; at += 4) {
+  const end = endOfMatches(matches);
+  for (let at = firstMatch(matches); at < end; at += 4) {
     const match = load<u32>(at);
     if (token != ANY && <i32>followerOf(match) != token) continue;
     const sum = outSums + ((lengthOf(match) - 1) << 2);

@@ -38,39 +38,31 @@ import { solveInputWeight } from "./input-weight";
 import {
   ATTENTION_SUMS,
   CIPHER,
-  DISTINCT,
-  HISTORY_STATE,
+  HISTORY_RECORD,
+  MATCHES_RECORD,
   LIKELIHOOD,
   MARGINAL,
   MATCH_SUMS,
-  MATCHES,
   MIXTURE,
   MIXTURE_BUCKETS,
   MIXTURE_LIKELIHOODS,
   MIXTURE_SUMS,
-  NEWEST,
   O,
   O_INT8,
   O_SCALE,
   O0,
   PAIR_COUNTS,
-  PAIR_LINKS,
-  PAIR_NEWEST,
   PAIR_TOTALS,
   POSITIONS,
   PREDICTED,
   RECORDS,
-  RING,
   ROUNDED,
   SECOND,
   SECOND_O,
-  SEEN,
   THIRD,
   THIRD_O,
   TILE,
-  TOKEN_LINKS,
   TOKENS,
-  TOTALS,
   U,
 } from "./layout";
 import { mixtureInputs, solveMixture } from "./mixture";
@@ -86,8 +78,8 @@ import * as tune from "./tune";
 export { TOKENS } from "./layout";
 
 const pairs: Pairs = changetype<Pairs>(RECORDS + 128);
-const history: History = changetype<History>(HISTORY_STATE);
-const matches: Matches = changetype<Matches>(HISTORY_STATE + offsetof<History>());
+const history: History = changetype<History>(HISTORY_RECORD);
+const matches: Matches = changetype<Matches>(MATCHES_RECORD);
 
 /** Puts addresses into the shared records, and has steps of tuning read what settings say. The first call, and again after new settings. */
 export function open(): void {
@@ -97,15 +89,6 @@ export function open(): void {
   pairs.totals = PAIR_TOTALS;
   pairs.marginal = MARGINAL;
   pairs.pseudoCounts = settings.groupPseudoCounts;
-  history.ring = RING;
-  history.newestOf = NEWEST;
-  history.tokenLinks = TOKEN_LINKS;
-  history.pairLinks = PAIR_LINKS;
-  history.pairNewest = PAIR_NEWEST;
-  matches.list = MATCHES;
-  matches.totals = TOTALS;
-  matches.distinct = DISTINCT;
-  matches.seen = SEEN;
 }
 
 /** The thread's scratch, its place in the text at hand. */

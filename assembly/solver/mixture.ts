@@ -1,6 +1,6 @@
 // Solving the mixture's table: the explicit solution with K = 1, for each match length and bucket the mean responsibility of q_l against
 // what the lengths below would have said, repeated.
-import { Matches } from "../history/matches";
+import { distinctOf, Matches, totalOf } from "../history/matches";
 import { ANY, bucketOf, sumWeights } from "../history/mixture";
 import { BUCKETS, CELLS, MATCH_LENGTH, PARTS } from "../shape";
 
@@ -29,10 +29,10 @@ export function mixtureInputs(
   sumWeights(matches, ANY, scratch);
   sumWeights(matches, token, outLikelihoods + 4);
   for (let l: usize = 0; l < <usize>MATCH_LENGTH; ++l) {
-    const total = load<i32>(matches.totals + (l << 2));
+    const total = load<i32>(totalOf(matches, l));
     const at = outLikelihoods + (l << 2);
     if (total > 0) store<f32>(at, load<f32>(at, 4) / load<f32>(scratch + (l << 2)), 4);
-    store<u8>(outBuckets + l, total == 0 ? NONE : <u8>bucketOf(total, load<i32>(matches.distinct + (l << 2))));
+    store<u8>(outBuckets + l, total == 0 ? NONE : <u8>bucketOf(total, load<i32>(distinctOf(matches, l))));
   }
 }
 

@@ -93,7 +93,9 @@ export async function compileRequest({ entry, options }: ModuleRequest, shape: S
   const sources = sourceFolder();
   const { main } = await compiler(entry, shape);
   const output: { bytes?: Uint8Array } = {};
-  const { error, stderr } = await main([`${entry}/index.ts`, "--outFile=module.wasm", ...options], {
+  const entries = [`${entry}/index.ts`];
+  if (entry === "device" && (hiddenLayers(shape).length > 1 || shape.windowAttention)) entries.push("device/further.ts");
+  const { error, stderr } = await main([...entries, "--outFile=module.wasm", ...options], {
     readFile: (name) => {
       const path = join(sources, name);
       return existsSync(path) ? readFileSync(path, "utf8") : null;

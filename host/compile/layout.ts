@@ -106,18 +106,20 @@ export const DEVICE: Table = {
     {
       title: "state",
       regions: [
-        region("STATE", [80], 1, "one State: what a prediction leaves for the next call"),
+        region("STATE", [24], 1, "one State: what a prediction leaves for the next call"),
         region("CONTEXT", ["CONTEXT_TOKENS"], 2, "(tokens) u16, latest first"),
-        region("RING", ["HISTORY"], 2, "(R) u16"),
+        region("HISTORY_RECORD", ["REMEMBERS", 16], 1, "one History; its tensors stand right behind it"),
+        region("RING", ["HISTORY"], 2, "(R) u16", true),
         region(
           "NEWEST",
           ["INDEXED", "V"],
           2,
           "(V) u16, the newest place of each token; absent without an index, as the three that follow",
+          true,
         ),
-        region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16"),
-        region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16"),
-        region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16"),
+        region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
+        region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
+        region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16", true),
         region(
           "DOCUMENT",
           ["BAG_WIDTH"],
@@ -139,11 +141,12 @@ export const DEVICE: Table = {
         region("ATTENTION", ["ATTENDED", 2, "SHARES"], 4, "(2, SHARES) f32: shares of positions, comparisons"),
         region("HIDDEN", ["M"], 4, "(M) f32"),
         region("HIDDEN_FIXED", ["M"], 2, "(M) i16"),
-        region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32"),
-        region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32"),
         region("MIXED", [3, "MATCH_LENGTH"], 4, "(3, match lengths) of history/mixture.ts"),
-        region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32"),
-        region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls"),
+        region("MATCHES_RECORD", ["REMEMBERS", 16], 1, "one Matches; its tensors stand right behind it"),
+        region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32", true),
+        region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
+        region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
+        region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls", true),
         region("NETWORK", ["ADAPTS", "V"], 4, "(V) f32: the network's probabilities, before they are adapted"),
         region("WEIGHTS", ["V"], 4, "(V) f32, of sampling"),
         region("PROBABILITIES", ["V"], 4, "(V) f32"),
@@ -159,17 +162,18 @@ export const DEVICE: Table = {
     {
       title: "learning; a predictor's memory ends before it",
       regions: [
-        region("LEARNING_STATE", ["LEARNING", 36], 1, "one Sums, one Sample, one Correction"),
-        region("SAMPLE_WEIGHTS", ["LEARNING", "M"], 4, "(M) u32"),
-        region("SAMPLE_ROWS", ["LEARNING", SAMPLES], 4, "(SAMPLES) u32"),
+        region("SAMPLE_RECORD", ["LEARNING", 16], 1, "one Sample; its tensors stand right behind it"),
+        region("SAMPLE_WEIGHTS", ["LEARNING", "M"], 4, "(M) u32", true),
+        region("SAMPLE_ROWS", ["LEARNING", SAMPLES], 4, "(SAMPLES) u32", true),
+        region("CORRECTION", ["LEARNING", 3], 4, "one Correction"),
         region(
           "OBSERVED",
           ["LEARNING", "V", "M"],
           4,
           "(V, M) u32; the statistics, contiguous: what a host stores and loads as one piece",
         ),
-        region("EXPECTED", ["LEARNING", "V", "M"], 4, "(V, M) u32"),
-        region("OBSERVED_TOKENS", ["LEARNING"], 4, "u32, tokens in the sums"),
+        region("EXPECTED", ["LEARNING", "V", "M"], 4, "(V, M) u32", true),
+        region("OBSERVED_TOKENS", ["LEARNING"], 4, "u32, tokens in the sums", true),
         region("CORRECTED_O", ["LEARNING", "V", "M"], 1, "(V, M) i8"),
         region("CORRECTED_O_SCALE", ["LEARNING", "V"], 4, "(V) f32"),
       ],
@@ -293,17 +297,24 @@ export const SOLVER: Table = {
     {
       title: "the mixture",
       regions: [
-        region("HISTORY_STATE", [64], 1, "one History, one Matches"),
-        region("RING", ["HISTORY"], 2, "(R) u16"),
-        region("NEWEST", ["INDEXED", "V"], 2, "(V) u16"),
-        region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16"),
-        region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16"),
-        region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16"),
-        region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32"),
-        region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32"),
-        region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32"),
+        region("HISTORY_RECORD", ["REMEMBERS", 16], 1, "one History; its tensors stand right behind it"),
+        region("RING", ["HISTORY"], 2, "(R) u16", true),
+        region(
+          "NEWEST",
+          ["INDEXED", "V"],
+          2,
+          "(V) u16, the newest place of each token; absent without an index, as the three that follow",
+          true,
+        ),
+        region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
+        region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
+        region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16", true),
+        region("MATCHES_RECORD", ["REMEMBERS", 16], 1, "one Matches; its tensors stand right behind it"),
+        region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32", true),
+        region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
+        region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
+        region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls", true),
         region("MATCH_SUMS", ["MATCH_LENGTH"], 4, "(match lengths) f32"),
-        region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls"),
         region("MIXTURE", ["CELLS"], 4, "(match lengths, buckets) f32"),
         region("CHAIN", ["PARTS"], 4, "(PARTS) f32", true),
         region("MIXTURE_SUMS", [2, "CELLS"], 4, "(2, match lengths, buckets) f32"),
@@ -381,7 +392,7 @@ export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
 
 /** The part of it that a predictor needs: all but what learning has. */
 export function predictorBytes(shape: Shape, options: ModuleOptions = {}): number {
-  return deviceAddresses(shape, options).at.LEARNING_STATE!;
+  return deviceAddresses(shape, options).at.SAMPLE_RECORD!;
 }
 
 /** Bytes of the weights, in memory or in flash. */
