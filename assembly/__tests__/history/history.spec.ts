@@ -1,6 +1,6 @@
 import { pairHash, pushToken, tokenAt, tokenBefore } from "../../history/history";
 import { ABSENT, HISTORY, INDEXED, PAIRS, V } from "../../shape";
-import { emptyHistory, history, LENGTH, NEWEST, PAIR_LINKS, PAIR_NEWEST, RING, stream, TOKEN_LINKS, writeStream } from "../stream";
+import { emptyHistory, fillHistory, history, LENGTH, NEWEST, PAIR_LINKS, PAIR_NEWEST, RING, stream, TOKEN_LINKS, writeStream } from "../stream";
 import { id, mark, startValues, untouched } from "../support";
 
 /** The newest place of the stream before `at` with the same token, or with the same hash of two; -1 where there is none. */
@@ -20,6 +20,17 @@ describe("the history", () => {
     for (let back = 0; back < HISTORY; ++back) expect(tokenBefore(history, back)).toBe(ABSENT);
     expect(untouched(RING + HISTORY * 2, 16)).toBe(true);
   });
+
+  if (INDEXED != 0) {
+    test("is empty again after a text, and so is its index", () => {
+      startValues(3);
+      writeStream(V);
+      fillHistory(LENGTH);
+      emptyHistory();
+      for (let v = 0; v < V; ++v) expect(id(NEWEST, v)).toBe(0);
+      for (let hash = 0; hash < PAIRS; ++hash) expect(id(PAIR_NEWEST, hash)).toBe(0);
+    });
+  }
 
   test("has the last R tokens, the newest first, each at its place modulo R", () => {
     startValues(1);
