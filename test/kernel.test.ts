@@ -152,7 +152,11 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
       expect(sections(wasm)).not.toContain(8); // start
       expect(sections(wasm)).not.toContain(11); // data
       const names = WebAssembly.Module.exports(module).map(({ name }) => name);
-      expect(names.sort()).toEqual(contractOf(shape).map((text) => text.replace(/:.*/, "")).sort());
+      expect(names.sort()).toEqual(
+        contractOf(shape)
+          .map((text) => text.replace(/:.*/, ""))
+          .sort(),
+      );
       const exports = new WebAssembly.Instance(module).exports as unknown as Exports;
       expect((exports.END as unknown as WebAssembly.Global).value).toBe(bytesNeeded(shape));
       expect((exports.PREDICTOR_END as unknown as WebAssembly.Global).value).toBe(predictorBytes(shape));

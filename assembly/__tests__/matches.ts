@@ -1,26 +1,24 @@
 // Random matches of history attention, and what is counted of them by definition.
-import { listMatch, Matches, weightOf } from "../history/matches";
+import { listMatch, Matches, MATCHES_BYTES, weightOf } from "../history/matches";
 import { MATCH_LENGTH, MOST_MATCHES, V } from "../shape";
 import { below } from "./support";
 
 /** Matches that a spec writes at the most. */
 export const MOST: i32 = 16;
-export const LIST = memory.data(MOST_MATCHES * 4 + 16, 16);
-export const TOTALS = memory.data(MATCH_LENGTH * 4 + 16, 16);
-export const DISTINCT = memory.data(MATCH_LENGTH * 4 + 16, 16);
-export const SEEN = memory.data(V + 16, 16);
-export const matches = changetype<Matches>(memory.data(32, 16));
+const RECORD = memory.data(MATCHES_BYTES + 16, 16);
+export const matches = changetype<Matches>(RECORD);
+/** Behind the record, in the order that it promises. */
+export const LIST: usize = RECORD + 16;
+export const TOTALS: usize = LIST + MOST_MATCHES * 4;
+export const DISTINCT: usize = TOTALS + MATCH_LENGTH * 4;
+export const SEEN: usize = DISTINCT + MATCH_LENGTH * 4;
 
 export const lengths = new StaticArray<i32>(MOST);
 export const followers = new StaticArray<i32>(MOST);
 
 /** An empty list. */
 export function clearMatches(): void {
-  matches.list = LIST;
   matches.count = 0;
-  matches.totals = TOTALS;
-  matches.distinct = DISTINCT;
-  matches.seen = SEEN;
   memory.fill(TOTALS, 0, MATCH_LENGTH * 4);
 }
 

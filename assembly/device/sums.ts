@@ -55,7 +55,7 @@ const WEIGHTS_AT: usize = 16;
 /** (SAMPLES) u32, row << 8 | times. */
 const ROWS_AT: usize = WEIGHTS_AT + 4 * M;
 /** Bytes of a sample. */
-export const SAMPLE_BYTES: usize = ROWS_AT + 4 * SAMPLES;
+export const SAMPLE_BYTES: i32 = <i32>(ROWS_AT + 4 * SAMPLES);
 /** Where the weights stand. */
 // @ts-ignore: decorator
 @inline

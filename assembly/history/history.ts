@@ -20,7 +20,7 @@ const PAIR_LINKS_AT: usize = TOKEN_LINKS_AT + 2 * INDEXED * HISTORY;
 /** (PAIRS) u16, the newest place of each hash. */
 const PAIR_NEWEST_AT: usize = PAIR_LINKS_AT + 2 * INDEXED * HISTORY;
 /** Bytes of a history. */
-export const HISTORY_BYTES: usize = PAIR_NEWEST_AT + 2 * INDEXED * PAIRS;
+export const HISTORY_BYTES: i32 = <i32>PAIR_NEWEST_AT + 2 * INDEXED * PAIRS;
 
 const PAIR_SHIFT: i32 = 32 - ctz<u32>(PAIRS);
 

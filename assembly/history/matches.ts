@@ -18,7 +18,7 @@ const DISTINCT_AT: usize = TOTALS_AT + 4 * MATCH_LENGTH;
 /** (V) u8 scratch, zero between calls. */
 const SEEN_AT: usize = DISTINCT_AT + 4 * MATCH_LENGTH;
 /** Bytes of matches. */
-export const MATCHES_BYTES: usize = SEEN_AT + REMEMBERS * V;
+export const MATCHES_BYTES: i32 = <i32>SEEN_AT + REMEMBERS * V;
 
 /** Where the first match is listed. */
 // @ts-ignore: decorator

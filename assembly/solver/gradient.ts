@@ -13,6 +13,7 @@ import { addTokens, contextToken, windowShares } from "../layers/tokens";
 import {
   ABSENT,
   ATTENDED,
+  BAG_LAYER,
   columnOf,
   EARLIER,
   GROUPS,
@@ -80,9 +81,9 @@ export function deltasOfTile(tile: Batch, network: Network, work: Work): void {
         softmaxGradient(states + ((<usize>j * WIDTH_0) << 2), handed, groupsOf(0), handed); // 0 where there was no state
       }
       softmaxGradient(hidden, delta, groupsOf(0), delta);
-      if (STATES_LAYER == 2) {
-        const bag = <usize>columnOf(1) << 2;
-        softmaxGradient(hidden + bag, delta + bag, groupsOf(1), delta + bag);
+      if (BAG_LAYER > 0) {
+        const bag = <usize>columnOf(BAG_LAYER) << 2;
+        softmaxGradient(hidden + bag, delta + bag, groupsOf(BAG_LAYER), delta + bag);
       }
     } else softmaxGradient(hidden, delta, GROUPS, delta);
   }

@@ -94,7 +94,8 @@ export async function compileRequest({ entry, options }: ModuleRequest, shape: S
   const { main } = await compiler(entry, shape);
   const output: { bytes?: Uint8Array } = {};
   const entries = [`${entry}/index.ts`];
-  if (entry === "device" && (hiddenLayers(shape).length > 1 || shape.windowAttention)) entries.push("device/further.ts");
+  if (entry === "device" && (hiddenLayers(shape).length > 1 || shape.windowAttention))
+    entries.push("device/further.ts");
   const { error, stderr } = await main([...entries, "--outFile=module.wasm", ...options], {
     readFile: (name) => {
       const path = join(sources, name);

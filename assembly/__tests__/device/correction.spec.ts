@@ -4,12 +4,12 @@ import { GROUPS, M, V } from "../../shape";
 import { below, mark, startValues, untouched } from "../support";
 
 const NUMBER: u32 = V - 2; // of the row
-const ALL_OBSERVED = memory.data(V * M * 4, 16);
-const ALL_EXPECTED = memory.data(V * M * 4, 16);
-const OBSERVED = ALL_OBSERVED + NUMBER * M * 4;
-const EXPECTED = ALL_EXPECTED + NUMBER * M * 4;
-const TOKENS = memory.data(4, 4);
-const sums = changetype<Sums>(memory.data(16, 16));
+const ALL_OBSERVED = memory.data(V * M * 8 + 16, 16);
+const ALL_EXPECTED: usize = ALL_OBSERVED + V * M * 4;
+const TOKENS: usize = ALL_EXPECTED + V * M * 4;
+const OBSERVED: usize = ALL_OBSERVED + NUMBER * M * 4;
+const EXPECTED: usize = ALL_EXPECTED + NUMBER * M * 4;
+const sums = changetype<Sums>(ALL_OBSERVED);
 const correction = changetype<Correction>(memory.data(16, 16));
 const BASE = memory.data(M, 16);
 const SCRATCH = memory.data(M * 4 + 16, 16);
@@ -65,9 +65,6 @@ function farthest(scale: f32, tokens: f64, pseudoCounts: f64, step: f64): f64 {
 }
 
 function solve(tokens: u32, pseudoCounts: f32, step: f32): f32 {
-  sums.observed = ALL_OBSERVED;
-  sums.expected = ALL_EXPECTED;
-  sums.tokens = TOKENS;
   store<u32>(TOKENS, tokens);
   correction.pseudoCounts = pseudoCounts;
   correction.step = step;

@@ -16,17 +16,22 @@ import {
   EXPECTED,
   HIDDEN,
   MARGINALS,
+  MATCHES,
   MIXTURE_SUMS,
+  NETWORK,
   O,
   OBSERVED,
   OBSERVED_TOKENS,
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
+  RECENCY,
+  SAMPLE_WEIGHTS,
   SEEN,
   STATE,
 } from "../../device/layout";
 import { likeliest } from "../../device/sampling";
+import { followerOf, weightOf } from "../../history/matches";
 import { ABSENT, ADAPTS, CELLS, LEARNING, M, MATCH_LENGTH, RECALL, V } from "../../shape";
 import { denseStored, LENGTH, TEXT, writeStoredModel } from "../stored";
 import { changed, copyOf, differing, gap, get, id, remember, ROUNDING } from "../support";
@@ -211,6 +216,48 @@ function sumsChanged(): i32 {
   return observed + changed(EXPECTED, EXPECTED + SUMS_BYTES, EXPECTED, SPARE + SUMS_BYTES);
 }
 
+/** The network rescaled by the text's marginals, as `adapted` has found it. */
+const rescaled = new StaticArray<f64>(V);
+
+/** λ of the recency cache, before place `at` of a text. */
+function lambdaAt(at: i32): f64 {
+  return ADAPTS == 0 || at == 0 ? 0 : get(RECENCY, V) / get(RECENCY, V + 1);
+}
+
+/** After predict: the network rescaled, then mixed with recent tokens, by what their kernels are specified to do. */
+function adapted(at: i32): StaticArray<f64> {
+  const out = new StaticArray<f64>(V);
+  let sum: f64 = 0;
+  let all: f64 = 0;
+  for (let v = 0; v < V; ++v) sum += rescaled[v] = (get(NETWORK, v) * get(MARGINALS, v)) / get(MARGINALS, V + v);
+  for (let v = 0; v < V; ++v) rescaled[v] /= sum;
+  for (let v = 0; v < V; ++v) all += out[v] = get(RECENCY, v) * Math.pow(rescaled[v], 0.25);
+  const lambda = lambdaAt(at);
+  for (let v = 0; v < V; ++v) out[v] = (1 - lambda) * rescaled[v] + (lambda * out[v]) / all;
+  return out;
+}
+
+/** Whether the first match listed weighs 1 / √age, times p^¼ of what followed where the network has a say, each cut to six bits. */
+function weighs(age: i32, at: i32): bool {
+  const match = load<u32>(MATCHES);
+  const p = ADAPTS != 0 ? Math.pow(adapted(at)[followerOf(match)], 0.25) : 1;
+  const weight = (<f64>weightOf(match) * Math.sqrt(<f64>age)) / p;
+  return weight > (31.0 / 32) * (31.0 / 32) - 1e-5 && weight < 1 + 1e-5;
+}
+
+describe("a match", () => {
+  test("weighs by its age, and by the network where the device adapts", () => {
+    begin(21);
+    append(1);
+    append(2);
+    append(3);
+    append(1);
+    predict();
+    expect(followerOf(load<u32>(MATCHES))).toBe(2);
+    expect(weighs(3, 4)).toBe(true);
+  });
+});
+
 if (LEARNING != 0) {
   describe("a device that learns", () => {
     test("adds the hidden state to the row of the token that came, and 64 times as much to rows in all that were expected", () => {
@@ -230,6 +277,35 @@ if (LEARNING != 0) {
       }
       expect(wrong).toBe(0);
       expect(load<u32>(OBSERVED_TOKENS)).toBe(1);
+    });
+
+    test("weighs the hidden state by the share of the token's probability that the network explains, and marginals by the same", () => {
+      begin(20, 6);
+      const other = 9; // follows no match
+      for (let at = 0; at < LENGTH; ++at) {
+        const token = id(TEXT, at);
+        predict();
+        const middle = adapted(at);
+        const lambda = lambdaAt(at);
+        // what the match lengths have left of both
+        const rest = get(PROBABILITIES, other) / middle[other];
+        const ofBoth = (rest * middle[token]) / get(PROBABILITIES, token);
+        const share = (rest * (1 - lambda) * rescaled[token]) / get(PROBABILITIES, token);
+        const came = get(MARGINALS, token);
+        const expected = get(MARGINALS, V + other);
+        const recent = get(RECENCY, V);
+        observe(token);
+        let worst: f64 = 0;
+        for (let c = 0; c < M; ++c) {
+          worst = Math.max(worst, Math.abs(<f64>load<u32>(SAMPLE_WEIGHTS + (c << 2)) - get(HIDDEN, c) * share * 256));
+        }
+        expect(worst).toBeLessThan(0.51, at.toString());
+        expect(Math.abs(get(MARGINALS, token) - came - share)).toBeLessThan(1e-4, at.toString());
+        const unscaled = get(NETWORK, other);
+        expect(Math.abs(get(MARGINALS, V + other) - expected - share * unscaled)).toBeLessThan(1e-4, at.toString());
+        // fewer than 128 places: λ is a plain mean
+        if (at > 0) expect(Math.abs(get(RECENCY, V) - recent - (ofBoth - share))).toBeLessThan(1e-4, at.toString());
+      }
     });
 
     test("forgets a piece to the bit, in any order of pieces", () => {
@@ -331,6 +407,9 @@ if (LEARNING != 0) {
         if (i < 3 * M || i >= 5 * M) expect(load<u8>(CORRECTED_O + i)).toBe(0x7f);
       }
       expect(memory.compare(CORRECTED_O + 3 * M, O + 3 * M, 2 * M)).not.toBe(0);
+      // a step of none leaves them where they are
+      expect(refit(3, 5, 10, 0)).toBe(0);
+      expect(memory.compare(CORRECTED_O + 3 * M, O + 3 * M, 2 * M)).toBe(0);
       expect(refit(5, 4, 10, 1)).toBe(-1);
       expect(refit(0, V + 1, 10, 1)).toBe(-1);
       expect(refit(0, V, 1e-7, 1)).toBe(-1);
@@ -368,6 +447,16 @@ if (RECALL > 0 && MATCH_LENGTH > 1) {
       append(5);
       predict();
       expect(get(PROBABILITIES, 7)).toBeGreaterThan(before + 0.05);
+      store<u16>(RECALLED, 4);
+      store<u16>(RECALLED + 2, 5);
+      store<u16>(RECALLED + 4, 7);
+      store<u32>(RECALLED_LENGTH, 3);
+      reset();
+      append(6);
+      append(4);
+      append(5);
+      predict();
+      expect(weighs(3 + 1, 3)).toBe(true); // three of the text, one of what is recalled
     });
   });
 }

@@ -13,7 +13,6 @@ import {
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
-  LEARNING_STATE,
   MARGINALS,
   MATCHES,
   MIXED,
@@ -55,10 +54,14 @@ import {
   W,
   W0,
   WEIGHTS,
+  HISTORY_RECORD,
+  MATCHES_RECORD,
+  SAMPLE_RECORD,
+  CORRECTION,
 } from "../../device/layout";
-import { Sample, SAMPLES, Sums } from "../../device/sums";
-import { History } from "../../history/history";
-import { Matches } from "../../history/matches";
+import { SAMPLE_BYTES, SAMPLES } from "../../device/sums";
+import { HISTORY_BYTES } from "../../history/history";
+import { MATCHES_BYTES } from "../../history/matches";
 import {
   ADAPTS,
   ATTENDED,
@@ -77,6 +80,7 @@ import {
   MOST_MATCHES,
   PAIRS,
   RECALL,
+  REMEMBERS,
   rowBytes,
   rowsOf,
   SHARES,
@@ -113,13 +117,15 @@ describe("the device's memory", () => {
     follows(O_SCALE, V, 4);
     follows(O0, V, 4);
     follows(MIXTURE, CELLS, 4);
-    follows(STATE, <i32>(STATE_BYTES + offsetof<History>() + offsetof<Matches>()), 1);
+    follows(STATE, <i32>STATE_BYTES, 1);
     follows(CONTEXT, CONTEXT_TOKENS, 2);
+    follows(HISTORY_RECORD, REMEMBERS * 16, 1);
     follows(RING, HISTORY, 2);
-    follows(NEWEST, INDEXED * V, 2);
-    follows(TOKEN_LINKS, INDEXED * HISTORY, 2);
-    follows(PAIR_LINKS, INDEXED * HISTORY, 2);
-    follows(PAIR_NEWEST, INDEXED * PAIRS, 2);
+    follows(NEWEST, INDEXED * V, 2, 2);
+    follows(TOKEN_LINKS, INDEXED * HISTORY, 2, 2);
+    follows(PAIR_LINKS, INDEXED * HISTORY, 2, 2);
+    follows(PAIR_NEWEST, INDEXED * PAIRS, 2, 2);
+    expect(PAIR_NEWEST + INDEXED * PAIRS * 2).toBe(HISTORY_RECORD + REMEMBERS * HISTORY_BYTES);
     follows(DOCUMENT, BAG_WIDTH, 4);
     follows(MIXTURE_SUMS, 2 * CELLS, 4);
     follows(MARGINALS, ADAPTS * 2 * V, 4);
@@ -132,19 +138,23 @@ describe("the device's memory", () => {
     follows(ATTENTION, ATTENDED * 2 * SHARES, 4);
     follows(HIDDEN, M, 4);
     follows(HIDDEN_FIXED, M, 2);
-    follows(TOTALS, MATCH_LENGTH, 4);
-    follows(DISTINCT, MATCH_LENGTH, 4);
     follows(MIXED, 3 * MATCH_LENGTH, 4);
+    follows(MATCHES_RECORD, REMEMBERS * 16, 1);
     follows(MATCHES, MOST_MATCHES, 4);
-    follows(SEEN, V, 1);
+    follows(TOTALS, MATCH_LENGTH, 4, 4);
+    follows(DISTINCT, MATCH_LENGTH, 4, 4);
+    follows(SEEN, REMEMBERS * V, 1, 4);
+    expect(SEEN + REMEMBERS * V).toBe(MATCHES_RECORD + REMEMBERS * MATCHES_BYTES);
     follows(NETWORK, ADAPTS * V, 4);
     follows(WEIGHTS, V, 4);
     follows(PROBABILITIES, V, 4);
     follows(RECALLED, RECALL, 2);
     follows(RECALLED_LENGTH, 1, 4);
-    follows(LEARNING_STATE, LEARNING * <i32>(offsetof<Sums>() + offsetof<Sample>() + offsetof<Correction>()), 1);
+    follows(SAMPLE_RECORD, LEARNING * 16, 1);
     follows(SAMPLE_WEIGHTS, LEARNING * M, 4);
     follows(SAMPLE_ROWS, LEARNING * <i32>SAMPLES, 4);
+    expect(SAMPLE_ROWS + LEARNING * SAMPLES * 4).toBe(SAMPLE_RECORD + LEARNING * SAMPLE_BYTES);
+    follows(CORRECTION, LEARNING * <i32>offsetof<Correction>(), 1);
     follows(OBSERVED, LEARNING * V * M, 4);
     follows(EXPECTED, LEARNING * V * M, 4);
     follows(OBSERVED_TOKENS, LEARNING, 4);

@@ -129,16 +129,17 @@ describe("the mixture of a text", () => {
     const cell = denseBucket(3, 1);
     for (let i = 0; i < CELLS; ++i) put(TABLE, i, 0.5);
     resetMixture(TABLE, SUMS);
+    let wrong = 0;
     for (let t = 0; t < 3000; ++t) {
       for (let v = 0; v < V; ++v) put(PROBABILITIES, v, 0.001);
       const token = t % 4 == 0 ? 0 : 1; // the matches are right one time in four
       attend(matches, SUMS, MIXED, PROBABILITIES);
       adaptMixture(matches, token, <f32>get(PROBABILITIES, token), SUMS, MIXED);
       const trust = get(SUMS, cell) / get(SUMS, CELLS + cell);
-      expect(trust > 0 && trust < 1).toBe(true);
-      expect(get(SUMS, CELLS + cell)).toBeLessThan(130);
-      if (t > 500) expect(Math.abs(trust - 0.25)).toBeLessThan(0.03);
+      if (!(trust > 0 && trust < 1 && get(SUMS, CELLS + cell) < 130)) ++wrong;
+      if (t > 500 && !(Math.abs(trust - 0.25) < 0.03)) ++wrong;
     }
+    expect(wrong).toBe(0);
   });
 
   test("learns nothing from a token that was not possible", () => {

@@ -1,4 +1,4 @@
-import { addToken, HIDDEN_UNIT, mergeSums, Sample, SAMPLES, sampleRows, Sums, weigh } from "../../device/sums";
+import { addToken, HIDDEN_UNIT, mergeSums, Sample, SAMPLE_BYTES, SAMPLES, sampleRows, Sums, weigh } from "../../device/sums";
 import { M, V } from "../../shape";
 import { below, fillDistribution, get, mark, put, startValues, untouched } from "../support";
 
@@ -6,24 +6,20 @@ const PLACES: u32 = 2000;
 const GOLDEN: u64 = 2654435769; // 2^32 over the golden ratio
 const CELLS = V * M;
 const HIDDEN = memory.data(M * 4, 16);
-const WEIGHTS = memory.data(M * 4 + 16, 16);
 const PROBABILITIES = memory.data(V * 4, 16);
-const ROWS = memory.data(64 * 4 + 16, 16);
-const OBSERVED = memory.data(V * M * 4 + 16, 16);
-const EXPECTED = memory.data(V * M * 4 + 16, 16);
 const STAGED = memory.data(V * 4, 16);
-
-const TOKENS = memory.data(4, 4);
-const sums = changetype<Sums>(memory.data(16, 16));
-const sampled = changetype<Sample>(memory.data(16, 16));
+// one block each, in the order that the records promise
+const SAMPLE = memory.data(SAMPLE_BYTES + 16, 16);
+const WEIGHTS: usize = SAMPLE + 16;
+const ROWS: usize = WEIGHTS + M * 4;
+const OBSERVED = memory.data(V * M * 8 + 4 + 16, 16);
+const EXPECTED: usize = OBSERVED + V * M * 4;
+const TOKENS: usize = EXPECTED + V * M * 4;
+const sums = changetype<Sums>(OBSERVED);
+const sampled = changetype<Sample>(SAMPLE);
 
 /** Adds a token with WEIGHTS and n of ROWS, or takes it away. */
 function addRows(token: i32, n: i32, sign: i32): bool {
-  sums.observed = OBSERVED;
-  sums.expected = EXPECTED;
-  sums.tokens = TOKENS;
-  sampled.weights = WEIGHTS;
-  sampled.rows = ROWS;
   sampled.count = n;
   return addToken(token, sampled, sign, sums);
 }
@@ -41,7 +37,8 @@ function setWord(at: usize, i: i32, value: u32): void {
 /** Samples a place; how often each row is listed stands in `times`. */
 function sample(place: u32): i32 {
   for (let v = 0; v < V; ++v) times[v] = 0;
-  const listed = sampleRows(PROBABILITIES, place, ROWS);
+  sampleRows(PROBABILITIES, place, sampled);
+  const listed = sampled.count;
   for (let i = 0; i < listed; ++i) times[word(ROWS, i) >> 8] += word(ROWS, i) & 0xff;
   return listed;
 }
@@ -107,11 +104,11 @@ describe("a weighted hidden state", () => {
     const half: StaticArray<u32> = [128, 0, 64, 0, 0, 1, 1, 0];
     for (let i = 0; i < M; ++i) put(HIDDEN, i, values[i & 7]);
     mark(WEIGHTS + M * 4, 16);
-    weigh(HIDDEN, 1, WEIGHTS);
+    weigh(HIDDEN, 1, sampled);
     for (let i = 0; i < M; ++i) expect(word(WEIGHTS, i)).toBe(whole[i & 7], i.toString());
-    weigh(HIDDEN, 0.5, WEIGHTS);
+    weigh(HIDDEN, 0.5, sampled);
     for (let i = 0; i < M; ++i) expect(word(WEIGHTS, i)).toBe(half[i & 7], i.toString());
-    weigh(HIDDEN, 0, WEIGHTS);
+    weigh(HIDDEN, 0, sampled);
     for (let i = 0; i < M; ++i) expect(word(WEIGHTS, i)).toBe(0);
     expect(untouched(WEIGHTS + M * 4, 16)).toBe(true);
     expect(HIDDEN_UNIT).toBe(256);
@@ -263,14 +260,12 @@ describe("a token's sums", () => {
   });
 
   test("reach no further than the tables", () => {
-    mark(OBSERVED + CELLS * 4, 16);
-    mark(EXPECTED + CELLS * 4, 16);
+    mark(TOKENS + 4, 16);
     writeSums(31);
     setWord(ROWS, 0, (<u32>(V - 1) << 8) | 64);
     expect(addRows(V - 1, 1, 1)).toBe(true);
     expect(wrong(V - 1, 1, 1)).toBe(0);
-    expect(untouched(OBSERVED + CELLS * 4, 16)).toBe(true);
-    expect(untouched(EXPECTED + CELLS * 4, 16)).toBe(true);
+    expect(untouched(TOKENS + 4, 16)).toBe(true);
   });
 });
 

@@ -7,11 +7,13 @@ const SUMS = memory.data(MATCH_LENGTH * 4 + 16, 16);
 
 describe("the mixture's bucket", () => {
   test("tells how many matches there are and how far their followers agree", () => {
+    let wrong = 0;
     for (let total = 1; total < 100; ++total) {
       for (let distinct = 1; distinct <= total; ++distinct) {
-        expect(bucketOf(total, distinct)).toBe(denseBucket(total, distinct));
+        if (bucketOf(total, distinct) != denseBucket(total, distinct)) ++wrong;
       }
     }
+    expect(wrong).toBe(0);
   });
 
   test("stays within the table", () => {

@@ -67,10 +67,12 @@ describe("Adam's step", () => {
     begin(4);
     fill(FIRST, N, -1, 1);
     memory.fill(GRADIENT, 0, N * 4);
+    let small = 0;
     for (let t = 1; t <= 500; ++t) {
       step(0, 1, 1);
-      for (let i = 0; i < N; ++i) expect(get(FIRST, i) == 0 || Math.abs(get(FIRST, i)) > 1e-17).toBe(true);
+      for (let i = 0; i < N; ++i) if (!(get(FIRST, i) == 0 || Math.abs(get(FIRST, i)) > 1e-17)) ++small;
     }
+    expect(small).toBe(0);
     for (let i = 0; i < N; ++i) expect(get(FIRST, i)).toBe(0);
     // nor is what its square would be added to
     for (let i = 0; i < N; ++i) put(GRADIENT, i, 1e-18);
@@ -92,11 +94,13 @@ describe("Adam's step", () => {
 describe("the bias correction", () => {
   test("is 1 / (1 - beta^t), and comes to 1", () => {
     let power: f64 = 1;
+    let worst: f64 = 0;
     for (let t = 1; t <= 3000; ++t) {
       power *= <f64>BETA2;
       const wanted = 1 / (1 - power);
-      expect(Math.abs(<f64>biasCorrection(BETA2, t) / wanted - 1)).toBeLessThan(ROUNDING, t.toString());
+      worst = Math.max(worst, Math.abs(<f64>biasCorrection(BETA2, t) / wanted - 1));
     }
+    expect(worst).toBeLessThan(ROUNDING);
     expect(biasCorrection(BETA1, 1000000)).toBe(1);
     expect(biasCorrection(BETA2, i32.MAX_VALUE)).toBe(1);
   });

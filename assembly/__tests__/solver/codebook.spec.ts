@@ -162,6 +162,37 @@ describe("the rounding of a step", () => {
     }
   });
 
+  test("is at the scale of the least weighted square error for the codes at the row's own root mean square", () => {
+    fillRows(7);
+    const unit = <f64>solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);
+    for (let r = 0; r < COUNT; ++r) {
+      const row = ROWS + r * M * 4;
+      let squares: f64 = 0;
+      let total: f64 = 0;
+      for (let c = 0; c < M; ++c) {
+        const depth = get(row, c) - peakOf(row, c);
+        const weight = Math.exp(0.3 * depth) + 0.003;
+        squares += weight * depth * depth;
+        total += weight;
+      }
+      const tried = Math.sqrt(squares / total) * unit;
+      let above: f64 = 0;
+      let below: f64 = 0;
+      for (let c = 0; c < M; ++c) {
+        const depth = get(row, c) - peakOf(row, c);
+        const weight = Math.exp(0.3 * depth) + 0.003;
+        let nearest = 0;
+        for (let i = 1; i < <i32>LEVELS; ++i) {
+          if (Math.abs(depth / tried - <f64>(level(i) - 127)) < Math.abs(depth / tried - <f64>(level(nearest) - 127))) nearest = i;
+        }
+        above += weight * depth * <f64>(level(nearest) - 127);
+        below += weight * <f64>(level(nearest) - 127) * <f64>(level(nearest) - 127);
+      }
+      const scale = <f64>scaleOf(row, M, FOUND, <f32>unit, DEPTHS);
+      expect(Math.abs(scale / (above / below) - 1)).toBeLessThan(ROUNDING * 20, r.toString());
+    }
+  });
+
   test("leaves at most twice the error of the codes that are stored", () => {
     fillRows(8);
     const unit = solveLevels(ROWS, COUNT, M, HISTOGRAM, DEPTHS, FOUND);

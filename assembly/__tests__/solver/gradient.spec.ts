@@ -28,7 +28,7 @@ import {
   writeBatch,
   writeModel,
 } from "../model";
-import { below, between, changed, get, mark, remember, ROUNDING, startValues, untouched } from "../support";
+import { below, between, changed, gap, get, mark, remember, ROUNDING, startValues, untouched } from "../support";
 
 const BEFORE = memory.data(131072, 16);
 const AFTER = memory.data(131072, 16);
@@ -90,7 +90,7 @@ function move(weights: StaticArray<f64>, first: i32, direction: StaticArray<f64>
 function worstSlope(model: Dense, weights: StaticArray<f64>, first: i32, n: i32, found: usize): f64 {
   let worst: f64 = 0;
   let steepest: f64 = 0;
-  for (let round = 0; round < 6; ++round) {
+  for (let round = 0; round < 4; ++round) {
     const direction = new StaticArray<f64>(n);
     if (round < 2) for (let i = 0; i < n; ++i) direction[i] = between(-1, 1);
     else direction[below(n)] = 1;
@@ -130,7 +130,7 @@ describe("the backward pass of a tile", () => {
       }
     }
     expect(worst).toBeLessThan(ROUNDING * 10);
-    for (let i = COUNT * M; i < ROWS * M; ++i) expect(get(TARGETS, i)).toBe(0);
+    expect(gap(TARGETS + COUNT * M * 4, new StaticArray<f64>((ROWS - COUNT) * M))).toBe(0);
     expect(untouched(TARGETS + ROWS * M * 4, 64)).toBe(true);
   });
 

@@ -118,13 +118,15 @@ describe("first targets", () => {
       mark(U + STRIDE, 2 * STRIDE);
       initialiseGroups();
       const first = copyOf(THIRD_O, V * M);
+      let worst: f64 = 0;
       for (let i = 0; i < V * M; i += UNITS) {
         let sum: f64 = 0;
         for (let c = 0; c < UNITS; ++c) sum += get(THIRD_O, i + c);
-        expect(Math.abs(sum - 1)).toBeLessThan(ROUNDING * 2);
+        worst = Math.max(worst, Math.abs(sum - 1));
       }
-      for (let i = 0; i < HIDDEN_WEIGHTS; ++i) expect(get(U + STRIDE, i)).toBe(0);
-      for (let i = 0; i < V * M; ++i) expect(get(O + STRIDE, i)).toBe(0);
+      expect(worst).toBeLessThan(ROUNDING * 2);
+      expect(gap(U + STRIDE, new StaticArray<f64>(HIDDEN_WEIGHTS))).toBe(0);
+      expect(gap(O + STRIDE, new StaticArray<f64>(V * M))).toBe(0);
       settings.seed = 2;
       initialiseGroups();
       expect(gap(THIRD_O, first)).toBeGreaterThan(0.1);
@@ -300,10 +302,12 @@ describe("the decoder as it is stored", () => {
     begin(11);
     for (let v = 0; v < V; ++v) put(O, v * M, 2 + v);
     storeDecoder();
+    let wrong = 0;
     for (let i = 0; i < V * M; ++i) {
       const scale = get(O_SCALE, i / M);
-      expect(Math.abs(scale * 127 - <f64>(2 + i / M))).toBeLessThan(LOOSE);
-      expect(Math.abs(scale * <f64>load<i8>(O_INT8 + i) - get(O, i))).toBeLessThan(scale * 0.50002);
+      if (!(Math.abs(scale * 127 - <f64>(2 + i / M)) < LOOSE)) ++wrong;
+      if (!(Math.abs(scale * <f64>load<i8>(O_INT8 + i) - get(O, i)) < scale * 0.50002)) ++wrong;
     }
+    expect(wrong).toBe(0);
   });
 });

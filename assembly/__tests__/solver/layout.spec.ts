@@ -1,5 +1,5 @@
-import { History } from "../../history/history";
-import { Matches } from "../../history/matches";
+import { HISTORY_BYTES } from "../../history/history";
+import { MATCHES_BYTES } from "../../history/matches";
 import { Batch, Network, Outer, Place } from "../../layers/records";
 import {
   ATTENDED,
@@ -26,6 +26,7 @@ import {
   SHARES,
   V,
   WINDOW,
+  REMEMBERS,
 } from "../../shape";
 import { AdamStep } from "../../solver/adam";
 import { Pairs } from "../../solver/attention";
@@ -46,7 +47,8 @@ import {
   FOURTH,
   HIDDEN,
   HISTOGRAM,
-  HISTORY_STATE,
+  HISTORY_RECORD,
+  MATCHES_RECORD,
   LANES,
   LIKELIHOOD,
   LOSS,
@@ -137,17 +139,20 @@ describe("the solver's memory", () => {
     follows(ROWS, THREADS * 4 * M, 4);
     follows(PLACE_INPUTS, THREADS * INPUTS, 4);
     follows(PLACE_SHARES, THREADS * ATTENDED * 3 * SHARES, 4);
-    follows(HISTORY_STATE, <i32>(offsetof<History>() + offsetof<Matches>()), 1);
-    follows(RING, HISTORY, 2);
-    follows(NEWEST, INDEXED * V, 2);
-    follows(TOKEN_LINKS, INDEXED * HISTORY, 2);
-    follows(PAIR_LINKS, INDEXED * HISTORY, 2);
-    follows(PAIR_NEWEST, INDEXED * PAIRS, 2);
-    follows(MATCHES, MOST_MATCHES, 4);
-    follows(TOTALS, MATCH_LENGTH, 4);
-    follows(DISTINCT, MATCH_LENGTH, 4);
+    follows(HISTORY_RECORD, REMEMBERS * 16, 1);
+    follows(RING, HISTORY, 2, 16);
+    follows(NEWEST, INDEXED * V, 2, 2);
+    follows(TOKEN_LINKS, INDEXED * HISTORY, 2, 2);
+    follows(PAIR_LINKS, INDEXED * HISTORY, 2, 2);
+    follows(PAIR_NEWEST, INDEXED * PAIRS, 2, 2);
+    expect(PAIR_NEWEST + INDEXED * PAIRS * 2).toBe(HISTORY_RECORD + REMEMBERS * HISTORY_BYTES);
+    follows(MATCHES_RECORD, REMEMBERS * 16, 1);
+    follows(MATCHES, MOST_MATCHES, 4, 16);
+    follows(TOTALS, MATCH_LENGTH, 4, 4);
+    follows(DISTINCT, MATCH_LENGTH, 4, 4);
+    follows(SEEN, REMEMBERS * V, 1, 4);
+    expect(SEEN + REMEMBERS * V).toBe(MATCHES_RECORD + REMEMBERS * MATCHES_BYTES);
     follows(MATCH_SUMS, MATCH_LENGTH, 4);
-    follows(SEEN, V, 1);
     follows(MIXTURE, CELLS, 4);
     expect(CHAIN).toBe(MIXTURE + CELLS * 4, "scratch of its kernel, behind the table");
     follows(CHAIN, PARTS, 4, 4);

@@ -1,12 +1,14 @@
 import { tableOf, W_AT } from "../../layers/list";
 import { ATTENDED, CODED, HIDDEN_WEIGHTS, LAYERS, rowsOf, UNITS, widthOf } from "../../shape";
+import { scaleOf, solveLevels } from "../../solver/codebook";
 import { codeLevelsOf, codeScalesOf, decodeHidden } from "../../solver/codes";
-import { ROUNDED, U } from "../../solver/layout";
+import { HISTOGRAM, ROUNDED, U } from "../../solver/layout";
 import { roundAll, roundAsStored, roundRows } from "../../solver/rounding";
 import { workOfText, writeModel } from "../model";
 import { changed, get, mark, put, remember, ROUNDING, startValues } from "../support";
 
 const BYTES: usize = HIDDEN_WEIGHTS * 4;
+const LEVELS_OF_ONE = memory.data(16, 16);
 const SPARE = memory.data(HIDDEN_WEIGHTS * 4, 16);
 
 function begin(seed: u32): void {
@@ -43,6 +45,23 @@ if (CODED != 0) {
       roundAll(workOfText(0, 1));
       expect(off()).toBe(0);
       if (ATTENDED != 0) expect(memory.compare(ROUNDED + W_AT, U + W_AT, BYTES - W_AT)).toBe(0);
+    });
+
+    test("has each row's scale, by the levels of its layer and what one of them is", () => {
+      begin(5);
+      const work = workOfText(0, 1);
+      roundAll(work);
+      let wrong = 0;
+      for (let layer = 0; layer < LAYERS; ++layer) {
+        const width = widthOf(layer);
+        const unit = solveLevels(U + tableOf(layer), rowsOf(layer), width, HISTOGRAM, work.depths, LEVELS_OF_ONE);
+        for (let row = 0; row < rowsOf(layer); ++row) {
+          const at = U + tableOf(layer) + ((row * width) << 2);
+          const wanted = scaleOf(at, width, LEVELS_OF_ONE, unit, work.depths);
+          if (<f32>get(codeScalesOf(layer), row) != wanted) ++wrong;
+        }
+      }
+      expect(wrong).toBe(0);
     });
 
     test("is the same from two threads, to the bit", () => {
