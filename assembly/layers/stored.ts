@@ -140,8 +140,13 @@ function layerState(layer: i32): bool {
 @inline
 function softmaxGroups(layer: i32, logits: usize): bool {
   if (readFailed()) return false;
-  for (let group = 0; group < groupsOf(layer); ++group) softmax(logits + ((group * UNITS) << 2), UNITS);
+  for (let group = 0; group < groupsOf(layer); ++group) softmaxGroup(logits + ((group * UNITS) << 2));
   return true;
+}
+
+/** One for all layers: the exponential within is long. */
+function softmaxGroup(logits: usize): void {
+  softmax(logits, UNITS);
 }
 
 /** ATTENTION ← shares of the window's positions. */
