@@ -58,15 +58,20 @@ export function addTokens(place: Place, j: i32, table: usize, columns: usize, ou
 // @ts-ignore: decorator
 @inline
 export function addToTokens(place: Place, outer: Outer): void {
+  const cipher = place.cipher;
+  const values = outer.values;
+  const columns = outer.columns;
+  const sums = outer.sums;
+  const first = outer.first;
+  const end = outer.end;
   for (let j = 0; j < WINDOW; ++j) {
     const token = contextToken(place, j);
     if (token == ABSENT) continue;
-    const bits = cipherLength(place.cipher, token);
+    const bits = cipherLength(cipher, token);
     const share = shareOf(place.inputs, j, outer.weight, bits);
     for (let i = 0; i < bits; ++i) {
-      const row = j * BITS + cipherBit(place.cipher, token, i);
-      if (row < outer.first || row >= outer.end) continue;
-      addScaled(outer.values, share, outer.columns, outer.sums + ((<usize>row * WIDTH_0) << 2));
+      const row = j * BITS + cipherBit(cipher, token, i);
+      if (row >= first && row < end) addScaled(values, share, columns, sums + ((<usize>row * WIDTH_0) << 2));
     }
   }
 }

@@ -7,7 +7,7 @@ import { addScaled, logOdds, scale } from "../common/vectors";
 import { readInputs } from "../layers/forward";
 import { addInputs, addToInputs } from "../layers/inputs";
 import { layerOf, tableOf, unitOf } from "../layers/list";
-import { Network, Place } from "../layers/records";
+import { Network } from "../layers/records";
 import { GROUP_BYTES, M, positionsOf, POSITIONS_A_GROUP, rowsOf, UNITS, V, widthOf } from "../shape";
 import { Settings } from "./layout";
 import { STRIDE, Work } from "./records";
@@ -53,6 +53,8 @@ export function groupStep(group: i32, step: i32, network: Network, settings: Set
   outer.first = 0;
   outer.end = rowsOf(layer);
   outer.sums = sumsU + table;
+  const logits = work.rows;
+  const positions = positionsOf(layer);
   const order = mix(settings.seed + <u32>pass * 0x9e3779b9 + <u32>group * 0x85ebca6b);
   for (let i = from; i < from + count; ++i) {
     place.at = <i32>permuted(i, n, order);
@@ -60,23 +62,16 @@ export function groupStep(group: i32, step: i32, network: Network, settings: Set
     let target = first + ((label * M) << 2) + column;
     readInputs(layer, place, network);
     if (step > 0 && settings.labelCiphers == 0) {
-      groupLogits(group, place, network, work.rows);
-      responsibilities(work.rows, network.decoder + ((label * M) << 2) + column);
-      target = work.rows;
+      memory.copy(logits, network.biases + column, GROUP_BYTES);
+      for (let j = 0; j < positions; ++j) addInputs(layer, place, j, network.hidden + table, UNITS, logits);
+      responsibilities(logits, network.decoder + ((label * M) << 2) + column);
+      target = logits;
     }
     outer.values = target;
     addToInputs(layer, place, outer);
     addScaled(target, weight, UNITS, sumsO + ((label * M) << 2) + column);
   }
   solveGroup(group, network, settings.groupPseudoCounts, work.rows);
-}
-
-/** outLogits (m) f32 ← the group's logits at a place whose inputs were read. */
-function groupLogits(group: i32, place: Place, network: Network, outLogits: usize): void {
-  const layer = layerOf(group);
-  const table = network.hidden + tableOf(layer) + (<usize>unitOf(group) << 2);
-  memory.copy(outLogits, network.biases + (<usize>(group * UNITS) << 2), GROUP_BYTES);
-  for (let j = 0; j < positionsOf(layer); ++j) addInputs(layer, place, j, table, UNITS, outLogits);
 }
 
 /** hidden ← softmax(hidden) · likelihood, normalised: the posterior of each unit given context and token. */
