@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { aheadName, readAhead, sourceFolder, sourcesDigest } from "../host/compile/ahead.ts";
 import { compileDevice, compileRequest, compileSolver, deviceRequest, solverRequest } from "../host/compile/compile.ts";
 import { shapeOf } from "../host/fit/recipe.ts";
@@ -70,6 +70,50 @@ describe("what a fit of a profile asks for", () => {
     for (const request of [deviceRequest(nano, "simd"), solverRequest(nano, "simd", true)]) {
       expect(Buffer.compare(await compileRequest(request, nano), readAhead(request)!)).toBe(0);
     }
+  });
+});
+
+describe("a module that is compiled", () => {
+  const odd = { ...nano, groups: 1 };
+  const request = deviceRequest(odd, "scalar");
+  const name = aheadName(request, sourcesDigest(sourceFolder()));
+  const before = process.env.SAFFU_MODULES;
+  afterEach(() => {
+    process.env.SAFFU_MODULES = before;
+  });
+
+  test("is kept where SAFFU_MODULES says, and found again; what is no module there is compiled anew", async () => {
+    const folder = join(home, "kept", "deep");
+    process.env.SAFFU_MODULES = folder;
+    expect(readAhead(request)).toBeUndefined();
+    const compiled = await compileDevice(odd, "scalar");
+    expect(readdirSync(folder)).toEqual([name]);
+    expect(readAhead(request)).toEqual(compiled);
+    const other = await compileDevice(odd, "simd");
+    writeFileSync(join(folder, name), other); // found by its name alone
+    expect(await compileDevice(odd, "scalar")).toEqual(other);
+    for (const broken of [compiled.subarray(0, 100), new Uint8Array(), new TextEncoder().encode("no module")]) {
+      writeFileSync(join(folder, name), broken);
+      expect(readAhead(request)).toBeUndefined();
+      expect(await compileDevice(odd, "scalar")).toEqual(compiled);
+      expect(Buffer.compare(readFileSync(join(folder, name)), compiled)).toBe(0);
+    }
+  });
+
+  test("is nowhere else, and no error where there is no such folder", async () => {
+    process.env.SAFFU_MODULES = "";
+    await compileDevice(odd, "scalar");
+    expect(readAhead(request)).toBeUndefined();
+  });
+
+  test("says where it could not be kept", async () => {
+    const file = join(home, "file");
+    writeFileSync(file, "");
+    process.env.SAFFU_MODULES = file;
+    await expect(compileDevice(odd, "scalar")).rejects.toMatchObject({
+      code: "UNWRITABLE",
+      message: expect.stringContaining(`SAFFU_MODULES: a module cannot be kept in ${file}`),
+    });
   });
 });
 

@@ -30,6 +30,7 @@ function withoutCompiler(options: object): { code?: string; message?: string; ph
   const parameters = ["--import", tsx, "--input-type=module", "-e", script, Buffer.from(TEXT).toString("base64")];
   const { stdout, stderr } = spawnSync(process.execPath, [...parameters, JSON.stringify(options)], {
     encoding: "utf8",
+    env: { ...process.env, SAFFU_MODULES: "" },
   });
   expect(stdout, stderr).not.toBe("");
   return JSON.parse(stdout);

@@ -33,9 +33,15 @@ export async function projectWith(folder: string, what: string): Promise<void> {
 /** Runs Node on `words` in a folder. */
 export function node(folder: string, ...words: string[]): Promise<Ended> {
   return new Promise((ended) => {
-    execFile(process.execPath, words, { cwd: folder }, (error, out, err) => {
-      ended({ code: error === null ? 0 : ((error as { code?: number }).code ?? null), out, err });
-    });
+    // a dependant has no modules but the package's
+    execFile(
+      process.execPath,
+      words,
+      { cwd: folder, env: { ...process.env, SAFFU_MODULES: "" } },
+      (error, out, err) => {
+        ended({ code: error === null ? 0 : ((error as { code?: number }).code ?? null), out, err });
+      },
+    );
   });
 }
 

@@ -21,16 +21,15 @@ export const vitest = (name) => ({
 });
 
 /**
- * Runs them, and sets the exit code: 1 where anything failed.
+ * Runs them, and sets the exit code: 1 where anything failed. Each is shown whole, in its place, however many run at a time.
  *
- * @param stages `name`; `command`, its words; `count`, which finds the numbers of tests passed, failed and skipped in what it printed
+ * @param stages `name`; `command`, its words; `count`, which finds the numbers of tests passed, failed and skipped in what it printed;
+ * or a list of such that run two at a time
  */
 export async function runStages(stages) {
   const sum = { passed: 0, failed: 0, skipped: 0 };
   const broken = [];
-  for (const { name, command, count } of stages) {
-    console.log(`\n── ${name}`);
-    const { code, output } = await run(command);
+  const done = ({ name, count }, { code, output }) => {
     const counts = count?.(output) ?? { passed: 0, failed: 0, skipped: 0 };
     // a stage that counts no test is one check; one that fails without a failed test has failed as a whole
     if (!count || (code !== 0 && counts.failed === 0) || counts.passed + counts.failed === 0) {
@@ -39,6 +38,23 @@ export async function runStages(stages) {
     }
     if (counts.failed > 0) broken.push(name);
     for (const kind of Object.keys(sum)) sum[kind] += counts[kind];
+  };
+  for (const stage of stages) {
+    if (Array.isArray(stage)) {
+      const waiting = [...stage];
+      const worker = async () => {
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+          const ended = await run(next.command, false);
+          console.log(`\n── ${next.name}`);
+          process.stdout.write(ended.output);
+          done(next, ended);
+        }
+      };
+      await Promise.all([worker(), worker()]);
+    } else {
+      console.log(`\n── ${stage.name}`);
+      done(stage, await run(stage.command, true));
+    }
   }
   rmSync(folder, { recursive: true, force: true });
   const { passed, failed, skipped } = sum;
@@ -47,15 +63,17 @@ export async function runStages(stages) {
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
-/** Runs a command with its output shown, and keeps what it prints. */
-function run([file, ...words]) {
+/** Runs a command and keeps what it prints; `shown`: it is seen while it runs. */
+function run([file, ...words], shown) {
   return new Promise((resolve) => {
-    const child = spawn(file, words, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(file, words, { stdio: ["ignore", "pipe", shown ? "inherit" : "pipe"] });
     let output = "";
-    child.stdout.on("data", (chunk) => {
+    const keep = (chunk) => {
       output += chunk;
-      process.stdout.write(chunk);
-    });
+      if (shown) process.stdout.write(chunk);
+    };
+    child.stdout.on("data", keep);
+    child.stderr?.on("data", keep);
     child.on("close", (code) => resolve({ code, output }));
   });
 }

@@ -8,8 +8,10 @@
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { SaffuError } from "../errors.ts";
+import { replaceFile } from "../files/directory-node.ts";
 import { ownPackage } from "../files/package-node.ts";
 
 /** One module: an entry of assembly/, and the options of the compiler, which name shape and build. */
@@ -53,15 +55,35 @@ export function sourcesDigest(folder: string): string {
   return digest.digest("hex");
 }
 
-/** The module, if it was built ahead. */
+/** The environment variable that names a folder for modules of other shapes: what is compiled is kept there, and found again. */
+export const KEPT_MODULES = "SAFFU_MODULES";
+
+/** The module, if it was built ahead, or compiled and kept earlier. */
 export function readAhead(request: ModuleRequest): Uint8Array | undefined {
+  const name = aheadName(request, sourcesDigest(sourceFolder()));
+  const kept = process.env[KEPT_MODULES];
+  return readModule(join(aheadFolder(), name)) ?? (kept ? readModule(join(kept, name)) : undefined);
+}
+
+function readModule(path: string): Uint8Array | undefined {
   try {
-    const { buffer, byteOffset, length } = readFileSync(
-      join(aheadFolder(), aheadName(request, sourcesDigest(sourceFolder()))),
-    );
-    return new Uint8Array(buffer, byteOffset, length);
+    const { buffer, byteOffset, length } = readFileSync(path);
+    const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+    return WebAssembly.validate(bytes) ? bytes : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Keeps a module that was compiled, where SAFFU_MODULES names a folder. @throws SaffuError UNWRITABLE */
+export async function keepModule(request: ModuleRequest, bytes: Uint8Array): Promise<void> {
+  const folder = process.env[KEPT_MODULES];
+  if (!folder) return;
+  try {
+    await mkdir(folder, { recursive: true });
+    await replaceFile(join(folder, aheadName(request, sourcesDigest(sourceFolder()))), bytes);
+  } catch (cause) {
+    throw new SaffuError("UNWRITABLE", `${KEPT_MODULES}: a module cannot be kept in ${folder}`, { cause });
   }
 }
 

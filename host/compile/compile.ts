@@ -8,7 +8,7 @@ import { SaffuError } from "../errors.ts";
 import { ownPackage } from "../files/package-node.ts";
 import type { Build } from "../model/kernel.ts";
 import { cipherWidth, hiddenLayers, type Shape } from "../shape.ts";
-import { type ModuleRequest, readAhead, shapesAhead, sourceFolder } from "./ahead.ts";
+import { KEPT_MODULES, keepModule, type ModuleRequest, readAhead, shapesAhead, sourceFolder } from "./ahead.ts";
 import { bytesNeeded, PAGE } from "./layout.ts";
 import { type ModuleOptions, moduleOptions } from "./options.ts";
 
@@ -85,7 +85,11 @@ function request(entry: string, shape: Shape, module: ModuleOptions, options: st
 }
 
 async function readOrCompile(wanted: ModuleRequest, shape: Shape): Promise<Uint8Array> {
-  return readAhead(wanted) ?? compileRequest(wanted, shape);
+  const ready = readAhead(wanted);
+  if (ready !== undefined) return ready;
+  const bytes = await compileRequest(wanted, shape);
+  await keepModule(wanted, bytes);
+  return bytes;
 }
 
 /** Compiles, whatever is built ahead. `shape` is for the error. @throws SaffuError UNSUPPORTED */
@@ -136,7 +140,7 @@ function notInstalled(entry: string, { vocabulary, groups, units }: Shape, cause
     ahead.length > 0
       ? `the profiles ${ahead.join(", ")} have theirs, but a text too short for a profile's vocabulary gives a smaller one`
       : "nothing is";
-  const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${groups} groups of ${units} units) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}`;
+  const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${groups} groups of ${units} units) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}; or the folder of modules compiled elsewhere in ${KEPT_MODULES}`;
   return new SaffuError("UNSUPPORTED", message, { cause });
 }
 
