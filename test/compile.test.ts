@@ -4,10 +4,12 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { instantiateSync } from "@assemblyscript/loader";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { bytesNeeded, cHeader, load, type Model, type Package, packageModel, save } from "../host/index.ts";
 import { hiddenWidth } from "../host/shape.ts";
 import { commandIn, failure } from "./cli-fixture.ts";
+import type { Exports } from "./kernel-fixture.ts";
 import { randomModel, refusal } from "./model-fixture.ts";
 import { needs, onPath } from "./needs.ts";
 
@@ -44,14 +46,12 @@ const sha256 = (...parts: Uint8Array[]) =>
 /** What a module makes of the tokens of TEXT. */
 function surprisals(wasm: Uint8Array, { tokenizer }: Model, weights?: Uint8Array): number[] {
   const read = (offset: number, to: number, bytes: number) => {
-    new Uint8Array((exports.memory as WebAssembly.Memory).buffer).set(weights!.subarray(offset, offset + bytes), to);
+    new Uint8Array(exports.memory.buffer).set(weights!.subarray(offset, offset + bytes), to);
     return bytes;
   };
-  const module = new WebAssembly.Module(wasm as BufferSource);
-  const { exports } = new WebAssembly.Instance(module, weights ? { saffu: { read } } : {});
-  const run = exports as Record<string, (...numbers: number[]) => number>;
-  expect(run.reset!()).toBe(0);
-  return Array.from(tokenizer.encode(TEXT), (token) => run.feed!(token));
+  const { exports } = instantiateSync<Exports>(wasm as BufferSource, weights ? { saffu: { read } } : {});
+  expect(exports.reset!()).toBe(0);
+  return Array.from(tokenizer.encode(TEXT), (token) => exports.feed!(token));
 }
 
 describe.each([
@@ -198,8 +198,8 @@ describe("options", () => {
     const loaded = await load(model);
     const { module, memoryBytes } = await packageModel(loaded, { recall: 48 });
     expect(memoryBytes).toBe(bytesNeeded(loaded.config.shape, { recall: 48 }));
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module as BufferSource));
-    expect((exports.RECALL as WebAssembly.Global).value).toBe(48);
+    const { exports } = instantiateSync<{ RECALL: WebAssembly.Global }>(module as BufferSource);
+    expect(exports.RECALL.value).toBe(48);
   });
 
   test("what stood there is replaced, and people get a line", async () => {

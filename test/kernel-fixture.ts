@@ -1,4 +1,5 @@
 /** Device modules with random weights, driven over their bare exports. */
+import { instantiateSync } from "@assemblyscript/loader";
 import type { Tensor } from "../host/files/safetensors.ts";
 import { hiddenWidth, type Shape, tensorSpecs } from "../host/shape.ts";
 
@@ -83,7 +84,7 @@ export class Device {
   readonly scales: Float32Array;
 
   constructor(module: WebAssembly.Module, shape: Shape, weights: ReadonlyMap<string, Tensor>) {
-    this.run = new WebAssembly.Instance(module).exports as unknown as Exports;
+    this.run = instantiateSync<Exports>(module).exports;
     const { buffer } = this.run.memory;
     for (const { name, address } of tensorSpecs(shape)) {
       const { data } = weights.get(name)!;

@@ -1,4 +1,5 @@
 /** The device module: the same bits from scalar, simd and the oracle; its contract with any host; memory as computed. */
+import { instantiate, instantiateSync } from "@assemblyscript/loader";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
@@ -39,8 +40,7 @@ function shapeOf(changes: Partial<Shape>): Shape {
 }
 
 async function start(wasm: Uint8Array, shape: Shape, tensors: ReadonlyMap<string, Tensor>): Promise<Exports> {
-  const { instance } = await WebAssembly.instantiate(wasm as BufferSource);
-  const exports = instance.exports as unknown as Exports;
+  const { exports } = await instantiate<Exports>(wasm as BufferSource);
   for (const { name, address } of tensorSpecs(shape)) {
     const { data } = tensors.get(name)!;
     const at = (exports[address] as unknown as WebAssembly.Global).value as number;
@@ -157,7 +157,7 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
           .map((text) => text.replace(/:.*/, ""))
           .sort(),
       );
-      const exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+      const { exports } = instantiateSync<Exports>(module);
       expect((exports.END as unknown as WebAssembly.Global).value).toBe(bytesNeeded(shape));
       expect((exports.PREDICTOR_END as unknown as WebAssembly.Global).value).toBe(predictorBytes(shape));
       expect(exports.memory.buffer.byteLength).toBe(Math.ceil(bytesNeeded(shape) / PAGE) * PAGE);

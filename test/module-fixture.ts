@@ -1,4 +1,5 @@
 /** Modules as `saffu compile` packages them, with random weights inside or in a flash that can fail. */
+import { instantiateSync } from "@assemblyscript/loader";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { type PackageOptions, packageModel } from "../host/compile/package.ts";
 import { writeTensors } from "../host/files/safetensors.ts";
@@ -78,7 +79,7 @@ export class Packaged {
   ) {
     this.flash = built.weights && new Flash(built.weights, () => this.run.memory);
     const imports = this.flash ? { saffu: { read: this.flash.read } } : {};
-    this.run = new WebAssembly.Instance(module, imports).exports as unknown as Exports;
+    this.run = instantiateSync<Exports>(module, imports).exports;
     this.memory = new Uint8Array(this.run.memory.buffer);
   }
 
