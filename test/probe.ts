@@ -9,7 +9,7 @@ import type { Build } from "../host/model/kernel.ts";
 export type Saffu = typeof entry;
 
 const PROMPT = "The old lighthouse keeper said";
-/** Characters of one to four bytes, words that recur (so that self-attention has its part), and a word of no training text. */
+/** Characters of one to four bytes, words that recur (so that history attention has its part), and a word of no training text. */
 const TEXT = `A river freezes from its banks inwards. At the banks the water is slow, and slow water freezes first; in the middle,
 where it hurries, a dark seam stays open – the “Rinne”, they say in Zürich 🏞️ – until the cold has had its week. Then the seam
 closes too, and the river freezes from its banks to its banks. zqxj!`;

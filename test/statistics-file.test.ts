@@ -8,7 +8,7 @@ import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../host/sha
 import { partsOf, sealed, withHeader } from "../tools/fuzz/mutations.ts";
 import { refusal } from "./model-fixture.ts";
 
-/** The smallest shapes, with and without a cipher and self-attention: files of which every bit can be tried. */
+/** The smallest shapes, with and without a cipher and history attention: files of which every bit can be tried. */
 const SHAPE = validateShape({
   vocabulary: 8,
   bits: 8,
@@ -100,8 +100,8 @@ const read = (bytes: Uint8Array, base = BASE) => parseLearned(bytes, base, FILE)
 
 describe("what is written", () => {
   test.each([
-    ["without self-attention", SHAPE],
-    ["with a cipher and self-attention", CIPHERED],
+    ["without history attention", SHAPE],
+    ["with a cipher and history attention", CIPHERED],
   ])("is read back, and written to the same bytes again: a model %s", async (_what, shape) => {
     const base = { digest: "f".repeat(64), shape };
     await fc.assert(

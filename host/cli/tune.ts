@@ -50,7 +50,7 @@ export async function run(directory: string, texts: string[], options: Options):
     const kept = bestEpoch === 0 ? " (the start: no epoch was better)" : "";
     const held = devBitsPerByte[bestEpoch];
     const last =
-      held === undefined ? "" : `, ${held.toFixed(4)} bits per byte of ${dev}, without self-attention${kept}`;
+      held === undefined ? "" : `, ${held.toFixed(4)} bits per byte of ${dev}, without history attention${kept}`;
     process.stdout.write(
       json
         ? `${JSON.stringify(facts)}\n`

@@ -2,7 +2,7 @@
  * statistics.safetensors: what a model has learned since it was fitted, and nothing of the base. Three things stand in it:
  *
  * - the sums F and F̂ with their count of tokens: integers, gathered under one base, whose digest they name;
- * - `recent`: the latest tokens observed, for self-attention; a piece begins with 0xffff;
+ * - `recent`: the latest tokens observed, for history attention; a piece begins with 0xffff;
  * - the correction that the last refit solved: the decoder's rows and their scales.
  *
  * The first is what devices exchange and merge (`exportStatistics`); the others stay where they are. The file carries a SHA-256 of

@@ -48,7 +48,7 @@ export interface StatisticsInfo {
   readonly observedTokens: number;
   /** Of `exportStatistics`. */
   readonly bytes: number;
-  /** Tokens that are kept for self-attention. */
+  /** Tokens that are kept for history attention. */
   readonly recentTokens: number;
   readonly corrected: boolean;
 }
@@ -304,7 +304,7 @@ export class Model {
 
   /**
    * Learns a text: adds it to the statistics, as a piece of its own, and keeps its tokens in mind, 32,768 of all texts together:
-   * self-attention sees them in every later call, until as many newer ones have come, or `forget` or `reset`. What the statistics
+   * history attention sees them in every later call, until as many newer ones have come, or `forget` or `reset`. What the statistics
    * hold works with the next `refit`.
    *
    * @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED; then nothing has changed
