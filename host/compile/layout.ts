@@ -68,6 +68,31 @@ const layerRegions = (layer: 0 | 1 | 2): Region[] => {
   ];
 };
 
+/** One History and its tensors, as assembly/history/history.ts has them. */
+const HISTORY_REGIONS: readonly Region[] = [
+  region("HISTORY_RECORD", ["REMEMBERS", 16], 1, "one History; its tensors stand right behind it"),
+  region("RING", ["HISTORY"], 2, "(R) u16", true),
+  region(
+    "NEWEST",
+    ["INDEXED", "V"],
+    2,
+    "(V) u16, the newest place of each token; absent without an index, as the three that follow",
+    true,
+  ),
+  region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
+  region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
+  region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16", true),
+];
+
+/** One Matches and its tensors, as assembly/history/matches.ts has them. */
+const MATCHES_REGIONS: readonly Region[] = [
+  region("MATCHES_RECORD", ["REMEMBERS", 16], 1, "one Matches; its tensors stand right behind it"),
+  region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32", true),
+  region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
+  region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
+  region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls", true),
+];
+
 /** The device module. */
 export const DEVICE: Table = {
   base: BASE,
@@ -108,18 +133,7 @@ export const DEVICE: Table = {
       regions: [
         region("STATE", [24], 1, "one State: what a prediction leaves for the next call"),
         region("CONTEXT", ["CONTEXT_TOKENS"], 2, "(tokens) u16, latest first"),
-        region("HISTORY_RECORD", ["REMEMBERS", 16], 1, "one History; its tensors stand right behind it"),
-        region("RING", ["HISTORY"], 2, "(R) u16", true),
-        region(
-          "NEWEST",
-          ["INDEXED", "V"],
-          2,
-          "(V) u16, the newest place of each token; absent without an index, as the three that follow",
-          true,
-        ),
-        region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
-        region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
-        region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16", true),
+        ...HISTORY_REGIONS,
         region(
           "DOCUMENT",
           ["BAG_WIDTH"],
@@ -142,11 +156,7 @@ export const DEVICE: Table = {
         region("HIDDEN", ["M"], 4, "(M) f32"),
         region("HIDDEN_FIXED", ["M"], 2, "(M) i16"),
         region("MIXED", [3, "MATCH_LENGTH"], 4, "(3, match lengths) of history/mixture.ts"),
-        region("MATCHES_RECORD", ["REMEMBERS", 16], 1, "one Matches; its tensors stand right behind it"),
-        region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32", true),
-        region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
-        region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
-        region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls", true),
+        ...MATCHES_REGIONS,
         region("NETWORK", ["ADAPTS", "V"], 4, "(V) f32: the network's probabilities, before they are adapted"),
         region("WEIGHTS", ["V"], 4, "(V) f32, of sampling"),
         region("PROBABILITIES", ["V"], 4, "(V) f32"),
@@ -297,23 +307,8 @@ export const SOLVER: Table = {
     {
       title: "the mixture",
       regions: [
-        region("HISTORY_RECORD", ["REMEMBERS", 16], 1, "one History; its tensors stand right behind it"),
-        region("RING", ["HISTORY"], 2, "(R) u16", true),
-        region(
-          "NEWEST",
-          ["INDEXED", "V"],
-          2,
-          "(V) u16, the newest place of each token; absent without an index, as the three that follow",
-          true,
-        ),
-        region("TOKEN_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
-        region("PAIR_LINKS", ["INDEXED", "HISTORY"], 2, "(R) u16", true),
-        region("PAIR_NEWEST", ["INDEXED", "PAIRS"], 2, "(R / 4) u16", true),
-        region("MATCHES_RECORD", ["REMEMBERS", 16], 1, "one Matches; its tensors stand right behind it"),
-        region("MATCHES", ["MOST_MATCHES"], 4, "(most matches) u32", true),
-        region("TOTALS", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
-        region("DISTINCT", ["MATCH_LENGTH"], 4, "(match lengths) i32", true),
-        region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls", true),
+        ...HISTORY_REGIONS,
+        ...MATCHES_REGIONS,
         region("MATCH_SUMS", ["MATCH_LENGTH"], 4, "(match lengths) f32"),
         region("MIXTURE", ["CELLS"], 4, "(match lengths, buckets) f32"),
         region("CHAIN", ["PARTS"], 4, "(PARTS) f32", true),
