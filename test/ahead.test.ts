@@ -2,8 +2,9 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { aheadName, readAhead, sourceFolder, sourcesDigest } from "../host/compile/ahead.ts";
+import { aheadName, packed, readAhead, sourceFolder, sourcesDigest } from "../host/compile/ahead.ts";
 import { compileDevice, compileRequest, compileSolver, deviceRequest, solverRequest } from "../host/compile/compile.ts";
 import { shapeOf } from "../host/fit/recipe.ts";
 import { buildModules } from "../tools/modules.ts";
@@ -90,13 +91,20 @@ describe("a module that is compiled", () => {
     expect(readdirSync(folder)).toEqual([name]);
     expect(readAhead(request)).toEqual(compiled);
     const other = await compileDevice(odd, "simd");
-    writeFileSync(join(folder, name), other); // found by its name alone
+    writeFileSync(join(folder, name), packed(other)); // found by its name alone
     expect(await compileDevice(odd, "scalar")).toEqual(other);
-    for (const broken of [compiled.subarray(0, 100), new Uint8Array(), new TextEncoder().encode("no module")]) {
+    const noModule = new TextEncoder().encode("no module");
+    for (const broken of [
+      compiled,
+      packed(compiled).subarray(0, 100),
+      packed(compiled.subarray(0, 100)),
+      new Uint8Array(),
+      noModule,
+    ]) {
       writeFileSync(join(folder, name), broken);
       expect(readAhead(request)).toBeUndefined();
       expect(await compileDevice(odd, "scalar")).toEqual(compiled);
-      expect(Buffer.compare(readFileSync(join(folder, name)), compiled)).toBe(0);
+      expect(Buffer.compare(gunzipSync(readFileSync(join(folder, name))), compiled)).toBe(0);
     }
   });
 
@@ -140,6 +148,8 @@ describe("a build", () => {
     writeFileSync(join(folder, name), "by another compiler");
     const { compiled, modules } = await buildModules(folder, ["nano"]);
     expect(compiled).toBe(modules);
-    expect(Buffer.compare(readFileSync(join(folder, name)), readAhead(deviceRequest(nano, "scalar"))!)).toBe(0);
+    expect(
+      Buffer.compare(gunzipSync(readFileSync(join(folder, name))), readAhead(deviceRequest(nano, "scalar"))!),
+    ).toBe(0);
   });
 });

@@ -10,25 +10,22 @@ import {
   type AheadModule,
   aheadName,
   type ModuleRequest,
+  packed,
   sourceFolder,
   sourcesDigest,
 } from "../host/compile/ahead.ts";
 import { compileRequest, deviceRequest, solverRequest } from "../host/compile/compile.ts";
-import { type Profile, shapeOf } from "../host/fit/recipe.ts";
+import { LADDER, type Profile, shapeOf } from "../host/fit/recipe.ts";
 import type { Build } from "../host/model/kernel.ts";
 import type { Shape } from "../host/shape.ts";
 
-/**
- * The ladder: the shapes that need no compiler. A rung costs about 100 kB of the package and 4 seconds of the first build. A shape
- * between two rungs is compiled, or its text is fitted to a rung.
- */
-const LADDER: readonly Profile[] = ["nano", "potato", "base"];
 /** Builds of the solver: threads are Node's default; browsers share no memory unless a page asks for it. */
 const SOLVER_BUILDS = [
   { build: "simd", threads: true },
   { build: "simd", threads: false },
 ] as const;
 const DEVICE_BUILDS: readonly Build[] = ["scalar", "simd"];
+const PROFILES = Object.keys(LADDER) as Profile[];
 const INDEX = "index.json";
 
 interface Rung extends Omit<AheadModule, "bytes"> {
@@ -39,30 +36,31 @@ interface Rung extends Omit<AheadModule, "bytes"> {
 /** Brings `folder` up to date, and says how many modules were compiled. */
 export async function buildModules(
   folder: string,
-  ladder: readonly Profile[] = LADDER,
+  profiles: readonly Profile[] = PROFILES,
 ): Promise<{ compiled: number; modules: number; bytes: number }> {
   mkdirSync(folder, { recursive: true });
   const { version } = createRequire(import.meta.url)("assemblyscript/package.json");
   if (compilerOf(folder) !== version) for (const name of readdirSync(folder)) rmSync(join(folder, name));
-  const rungs = wanted(ladder);
+  const rungs = wanted(profiles);
   const keep = new Set([INDEX, ...rungs.map(({ file }) => file)]);
   const there = new Set(readdirSync(folder));
   for (const name of there) if (!keep.has(name)) rmSync(join(folder, name));
   const missing = rungs.filter(({ file }) => !there.has(file));
   // first, so that a build that is stopped goes on from where it was
   if (compilerOf(folder) !== version) write(join(folder, INDEX), JSON.stringify({ compiler: version, modules: [] }));
-  for (const { file, request, of } of missing) write(join(folder, file), await compileRequest(request, of));
+  for (const { file, request, of } of missing) write(join(folder, file), packed(await compileRequest(request, of)));
   const modules = rungs.map(({ of, request, ...row }) => ({ ...row, bytes: statSync(join(folder, row.file)).size }));
   const index = `${JSON.stringify({ compiler: version, modules } satisfies AheadIndex, undefined, 1)}\n`;
   if (readFileSync(join(folder, INDEX), "utf8") !== index) write(join(folder, INDEX), index);
   return { compiled: missing.length, modules: rungs.length, bytes: modules.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-/** Every module of a ladder. */
-function wanted(ladder: readonly Profile[]): Rung[] {
+/** Every module of the ladders of some profiles: about 35 kB of the package and 4 seconds of the first build a rung. */
+function wanted(profiles: readonly Profile[]): Rung[] {
   const sources = sourcesDigest(sourceFolder());
-  return ladder.flatMap((name) => {
-    const of = shapeOf({ profile: name });
+  const shapes = profiles.flatMap((name) => LADDER[name].map((vocabulary) => ({ name, vocabulary })));
+  return shapes.flatMap(({ name, vocabulary }) => {
+    const of = shapeOf({ profile: name, vocabulary });
     const rung = (request: ModuleRequest, build: Build, threads: boolean): Rung => {
       return { file: aheadName(request, sources), shape: name, entry: request.entry, build, threads, of, request };
     };

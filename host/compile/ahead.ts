@@ -1,7 +1,7 @@
 /**
  * Modules that are built ahead: a fit of a shipped profile compiles nothing, and needs no compiler.
  *
- * `npm run build` compiles a small ladder of shapes (LADDER of tools/modules.ts) into dist/modules/, a file a module. A file's name is the
+ * `npm run build` compiles a small ladder of shapes (LADDER of host/fit/recipe.ts) into dist/modules/, a file a module, gzipped. A file's name is the
  * digest of everything that its bytes follow from: the entry, the compiler's options with the shape's constants among them, and the
  * sources in assembly/. So a module of other sources is never found, however old dist/ is, and what is not found is compiled.
  * The compiler's version is not part of the name: it is in dist/modules/index.json, and the build compiles anew where it has changed.
@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { SaffuError } from "../errors.ts";
 import { replaceFile } from "../files/directory-node.ts";
 import { ownPackage } from "../files/package-node.ts";
@@ -41,7 +42,7 @@ export interface AheadIndex {
 /** File of a module in dist/modules/. `sources` is of sourcesDigest. */
 export function aheadName({ entry, options }: ModuleRequest, sources: string): string {
   const digest = createHash("sha256").update(JSON.stringify([entry, options, sources]));
-  return `${entry}-${digest.digest("hex").slice(0, 32)}.wasm`;
+  return `${entry}-${digest.digest("hex").slice(0, 32)}.wasm.gz`;
 }
 
 /** Digest of names and contents of the sources, without the specs. It takes a few milliseconds. */
@@ -67,12 +68,17 @@ export function readAhead(request: ModuleRequest): Uint8Array | undefined {
 
 function readModule(path: string): Uint8Array | undefined {
   try {
-    const { buffer, byteOffset, length } = readFileSync(path);
+    const { buffer, byteOffset, length } = gunzipSync(readFileSync(path));
     const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
     return WebAssembly.validate(bytes) ? bytes : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** A module as its file has it. */
+export function packed(bytes: Uint8Array): Uint8Array {
+  return gzipSync(bytes, { level: 9 });
 }
 
 /** Keeps a module that was compiled, where SAFFU_MODULES names a folder. @throws SaffuError UNWRITABLE */
@@ -81,7 +87,7 @@ export async function keepModule(request: ModuleRequest, bytes: Uint8Array): Pro
   if (!folder) return;
   try {
     await mkdir(folder, { recursive: true });
-    await replaceFile(join(folder, aheadName(request, sourcesDigest(sourceFolder()))), bytes);
+    await replaceFile(join(folder, aheadName(request, sourcesDigest(sourceFolder()))), packed(bytes));
   } catch (cause) {
     throw new SaffuError("UNWRITABLE", `${KEPT_MODULES}: a module cannot be kept in ${folder}`, { cause });
   }

@@ -138,7 +138,7 @@ function notInstalled(entry: string, { vocabulary, groups, units }: Shape, cause
   const ahead = shapesAhead();
   const those =
     ahead.length > 0
-      ? `the profiles ${ahead.join(", ")} have theirs, but a text too short for a profile's vocabulary gives a smaller one`
+      ? `the profiles ${ahead.join(", ")} have theirs; of base only where the text fills its vocabulary, of a profile with other options nothing`
       : "nothing is";
   const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${groups} groups of ${units} units) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}; or the folder of modules compiled elsewhere in ${KEPT_MODULES}`;
   return new SaffuError("UNSUPPORTED", message, { cause });

@@ -17,7 +17,7 @@ import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { fitGroups } from "./groups.ts";
 import { fitMixture } from "./mixture.ts";
-import { type Recipe, type RecipeOptions, recipeOf, shapeOf } from "./recipe.ts";
+import { type Recipe, type RecipeOptions, recipeOf, shapeOf, vocabulariesOf } from "./recipe.ts";
 import { fitScaling } from "./scaling.ts";
 import { settingsOf } from "./settings.ts";
 import { assertFits, Solver } from "./solver.ts";
@@ -99,7 +99,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   }
   const clock = stopwatch();
 
-  const tokenizer = options.tokenizer ?? (await tokenizerFor(text, wanted.vocabulary, { signal, onProgress }));
+  const tokenizer = options.tokenizer ?? (await tokenizerFor(text, wanted.vocabulary, options));
   const vocabulary = tokenizer.vocabularySize; // a short text has fewer pairs to merge than were wanted
   const shape = shapeOf({ ...options, vocabulary, bits: Math.min(wanted.bits, vocabulary) });
   const tokenizerSeconds = clock();
@@ -156,12 +156,13 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   }
 }
 
-async function tokenizerFor(text: () => Chunks, vocabulary: number, hooks: FitHooks): Promise<Tokenizer> {
+async function tokenizerFor(text: () => Chunks, vocabulary: number, options: FitOptions): Promise<Tokenizer> {
   if (vocabulary === BYTES) return byteTokenizer();
   return trainTokenizer(text(), {
     vocabulary,
-    ...(hooks.signal && { signal: hooks.signal }),
-    onProgress: ({ done, total }) => hooks.onProgress?.({ phase: "tokenizer", done, total }),
+    sizes: vocabulariesOf(options),
+    ...(options.signal && { signal: options.signal }),
+    onProgress: ({ done, total }) => options.onProgress?.({ phase: "tokenizer", done, total }),
   });
 }
 

@@ -98,6 +98,28 @@ const PROFILES: Record<Profile, Shape> = {
   },
 };
 
+/**
+ * Vocabularies of a profile whose modules are built ahead (tools/modules.ts), ascending. A log is soon one token a word, and then has no
+ * more pairs to merge: its tokenizer is cut to one of these.
+ */
+export const LADDER: Readonly<Record<Profile, readonly number[]>> = {
+  nano: [256],
+  potato: [256, 320, 384, 512, 768, 1024],
+  base: [4096],
+};
+
+/** The vocabularies that a fit's tokenizer may come out with, where the shape is otherwise a profile's that has several. */
+export function vocabulariesOf(options: RecipeOptions): readonly number[] | undefined {
+  const { profile = "potato" } = options;
+  const own = (each: RecipeOptions) => JSON.stringify(shapeOf(each));
+  const rungs = LADDER[profile];
+  return rungs.length > 1 &&
+    options.bits === undefined &&
+    own({ ...options, vocabulary: undefined }) === own({ profile })
+    ? rungs
+    : undefined;
+}
+
 /** Options of before. */
 const GONE = {
   block: "is window now",

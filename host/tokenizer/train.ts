@@ -16,6 +16,8 @@ import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
 export interface TrainOptions {
   /** V, a multiple of 8 in 256..65528. */
   readonly vocabulary: number;
+  /** Ascending, from 256 on: a text with too few pairs gets the largest of these that it fills. By default any multiple of 8 will do. */
+  readonly sizes?: readonly number[] | undefined;
   /** Looked at between chunks of the text and at every turn of the event loop. */
   readonly signal?: AbortSignal | undefined;
   /** `done` of `total` merges; at the end the two are equal. */
@@ -29,7 +31,7 @@ const TURN = 30;
 
 /**
  * A tokenizer of `vocabulary` tokens: the 256 bytes, whose ids are their values, then merges in order. It has fewer, rounded
- * down to a multiple of 8, where the text has no more pairs that occur twice.
+ * down to one of `sizes`, where the text has no more pairs that occur twice.
  *
  * @throws SaffuError INVALID_OPTION; INVALID_TEXT where the text is empty; OUT_OF_MEMORY; ABORTED
  */
@@ -60,7 +62,8 @@ export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Pro
     pairs.merge(left, right, bytes.length);
     bytes.push(joined(bytes[left]!, bytes[right]!));
   }
-  const size = bytes.length - (bytes.length % 8);
+  const filled = bytes.length < vocabulary ? options.sizes?.findLast((size) => size <= bytes.length) : undefined;
+  const size = filled ?? bytes.length - (bytes.length % 8);
   total = done;
   report();
   return new BytePairTokenizer(bytes.slice(0, size), merges.slice(0, size - 256));
