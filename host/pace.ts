@@ -1,4 +1,5 @@
-/** Long work in turns of bounded length, so that timers, signals and input are served meanwhile. */
+/** Long work in turns of bounded length, so that timers, signals and input are served meanwhile; and waiting that a signal ends. */
+import { throwIfAborted } from "./errors.ts";
 
 /** Milliseconds of work between two turns of the event loop: half a frame of a 60 Hz screen. */
 const TURN = 8;
@@ -22,5 +23,46 @@ export class Pace {
   async rest(): Promise<void> {
     await giveWay();
     this.since = performance.now();
+  }
+}
+
+/** The same chunks, until the signal fires, which is looked for also while a chunk is waited for. @throws SaffuError ABORTED */
+export async function* abortable<T>(
+  chunks: AsyncIterable<T> | Iterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T> {
+  if (signal === undefined) {
+    yield* chunks;
+    return;
+  }
+  let abort = () => {};
+  const aborted = new Promise<undefined>((resolve) => {
+    abort = () => resolve(undefined);
+  });
+  signal.addEventListener("abort", abort);
+  const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      throwIfAborted(signal);
+      const next = await Promise.race([iterator.next(), aborted]);
+      throwIfAborted(signal);
+      if (next === undefined || next.done) {
+        ended = true;
+        return;
+      }
+      yield next.value;
+    }
+  } catch (cause) {
+    ended ||= !signal.aborted; // the source itself has thrown
+    throw cause;
+  } finally {
+    signal.removeEventListener("abort", abort);
+    if (!ended) {
+      const closed = Promise.resolve(iterator.return?.());
+      if (signal.aborted)
+        closed.catch(() => {}); // it may stall as well
+      else await closed;
+    }
   }
 }

@@ -634,3 +634,52 @@ test("potato-en learns a long text piece by piece, on two devices, and forgets i
   a.dropCorrection();
   expect(a.score(rest).surprisal).toEqual(before.surprisal);
 });
+
+describe("a text whose next chunk does not come", () => {
+  async function* stalling(): AsyncGenerator<string> {
+    yield "grain ".repeat(20);
+    await new Promise(() => {});
+  }
+
+  test("is given up where the signal fires, nothing has changed, and what waits behind it goes on", async () => {
+    const model = await load(files);
+    await model.observe("sea shells");
+    const { statisticsDigest } = await model.statistics();
+    const observed = model.observe(stalling(), { signal: AbortSignal.timeout(30) });
+    const refitted = model.refit();
+    await expect(observed).rejects.toMatchObject({ code: "ABORTED" });
+    expect((await refitted).tokens).toBe(10);
+    expect((await model.statistics()).statisticsDigest).toBe(statisticsDigest);
+    await expect(model.scoreStream(stalling(), { signal: AbortSignal.timeout(30) })).rejects.toMatchObject({
+      code: "ABORTED",
+    });
+  });
+
+  test("closes its source where the reader stops, and passes on what the source throws", async () => {
+    const model = await load(files);
+    const { signal } = new AbortController();
+    let closed = 0;
+    async function* source(broken: boolean): AsyncGenerator<string> {
+      try {
+        for (;;) {
+          yield "grain";
+          if (broken) throw new RangeError("the line is cut");
+        }
+      } finally {
+        ++closed;
+      }
+    }
+    for await (const _ of model.surprisals(source(false), { signal })) break;
+    expect(closed).toBe(1);
+    await expect(model.observe(source(true), { signal })).rejects.toThrow("the line is cut");
+    expect(closed).toBe(2);
+  });
+});
+
+test("statistics asked for while a text is observed are those of one moment", async () => {
+  const model = await load(files);
+  const before = await model.statistics();
+  const asked = model.statistics();
+  await model.observe("sea shells");
+  expect(await asked).toEqual(before);
+});

@@ -11,6 +11,7 @@ import {
   aheadName,
   type ModuleRequest,
   packed,
+  readModule,
   sourceFolder,
   sourcesDigest,
 } from "../host/compile/ahead.ts";
@@ -45,10 +46,11 @@ export async function buildModules(
   const keep = new Set([INDEX, ...rungs.map(({ file }) => file)]);
   const there = new Set(readdirSync(folder));
   for (const name of there) if (!keep.has(name)) rmSync(join(folder, name));
-  const missing = rungs.filter(({ file }) => !there.has(file));
+  const missing = rungs.filter(({ file }) => !there.has(file) || readModule(folder, file) === undefined);
   // first, so that a build that is stopped goes on from where it was
   if (compilerOf(folder) !== version) write(join(folder, INDEX), JSON.stringify({ compiler: version, modules: [] }));
-  for (const { file, request, of } of missing) write(join(folder, file), packed(await compileRequest(request, of)));
+  for (const { file, request, of } of missing)
+    write(join(folder, file), packed(file, await compileRequest(request, of)));
   const modules = rungs.map(({ of, request, ...row }) => ({ ...row, bytes: statSync(join(folder, row.file)).size }));
   const index = `${JSON.stringify({ compiler: version, modules } satisfies AheadIndex, undefined, 1)}\n`;
   if (readFileSync(join(folder, INDEX), "utf8") !== index) write(join(folder, INDEX), index);

@@ -4,8 +4,9 @@ import { constants } from "node:fs";
 import { access, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { cHeader, packageModel } from "../compile/package.ts";
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { SaffuError } from "../errors.ts";
 import { writeFlushed } from "../files/directory-node.ts";
+import { turn } from "../fit/steps.ts";
 import type { Build } from "../model/kernel.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
@@ -46,7 +47,7 @@ export async function run(directory: string, options: Options): Promise<void> {
     recall,
     correction: corrected ? model.correction : undefined,
   });
-  throwIfAborted(signal);
+  await turn(signal); // a signal that came while it compiled has not been heard yet
   if (target === "c-header") {
     const header = cHeader(made, (token) => model.tokenizer.bytesOf(token));
     await writeAtomic([[out, new TextEncoder().encode(header)]]);

@@ -35,10 +35,15 @@ export async function run(
   const seconds = (performance.now() - start) / 1000;
   const sum = (value: (piece: Observation) => number) => pieces.reduce((total, piece) => total + value(piece), 0);
   const [tokens, bytes, bits] = [sum((piece) => piece.tokens), sum((piece) => piece.bytes), sum((piece) => piece.bits)];
-  const { observedTokens, statisticsDigest } = await model.statistics();
+  const { observedTokens, statisticsDigest, corrected } = await model.statistics();
+  // sums are exact at once, predictions once they are solved
+  const stale =
+    verb === "forget" && corrected
+      ? `; predictions still hold what the last refit solved: saffu refit ${directory} --out ${directory}`
+      : "";
   process.stdout.write(
     json
       ? `${JSON.stringify({ pieces: pieces.length, tokens, bytes, bitsPerByte: bits / bytes, observedTokens, statisticsDigest, seconds })}\n`
-      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${(bits / bytes).toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics\n`,
+      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${(bits / bytes).toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics${stale}\n`,
   );
 }

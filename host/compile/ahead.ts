@@ -39,6 +39,9 @@ export interface AheadIndex {
   readonly modules: readonly AheadModule[];
 }
 
+/** Bytes of the digest that a module's file begins with. */
+const SEAL_BYTES = 32;
+
 /** File of a module in dist/modules/. `sources` is of sourcesDigest. */
 export function aheadName({ entry, options }: ModuleRequest, sources: string): string {
   const digest = createHash("sha256").update(JSON.stringify([entry, options, sources]));
@@ -63,34 +66,39 @@ export const KEPT_MODULES = "SAFFU_MODULES";
 export function readAhead(request: ModuleRequest): Uint8Array | undefined {
   const name = aheadName(request, sourcesDigest(sourceFolder()));
   const kept = process.env[KEPT_MODULES];
-  return readModule(join(aheadFolder(), name)) ?? (kept ? readModule(join(kept, name)) : undefined);
+  return readModule(aheadFolder(), name) ?? (kept ? readModule(kept, name) : undefined);
 }
 
-function readModule(path: string): Uint8Array | undefined {
+/** A module's file: gzipped, behind the digest of its name and its bytes, so that a file that is cut, or has another's name, is none. */
+export function packed(name: string, bytes: Uint8Array): Uint8Array {
+  return gzipSync(Buffer.concat([sealOf(name, bytes), bytes]), { level: 9 });
+}
+
+function sealOf(name: string, bytes: Uint8Array): Buffer {
+  return createHash("sha256").update(name).update(bytes).digest();
+}
+
+/** The module of that name, if the folder has it whole. */
+export function readModule(folder: string, name: string): Uint8Array | undefined {
   try {
-    const { buffer, byteOffset, length } = gunzipSync(readFileSync(path));
-    const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
-    return WebAssembly.validate(bytes) ? bytes : undefined;
+    const file = gunzipSync(readFileSync(join(folder, name)));
+    const bytes = Uint8Array.from(file.subarray(SEAL_BYTES));
+    return sealOf(name, bytes).equals(file.subarray(0, SEAL_BYTES)) ? bytes : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** A module as its file has it. */
-export function packed(bytes: Uint8Array): Uint8Array {
-  return gzipSync(bytes, { level: 9 });
-}
-
-/** Keeps a module that was compiled, where SAFFU_MODULES names a folder. @throws SaffuError UNWRITABLE */
+/**
+ * Keeps a module that was compiled, where SAFFU_MODULES names a folder that can be written; its parent must exist. Else nothing is kept:
+ * the folder of a machine without a compiler may be for reading alone.
+ */
 export async function keepModule(request: ModuleRequest, bytes: Uint8Array): Promise<void> {
   const folder = process.env[KEPT_MODULES];
   if (!folder) return;
-  try {
-    await mkdir(folder, { recursive: true });
-    await replaceFile(join(folder, aheadName(request, sourcesDigest(sourceFolder()))), packed(bytes));
-  } catch (cause) {
-    throw new SaffuError("UNWRITABLE", `${KEPT_MODULES}: a module cannot be kept in ${folder}`, { cause });
-  }
+  const name = aheadName(request, sourcesDigest(sourceFolder()));
+  await mkdir(folder).catch(() => {}); // it is there, or replaceFile fails
+  await replaceFile(join(folder, name), packed(name, bytes)).catch(() => {});
 }
 
 /** What is built ahead, by name of the rung. */

@@ -1,5 +1,5 @@
 /** What comes with the package: its folder, and the models in it (Node only). */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,8 +57,9 @@ export async function modelDirectory(source: string): Promise<string> {
 /** Names of the folder's model directories, sorted. */
 function modelsIn(folder: string): string[] {
   try {
-    const names = readdirSync(folder).filter((name) => readdirSync(join(folder, name)).includes(CONFIG));
-    return names.sort();
+    return readdirSync(folder)
+      .filter((name) => existsSync(join(folder, name, CONFIG)))
+      .sort();
   } catch {
     return [];
   }

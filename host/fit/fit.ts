@@ -17,7 +17,7 @@ import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { fitGroups } from "./groups.ts";
 import { fitMixture } from "./mixture.ts";
-import { type Recipe, type RecipeOptions, recipeOf, shapeOf, vocabulariesOf } from "./recipe.ts";
+import { invalidOption, type Recipe, type RecipeOptions, recipeOf, shapeOf, vocabulariesOf } from "./recipe.ts";
 import { fitScaling } from "./scaling.ts";
 import { settingsOf } from "./settings.ts";
 import { assertFits, Solver } from "./solver.ts";
@@ -87,6 +87,8 @@ export interface FitResult {
 export async function fit(text: () => Chunks, options: FitOptions = {}): Promise<FitResult> {
   const { signal, onProgress } = options;
   // bad options are refused before any work
+  if (typeof text !== "function")
+    throw invalidOption("text", "a function that gives the whole text, each time anew", text);
   const { threads, build } = runOptions(options);
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
   recipeOf(options, LEAST_TOKENS, wanted);

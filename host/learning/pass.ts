@@ -1,6 +1,6 @@
 /** A piece of text, token by token through something that learns. */
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { Pace } from "../pace.ts";
+import { abortable, Pace } from "../pace.ts";
 import { type Chunks, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
 import type { LearnOptions, Observation } from "./options.ts";
 import { accepted } from "./refusals.ts";
@@ -29,7 +29,7 @@ export async function pass(
   let bits = 0;
   const pace = new Pace();
   const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
-  for await (const batch of encodeStream(tokenizer, chunks)) {
+  for await (const batch of encodeStream(tokenizer, abortable(chunks, signal))) {
     bytes += tokenizer.decode(batch).length;
     while (tokens + batch.length > piece.length) piece = grown(piece);
     piece.set(batch, tokens);

@@ -25,7 +25,7 @@ import {
 import { Learner } from "../learning/learner.ts";
 import type { LearnOptions, Observation, RefitOptions, RefitReport } from "../learning/options.ts";
 import { withoutBreaks } from "../learning/recent.ts";
-import { Pace } from "../pace.ts";
+import { abortable, Pace } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import type { Build } from "./kernel.ts";
@@ -370,8 +370,8 @@ export class Model {
 
   /** What has been learned, in numbers. */
   async statistics(): Promise<StatisticsInfo> {
-    const bytes = await this.exportStatistics();
-    const { statistics, recent, correction } = this.learner.learned;
+    const { statistics, recent, correction } = this.learner.learned; // one state, whatever is learned meanwhile
+    const bytes = await formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, this.base);
     return {
       baseDigest: this.base.digest,
       statisticsDigest: await sha256(bytes),
@@ -429,13 +429,5 @@ class Sum {
     const { bits, tokens } = this;
     if (tokens === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to score");
     return { tokens, bytes, bits, bitsPerByte: bits / bytes, perplexity: 2 ** (bits / tokens) };
-  }
-}
-
-/** The chunks, with a look at the signal before each. */
-async function* abortable(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array | string> {
-  for await (const chunk of chunks) {
-    throwIfAborted(signal);
-    yield chunk;
   }
 }
