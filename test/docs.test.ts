@@ -81,50 +81,52 @@ describe.each(PAGES.map((page) => [page, blocksOf(page)] as const).filter(([, bl
       expect(all.filter(({ language }) => !["js", "sh", "text", "html"].includes(language))).toEqual([]);
     });
 
-    test.runIf(scripts.length > 0)("its scripts run and print what they say", async () => {
-      const wanted = blocks.filter(({ language }) => language === "text").map(({ code }) => code);
-      // README's is for an empty folder with the package and a log; the others are for a checkout
-      const installed = page === "README.md";
-      const source = scripts.map(({ code }) => code).join("\n");
-      const where = installed ? folder : ".";
-      if (installed) {
-        await mkdir(join(folder, "node_modules"), { recursive: true });
-        await copyFile("examples/gateway/gateway.log", join(folder, "gateway.log"));
-        if (!existsSync(join(folder, "node_modules", "saffu"))) {
-          const { symlink } = await import("node:fs/promises");
-          await symlink(resolve("."), join(folder, "node_modules", "saffu"));
+    if (scripts.length > 0)
+      test("its scripts run and print what they say", async () => {
+        const wanted = blocks.filter(({ language }) => language === "text").map(({ code }) => code);
+        // README's is for an empty folder with the package and a log; the others are for a checkout
+        const installed = page === "README.md";
+        const source = scripts.map(({ code }) => code).join("\n");
+        const where = installed ? folder : ".";
+        if (installed) {
+          await mkdir(join(folder, "node_modules"), { recursive: true });
+          await copyFile("examples/gateway/gateway.log", join(folder, "gateway.log"));
+          if (!existsSync(join(folder, "node_modules", "saffu"))) {
+            const { symlink } = await import("node:fs/promises");
+            await symlink(resolve("."), join(folder, "node_modules", "saffu"));
+          }
         }
-      }
-      const path = installed ? join(folder, "try.mjs") : join("build", `${page.replaceAll(/\W/g, "-")}.mjs`);
-      await writeFile(path, installed ? source : PRELUDE + checked(source));
-      const { code, out, err } = await ended(process.execPath, [resolve(path)], where);
-      expect({ code, err }).toEqual({ code: 0, err: "" });
-      if (wanted.length > 0) expect(out).toBe(wanted.join(""));
-      else expect(out).toBe("");
-    });
+        const path = installed ? join(folder, "try.mjs") : join("build", `${page.replaceAll(/\W/g, "-")}.mjs`);
+        await writeFile(path, installed ? source : PRELUDE + checked(source));
+        const { code, out, err } = await ended(process.execPath, [resolve(path)], where);
+        expect({ code, err }).toEqual({ code: 0, err: "" });
+        if (wanted.length > 0) expect(out).toBe(wanted.join(""));
+        else expect(out).toBe("");
+      });
 
-    test.runIf(shells.length > 0)("its commands run, and fail where they say so", async () => {
-      const lines = shells.flatMap(({ code }) => code.trimEnd().split("\n"));
-      const script = ["set -u", `npm() { shift 4; "${process.execPath}" dist/cli.js "$@"; }`];
-      for (const [i, line] of lines.entries()) {
-        if (line.startsWith("#") || line === "") continue;
-        const said =
-          lines[i + 1]?.startsWith("# saffu:") || lines[i + 1]?.startsWith('# {"error"')
-            ? lines[i + 1]!.slice(2)
-            : undefined;
-        if (said === undefined)
-          script.push(`${line} > /dev/null || { echo "failed: ${line.replaceAll(/["$]/g, "")}" >&2; exit 1; }`);
-        else {
-          const [, message, exit] = /^(.*?)(?: +\(exit (\d+)\))?$/.exec(said)!;
-          script.push(`said=$(${line} 2>&1); code=$?`);
-          script.push(`[ "$code" -ne 0 ] || { echo "did not fail" >&2; exit 1; }`);
-          script.push(`[ "$said" = ${quoted(message!)} ] || { echo "said: $said" >&2; exit 1; }`);
-          if (exit) script.push(`[ "$code" = ${exit} ] || { echo "exit $code" >&2; exit 1; }`);
+    if (shells.length > 0)
+      test("its commands run, and fail where they say so", async () => {
+        const lines = shells.flatMap(({ code }) => code.trimEnd().split("\n"));
+        const script = ["set -u", `npm() { shift 4; "${process.execPath}" dist/cli.js "$@"; }`];
+        for (const [i, line] of lines.entries()) {
+          if (line.startsWith("#") || line === "") continue;
+          const said =
+            lines[i + 1]?.startsWith("# saffu:") || lines[i + 1]?.startsWith('# {"error"')
+              ? lines[i + 1]!.slice(2)
+              : undefined;
+          if (said === undefined)
+            script.push(`${line} > /dev/null || { echo "failed: ${line.replaceAll(/["$]/g, "")}" >&2; exit 1; }`);
+          else {
+            const [, message, exit] = /^(.*?)(?: +\(exit (\d+)\))?$/.exec(said)!;
+            script.push(`said=$(${line} 2>&1); code=$?`);
+            script.push(`[ "$code" -ne 0 ] || { echo "did not fail" >&2; exit 1; }`);
+            script.push(`[ "$said" = ${quoted(message!)} ] || { echo "said: $said" >&2; exit 1; }`);
+            if (exit) script.push(`[ "$code" = ${exit} ] || { echo "exit $code" >&2; exit 1; }`);
+          }
         }
-      }
-      const { code, err } = await ended("bash", ["-c", script.join("\n")], ".");
-      expect({ code, err: code === 0 ? "" : err }).toEqual({ code: 0, err: "" });
-    });
+        const { code, err } = await ended("bash", ["-c", script.join("\n")], ".");
+        expect({ code, err: code === 0 ? "" : err }).toEqual({ code: 0, err: "" });
+      });
   },
 );
 
