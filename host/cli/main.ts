@@ -130,7 +130,9 @@ const pieces = "files, each a piece of its own; - is standard input";
 
 program
   .command("observe")
-  .description("learn TEXT: add it to the statistics of DIR, which changes in place; of a model of the package ./NAME is made")
+  .description(
+    "learn TEXT: add it to the statistics of DIR, which changes in place; of a model of the package ./NAME is made",
+  )
   .argument("<dir>", MODEL)
   .argument("<text...>", pieces)
   .option("--json", "print what was added as JSON")
