@@ -35,17 +35,19 @@ export async function* abortable<T>(
     yield* chunks;
     return;
   }
-  let abort = () => {};
-  const aborted = new Promise<undefined>((resolve) => {
-    abort = () => resolve(undefined);
-  });
+  // one promise a wait: a race with one that lasts would keep every wait before it
+  let end = () => {};
+  const abort = () => end();
   signal.addEventListener("abort", abort);
   const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
   let ended = false;
   try {
     for (;;) {
       throwIfAborted(signal);
-      const next = await Promise.race([iterator.next(), aborted]);
+      const next = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
+        end = () => resolve(undefined);
+        Promise.resolve(iterator.next()).then(resolve, reject);
+      });
       throwIfAborted(signal);
       if (next === undefined || next.done) {
         ended = true;

@@ -662,7 +662,7 @@ describe("a text whose next chunk does not come", () => {
     async function* source(broken: boolean): AsyncGenerator<string> {
       try {
         for (;;) {
-          yield "grain";
+          yield "grain ";
           if (broken) throw new RangeError("the line is cut");
         }
       } finally {
