@@ -67,6 +67,11 @@ export function shown(value: unknown): string {
   return simple ? String(value) : `of type ${typeof value}`;
 }
 
+/** What an option out of its bounds is refused with. */
+export function invalidOption(name: string, bound: string, found: unknown): SaffuError {
+  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
+}
+
 /**
  * Refuses options that a call once took: who still gives one is told in one line what has become of it.
  *

@@ -6,7 +6,7 @@
  * const { module } = await packageModel(await load("models/nano-en"), { target: "wasm" });
  * ```
  */
-import { SaffuError, shown } from "../errors.ts";
+import { invalidOption, SaffuError } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
 import { readTensors } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
@@ -52,12 +52,10 @@ export interface Package {
 /** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, OUT_OF_MEMORY */
 export async function packageModel({ config, files }: Packable, options: PackageOptions = {}): Promise<Package> {
   const { target = "wasm", build = "scalar", learning, recall = 0, correction } = options;
-  const invalid = (name: string, bound: string, found: unknown) =>
-    new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
-  if (target !== "wasm" && target !== "flash") throw invalid("target", `"wasm" or "flash"`, target);
-  if (build !== "scalar" && build !== "simd") throw invalid("build", `"scalar" or "simd"`, build);
+  if (target !== "wasm" && target !== "flash") throw invalidOption("target", `"wasm" or "flash"`, target);
+  if (build !== "scalar" && build !== "simd") throw invalidOption("build", `"scalar" or "simd"`, build);
   if (!Number.isInteger(recall) || recall < 0 || recall > 32768 || recall % 8 !== 0) {
-    throw invalid("recall", "a multiple of 8 in 0..32768", recall);
+    throw invalidOption("recall", "a multiple of 8 in 0..32768", recall);
   }
   const shape = withHistory(config.shape, options);
   const form = { learning, recall, flash: target === "flash" };

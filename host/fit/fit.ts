@@ -7,7 +7,7 @@
  * ```
  */
 import { assertCompilable, compileDevice, compileSolver, deviceRequest, solverRequest } from "../compile/compile.ts";
-import { throwIfAborted } from "../errors.ts";
+import { invalidOption, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
@@ -17,7 +17,7 @@ import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { fitGroups } from "./groups.ts";
 import { fitMixture } from "./mixture.ts";
-import { invalidOption, type Recipe, type RecipeOptions, recipeOf, shapeOf, vocabulariesOf } from "./recipe.ts";
+import { type Recipe, type RecipeOptions, recipeOf, shapeOf, vocabulariesOf } from "./recipe.ts";
 import { fitScaling } from "./scaling.ts";
 import { settingsOf } from "./settings.ts";
 import { assertFits, Solver } from "./solver.ts";

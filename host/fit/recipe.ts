@@ -2,7 +2,7 @@
  * How a model is fitted: its shape by profile, and the settings of each step. Everything here is recorded in config.json, and the
  * same recipe over the same tokens gives the same bytes.
  */
-import { refuseGone, SaffuError, shown } from "../errors.ts";
+import { invalidOption, refuseGone, SaffuError } from "../errors.ts";
 import { MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
 
 /** The shipped shapes. */
@@ -257,9 +257,4 @@ function passesFor(tokens: number): number {
   // products alone, whose last bits are the same in any engine
   while (passes > 2 && tokens * (passes - 0.5) * (passes - 0.5) * (passes - 0.5) > most) --passes;
   return passes;
-}
-
-/** What an option out of its bounds is refused with. */
-export function invalidOption(name: string, bound: string, found: unknown): SaffuError {
-  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
 }

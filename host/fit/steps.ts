@@ -1,5 +1,5 @@
 /** What long work on a solver shares: its options, its progress, and calls of bounded length between which a signal is seen. */
-import { refuseGone, SaffuError, shown, throwIfAborted } from "../errors.ts";
+import { invalidOption, refuseGone, SaffuError, throwIfAborted } from "../errors.ts";
 import type { Build } from "../model/kernel.ts";
 import type { Solver } from "./solver.ts";
 
@@ -38,7 +38,7 @@ export function runOptions(options: RunOptions): { threads: number; build: Build
   refuseGone(options, GONE);
   const { threads, build = "simd" } = options;
   if (build !== "simd" && build !== "scalar") {
-    throw new SaffuError("INVALID_OPTION", `build must be "simd" or "scalar", got ${shown(build)}`);
+    throw invalidOption("build", `"simd" or "scalar"`, build);
   }
   return { threads: threadsOf(threads), build };
 }
@@ -46,7 +46,7 @@ export function runOptions(options: RunOptions): { threads: number; build: Build
 function threadsOf(threads: number | undefined): number {
   if (threads === undefined) return typeof process === "undefined" ? 0 : 2;
   if (!Number.isInteger(threads) || threads < 0 || threads > 16) {
-    throw new SaffuError("INVALID_OPTION", `threads must be an integer in 0..16, got ${shown(threads)}`);
+    throw invalidOption("threads", "an integer in 0..16", threads);
   }
   return threads;
 }

@@ -1,5 +1,5 @@
 /** What learning takes and gives: options, checked before any work, and reports. */
-import { refuseGone, SaffuError, shown } from "../errors.ts";
+import { invalidOption, refuseGone } from "../errors.ts";
 
 /** What observing, forgetting and merging take. */
 export interface LearnOptions {
@@ -51,12 +51,10 @@ const GONE = {
 
 /** `options` with defaults. @throws SaffuError INVALID_OPTION, naming the option, and the bound or what replaces it */
 export function checkRefitOptions(options: RefitOptions) {
-  const invalid = (name: string, bound: string, found: unknown) =>
-    new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
   refuseGone(options, GONE);
   const { pseudoCounts = PSEUDO_COUNTS, step = 1 } = options;
   if (typeof pseudoCounts !== "number" || !(pseudoCounts >= 2 ** -20 && pseudoCounts <= 1e9))
-    throw invalid("pseudoCounts", "a number in 0.000001..1e9", pseudoCounts);
-  if (typeof step !== "number" || !(step >= 0 && step <= 4)) throw invalid("step", "a number in 0..4", step);
+    throw invalidOption("pseudoCounts", "a number in 0.000001..1e9", pseudoCounts);
+  if (typeof step !== "number" || !(step >= 0 && step <= 4)) throw invalidOption("step", "a number in 0..4", step);
   return { pseudoCounts, step };
 }

@@ -3,7 +3,7 @@
  * generation that is paused, or never finished, is in nobody's way. What is learnt is written into the predictors that are there:
  * into each when it is next taken, and only what has changed since it was last.
  */
-import { SaffuError, shown } from "../errors.ts";
+import { invalidOption, SaffuError } from "../errors.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
@@ -57,7 +57,7 @@ export class Kernels {
     build?: Build | undefined,
   ): Promise<Kernels> {
     if (build !== undefined && build !== "scalar" && build !== "simd") {
-      throw new SaffuError("INVALID_OPTION", `build must be "scalar" or "simd", got ${shown(build)}`);
+      throw invalidOption("build", `"scalar" or "simd"`, build);
     }
     const runnable = build !== "scalar" && WebAssembly.validate(files.get("kernel.simd.wasm")! as BufferSource);
     if (build === "simd" && !runnable) {

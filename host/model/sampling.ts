@@ -1,5 +1,5 @@
 /** Options of generation, checked before the first token. */
-import { SaffuError, shown } from "../errors.ts";
+import { invalidOption } from "../errors.ts";
 
 export interface GenerateOptions {
   /** Most tokens to generate, 1 to 1,000,000. Default 256. */
@@ -27,27 +27,23 @@ export function checkGenerateOptions(options: GenerateOptions) {
   integer("seed", seed, 0, 0xffffffff);
   // 2^-20 still divides any logarithm of a probability to a finite number
   if (temperature !== 0 && !within(temperature, 2 ** -20, 1000)) {
-    throw invalid("temperature", "0 or a number in 0.000001..1000", temperature);
+    throw invalidOption("temperature", "0 or a number in 0.000001..1000", temperature);
   }
   // as a float of 32 bits it must not come to 0
-  if (!within(topP, 2 ** -20, 1)) throw invalid("topP", "a number in 0.000001..1", topP);
-  if (!Array.isArray(stop)) throw invalid("stop", "an array of texts", stop);
+  if (!within(topP, 2 ** -20, 1)) throw invalidOption("topP", "a number in 0.000001..1", topP);
+  if (!Array.isArray(stop)) throw invalidOption("stop", "an array of texts", stop);
   for (const text of stop)
-    if (typeof text !== "string" || text === "") throw invalid("stop", "a text, not empty", text);
+    if (typeof text !== "string" || text === "") throw invalidOption("stop", "a text, not empty", text);
   return { maxTokens, temperature, topK, topP, seed, stop, signal, onToken };
 }
 
 function integer(name: string, value: number, least: number, most: number): void {
   if (!Number.isInteger(value) || !within(value, least, most)) {
-    throw invalid(name, `an integer in ${least}..${most}`, value);
+    throw invalidOption(name, `an integer in ${least}..${most}`, value);
   }
 }
 
 /** False for NaN, and for what is no number. */
 function within(value: number, least: number, most: number): boolean {
   return typeof value === "number" && value >= least && value <= most;
-}
-
-function invalid(name: string, bound: string, found: unknown): SaffuError {
-  return new SaffuError("INVALID_OPTION", `${name} must be ${bound}, got ${shown(found)}`);
 }

@@ -1,7 +1,6 @@
 /** How a model is tuned: what a caller may choose, and what config.json records of it. */
 import { BATCH } from "../compile/sizes.ts";
-import { refuseGone } from "../errors.ts";
-import { invalidOption } from "../fit/recipe.ts";
+import { invalidOption, refuseGone } from "../errors.ts";
 
 /** Where tuning starts from: the model's own weights, or random ones of its shape (`cold`: normal; `xavier`: Glorot's uniform). */
 export type TuneInit = "warm" | "cold" | "xavier";
