@@ -1,8 +1,9 @@
 /** bytesNeeded is exact: a module stays below it, uses it to the end, and fails in less. */
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { BASE, bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
-import { type Profile, shapeOf as shapeOfProfile } from "../host/fit/recipe.ts";
+import { LADDER, type Profile, shapeOf as shapeOfProfile } from "../host/fit/recipe.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
 import { readBlock } from "../tools/markdown.ts";
 import { Draws } from "../tools/module/draws.ts";
@@ -57,6 +58,19 @@ test.each<Profile>(["nano", "potato", "base"])("docs/learning.md says what insta
   expect(readBlock("docs/learning.md", "instances")).toMatch(
     new RegExp(`\\| ${profile} \\|.*\\| ${figures.join(" \\| ")} \\|`),
   );
+});
+
+test("pages say in words what a frozen potato in flash takes, and which vocabularies are built ahead", async () => {
+  const bytes = (changes: object) => {
+    const shape = validateShape({ ...shapeOfProfile({ profile: "potato" }), indexed: false, ...changes });
+    return bytesNeeded(shape, { flash: true, learning: false, recall: 0 }).toLocaleString("en");
+  };
+  const firmware = await readFile("examples/firmware/README.md", "utf8");
+  expect(firmware).toContain(`Of the frozen potato's, ${bytes({ history: 1024 })} bytes are linear memory`);
+  expect(firmware).toContain(`it is ${bytes({ history: 256, adapts: false })}:`);
+  const rungs = LADDER.potato.slice(0, -1).reverse().map(String);
+  expect(await readFile("docs/api.md", "utf8")).toContain(`${rungs.slice(0, -1).join(", ")} and ${rungs.at(-1)}`);
+  expect(await readFile("docs/cli.md", "utf8")).toContain(`${rungs.slice(0, -1).join(", ")} or ${rungs.at(-1)}`);
 });
 
 test("statistics copied into a new instance give the correction and the predictions from before", async () => {

@@ -15,9 +15,10 @@ import { SaffuError } from "../errors.ts";
 import { replaceFile } from "../files/directory-node.ts";
 import { ownPackage } from "../files/package-node.ts";
 
-/** One module: an entry of assembly/, and the options of the compiler, which name shape and build. */
+/** One module: a program of assembly/, its files that export, and the options of the compiler, which name shape and build. */
 export interface ModuleRequest {
   readonly entry: string;
+  readonly files: readonly string[];
   readonly options: readonly string[];
 }
 
@@ -43,9 +44,14 @@ export interface AheadIndex {
 const SEAL_BYTES = 32;
 
 /** File of a module in dist/modules/. `sources` is of sourcesDigest. */
-export function aheadName({ entry, options }: ModuleRequest, sources: string): string {
-  const digest = createHash("sha256").update(JSON.stringify([entry, options, sources]));
+export function aheadName({ entry, files, options }: ModuleRequest, sources: string): string {
+  const digest = createHash("sha256").update(JSON.stringify([files, options, sources]));
   return `${entry}-${digest.digest("hex").slice(0, 32)}.wasm.gz`;
+}
+
+/** File of a module of the sources as they stand. */
+function todaysName(request: ModuleRequest): string {
+  return aheadName(request, sourcesDigest(sourceFolder()));
 }
 
 /** Digest of names and contents of the sources, without the specs. It takes a few milliseconds. */
@@ -64,7 +70,7 @@ export const KEPT_MODULES = "SAFFU_MODULES";
 
 /** The module, if it was built ahead, or compiled and kept earlier. */
 export function readAhead(request: ModuleRequest): Uint8Array | undefined {
-  const name = aheadName(request, sourcesDigest(sourceFolder()));
+  const name = todaysName(request);
   const kept = process.env[KEPT_MODULES];
   return readModule(aheadFolder(), name) ?? (kept ? readModule(kept, name) : undefined);
 }
@@ -96,7 +102,7 @@ export function readModule(folder: string, name: string): Uint8Array | undefined
 export async function keepModule(request: ModuleRequest, bytes: Uint8Array): Promise<void> {
   const folder = process.env[KEPT_MODULES];
   if (!folder) return;
-  const name = aheadName(request, sourcesDigest(sourceFolder()));
+  const name = todaysName(request);
   await mkdir(folder).catch(() => {}); // it is there, or replaceFile fails
   await replaceFile(join(folder, name), packed(name, bytes)).catch(() => {});
 }

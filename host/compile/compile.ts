@@ -51,7 +51,9 @@ export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions
       `the shape needs ${pages} pages of memory, at most ${MEMORY_PAGES_LIMIT} exist`,
     );
   }
-  return request("device", shape, options, [
+  const further = hiddenLayers(shape).length > 1 || shape.windowAttention;
+  const files = ["index.ts", ...(further ? ["further.ts"] : [])];
+  return request("device", files, shapeConstants(shape, options), [
     ...features(build),
     "--optimizeLevel=3",
     "--shrinkLevel=1",
@@ -63,7 +65,7 @@ export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions
 
 /** What compileSolver asks for. */
 export function solverRequest(shape: Shape, build: Build, threads: boolean): ModuleRequest {
-  return request("solver", shape, { learning: false, recall: 0 }, [
+  return request("solver", ["index.ts"], shapeConstants(shape, { learning: false, recall: 0 }), [
     ...features(build),
     ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
     "--optimizeLevel=3",
@@ -79,9 +81,13 @@ function features(build: Build): string[] {
   return build === "simd" ? ["--enable=simd"] : [off];
 }
 
-function request(entry: string, shape: Shape, module: ModuleOptions, options: string[]): ModuleRequest {
-  const constants = shapeConstants(shape, module).flatMap((constant) => ["--use", constant]);
-  return { entry, options: ["--runtime=stub", "--noAssert", "--use=abort=", ...constants, ...options] };
+function request(entry: string, files: string[], constants: string[], options: string[]): ModuleRequest {
+  const uses = constants.flatMap((constant) => ["--use", constant]);
+  return {
+    entry,
+    files: files.map((file) => `${entry}/${file}`),
+    options: ["--runtime=stub", "--noAssert", "--use=abort=", ...uses, ...options],
+  };
 }
 
 async function readOrCompile(wanted: ModuleRequest, shape: Shape): Promise<Uint8Array> {
@@ -93,14 +99,11 @@ async function readOrCompile(wanted: ModuleRequest, shape: Shape): Promise<Uint8
 }
 
 /** Compiles, whatever is built ahead. `shape` is for the error. @throws SaffuError UNSUPPORTED */
-export async function compileRequest({ entry, options }: ModuleRequest, shape: Shape): Promise<Uint8Array> {
+export async function compileRequest({ entry, files, options }: ModuleRequest, shape: Shape): Promise<Uint8Array> {
   const sources = sourceFolder();
   const { main } = await compiler(entry, shape);
   const output: { bytes?: Uint8Array } = {};
-  const entries = [`${entry}/index.ts`];
-  if (entry === "device" && (hiddenLayers(shape).length > 1 || shape.windowAttention))
-    entries.push("device/further.ts");
-  const { error, stderr } = await main([...entries, "--outFile=module.wasm", ...options], {
+  const { error, stderr } = await main([...files, "--outFile=module.wasm", ...options], {
     readFile: (name) => {
       const path = join(sources, name);
       return existsSync(path) ? readFileSync(path, "utf8") : null;
