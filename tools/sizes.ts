@@ -37,7 +37,7 @@ for (const profile of PROFILES) {
     const simd = await compileDevice(shape, "simd", options);
     const { stack } = await inspect(scalar);
     const learns = options.learning !== false;
-    const statistics = learns ? 2 * shape.vocabulary * hiddenWidth(shape) * 4 + 4 : 0;
+    const statistics = learns ? 2 * shape.vocabulary * hiddenWidth(shape) * 4 + 8 : 0;
     const memory = bytesNeeded(shape, options);
     const { values, slots, bytes } = stack;
     const figures = [scalar.length, simd.length, weightBytes(shape), memory, statistics, values, slots, bytes];

@@ -1,5 +1,5 @@
 /** What a device module has beside the model itself. */
-import { MOST_RECENT } from "../files/statistics.ts";
+import { MEMORY } from "../files/statistics.ts";
 import type { Shape } from "../shape.ts";
 
 /** Choices of a device module; none changes what it predicts. */
@@ -17,6 +17,6 @@ export function moduleOptions(
   { vocabulary, history }: Shape,
   { learning = true, recall, flash = false }: ModuleOptions = {},
 ) {
-  const most = learning && history > 0 && vocabulary > 256 ? MOST_RECENT : 0;
+  const most = learning && history > 0 && vocabulary > 256 ? MEMORY : 0;
   return { learning, recall: history > 0 ? (recall ?? most) : 0, flash };
 }

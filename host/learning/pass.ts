@@ -1,38 +1,36 @@
 /** A piece of text, token by token through something that learns. */
 import { SaffuError, throwIfAborted } from "../errors.ts";
+import type { PieceReader } from "../files/pieces.ts";
 import { abortable, Pace } from "../pace.ts";
 import { type Chunks, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
 import type { LearnOptions, Observation } from "./options.ts";
 import { accepted } from "./refusals.ts";
 
-/** What a text came to: its tokens, and all of an observation but what the sums hold then. */
-export interface Passed extends Omit<Observation, "observedTokens"> {
-  readonly piece: Uint16Array;
-}
+/** What a text came to. */
+export type Passed = Pick<Observation, "tokens" | "bytes" | "bits">;
 
 /**
  * Reads a text from its beginning, and hands over each token in turn; other work goes on meanwhile.
  *
  * @param learn answers the token's surprisal in bits, or a refusal below 0
+ * @param reader takes the tokens, too
  * @throws SaffuError INVALID_TEXT where the text is empty, or no text; what a refusal means; ABORTED
  */
 export async function pass(
-  text: string | Uint8Array | Chunks,
+  text: string | Uint8Array | Uint16Array | Chunks,
   tokenizer: Tokenizer,
   learn: (token: number) => number,
+  reader: PieceReader,
   { signal, onProgress }: LearnOptions,
 ): Promise<Passed> {
   throwIfAborted(signal);
-  let piece = new Uint16Array(1024);
   let tokens = 0;
   let bytes = 0;
   let bits = 0;
   const pace = new Pace();
-  const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
-  for await (const batch of encodeStream(tokenizer, abortable(chunks, signal))) {
+  for await (const batch of batchesOf(text, tokenizer, signal)) {
     bytes += tokenizer.decode(batch).length;
-    while (tokens + batch.length > piece.length) piece = grown(piece);
-    piece.set(batch, tokens);
+    reader.add(batch);
     for (const token of batch) {
       bits += accepted(learn(token), token);
       ++tokens;
@@ -47,11 +45,32 @@ export async function pass(
   if (tokens === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to learn");
   onProgress?.({ tokens });
   throwIfAborted(signal); // the last look may be the one that aborts
-  return { piece: piece.slice(0, tokens), tokens, bytes, bits };
+  return { tokens, bytes, bits };
 }
 
-function grown(tokens: Uint16Array): Uint16Array<ArrayBuffer> {
-  const wider = new Uint16Array(tokens.length * 2);
-  wider.set(tokens);
-  return wider;
+/** All tokens of a text. @throws SaffuError INVALID_TEXT, ABORTED */
+export async function tokensOf(
+  text: string | Uint8Array | Chunks,
+  tokenizer: Tokenizer,
+  { signal }: LearnOptions,
+): Promise<Uint16Array> {
+  const batches: Uint16Array[] = [];
+  for await (const batch of batchesOf(text, tokenizer, signal)) batches.push(batch.slice());
+  const tokens = new Uint16Array(batches.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const batch of batches) {
+    tokens.set(batch, at);
+    at += batch.length;
+  }
+  return tokens;
+}
+
+function batchesOf(
+  text: string | Uint8Array | Uint16Array | Chunks,
+  tokenizer: Tokenizer,
+  signal: AbortSignal | undefined,
+): Iterable<Uint16Array> | AsyncIterable<Uint16Array> {
+  if (text instanceof Uint16Array) return [text];
+  const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
+  return encodeStream(tokenizer, abortable(chunks, signal));
 }

@@ -12,7 +12,20 @@ const MEANINGS: Record<number, (token: number) => SaffuError> = {
 
 /** A sum has no room for what would be added. */
 export function full(): SaffuError {
-  return new SaffuError("STATISTICS_FULL", `a sum would pass its capacity of ${CAPACITY}: nothing was added`);
+  return new SaffuError(
+    "STATISTICS_FULL",
+    `a sum would pass its capacity of ${CAPACITY}: nothing was added; ageing halves the sums (the option age)`,
+  );
+}
+
+/** Sums that were halved since, or may have been: what to forget is in them by half, or less. */
+export function aged(generation: number, of: number | undefined): SaffuError {
+  const what = `the sums are of generation ${generation}, halved ${generation} times`;
+  const why =
+    of === undefined
+      ? "say in which one the text was observed, as the option generation"
+      : `what was observed in generation ${of} can no longer be forgotten`;
+  return new SaffuError("STATISTICS_AGED", `${what}: ${why}; nothing was taken away`);
 }
 
 /** `answer`, where it is a result. @param token that the call was about, for messages @throws SaffuError where it is a refusal, < 0 */

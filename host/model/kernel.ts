@@ -27,6 +27,8 @@ export interface LearningKernel {
   observe(token: number): number;
   forget(token: number): number;
   merge(row: number, commit: number): number;
+  unmerge(row: number, commit: number): number;
+  age(): number;
   refit(from: number, to: number, pseudoCounts: number, step: number): number;
   /** Where `merge` looks for sums, (V) u32. */
   readonly staging: Uint32Array;
@@ -34,13 +36,15 @@ export interface LearningKernel {
   readonly observed: Uint32Array;
   readonly expected: Uint32Array;
   readonly observedTokens: Uint32Array;
+  /** How often the sums were halved, (1) u32. */
+  readonly generation: Uint32Array;
   /** The correction's rows, (V, M) i8, and their scales, (V) f32. */
   readonly correctedO: Int8Array;
   readonly correctedScale: Float32Array;
 }
 
 const PREDICTS = ["reset", "feed", "append", "predict", "seed", "sample"];
-const LEARNS = ["reset", "observe", "forget", "merge", "refit"];
+const LEARNS = ["reset", "observe", "forget", "merge", "unmerge", "age", "refit"];
 
 /** An instance of a device module: its functions, and its memory by the names of its addresses. */
 export class Instance {
@@ -58,7 +62,7 @@ export class Instance {
   ) {
     const { memory } = exports;
     if (!(memory instanceof WebAssembly.Memory)) throw this.corrupt("exports no memory");
-    for (const name of [...PREDICTS, ...LEARNS]) {
+    for (const name of PREDICTS) {
       if (typeof exports[name] !== "function") throw this.corrupt(`exports no function ${name}`);
     }
     this.exports = exports;
@@ -76,13 +80,17 @@ export class Instance {
     new Uint8Array(this.buffer, this.addressOf(address, bytes.length)).set(bytes);
   }
 
-  /** Writes the tokens that attention recalls beside the text, the latest that there is room for. */
-  recall(tokens: Uint16Array): void {
-    const room = this.global("RECALL") ?? 0;
-    if (!(room > 0)) return;
-    const kept = tokens.slice(-room);
-    this.view(Uint16Array, "RECALLED", room).set(kept);
-    this.view(Uint32Array, "RECALLED_LENGTH", 1)[0] = kept.length;
+  /**
+   * Writes the memory that attention recalls beside the text.
+   *
+   * @param place where, behind the module's own memory; 0 for the module's own place
+   */
+  recall(tokens: Uint16Array, place: number): void {
+    if (!((this.global("RECALL") ?? 0) > 0)) return;
+    if (place === 0) this.view(Uint16Array, "RECALLED", tokens.length).set(tokens);
+    else new Uint16Array(this.buffer, place, tokens.length).set(tokens);
+    this.view(Uint32Array, "RECALLED_LENGTH", 1)[0] = tokens.length;
+    if (place !== 0) this.view(Uint32Array, "RECALLED_PLACE", 1)[0] = place;
   }
 
   /** @throws SaffuError MODEL_CORRUPT where a tensor has no room */
@@ -93,8 +101,15 @@ export class Instance {
     };
   }
 
-  /** @throws SaffuError MODEL_CORRUPT where a tensor has no room: of a predictor, and of a module that was compiled without learning */
+  /**
+   * @throws SaffuError MODEL_CORRUPT where a tensor has no room: of a predictor, and of a module that was compiled without learning;
+   * UNSUPPORTED where the module learns by an older rule, whose sums are others
+   */
   learner(): LearningKernel {
+    if (LEARNS.some((name) => typeof this.exports[name] !== "function")) {
+      const what = "learns by the rule of an earlier version, or not at all: fit or tune the model anew to learn";
+      throw new SaffuError("UNSUPPORTED", `${this.file} ${what}`);
+    }
     const { vocabulary } = this.shape;
     const cells = vocabulary * hiddenWidth(this.shape);
     return {
@@ -103,6 +118,7 @@ export class Instance {
       observed: this.view(Uint32Array, "OBSERVED", cells),
       expected: this.view(Uint32Array, "EXPECTED", cells),
       observedTokens: this.view(Uint32Array, "OBSERVED_TOKENS", 1),
+      generation: this.view(Uint32Array, "GENERATION", 1),
       correctedO: this.view(Int8Array, "CORRECTED_O", cells),
       correctedScale: this.view(Float32Array, "CORRECTED_O_SCALE", vocabulary),
     };

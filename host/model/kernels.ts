@@ -9,17 +9,17 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
-import { predictorModule } from "./predictor-module.ts";
+import { type PredictorModule, predictorModule } from "./predictor-module.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
 export interface Learnt {
   /** Tensors in place of the base's. */
   readonly correction: Correction | undefined;
-  /** Tokens that attention sees beside the text itself, oldest first, BREAK between texts. */
-  readonly recent: Uint16Array;
+  /** Tokens that attention sees beside the text itself, BREAK before each text; no more than `recall`. */
+  readonly recalled: Uint16Array;
 }
 
-const NOTHING: Learnt = { correction: undefined, recent: new Uint16Array(0) };
+const NOTHING: Learnt = { correction: undefined, recalled: new Uint16Array(0) };
 
 /** A predictor's instance, and what is in its memory. */
 interface Started {
@@ -41,6 +41,7 @@ export class Kernels {
     readonly build: Build,
     private readonly wasm: Uint8Array,
     private readonly predicting: WebAssembly.Module,
+    private readonly memory: Omit<PredictorModule, "wasm">,
     private readonly weights: readonly (readonly [TensorSpec, Tensor])[],
     private readonly shape: Shape,
   ) {}
@@ -49,12 +50,14 @@ export class Kernels {
    * Compiles the kernel, `simd` where the runtime has it unless `build` asks for one, and starts a first predictor.
    *
    * @param files of a verified model
+   * @param recall tokens that predictors have room to recall; undefined for as many as the kernel has
    * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where `build` cannot run here
    */
   static async start(
     files: ReadonlyMap<string, Uint8Array>,
     shape: Shape,
     build?: Build | undefined,
+    recall?: number | undefined,
   ): Promise<Kernels> {
     if (build !== undefined && build !== "scalar" && build !== "simd") {
       throw invalidOption("build", `"scalar" or "simd"`, build);
@@ -67,8 +70,9 @@ export class Kernels {
     const weights = readWeights(files.get(WEIGHTS)!, shape, WEIGHTS);
     const wasm = files.get(fileOf(used))!;
     try {
-      const predicting = await WebAssembly.compile(predictorModule(wasm, fileOf(used)) as BufferSource);
-      const kernels = new Kernels(used, wasm, predicting, weights, shape);
+      const { wasm: module, ...memory } = predictorModule(wasm, fileOf(used), recall);
+      const predicting = await WebAssembly.compile(module as BufferSource);
+      const kernels = new Kernels(used, wasm, predicting, memory, weights, shape);
       kernels.idle.push(kernels.predictor(await WebAssembly.instantiate(predicting)));
       return kernels;
     } catch (cause) {
@@ -79,6 +83,11 @@ export class Kernels {
   /** Bytes of linear memory of one predictor. */
   get memoryBytes(): number {
     return this.size;
+  }
+
+  /** Tokens that predictors have room to recall. */
+  get recall(): number {
+    return this.memory.recall;
   }
 
   /** A predictor with an empty context that knows what is learnt, for one call. @throws SaffuError OUT_OF_MEMORY */
@@ -120,7 +129,7 @@ export class Kernels {
   private predictor(started: WebAssembly.Instance): Predictor {
     const instance = this.fill(started);
     this.size = instance.bytes;
-    instance.recall(NOTHING.recent); // tells a module without room for its tokens now, not at the first call
+    instance.recall(NOTHING.recalled, this.memory.place); // tells a module without room for its tokens now, not at the first call
     const predictor = instance.predictor();
     this.started.set(predictor, { instance, learnt: NOTHING });
     return predictor;
@@ -133,10 +142,10 @@ export class Kernels {
     return instance;
   }
 
-  /** Writes what has been learnt since the predictor was last taken: rows that a refit solved, or the base's again, and recent tokens. */
+  /** Writes what has been learnt since the predictor was last taken: rows that a refit solved, or the base's again, and the memory. */
   private bring(started: Started): void {
     const { learnt: before, instance } = started;
-    const { correction, recent } = this.learnt;
+    const { correction, recalled } = this.learnt;
     if (before.correction !== correction) {
       for (const [{ name, address }, base] of this.weights) {
         if (before.correction?.has(name) || correction?.has(name)) {
@@ -144,7 +153,7 @@ export class Kernels {
         }
       }
     }
-    if (before.recent !== recent) instance.recall(recent);
+    if (before.recalled !== recalled) instance.recall(recalled, this.memory.place);
     started.learnt = this.learnt;
   }
 }

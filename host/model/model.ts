@@ -10,21 +10,31 @@
  * Generating and scoring start from an empty context and leave nothing behind, so calls may overlap. What `observe` learns changes
  * the calls that begin after it.
  */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { type FileDigest, type ModelConfig, type ModelFiles, STATISTICS, sha256 } from "../files/config.ts";
 import { parseJson } from "../files/json.ts";
+import { greatest } from "../files/plausible.ts";
 import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } from "../files/read.ts";
 import {
   type Base,
   baseOf,
+  CAPACITY,
   type Correction,
   formatLearned,
+  MOST_MEMORY,
   parseLearned,
   type SaveOptions,
 } from "../files/statistics.ts";
 import { Learner } from "../learning/learner.ts";
-import type { LearnOptions, Observation, RefitOptions, RefitReport } from "../learning/options.ts";
-import { withoutBreaks } from "../learning/recent.ts";
+import type {
+  ForgetOptions,
+  LearnOptions,
+  Merged,
+  Observation,
+  ObserveOptions,
+  RefitOptions,
+  RefitReport,
+} from "../learning/options.ts";
 import { abortable, Pace } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
@@ -38,6 +48,11 @@ export interface LoadOptions extends ReadOptions {
   readonly build?: Build | undefined;
   /** A statistics.safetensors to load in place of the directory's own; a browser finds none by itself. */
   readonly statistics?: Uint8Array | undefined;
+  /**
+   * Tokens that the memory of observed texts has room for, in 0..1,048,576; two bytes each in every predictor. Default 32,768, and 0
+   * where the kernel recalls nothing, as nano's.
+   */
+  readonly memory?: number | undefined;
 }
 
 /** What a model has learned, in numbers. */
@@ -45,11 +60,17 @@ export interface StatisticsInfo {
   readonly baseDigest: string;
   /** SHA-256 of `exportStatistics`. */
   readonly statisticsDigest: string;
+  /** Tokens in the sums; what was halved counts half. */
   readonly observedTokens: number;
+  /** How often the sums were halved. */
+  readonly generation: number;
+  /** The fullest sum as a part of what it can hold, 0..1: at 1 nothing can be added before the sums are halved. */
+  readonly filled: number;
   /** Of `exportStatistics`. */
   readonly bytes: number;
-  /** Tokens that are kept for history attention. */
-  readonly recentTokens: number;
+  /** Tokens of observed texts that are kept verbatim, and how many there is room for. */
+  readonly memoryTokens: number;
+  readonly memoryCapacity: number;
   readonly corrected: boolean;
 }
 
@@ -152,8 +173,8 @@ export class Model {
     const base = await baseOf(config);
     const statistics = options.statistics ?? (await source.readStatistics?.());
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
-    const kernels = await Kernels.start(files, config.shape, options.build);
-    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned);
+    const kernels = await Kernels.start(files, config.shape, options.build, checkMemory(options.memory));
+    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned, kernels.recall);
     const model = new Model(verified, tokenizer, kernels, base, learner, platform);
     model.apply();
     if (source.directory !== undefined) model.seen.set(source.directory, statistics ? await sha256(statistics) : "");
@@ -303,39 +324,62 @@ export class Model {
   }
 
   /**
-   * Learns a text: adds it to the statistics, as a piece of its own, and keeps its tokens in mind, 32,768 of all texts together:
-   * history attention sees them in every later call, until as many newer ones have come, or `forget` or `reset`. What the statistics
-   * hold works with the next `refit`.
+   * Learns a text: adds it to the statistics, as a piece of its own, and keeps it in the memory, which history attention sees in every
+   * later call. What the statistics hold works with the next `refit`.
    *
    * @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED; then nothing has changed
    */
-  async observe(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
+  async observe(text: string | Uint8Array | Chunks, options: ObserveOptions = {}): Promise<Observation> {
     const observation = await this.learner.observe(text, options);
     this.apply();
     return observation;
   }
 
   /**
-   * Takes a text away that was observed as a piece, to the last bit. What was solved from it before stays in the correction until
-   * the next `refit` or `dropCorrection`; the recent tokens are forgotten, all of them.
+   * Takes a text away that was observed as a piece, to the last bit: from the statistics and from the memory. What was solved from it
+   * before stays in the correction until the next `refit` or `dropCorrection`.
    *
-   * @throws SaffuError INVALID_TEXT; NOT_OBSERVED where it can be told; ABORTED; then nothing has changed
+   * @throws SaffuError INVALID_TEXT; NOT_OBSERVED where it can be told; STATISTICS_AGED where the sums were halved since, or may have
+   * been; ABORTED; then nothing has changed
    */
-  async forget(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
+  async forget(text: string | Uint8Array | Chunks, options: ForgetOptions = {}): Promise<Observation> {
     const observation = await this.learner.forget(text, options);
     this.apply();
     return observation;
   }
 
   /**
-   * Adds the statistics of another device that learned over the same base.
+   * Halves the sums, so that there is room for more; the next generation begins. What was observed before weighs half as much from
+   * then on, and can no longer be forgotten. The memory stays.
+   *
+   * @throws SaffuError UNSUPPORTED where the kernel does not learn
+   */
+  age(): Promise<Merged> {
+    return this.learner.age();
+  }
+
+  /**
+   * Adds the statistics of another device that learned over the same base, and its memory where the file has it.
    *
    * @param statistics of exportStatistics, or a statistics.safetensors
-   * @throws SaffuError STATISTICS_MISMATCH, naming both bases; STATISTICS_FULL; MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST; ABORTED
+   * @throws SaffuError STATISTICS_MISMATCH, naming both bases; STATISTICS_AGED where they are of another generation; STATISTICS_FULL;
+   * MODEL_CORRUPT where no tokens come to such sums; MODEL_VERSION, MODEL_DIGEST; ABORTED; then nothing has changed
    */
-  async merge(statistics: Uint8Array, options: LearnOptions = {}): Promise<void> {
-    const learned = await parseLearned(statistics, this.base, STATISTICS);
-    await this.learner.merge(learned.statistics, options);
+  async merge(statistics: Uint8Array, options: LearnOptions = {}): Promise<Merged> {
+    const merged = await this.learner.merge(await parseLearned(statistics, this.base, STATISTICS), options);
+    this.apply();
+    return merged;
+  }
+
+  /**
+   * Takes away what `merge` added, to the last bit.
+   *
+   * @throws SaffuError as merge; NOT_OBSERVED where a sum would fall below what it can be
+   */
+  async unmerge(statistics: Uint8Array, options: LearnOptions = {}): Promise<Merged> {
+    const merged = await this.learner.unmerge(await parseLearned(statistics, this.base, STATISTICS), options);
+    this.apply();
+    return merged;
   }
 
   /**
@@ -350,34 +394,41 @@ export class Model {
     return report;
   }
 
-  /** Predicts with the base alone again. Statistics and recent tokens stay. */
+  /** Predicts with the base alone again. Statistics and memory stay. */
   dropCorrection(): void {
     this.learner.dropCorrection();
     this.apply();
   }
 
-  /** Forgets the recent tokens. Statistics and correction stay. */
+  /** Forgets the memory. Statistics and correction stay. */
   async reset(): Promise<void> {
     await this.learner.reset();
     this.apply();
   }
 
-  /** The statistics as a file to hand to `merge`: sums and count, no recent tokens, no correction. The same sums, the same bytes. */
-  async exportStatistics(): Promise<Uint8Array> {
-    const { statistics } = this.learner.learned;
-    return formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, this.base);
+  /**
+   * The statistics as a file to hand to `merge`: sums, count and generation, no correction. The same sums, the same bytes.
+   *
+   * @param options `memory`: whether the memory is in it, which is verbatim text. Default false
+   */
+  async exportStatistics({ memory = false }: { readonly memory?: boolean } = {}): Promise<Uint8Array> {
+    const { statistics, pieces } = this.learner.learned;
+    return formatLearned({ statistics, pieces: memory ? pieces : [], correction: undefined }, this.base);
   }
 
   /** What has been learned, in numbers. */
   async statistics(): Promise<StatisticsInfo> {
-    const { statistics, recent, correction } = this.learner.learned; // one state, whatever is learned meanwhile
-    const bytes = await formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, this.base);
+    const { statistics, pieces, correction } = this.learner.learned; // one state, whatever is learned meanwhile
+    const bytes = await formatLearned({ statistics, pieces: [], correction: undefined }, this.base);
     return {
       baseDigest: this.base.digest,
       statisticsDigest: await sha256(bytes),
       observedTokens: statistics.tokens,
+      generation: statistics.generation,
+      filled: greatest([statistics.observed, statistics.expected]) / CAPACITY,
       bytes: bytes.length,
-      recentTokens: withoutBreaks(recent).length,
+      memoryTokens: pieces.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      memoryCapacity: this.kernels.recall,
       corrected: correction !== undefined,
     };
   }
@@ -410,9 +461,17 @@ export class Model {
 
   /** Calls from now on run with what has been learned so far. */
   private apply(): void {
-    const { correction, recent } = this.learner.learned;
-    this.kernels.use({ correction, recent });
+    this.kernels.use({ correction: this.correction, recalled: this.learner.recalled });
   }
+}
+
+/** The option of `load`. @throws SaffuError INVALID_OPTION */
+function checkMemory(memory: number | undefined): number | undefined {
+  if (memory === undefined) return undefined;
+  if (!Number.isInteger(memory) || memory < 0 || memory > MOST_MEMORY) {
+    throw invalidOption("memory", `an integer in 0..${MOST_MEMORY}`, memory);
+  }
+  return memory;
 }
 
 /** Bits and tokens so far. */

@@ -13,28 +13,51 @@ const [IMPORTS, MEMORY, GLOBALS, EXPORTS] = [2, 5, 6, 7] as const;
 const GLOBAL_KIND = 3;
 const [I32_CONST, I64_CONST, F32_CONST, F64_CONST, EXPRESSION_END] = [0x41, 0x42, 0x43, 0x44, 0x0b] as const;
 
+/** A module for instances that only predict. */
+export interface PredictorModule {
+  readonly wasm: Uint8Array;
+  /** Tokens that it can recall. */
+  readonly recall: number;
+  /** Where they stand: behind the module's own memory, or 0 for its own place. */
+  readonly place: number;
+}
+
 /**
- * The module for an instance that only predicts: its memory has the pages up to PREDICTOR_END, at least and at most.
+ * The module for an instance that only predicts: its memory has the pages up to PREDICTOR_END, at least and at most, and behind them
+ * those of a memory that is longer than the module's own.
  *
- * @param wasm a device module
+ * @param wasm a device module; it is used as it is where it exports no PREDICTOR_END, as modules of older models do not
  * @param file its name, for messages
- * @returns `wasm` itself where it exports no PREDICTOR_END, as modules of older models do not
- * @throws SaffuError MODEL_CORRUPT where the sections cannot be read, or PREDICTOR_END is not within the module's memory
+ * @param recall tokens to recall; undefined for as many as the module has room for
+ * @throws SaffuError MODEL_CORRUPT where the sections cannot be read, or PREDICTOR_END is not within the module's memory; UNSUPPORTED
+ * where the module recalls nothing, or only in its own place, which is shorter
  */
-export function predictorModule(wasm: Uint8Array, file: string): Uint8Array {
+export function predictorModule(wasm: Uint8Array, file: string, recall?: number): PredictorModule {
   const corrupt: Corrupt = (what) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
   const sections = readSections(wasm, corrupt);
   const section = (id: number): Reader | undefined => {
     const found = sections.get(id);
     return found && new Reader(wasm, found.contents, found.end, corrupt);
   };
-  const index = globalNamed("PREDICTOR_END", section(EXPORTS));
-  if (index === undefined) return wasm;
-  if (sections.has(IMPORTS)) throw corrupt("imports something"); // which would shift the indices of globals
-  const end = globalValue(index, section(GLOBALS), corrupt);
-  const own = leastPages(section(MEMORY), corrupt);
-  const pages = Math.ceil(end / PAGE);
-  if (!(end > 0 && pages <= own)) throw corrupt(`PREDICTOR_END is ${end}, not within its memory of ${own} pages`);
+  const value = (name: string): number | undefined => {
+    const index = globalNamed(name, section(EXPORTS));
+    if (index === undefined) return undefined;
+    if (sections.has(IMPORTS)) throw corrupt("imports something"); // which would shift the indices of globals
+    return globalValue(index, section(GLOBALS), corrupt);
+  };
+  const end = value("PREDICTOR_END");
+  const own = value("RECALL") ?? 0;
+  const wanted = recall ?? own;
+  const longer = wanted > own;
+  if (longer && (end === undefined || own === 0 || value("RECALLED_PLACE") === undefined)) {
+    const room = own === 0 ? "recalls nothing" : `recalls ${own} tokens`;
+    throw new SaffuError("UNSUPPORTED", `a memory of ${wanted} tokens: ${file} ${room}`);
+  }
+  if (end === undefined) return { wasm, recall: wanted, place: 0 };
+  const most = leastPages(section(MEMORY), corrupt);
+  const before = Math.ceil(end / PAGE);
+  if (!(end > 0 && before <= most)) throw corrupt(`PREDICTOR_END is ${end}, not within its memory of ${most} pages`);
+  const pages = before + (longer ? Math.ceil((2 * wanted) / PAGE) : 0);
   const { start, end: rest } = sections.get(MEMORY)!;
   const limits = [1, 1, ...leb128(pages), ...leb128(pages)]; // one memory, with a least and a most
   const memory = [MEMORY, ...leb128(limits.length), ...limits];
@@ -42,7 +65,7 @@ export function predictorModule(wasm: Uint8Array, file: string): Uint8Array {
   out.set(wasm.subarray(0, start));
   out.set(memory, start);
   out.set(wasm.subarray(rest), start + memory.length);
-  return out;
+  return { wasm: out, recall: wanted, place: longer ? before * PAGE : 0 };
 }
 
 type Corrupt = (what: string) => SaffuError;
