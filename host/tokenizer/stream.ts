@@ -1,51 +1,89 @@
 /** Encoding a text that arrives in chunks: the same tokens as of the whole, however it is cut. */
+import { SaffuError, throwIfAborted } from "../errors.ts";
+import { Pace } from "../pace.ts";
 import { bytesOfText } from "./bytes.ts";
-import { settledLength } from "./pretokenize.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { GPT2, type Scan, type Split, settledLength } from "./pretokenize.ts";
+import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 /** Chunks of a text, in order. */
 export type Chunks = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>;
 
 /** Bytes of a chunk looked at in one turn: what is held in memory does not grow with the chunks. */
 const TURN = 1 << 16;
+/** Bytes of a piece, in files that do not bound them: merging takes 30 times as many bytes of memory. */
+const MOST_PIECE = 1 << 26;
 
 /**
  * Tokens of a text in chunks, a batch at a time; together they are the tokens of the whole. Only the bytes of the last piece or
- * two are held back, until it is known where they end: at most as many again may be waited for.
+ * two are held back, until it is known where they end. Long work is done in turns of bounded length, and between them the signal
+ * is looked at; a wait for a chunk it does not end.
  *
- * @throws SaffuError INVALID_TEXT where a chunk is neither a string nor bytes
+ * @throws SaffuError INVALID_TEXT where a chunk is neither a string nor bytes; OUT_OF_MEMORY where a piece has no end; ABORTED
  */
-export async function* encodeStream(tokenizer: Tokenizer, chunks: Chunks): AsyncGenerator<Uint16Array> {
-  for await (const bytes of settledText(chunks)) yield tokenizer.encode(bytes);
+export async function* encodeStream(
+  tokenizer: Tokenizer,
+  chunks: Chunks,
+  signal?: AbortSignal | undefined,
+): AsyncGenerator<Uint16Array> {
+  const bytePair = tokenizer instanceof BytePairTokenizer ? tokenizer : undefined;
+  const pace = new Pace();
+  for await (const bytes of settledText(bytePair?.split ?? GPT2, chunks, signal)) {
+    if (bytePair === undefined) {
+      yield tokenizer.encode(bytes);
+      continue;
+    }
+    const steps = bytePair.encodeInSteps(bytes);
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) {
+      if (!pace.due()) continue;
+      await pace.rest();
+      throwIfAborted(signal);
+    }
+    yield step.value;
+  }
 }
 
 /**
  * The text in parts that fall into the same pieces as the whole. A part is a view into a buffer that is overwritten when the
  * next one is asked for.
+ *
+ * @throws SaffuError as encodeStream
  */
-export async function* settledText(chunks: Chunks): AsyncGenerator<Uint8Array> {
+export async function* settledText(
+  split: Split,
+  chunks: Chunks,
+  signal?: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   let held = new Uint8Array(1 << 10);
   let length = 0;
-  let enough = 1;
+  const scan: Scan = { at: 0, last: 0, count: 0 }; // of the piece that is held
+  const pace = new Pace();
   for await (const chunk of bytesOfChunks(chunks)) {
     for (let from = 0; from < chunk.length; from += TURN) {
       const part = chunk.subarray(from, from + TURN);
       if (length + part.length > held.length) {
+        if (length > MOST_PIECE) {
+          throw new SaffuError(
+            "OUT_OF_MEMORY",
+            `the text has more than ${MOST_PIECE} bytes without a border of pieces`,
+          );
+        }
         const wider = new Uint8Array(2 * (length + part.length));
         wider.set(held.subarray(0, length));
         held = wider;
       }
       held.set(part, length);
       length += part.length;
-      if (length < enough) continue;
-      const settled = settledLength(held.subarray(0, length));
+      const settled = settledLength(split, held.subarray(0, length), scan);
       if (settled > 0) {
         yield held.subarray(0, settled);
         held.copyWithin(0, settled, length);
         length -= settled;
+        scan.at = 0;
       }
-      // a piece is looked at again only when there is twice as much: linear time, however long it is and small the chunks
-      enough = 2 * length;
+      if (!pace.due()) continue;
+      await pace.rest();
+      throwIfAborted(signal);
     }
   }
   if (length > 0) yield held.subarray(0, length);
