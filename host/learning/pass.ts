@@ -1,5 +1,5 @@
 /** A piece of text, token by token through something that learns. */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { throwIfAborted } from "../errors.ts";
 import { abortable, Pace } from "../pace.ts";
 import { type Chunks, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
 import type { LearnOptions, Observation } from "./options.ts";
@@ -14,7 +14,7 @@ export interface Passed extends Omit<Observation, "observedTokens"> {
  * Reads a text from its beginning, and hands over each token in turn; other work goes on meanwhile.
  *
  * @param learn answers the token's surprisal in bits, or a refusal below 0
- * @throws SaffuError INVALID_TEXT where the text is empty, or no text; what a refusal means; ABORTED
+ * @throws SaffuError INVALID_TEXT where it is no text; what a refusal means; ABORTED
  */
 export async function pass(
   text: string | Uint8Array | Chunks,
@@ -29,7 +29,7 @@ export async function pass(
   let bits = 0;
   const pace = new Pace();
   const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
-  for await (const batch of encodeStream(tokenizer, abortable(chunks, signal))) {
+  for await (const batch of encodeStream(tokenizer, abortable(chunks, signal), signal)) {
     bytes += tokenizer.decode(batch).length;
     while (tokens + batch.length > piece.length) piece = grown(piece);
     piece.set(batch, tokens);
@@ -44,7 +44,6 @@ export async function pass(
     }
   }
   throwIfAborted(signal);
-  if (tokens === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to learn");
   onProgress?.({ tokens });
   throwIfAborted(signal); // the last look may be the one that aborts
   return { piece: piece.slice(0, tokens), tokens, bytes, bits };

@@ -3,6 +3,7 @@ import { BREAK, MOST_RECENT } from "../files/statistics.ts";
 
 /** `recent` with a piece added: what no longer fits is dropped from the oldest end. */
 export function remember(recent: Uint16Array, piece: Uint16Array): Uint16Array {
+  if (piece.length === 0) return recent;
   const kept = Math.max(0, MOST_RECENT - piece.length - 1);
   const before = recent.subarray(Math.max(0, recent.length - kept));
   const all = new Uint16Array(before.length + 1 + piece.length);

@@ -25,21 +25,63 @@ export async function* encodeStream(
   chunks: Chunks,
   signal?: AbortSignal | undefined,
 ): AsyncGenerator<Uint16Array> {
-  const bytePair = tokenizer instanceof BytePairTokenizer ? tokenizer : undefined;
+  const rest = yield* encodeSettled(tokenizer, chunks, signal);
+  if (rest.length > 0) yield await encodeInTurns(tokenizer, rest, new Pace(), signal);
+}
+
+/**
+ * The same without the text's end: bytes that could fall into other pieces if the text went on. They are what it returns.
+ *
+ * @throws SaffuError as encodeStream
+ */
+export async function* encodeSettled(
+  tokenizer: Tokenizer,
+  chunks: Chunks,
+  signal?: AbortSignal | undefined,
+): AsyncGenerator<Uint16Array, Uint8Array> {
   const pace = new Pace();
-  for await (const bytes of settledText(bytePair?.split ?? GPT2, chunks, signal)) {
-    if (bytePair === undefined) {
-      yield tokenizer.encode(bytes);
-      continue;
+  const parts = settledParts(splitOf(tokenizer), chunks, signal);
+  try {
+    for (;;) {
+      const part = await parts.next();
+      if (part.done) return part.value;
+      yield await encodeInTurns(tokenizer, part.value, pace, signal);
     }
-    const steps = bytePair.encodeInSteps(bytes);
-    let step = steps.next();
-    for (; !step.done; step = steps.next()) {
-      if (!pace.due()) continue;
-      await pace.rest();
-      throwIfAborted(signal);
-    }
-    yield step.value;
+  } finally {
+    await parts.return(NOTHING);
+  }
+}
+
+/** Length of the longest prefix whose tokens are the same whatever follows the text. */
+export function settledPrefix(tokenizer: Tokenizer, bytes: Uint8Array): number {
+  return settledLength(splitOf(tokenizer), bytes);
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Whether it encodes as the tokenizers here do, and not in a way of its own. */
+function isOwn(tokenizer: Tokenizer): tokenizer is BytePairTokenizer {
+  return tokenizer.encode === BytePairTokenizer.prototype.encode;
+}
+
+function splitOf(tokenizer: Tokenizer): Split {
+  return isOwn(tokenizer) ? tokenizer.split : GPT2;
+}
+
+async function encodeInTurns(
+  tokenizer: Tokenizer,
+  bytes: Uint8Array,
+  pace: Pace,
+  signal: AbortSignal | undefined,
+): Promise<Uint16Array> {
+  if (!isOwn(tokenizer)) return tokenizer.encode(bytes);
+  const steps = tokenizer.encodeInSteps(bytes);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (!pace.due()) continue;
+    await pace.rest();
+    throwIfAborted(signal);
   }
 }
 
@@ -49,11 +91,17 @@ export async function* encodeStream(
  *
  * @throws SaffuError as encodeStream
  */
-export async function* settledText(
+export async function* settledText(split: Split, chunks: Chunks): AsyncGenerator<Uint8Array> {
+  const rest = yield* settledParts(split, chunks, undefined);
+  if (rest.length > 0) yield rest;
+}
+
+/** The same without the end that is not settled, which it returns. */
+async function* settledParts(
   split: Split,
   chunks: Chunks,
-  signal?: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, Uint8Array> {
   let held = new Uint8Array(1 << 10);
   let length = 0;
   const scan: Scan = { at: 0, last: 0, count: 0 }; // of the piece that is held
@@ -86,7 +134,7 @@ export async function* settledText(
       throwIfAborted(signal);
     }
   }
-  if (length > 0) yield held.subarray(0, length);
+  return held.subarray(0, length);
 }
 
 /** Chunks as bytes. A surrogate pair cut in two by the chunks is put together. */
