@@ -188,15 +188,20 @@ describe("bad texts exit with 4", () => {
     ["an empty standard input", () => ["-"], "empty"],
   ])("%s", async (_what, texts, named) => {
     const out = join(place, "m");
-    for (const command of [
-      ["eval", model, ...texts()],
-      ["fit", ...texts(), "--out", out],
-    ]) {
+    // of nothing there is no model to fit; its score is that of no tokens
+    const evals = named === "empty" ? [] : [["eval", model, ...texts()]];
+    for (const command of [...evals, ["fit", ...texts(), "--out", out]]) {
       const ended = await saffu(command, "");
       expect(ended).toEqual({ code: 4, out: "", err: failure("INVALID_TEXT") });
       expect(ended.err).toContain(named);
     }
     expect(await readdir(place)).toEqual([]);
+  });
+
+  test("not an empty standard input to eval: it has no tokens and no bits", async () => {
+    const { code, out, err } = await saffu(["eval", model, "-", "--json"], "");
+    expect([code, err]).toEqual([0, ""]);
+    expect(JSON.parse(out)).toMatchObject({ tokens: 0, bytes: 0, bits: 0, bitsPerByte: 0, perplexity: 1 });
   });
 
   test("fit on one token", async () => {
