@@ -17,6 +17,8 @@ import { CAPPED, GPT2, pieceEnd, type Scan, type Split } from "./pretokenize.ts"
 export interface Tokenizer {
   /** V: ids are 0 to V − 1. */
   readonly vocabularySize: number;
+  /** Most characters of a piece, but for a blank before it; no bound where there is none. */
+  readonly longestPiece?: number | undefined;
   /** Token ids of a text; bytes that are not UTF-8 are data like any other. @throws SaffuError INVALID_TEXT where it is no text */
   encode(text: string | Uint8Array): Uint16Array;
   /** The bytes that tokens spell. @throws SaffuError TOKEN_OUT_OF_RANGE */
@@ -36,6 +38,7 @@ const STEP = 1 << 14;
 /** A byte-level BPE tokenizer. */
 export class BytePairTokenizer implements Tokenizer {
   readonly vocabularySize: number;
+  readonly longestPiece: number | undefined;
   /** Where no token crosses. */
   readonly split: Split;
   private readonly spellings: Uint8Array; // bytes of all tokens, end to end
@@ -65,6 +68,7 @@ export class BytePairTokenizer implements Tokenizer {
       if (spelled.length === 1) this.ofByte[spelled[0]!] = token;
     }
     this.byRank = new Merges(merges);
+    this.longestPiece = named.longest === Number.POSITIVE_INFINITY ? undefined : named.longest;
     // where a token is a byte borders are of no account, and a stream holds the less back the more there are
     this.split = merges.length === 0 ? CAPPED : named;
   }
