@@ -72,7 +72,8 @@ export class Merges {
     const next = new Int32Array(length); // `length` ends the list
     const previous = new Int32Array(length);
     // a candidate is rank · length + place: in order of rank, then leftmost
-    const candidates = new Heap<number>((a, b) => a < b);
+    // one a pair to begin with, and a merge takes one and adds two at most: memory that is not used is not touched
+    const candidates = new Heap<number>((a, b) => a < b, new Float64Array(2 * length));
     const consider = (at: number) => {
       if (at < 0 || next[at]! >= length) return;
       const rank = this.table.get(piece[at]!, piece[next[at]!]!);
