@@ -234,6 +234,16 @@ describe("what cannot be written exits with 5", () => {
 });
 
 describe("fit", () => {
+  test("says where a text fills no vocabulary of the size that was asked for", async () => {
+    const sentence = "she sells sea shells by the sea shore, and the shells she sells are sea shore shells. ";
+    const out = join(place, "m");
+    const { code, out: printed } = await saffu(["fit", "-", "--out", out, "--passes", "1"], sentence.repeat(60));
+    expect(code).toBe(0);
+    const { vocabulary } = JSON.parse(await readFile(join(out, "config.json"), "utf8")).shape;
+    expect(vocabulary).toBeLessThan(1024);
+    expect(printed).toContain(`: the text fills ${vocabulary} of 1024 tokens: no further pair`);
+  });
+
   test("writes the same bytes for the same seed, from files and from standard input, and reports", async () => {
     const half = TEXT.length / 2;
     const [one, two] = [join(place, "one.txt"), join(place, "two.txt")];

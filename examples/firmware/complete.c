@@ -91,7 +91,7 @@ int main(int arguments, char **texts) {
     printf("%s|", text);
     size_t shown = from < bytes ? bytes : 0, length;
     if (shown == 0) code = read_text(text, from, bytes, &p);
-    for (int written = 0; code >= 0 && written < WRITTEN; ++written) {
+    for (int written = 0; code >= 0 && written < WRITTEN;) {
       size_t skip = 0;
       int32_t token;
       if (shown > 0) {
@@ -106,6 +106,7 @@ int main(int arguments, char **texts) {
       if (token < 0) code = token;
       if (code < 0) break;
       const uint8_t *of = saffu_token((uint32_t)token, &length);
+      written += skip < length; /* of the prompt's own tokens nothing is shown */
       for (size_t k = skip; k < length; ++k) printf(of[k] == '\n' || of[k] < ' ' || of[k] > 126 ? "\\x%02x" : "%c", of[k]);
     }
     printf("\n");
