@@ -101,6 +101,15 @@ describe("a prompt's end is healed", () => {
     }
   });
 
+  test("and candidates are then the tokens, as predict has them", () => {
+    for (const context of ["once", Uint8Array.of(0xe2, 0x82), ""]) {
+      const predicted = random.predict(context);
+      const found = random.candidates(context);
+      expect(found.length).toBe(256);
+      for (const { bytes, probability } of found) expect(probability).toBeCloseTo(predicted[bytes[0]!]!, 6);
+    }
+  });
+
   test("maxTokens and onToken count the tokens that add to the prompt", async () => {
     for (const maxTokens of [1, 2, 5]) {
       const tokens: number[] = [];
