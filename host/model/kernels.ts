@@ -9,7 +9,7 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
-import { predictorModule } from "./predictor-module.ts";
+import { keepsStateInMemory, predictorModule } from "./predictor-module.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
 export interface Learnt {
@@ -43,6 +43,8 @@ export class Kernels {
     private readonly predicting: WebAssembly.Module,
     private readonly weights: readonly (readonly [TensorSpec, Tensor])[],
     private readonly shape: Shape,
+    /** Whether a predictor's `save` and `restore` are all of its state. */
+    readonly restores: boolean,
   ) {}
 
   /**
@@ -68,7 +70,7 @@ export class Kernels {
     const wasm = files.get(fileOf(used))!;
     try {
       const predicting = await WebAssembly.compile(predictorModule(wasm, fileOf(used)) as BufferSource);
-      const kernels = new Kernels(used, wasm, predicting, weights, shape);
+      const kernels = new Kernels(used, wasm, predicting, weights, shape, keepsStateInMemory(wasm));
       kernels.idle.push(kernels.predictor(await WebAssembly.instantiate(predicting)));
       return kernels;
     } catch (cause) {

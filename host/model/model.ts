@@ -36,7 +36,7 @@ import {
   type Tokenizer,
   tokenizerFromJSON,
 } from "../tokenizer/index.ts";
-import { continuations, drawContinuation, takeBack } from "./healing.ts";
+import { continuations, drawContinuation, type Taken, takeBack } from "./healing.ts";
 import type { Build } from "./kernel.ts";
 import { Kernels } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
@@ -189,6 +189,12 @@ export class Model {
     return this.spelled;
   }
 
+  /** What can cover a text's end. A module that cannot go back to a state has the text's own tokens alone. */
+  private takenBack(end: Uint8Array): Taken {
+    const { kept, covers } = takeBack(end, this.tokenizer, this.vocabulary);
+    return { kept, covers: this.kernels.restores ? covers : covers.slice(0, 1) };
+  }
+
   get config(): ModelConfig {
     return this.verified.config;
   }
@@ -242,7 +248,7 @@ export class Model {
       };
       if (!heal) await read(tokenizer.encode(part.value));
       else {
-        const { kept, covers } = takeBack(part.value, tokenizer, vocabulary);
+        const { kept, covers } = this.takenBack(part.value);
         await read(kept);
         if (covers.length === 1) await read(Uint16Array.of(...covers[0]!.before, covers[0]!.token));
         else if (covers.length > 1) {
@@ -383,7 +389,7 @@ export class Model {
         for (const token of tokens) kernel.feed(token);
       };
       read(tokenizer.encode(bytes.subarray(0, settled)));
-      const { kept, covers } = takeBack(bytes.subarray(settled), tokenizer, vocabulary);
+      const { kept, covers } = this.takenBack(bytes.subarray(settled));
       read(kept);
       const found = continuations(kernel, covers, vocabulary).slice(0, top);
       return found.map(({ added, probability }) => ({ bytes: added.slice(), probability }));
