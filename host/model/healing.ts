@@ -57,6 +57,10 @@ export function takeBack(end: Uint8Array, tokenizer: Tokenizer, vocabulary: Voca
     for (let at = Math.max(0, end.length + 1 - bytes.length); at < end.length; ++at) {
       const inside = end.length - at;
       if (!startsWith(bytes, end, at)) continue;
+      if (at === 0) {
+        if (vocabulary.isEncoding(token)) covers.push({ before: NO_TOKENS, token, added: bytes.subarray(inside) });
+        continue;
+      }
       let before = prefixes.get(at);
       if (before === undefined) {
         before = tokenizer.encode(end.subarray(0, at));
@@ -69,6 +73,8 @@ export function takeBack(end: Uint8Array, tokenizer: Tokenizer, vocabulary: Voca
   }
   return { kept, covers };
 }
+
+const NO_TOKENS = new Uint16Array(0);
 
 /** Whether `bytes` begin with end[at..). */
 function startsWith(bytes: Uint8Array, end: Uint8Array, at: number): boolean {
@@ -113,7 +119,9 @@ export function continuations(predictor: Predictor, covers: readonly Cover[], vo
   const behind = new Map<string, number[]>();
   for (const [i, { before }] of covers.entries()) {
     const key = before.join();
-    behind.set(key, [...(behind.get(key) ?? []), i]);
+    const those = behind.get(key);
+    if (those === undefined) behind.set(key, [i]);
+    else those.push(i);
   }
   for (const those of behind.values()) {
     let p = 1;
@@ -135,10 +143,11 @@ export function continuations(predictor: Predictor, covers: readonly Cover[], vo
   predictor.predict();
   const share = shares[0] ?? 1;
   const found = beyond.map((cover, i) => ({ ...cover, probability: shares[i + 1]! }));
-  const byBytes = new Map(found.map((each) => [each.added.join(), each]));
-  for (const [token, added] of vocabulary.spelled.entries()) {
+  const { spelled, keys } = vocabulary;
+  const byBytes = new Map(found.map((each) => [keys[each.token]!.slice(-each.added.length), each]));
+  for (const [token, added] of spelled.entries()) {
     const probability = share * probabilities[token]!;
-    const same = byBytes.size > 0 ? byBytes.get(added.join()) : undefined;
+    const same = byBytes.get(keys[token]!);
     if (same !== undefined) same.probability += probability;
     else found.push({ before: prompt, token, added, probability });
   }
