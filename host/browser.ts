@@ -8,7 +8,17 @@ export { type ErrorCode, SaffuError } from "./errors.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
 export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/options.ts";
 export type { Build } from "./model/kernel.ts";
-export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
+export type {
+  Candidate,
+  CandidateOptions,
+  LoadOptions,
+  Model,
+  ModelInfo,
+  Score,
+  StatisticsInfo,
+  StreamOptions,
+  Totals,
+} from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
 export type { Shape } from "./shape.ts";

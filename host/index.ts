@@ -26,7 +26,17 @@ export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit 
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
 export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/options.ts";
 export type { Build } from "./model/kernel.ts";
-export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
+export type {
+  Candidate,
+  CandidateOptions,
+  LoadOptions,
+  Model,
+  ModelInfo,
+  Score,
+  StatisticsInfo,
+  StreamOptions,
+  Totals,
+} from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
 export { parameters, type Shape, validateShape } from "./shape.ts";

@@ -97,8 +97,9 @@ export async function callErrors(saffu: Saffu, source: string) {
   const calls: Record<string, () => unknown> = {
     topP: () => model.generate("", { topP: 7 }).next(),
     text: () => model.generate(7 as unknown as string).next(),
-    empty: () => model.score(""),
-    "empty stream": () => model.scoreStream([]),
+    "a score of none": () => model.score(null as unknown as string),
+    "a stream of none": () => model.scoreStream([7 as unknown as string]),
+    candidates: () => model.candidates("", { top: 0 }),
     build: () => saffu.load(source, { build: "vector" as Build }),
     "scope of a refit": () => model.refit({ scope: "all" } as never),
     "never observed": () => model.forget(TEXT),

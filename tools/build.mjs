@@ -13,9 +13,9 @@ import { build } from "esbuild";
 import { tsImport } from "tsx/esm/api";
 
 /** A sensor's page is served over slow links: everything that runs a model, before its weights, in bytes gzipped. */
-const BROWSER_BUDGET = 20 * 1024;
+const BROWSER_BUDGET = 24 * 1024; // 1.8 of them are the table of Unicode's classes, 2 finish words and characters
 /** What each package may take once it is installed, in bytes, by its folder. */
-const PACKAGE_BUDGETS = { ".": 1_600_000 };
+const PACKAGE_BUDGETS = { ".": 1_650_000 };
 /** Packages that the command line has inside, so that a dependant installs none. */
 const BUNDLED = ["commander", "cli-progress"];
 

@@ -49,7 +49,7 @@ export async function run(directory: string, options: Options): Promise<void> {
   });
   await turn(signal); // a signal that came while it compiled has not been heard yet
   if (target === "c-header") {
-    const header = cHeader(made, (token) => model.tokenizer.bytesOf(token));
+    const header = cHeader(made, (token) => model.tokenizer.bytesOf(token), model.tokenizer.longestPiece);
     await writeAtomic([[out, new TextEncoder().encode(header)]]);
   } else {
     await writeAtomic([...(made.weights ? [[`${out}.weights`, made.weights] as const] : []), [out, made.module]]);

@@ -43,12 +43,19 @@ export async function run(texts: string[], options: Options): Promise<void> {
       phases: report.seconds,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
       shape: report.shape,
+      wantedVocabulary: report.wantedVocabulary,
     };
     if (json) process.stdout.write(`${JSON.stringify(facts)}\n`);
     else {
       process.stdout.write(
         `${out}: ${facts.parameters} parameters in ${facts.weightBytes} bytes, fitted on ${facts.tokens} tokens in ${facts.seconds.toFixed(1)} s\n`,
       );
+      const { vocabulary } = report.shape;
+      if (vocabulary < report.wantedVocabulary) {
+        process.stdout.write(
+          `${out}: the text fills ${vocabulary} of ${report.wantedVocabulary} tokens: no further pair of its pieces occurs twice\n`,
+        );
+      }
     }
   } finally {
     progress.stop();

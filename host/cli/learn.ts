@@ -35,6 +35,7 @@ export async function run(
   const seconds = (performance.now() - start) / 1000;
   const sum = (value: (piece: Observation) => number) => pieces.reduce((total, piece) => total + value(piece), 0);
   const [tokens, bytes, bits] = [sum((piece) => piece.tokens), sum((piece) => piece.bytes), sum((piece) => piece.bits)];
+  const bitsPerByte = bits / (bytes || 1); // an empty text is learned, and nothing with it
   const { observedTokens, statisticsDigest, corrected } = await model.statistics();
   // sums are exact at once, predictions once they are solved
   const stale =
@@ -43,7 +44,7 @@ export async function run(
       : "";
   process.stdout.write(
     json
-      ? `${JSON.stringify({ pieces: pieces.length, tokens, bytes, bitsPerByte: bits / bytes, observedTokens, statisticsDigest, seconds })}\n`
-      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${(bits / bytes).toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics${stale}\n`,
+      ? `${JSON.stringify({ pieces: pieces.length, tokens, bytes, bitsPerByte, observedTokens, statisticsDigest, seconds })}\n`
+      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${bitsPerByte.toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics${stale}\n`,
   );
 }

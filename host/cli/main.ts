@@ -113,6 +113,8 @@ program
   .option("--top-p <p>", "keep the likeliest tokens that reach this probability (default: 1)", parse.number)
   .option("--seed <n>", "same seed, same text (default: 1)", parse.integer)
   .option("--stop <text>", "end before this text; may be given again", parse.collect)
+  .option("--no-heal", "go on after the prompt's own tokens, even inside a word")
+  .option("--no-well-formed", "draw tokens that are no UTF-8, too")
   .option("--build <name>", "kernel to run: scalar or simd")
   .option("--json", "print {text, tokens, tokensPerSecond, loadMs, firstTokenMs} at the end in place of streaming")
   .addHelpText("after", '\nExample:\n  saffu generate models/potato-en --prompt "It was" --max-tokens 60 --seed 7')

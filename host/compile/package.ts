@@ -116,10 +116,15 @@ function signed(value: number): number[] {
   return value < 0x40 ? [value] : [(value % 0x80) | 0x80, ...signed(Math.floor(value / 0x80))];
 }
 
-/** The package as a C header: bytes, sizes, shape and digest, and the bytes of each token. */
+/**
+ * The package as a C header: bytes, sizes, shape and digest, and the bytes of each token.
+ *
+ * @param longestPiece of the tokenizer; 0 for no bound
+ */
 export function cHeader(
   { shape, module, weights, memoryBytes, digest }: Package,
   bytesOf: (token: number) => Uint8Array,
+  longestPiece = 0,
 ): string {
   const { vocabulary, bits, window, groups, units, history, matchLength, weightBits = 8 } = shape;
   const tokens = Array.from({ length: vocabulary }, (_, token) => bytesOf(token));
@@ -127,6 +132,7 @@ export function cHeader(
   for (const { length } of tokens) offsets.push(offsets.at(-1)! + length);
   const macros = {
     VOCABULARY: vocabulary,
+    LONGEST_PIECE: longestPiece,
     BITS: bits,
     WINDOW: window,
     GROUPS: groups,

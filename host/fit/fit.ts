@@ -57,6 +57,8 @@ export interface FitOptions extends RecipeOptions, RunOptions, FitHooks {
 export interface FitReport {
   readonly shape: Shape;
   readonly recipe: Recipe;
+  /** V as it was asked for; `shape.vocabulary` is less where no further pair of the text's pieces occurs twice. */
+  readonly wantedVocabulary: number;
   readonly trainTokens: number;
   readonly trainBytes: number;
   /** Σ −log2 p over `heldOut` under the f32 network, without history attention. */
@@ -110,7 +112,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const recipe = recipeOf(options, tokens.length, shape);
   const tokensSeconds = clock();
 
-  const heldOut = separated(options.heldOut ?? [], tokenizer, shape.window);
+  const heldOut = await separated(options.heldOut ?? [], tokenizer, shape.window, signal);
   await turn(signal);
   const scalar = await compileDevice(shape, "scalar");
   await turn(signal);
@@ -152,7 +154,11 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
       mixture: mixtureSeconds,
       files: clock(),
     };
-    return { files, tokenizer, report: { shape, recipe, ...facts, heldOutBits, seconds } };
+    return {
+      files,
+      tokenizer,
+      report: { shape, recipe, wantedVocabulary: wanted.vocabulary, ...facts, heldOutBits, seconds },
+    };
   } finally {
     await solver.stop();
   }

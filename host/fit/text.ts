@@ -27,7 +27,7 @@ export async function encodeAll(
   let tokens = new Uint16Array(1 << 16);
   let length = 0;
   const pace = new Pace();
-  for await (const piece of encodeStream(tokenizer, counted())) {
+  for await (const piece of encodeStream(tokenizer, counted(), signal)) {
     while (length + piece.length > tokens.length) {
       const grown = new Uint16Array(tokens.length * 2);
       grown.set(tokens);
@@ -44,9 +44,21 @@ export async function encodeAll(
 /** Marks a place before a text's start: no token. */
 const ABSENT = 0xffff;
 
-/** Tokens of some texts, each after as many absent tokens as the window sees, so that no context reaches from one into the next. */
-export function separated(texts: readonly Uint8Array[], tokenizer: Tokenizer, window: number): Uint16Array {
-  const parts = texts.flatMap((text) => [new Uint16Array(window).fill(ABSENT), tokenizer.encode(text)]);
+/**
+ * Tokens of some texts, each after as many absent tokens as the window sees, so that no context reaches from one into the next.
+ *
+ * @throws SaffuError ABORTED
+ */
+export async function separated(
+  texts: readonly Uint8Array[],
+  tokenizer: Tokenizer,
+  window: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint16Array> {
+  const parts: Uint16Array[] = [];
+  for (const text of texts) {
+    parts.push(new Uint16Array(window).fill(ABSENT), (await encodeAll([text], tokenizer, { signal })).tokens);
+  }
   const all = new Uint16Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

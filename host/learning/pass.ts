@@ -1,5 +1,5 @@
 /** A piece of text, token by token through something that learns. */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { throwIfAborted } from "../errors.ts";
 import type { PieceReader } from "../files/pieces.ts";
 import { abortable, Pace } from "../pace.ts";
 import { type Chunks, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
@@ -14,7 +14,7 @@ export type Passed = Pick<Observation, "tokens" | "bytes" | "bits">;
  *
  * @param learn answers the token's surprisal in bits, or a refusal below 0
  * @param reader takes the tokens, too
- * @throws SaffuError INVALID_TEXT where the text is empty, or no text; what a refusal means; ABORTED
+ * @throws SaffuError INVALID_TEXT where it is no text; what a refusal means; ABORTED
  */
 export async function pass(
   text: string | Uint8Array | Uint16Array | Chunks,
@@ -42,7 +42,6 @@ export async function pass(
     }
   }
   throwIfAborted(signal);
-  if (tokens === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to learn");
   onProgress?.({ tokens });
   throwIfAborted(signal); // the last look may be the one that aborts
   return { tokens, bytes, bits };
@@ -72,5 +71,5 @@ function batchesOf(
 ): Iterable<Uint16Array> | AsyncIterable<Uint16Array> {
   if (text instanceof Uint16Array) return [text];
   const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
-  return encodeStream(tokenizer, abortable(chunks, signal));
+  return encodeStream(tokenizer, abortable(chunks, signal), signal);
 }

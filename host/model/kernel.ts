@@ -17,7 +17,14 @@ export interface Predictor {
   predict(): number;
   seed(value: number): void;
   sample(temperature: number, topK: number, topP: number): number;
-  /** p(next token | context), (V) f32: a view that every call may change. */
+  /** Everything that a call may change, but for what has been recalled: the context, the generator, what follows the text. */
+  save(): Uint8Array;
+  /** Makes it what it was at a `save` of the same instance, so long as no correction has been written in between. */
+  restore(saved: Uint8Array): void;
+  /**
+   * p(next token | context), (V) f32: a view that every call may change. −1, written after `predict`, keeps `sample` from a token; then
+   * `append` has to follow, or the numbers have to be put back.
+   */
   readonly probabilities: Float32Array;
 }
 
@@ -43,7 +50,7 @@ export interface LearningKernel {
   readonly correctedScale: Float32Array;
 }
 
-const PREDICTS = ["reset", "feed", "append", "predict", "seed", "sample"];
+const PREDICTS = ["reset", "feed", "append", "predict", "seed", "sample"] as const;
 const LEARNS = ["reset", "observe", "forget", "merge", "unmerge", "age", "refit"];
 
 /** An instance of a device module: its functions, and its memory by the names of its addresses. */
@@ -95,8 +102,13 @@ export class Instance {
 
   /** @throws SaffuError MODEL_CORRUPT where a tensor has no room */
   predictor(): Predictor {
+    // between the weights and what is recalled; all of the memory where a module of before does not say
+    const [from, to] = [this.global("GATE") ?? 0, this.global("RECALLED") ?? this.bytes];
+    const state = new Uint8Array(this.buffer).subarray(from, Math.max(from, Math.min(to, this.bytes)));
     return {
-      ...(this.functions(PREDICTS) as Pick<Predictor, Calls<Predictor>>),
+      ...(this.functions(PREDICTS) as Pick<Predictor, (typeof PREDICTS)[number]>),
+      save: () => state.slice(),
+      restore: (saved) => state.set(saved),
       probabilities: this.view(Float32Array, "PROBABILITIES", this.shape.vocabulary),
     };
   }

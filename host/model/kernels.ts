@@ -9,7 +9,7 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
-import { type PredictorModule, predictorModule } from "./predictor-module.ts";
+import { keepsStateInMemory, type PredictorModule, predictorModule } from "./predictor-module.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
 export interface Learnt {
@@ -44,6 +44,8 @@ export class Kernels {
     private readonly memory: Omit<PredictorModule, "wasm">,
     private readonly weights: readonly (readonly [TensorSpec, Tensor])[],
     private readonly shape: Shape,
+    /** Whether a predictor's `save` and `restore` are all of its state. */
+    readonly restores: boolean,
   ) {}
 
   /**
@@ -72,7 +74,7 @@ export class Kernels {
     try {
       const { wasm: module, ...memory } = predictorModule(wasm, fileOf(used), recall);
       const predicting = await WebAssembly.compile(module as BufferSource);
-      const kernels = new Kernels(used, wasm, predicting, memory, weights, shape);
+      const kernels = new Kernels(used, wasm, predicting, memory, weights, shape, keepsStateInMemory(wasm));
       kernels.idle.push(kernels.predictor(await WebAssembly.instantiate(predicting)));
       return kernels;
     } catch (cause) {

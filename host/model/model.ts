@@ -37,11 +37,22 @@ import type {
 } from "../learning/options.ts";
 import { abortable, Pace } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
-import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
+import { bytesOfText } from "../tokenizer/bytes.ts";
+import {
+  type Chunks,
+  encodeSettled,
+  encodeStream,
+  settledPrefix,
+  type Tokenizer,
+  tokenizerFromJSON,
+} from "../tokenizer/index.ts";
+import { continuations, drawContinuation, type Taken, takeBack } from "./healing.ts";
 import type { Build } from "./kernel.ts";
 import { Kernels } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
 import { StopText } from "./stop-text.ts";
+import { after, unfinished, WHOLE } from "./utf8.ts";
+import { Vocabulary } from "./vocabulary.ts";
 
 /** What every load takes: a signal, progress in bytes, and the build to run (default: `simd` where the runtime has it). */
 export interface LoadOptions extends ReadOptions {
@@ -80,8 +91,9 @@ export interface Totals {
   readonly bytes: number;
   /** Σ −log2 p(token | what came before). */
   readonly bits: number;
+  /** 0 of an empty text. */
   readonly bitsPerByte: number;
-  /** 2^(bits / tokens). */
+  /** 2^(bits / tokens); 1 of an empty text. */
   readonly perplexity: number;
 }
 
@@ -89,6 +101,17 @@ export interface Totals {
 export interface Score extends Totals {
   /** Bits of each token, in order. */
   readonly surprisal: Float32Array;
+}
+
+/** Bytes that may follow a text, and how likely it is. */
+export interface Candidate {
+  readonly bytes: Uint8Array;
+  readonly probability: number;
+}
+
+export interface CandidateOptions {
+  /** Most candidates. Default: all. */
+  readonly top?: number | undefined;
 }
 
 /** What scoring a stream takes. */
@@ -140,6 +163,7 @@ export class Model {
   private readonly seen = new Map<string, string>();
   /** One save after another: each has to see what the one before it has left. */
   private saving: Promise<void> = Promise.resolve();
+  private spelled: Vocabulary | undefined;
 
   private constructor(
     private readonly verified: VerifiedFiles,
@@ -181,6 +205,17 @@ export class Model {
     return model;
   }
 
+  private get vocabulary(): Vocabulary {
+    this.spelled ??= new Vocabulary(this.tokenizer);
+    return this.spelled;
+  }
+
+  /** What can cover a text's end. A module that cannot go back to a state has the text's own tokens alone. */
+  private takenBack(end: Uint8Array): Taken {
+    const { kept, covers } = takeBack(end, this.tokenizer, this.vocabulary);
+    return { kept, covers: this.kernels.restores ? covers : covers.slice(0, 1) };
+  }
+
   get config(): ModelConfig {
     return this.verified.config;
   }
@@ -191,38 +226,78 @@ export class Model {
   }
 
   /**
-   * Continues `prompt`, piece by piece. Bytes that are not a whole character yet are held back, and at the end of the text stand
-   * as U+FFFD; so is the text that may be the beginning of a stop string.
+   * Continues `prompt`, piece by piece. Bytes that are not a whole character yet are held back; so is the text that may be the
+   * beginning of a stop string.
+   *
+   * With `heal` the first token may have begun inside the prompt (healing.ts): its bytes from the prompt's end on are emitted. With
+   * `wellFormed` only tokens are drawn that keep the text well-formed UTF-8, before topK and topP: a character that the prompt
+   * leaves unfinished is finished, and emitted whole; one that `maxTokens` leaves unfinished is not emitted. Without, bytes that
+   * are no character stand as U+FFFD.
    *
    * @throws SaffuError INVALID_OPTION, INVALID_TEXT, ABORTED
    */
   async *generate(prompt: string | Uint8Array = "", options: GenerateOptions = {}): AsyncGenerator<string, void> {
-    const { maxTokens, temperature, topK, topP, seed, stop, signal, onToken } = checkGenerateOptions(options);
+    const { maxTokens, temperature, topK, topP, seed, stop, signal, onToken, heal, wellFormed } =
+      checkGenerateOptions(options);
     throwIfAborted(signal);
-    const { kernels, tokenizer } = this;
+    const { kernels, tokenizer, vocabulary } = this;
     const kernel = kernels.take();
     try {
       const pace = new Pace();
-      for await (const tokens of encodeStream(tokenizer, [prompt])) {
+      const read = async (tokens: Uint16Array) => {
         for (const token of tokens) {
           kernel.feed(token); // not append: what comes next is then what `score` says of it
           if (pace.due()) await pace.rest();
           throwIfAborted(signal);
         }
-      }
+      };
+      const bytes = bytesOfText(prompt);
+      const begun = wellFormed ? unfinished(bytes) : bytes.subarray(0, 0);
+      let state = after(WHOLE, begun);
+      const settled = encodeSettled(tokenizer, [bytes], signal);
+      let part = await settled.next();
+      for (; !part.done; part = await settled.next()) await read(part.value);
       kernel.seed(seed);
       const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+      decoder.decode(begun, { stream: true });
       const text = new StopText(stop);
-      for (let i = 0; i < maxTokens && !text.stopped; ++i) {
+      let drawn = 0;
+      const emit = (token: number, added: Uint8Array): string => {
+        ++drawn;
+        onToken?.(token);
+        return text.add(decoder.decode(added, { stream: true }));
+      };
+      if (!heal) await read(tokenizer.encode(part.value));
+      else {
+        const { kept, covers } = this.takenBack(part.value);
+        await read(kept);
+        if (covers.length === 1) await read(Uint16Array.of(...covers[0]!.before, covers[0]!.token));
+        else if (covers.length > 1) {
+          const all = continuations(kernel, covers, vocabulary);
+          const found = wellFormed ? all.filter(({ added }) => after(state, added) >= 0) : all;
+          const { before, token, added } = drawContinuation(kernel, found, [temperature, topK, topP]);
+          await read(before);
+          kernel.append(token);
+          if (wellFormed) state = after(state, added);
+          const piece = emit(token, added);
+          if (piece !== "") yield piece;
+        }
+      }
+      while (drawn < maxTokens && !text.stopped) {
         if (pace.due()) await pace.rest();
         throwIfAborted(signal);
+        if (wellFormed) {
+          kernel.predict();
+          for (const token of vocabulary.illFormed(state)) kernel.probabilities[token] = -1;
+        }
         const token = kernel.sample(temperature, topK, topP);
         kernel.append(token); // not feed: what was drawn says nothing of the text, and a mixture that follows it repeats itself
-        onToken?.(token);
-        const piece = text.add(decoder.decode(tokenizer.bytesOf(token), { stream: true }));
+        const added = vocabulary.spelled[token]!;
+        if (wellFormed) state = Math.max(WHOLE, after(state, added));
+        const piece = emit(token, added);
         if (piece !== "") yield piece;
       }
-      const rest = text.add(decoder.decode()) + text.end();
+      const rest = text.add(wellFormed ? "" : decoder.decode()) + text.end();
       if (rest !== "") yield rest;
     } finally {
       kernels.give(kernel);
@@ -230,14 +305,15 @@ export class Model {
   }
 
   /**
-   * Surprisal of every token of `text`. It does not return before it is done: for long texts there is scoreStream.
+   * Surprisal of every token of `text`; of an empty one there are none. It does not return before it is done: for long texts there
+   * is scoreStream.
    *
-   * @throws SaffuError INVALID_TEXT where it is empty
+   * @throws SaffuError INVALID_TEXT where it is neither a string nor bytes
    */
   score(text: string | Uint8Array): Score {
     const kernel = this.kernels.take();
     try {
-      const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
+      const bytes = bytesOfText(text);
       const surprisal = Float32Array.from(this.tokenizer.encode(bytes), (token) => kernel.feed(token));
       const sum = new Sum();
       sum.add(surprisal);
@@ -251,7 +327,7 @@ export class Model {
    * The totals of `score` for a text that arrives in chunks, in memory that does not grow with it. Other work goes on meanwhile;
    * the signal is looked at between chunks and between batches of tokens.
    *
-   * @throws SaffuError INVALID_TEXT where it is empty, ABORTED
+   * @throws SaffuError INVALID_TEXT where a chunk is neither a string nor bytes, ABORTED
    */
   async scoreStream(chunks: Chunks, options: StreamOptions = {}): Promise<Totals> {
     let bytes = 0;
@@ -279,7 +355,7 @@ export class Model {
       const pace = new Pace();
       let bytes = 0;
       let tokens = 0;
-      for await (const all of encodeStream(tokenizer, abortable(chunks, signal))) {
+      for await (const all of encodeStream(tokenizer, abortable(chunks, signal), signal)) {
         for (let from = 0; from < all.length; from += BATCH) {
           const batch = all.subarray(from, from + BATCH);
           const surprisal = new Float32Array(batch.length);
@@ -299,13 +375,45 @@ export class Model {
     }
   }
 
-  /** The distribution of the token after `context`, (V) f32 of unit sum. @throws SaffuError INVALID_TEXT */
+  /**
+   * The distribution of the token after the tokens of `context`, (V) f32 of unit sum. Where the context ends inside a word, that is not
+   * what follows it: see `candidates`.
+   *
+   * @throws SaffuError INVALID_TEXT
+   */
   predict(context: string | Uint8Array): Float32Array {
     const kernel = this.kernels.take();
     try {
       for (const token of this.tokenizer.encode(context)) kernel.feed(token);
       kernel.predict();
       return kernel.probabilities.slice();
+    } finally {
+      this.kernels.give(kernel);
+    }
+  }
+
+  /**
+   * What may follow `context`, as bytes, the likeliest first. The context's end is healed: a candidate is what is left of a token that
+   * began inside the context, or the token after it. No two are alike, and together their probabilities are 1.
+   *
+   * @throws SaffuError INVALID_TEXT; INVALID_OPTION
+   */
+  candidates(context: string | Uint8Array, options: CandidateOptions = {}): Candidate[] {
+    const { top = Number.POSITIVE_INFINITY } = options;
+    if (!(top >= 1)) throw invalidOption("top", "a number of candidates, 1 or more", top);
+    const { tokenizer, vocabulary } = this;
+    const kernel = this.kernels.take();
+    try {
+      const bytes = bytesOfText(context);
+      const settled = settledPrefix(tokenizer, bytes);
+      const read = (tokens: Uint16Array) => {
+        for (const token of tokens) kernel.feed(token);
+      };
+      read(tokenizer.encode(bytes.subarray(0, settled)));
+      const { kept, covers } = this.takenBack(bytes.subarray(settled));
+      read(kept);
+      const found = continuations(kernel, covers, vocabulary).slice(0, top);
+      return found.map(({ added, probability }) => ({ bytes: added.slice(), probability }));
     } finally {
       this.kernels.give(kernel);
     }
@@ -486,7 +594,6 @@ class Sum {
 
   totals(bytes: number): Totals {
     const { bits, tokens } = this;
-    if (tokens === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to score");
-    return { tokens, bytes, bits, bitsPerByte: bits / bytes, perplexity: 2 ** (bits / tokens) };
+    return { tokens, bytes, bits, bitsPerByte: bits / (bytes || 1), perplexity: 2 ** (bits / (tokens || 1)) };
   }
 }

@@ -105,12 +105,35 @@ function globalNamed(name: string, exported: Reader | undefined): number | undef
   return undefined;
 }
 
+/**
+ * Whether all that a module's calls change stands in its memory, so that a copy of the memory is a copy of the state. It does, but in
+ * modules of before version 2 of config.json, which have variables. Where it cannot be told, the answer is no.
+ */
+export function keepsStateInMemory(wasm: Uint8Array): boolean {
+  const unclear: Corrupt = (what) => new SaffuError("MODEL_CORRUPT", what);
+  try {
+    const found = readSections(wasm, unclear).get(GLOBALS);
+    if (found === undefined) return true;
+    return globalsOf(new Reader(wasm, found.contents, found.end, unclear), unclear).every(({ mutable }) => !mutable);
+  } catch {
+    return false;
+  }
+}
+
 /** The value of an i32 global, which is a constant. */
 function globalValue(index: number, globals: Reader | undefined, corrupt: Corrupt): number {
-  const many = globals?.unsigned() ?? 0;
-  if (globals === undefined || index >= many) throw corrupt(`has no global ${index}`);
-  for (let i = 0; ; ++i) {
-    globals.skip(2); // type and mutability
+  const found = globals && globalsOf(globals, corrupt)[index];
+  if (found === undefined) throw corrupt(`has no global ${index}`);
+  if (found.value === undefined) throw corrupt(`global ${index} is not an i32`);
+  return found.value;
+}
+
+/** Globals in order; the value of those that are i32. */
+function globalsOf(globals: Reader, corrupt: Corrupt): { mutable: boolean; value: number | undefined }[] {
+  const all = [];
+  for (let i = 0, many = globals.unsigned(); i < many; ++i) {
+    globals.skip(1); // type
+    const mutable = globals.byte() !== 0;
     const kind = globals.byte();
     let value: number | undefined;
     if (kind === I32_CONST) value = globals.signed();
@@ -119,10 +142,9 @@ function globalValue(index: number, globals: Reader | undefined, corrupt: Corrup
     else if (kind === F64_CONST) globals.skip(8);
     else throw corrupt(`global ${i} is not a constant`);
     if (globals.byte() !== EXPRESSION_END) throw corrupt(`global ${i} is not a constant`);
-    if (i < index) continue;
-    if (value === undefined) throw corrupt(`global ${i} is not an i32`);
-    return value;
+    all.push({ mutable, value });
   }
+  return all;
 }
 
 /** The least pages of the one memory. */

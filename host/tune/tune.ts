@@ -162,7 +162,11 @@ async function readTexts(
   const mixture = shape.history === 0 ? { ...asFitted, tokens: 0 } : asFitted;
   const devBytes = dev.reduce((sum, text) => sum + text.length, 0);
   if (dev.length > 0 && devBytes === 0) throw new SaffuError("INVALID_TEXT", "the held-out text is empty");
-  const heldOut = { tokens: separated(dev, tokenizer, shape.window), from: tokens.length, bytes: devBytes };
+  const heldOut = {
+    tokens: await separated(dev, tokenizer, shape.window, signal),
+    from: tokens.length,
+    bytes: devBytes,
+  };
   return { tokens, bytes, places: tokens.length - mixture.tokens, mixture, dev: heldOut };
 }
 
