@@ -18,6 +18,8 @@ const DAMAGES = {
   truncated: (bytes: Uint8Array, response: ServerResponse) => response.end(bytes.subarray(0, bytes.length >> 1)),
   extended: (bytes: Uint8Array, response: ServerResponse) => response.end(Buffer.concat([bytes, new Uint8Array(1)])),
   missing: (_: Uint8Array, response: ServerResponse) => response.writeHead(404).end("not found"),
+  /** As a server of a single-page application answers what it does not know. */
+  page: (_: Uint8Array, response: ServerResponse) => response.end(PAGE),
   /** The connection breaks off in the middle. */
   cut: (bytes: Uint8Array, response: ServerResponse) => {
     response.setHeader("content-length", bytes.length);

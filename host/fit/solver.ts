@@ -4,6 +4,7 @@
  */
 import { type Addresses, MOST_BYTES, PAGE, SETTINGS, solverAddresses, solverBytesNeeded } from "../compile/layout.ts";
 import { SaffuError } from "../errors.ts";
+import { compileModule } from "../model/webassembly.ts";
 import type { Shape } from "../shape.ts";
 
 /** A number for all threads alike, or the thread's own number or the number of threads. */
@@ -31,10 +32,10 @@ export class Solver {
    * @param wasm the solver module of `shape`, compiled with shared memory exactly where `threads` > 0
    * @param tokens most tokens that the memory has to hold
    * @param threads worker threads (Node); 0 runs in the calling thread
-   * @throws SaffuError OUT_OF_MEMORY, naming the bytes
+   * @throws SaffuError OUT_OF_MEMORY, naming the bytes; UNSUPPORTED where the runtime forbids to compile
    */
   static async start(wasm: Uint8Array, shape: Shape, tokens: number, threads: number): Promise<Solver> {
-    const module = await WebAssembly.compile(wasm as BufferSource);
+    const module = await compileModule(wasm);
     const shared = threads > 0;
     const addresses = solverAddresses(shape);
     const bytes = assertFits(shape, tokens);
