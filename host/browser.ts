@@ -2,17 +2,20 @@
 import type { ModelFiles } from "./files/config.ts";
 import { webReader } from "./files/directory-web.ts";
 import { memorySource } from "./files/read.ts";
-import { type LoadOptions, Model } from "./model/model.ts";
+import { type LoadOptions, Model as WholeModel } from "./model/model.ts";
 
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
 export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/options.ts";
 export type { Build } from "./model/kernel.ts";
-export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
+export type { LoadOptions, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
 export type { Shape } from "./shape.ts";
 export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
+
+/** A model; in a browser it has no directories to be saved to. */
+export type Model = Omit<WholeModel, "save">;
 
 /**
  * Loads a model.
@@ -22,6 +25,6 @@ export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "
  * STATISTICS_MISMATCH, INVALID_OPTION, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
-  if (source instanceof Map) return Model.read(memorySource(source), options);
-  return Model.read({ readFile: webReader(new URL(source as string | URL, globalThis.location?.href)) }, options);
+  if (source instanceof Map) return WholeModel.read(memorySource(source), options);
+  return WholeModel.read({ readFile: webReader(new URL(source as string | URL, globalThis.location?.href)) }, options);
 }

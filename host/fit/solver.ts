@@ -2,6 +2,7 @@
  * The solver module, run by one thread or several. Work is divided inside the module so that results do not depend on the number of
  * threads; here it is only started, given its settings, awaited and stopped. Where its tensors stand is the layout's to say.
  */
+import { Worker } from "node:worker_threads";
 import { type Addresses, MOST_BYTES, PAGE, SETTINGS, solverAddresses, solverBytesNeeded } from "../compile/layout.ts";
 import { SaffuError } from "../errors.ts";
 import { compileModule } from "../model/webassembly.ts";
@@ -140,7 +141,6 @@ parentPort.postMessage(null);
 `;
 
 async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Runner> {
-  const { Worker } = await import("node:worker_threads");
   // without the flags of this process: `node --input-type=module -e` would have the worker's program be a module, too
   const worker = new Worker(WORKER_PROGRAM, { eval: true, execArgv: [], workerData: { module, memory } });
   let settle: { resolve: () => void; reject: (cause: unknown) => void } | undefined;
