@@ -129,16 +129,15 @@ async function startInline(module: WebAssembly.Module, memory: WebAssembly.Memor
   };
 }
 
-/** The worker's whole program: a string, so that it runs the same from sources and from any bundle. */
-const WORKER_PROGRAM = `
-const { parentPort, workerData } = require("node:worker_threads");
-const { exports } = new WebAssembly.Instance(workerData.module, { env: { memory: workerData.memory } });
-parentPort.on("message", ({ name, values }) => {
-  exports[name](...values);
+/** The worker's whole program: a string, so that it runs the same from sources and from any bundle. It declares nothing: Deno and Bun have `exports` there. */
+const WORKER_PROGRAM = `(({ parentPort, workerData }) => {
+  const instance = new WebAssembly.Instance(workerData.module, { env: { memory: workerData.memory } });
+  parentPort.on("message", ({ name, values }) => {
+    instance.exports[name](...values);
+    parentPort.postMessage(null);
+  });
   parentPort.postMessage(null);
-});
-parentPort.postMessage(null);
-`;
+})(require("node:worker_threads"));`;
 
 async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Runner> {
   // without the flags of this process: `node --input-type=module -e` would have the worker's program be a module, too
@@ -159,7 +158,10 @@ async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memor
     await answer();
   } catch (cause) {
     await worker.terminate();
-    throw cause;
+    const what = `a thread of the fit does not start on this runtime (${(cause as Error).message})`;
+    throw new SaffuError("UNSUPPORTED", `${what}: with the option threads: 0 it runs without, to the same bytes`, {
+      cause,
+    });
   }
   return {
     run(name, values) {

@@ -1,0 +1,31 @@
+/** Programs of tools/hosts, and how each runs a file of JavaScript. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { onPath } from "./needs.ts";
+
+const MODULES = resolve("tools/hosts/node_modules");
+
+/** A file of a package of tools/hosts, if it is installed. */
+export function ofHosts(path: string): string | undefined {
+  const file = `${MODULES}/${path}`;
+  return existsSync(file) ? file : undefined;
+}
+
+/** The words that come before a file's name, if the runtime is here. */
+export type Runtime = readonly string[] | undefined;
+
+const alone = (program: string | undefined, ...words: string[]): Runtime =>
+  program === undefined ? undefined : [program, ...words];
+
+/** Node for another machine, by the name of its package and of its C library. */
+function emulated(qemu: string, name: string, library: string): Runtime {
+  const [emulator, node, root] = [onPath(qemu), ofHosts(`node-${name}/bin/node`), `/usr/${library}`];
+  return emulator && node && existsSync(root) ? [emulator, "-L", root, node] : undefined;
+}
+
+export const LEAST = alone(ofHosts("node-least/bin/node"));
+export const ARMV7 = emulated("qemu-arm", "armv7l", "arm-linux-gnueabihf");
+export const ARM64 = emulated("qemu-aarch64", "arm64", "aarch64-linux-gnu");
+export const S390X = emulated("qemu-s390x", "s390x", "s390x-linux-gnu");
+export const DENO = alone(ofHosts("@deno/linux-x64-glibc/deno"), "run", "--allow-all", "--no-remote");
+export const BUN = alone(ofHosts("@oven/bun-linux-x64/bin/bun"), "run");
