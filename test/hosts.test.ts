@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { build as esbuild } from "esbuild";
 import { build as vite } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ARM64, ARMV7, BUN, DENO, LEAST, ofHosts, type Runtime, S390X } from "./hosts.ts";
+import { ARM64, ARMV7, BUN, DENO, LEAST, ofHosts, type Runtime, S390X } from "../tools/hosts.ts";
 import { needs } from "./needs.ts";
 import { node, packed, program, projectWith } from "./package-fixture.ts";
 

@@ -1,7 +1,6 @@
 /** Programs of tools/hosts, and how each runs a file of JavaScript. */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { onPath } from "./needs.ts";
+import { delimiter, join, resolve } from "node:path";
 
 const MODULES = resolve("tools/hosts/node_modules");
 
@@ -9,6 +8,14 @@ const MODULES = resolve("tools/hosts/node_modules");
 export function ofHosts(path: string): string | undefined {
   const file = `${MODULES}/${path}`;
   return existsSync(file) ? file : undefined;
+}
+
+/** Where a program stands, if it is on the PATH. */
+export function onPath(program: string): string | undefined {
+  return (process.env.PATH ?? "")
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((path) => existsSync(path));
 }
 
 /** The words that come before a file's name, if the runtime is here. */
