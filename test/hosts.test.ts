@@ -45,15 +45,16 @@ afterAll(async () => {
 const APP = `import { load } from "saffu";
 load(process.argv[2]).then((model) => console.log(model.score(${JSON.stringify(TEXT)}).bits));
 `;
+const REQUIRES = APP.replace(`import { load } from "saffu"`, `const { load } = require("saffu")`);
 const MODEL = "./node_modules/saffu/models/nano-en";
 
 /** Runs a bundle of APP, which stands alone, and states its bytes. */
-async function runs(name: string, folder: string, file: string): Promise<void> {
+async function runs(name: string, folder: string, file: string, most = MOST): Promise<void> {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
   const files = names.filter((name) => statSync(join(folder, name)).isFile());
   const bytes = files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
   console.log(`${name}: an application that loads is ${bytes} bytes`);
-  expect(bytes).toBeLessThan(MOST);
+  expect(bytes).toBeLessThan(most);
   for (const each of files)
     expect(await readFile(join(folder, each), "utf8")).not.toMatch(/binaryen|from ?["']saffu["']|require\(["']saffu/);
   expect(await node(project, join(folder, file), MODEL)).toEqual({ code: 0, out: bits, err: "" });
@@ -69,6 +70,15 @@ describe("bundled for Node, an application that only loads is small, whole, and 
     });
     expect(warnings).toEqual([]);
     await runs(`esbuild, ${format}`, folder, outfile.slice(folder.length + 1));
+  });
+
+  test("by esbuild, one that requires it", async () => {
+    await writeFile(join(project, "required.cjs"), REQUIRES);
+    const folder = join(project, "esbuild-required");
+    const outfile = join(folder, "app.cjs");
+    const entryPoints = [join(project, "required.cjs")];
+    await esbuild({ entryPoints, outfile, bundle: true, platform: "node", logLevel: "error" });
+    await runs("esbuild, by require", folder, "app.cjs", 180_000); // one file, whole: nothing of it can be left out
   });
 
   test("by vite for a server, nothing left outside", async () => {
@@ -130,8 +140,6 @@ describe("bundled for Node, an application that only loads is small, whole, and 
 });
 
 describe("by require", () => {
-  const REQUIRES = APP.replace(`import { load } from "saffu"`, `const { load } = require("saffu")`);
-
   test("the same names, the same model by name, and a fit with threads", async () => {
     const code = `const saffu = require("saffu");
       import("saffu").then(async (imported) => {

@@ -1,11 +1,16 @@
 /** A model's files: nothing that is missing, cut, altered or too new is loaded, wherever the files are. */
+
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import * as browser from "../host/browser.ts";
 import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../host/files/config.ts";
 import { readTensors, writeTensors } from "../host/files/safetensors.ts";
+import { load as loadInNode } from "../host/index.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 import { exchanged, randomModel, randomTensors, refusal, SHAPE } from "./model-fixture.ts";
 
@@ -400,6 +405,19 @@ describe("over http", () => {
 
   test("a host that serves neither card nor the kernel that does not run has all that is needed", async () => {
     expect((await load(`${address}/bare`)).info().build).toBe("simd");
+  });
+
+  test("what came by http is saved with the files that it needs, and loads from there", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "saffu-http-"));
+    try {
+      const model = await loadInNode(`${address}/models/tiny`);
+      await model.save(join(folder, "tiny"));
+      expect((await readdir(join(folder, "tiny"))).sort()).toEqual(READ);
+      const saved = await loadInNode(join(folder, "tiny"));
+      expect(saved.score("any text").bits).toBe(model.score("any text").bits);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   test("what is missing, cut or too long is refused", async () => {

@@ -55,7 +55,9 @@ const [modules, library] = await Promise.all([
     ...{ ...node, minify: true, format: "cjs", outExtension: { ".js": ".cjs" } },
     entryPoints: { index: "host/index.ts" },
     define: { "import.meta.url": "SAFFU_URL" },
-    banner: { js: `const SAFFU_URL=require("node:url").pathToFileURL(__filename).href;` },
+    banner: {
+      js: `const SAFFU_URL=typeof __filename==="string"?require("node:url").pathToFileURL(__filename).href:undefined;`,
+    },
   }),
   build({ ...common, entryPoints: { browser: "host/browser.ts" }, platform: "browser", minify: true }),
 ]);
