@@ -1,15 +1,18 @@
 /**
  * Where the package runs: bundled for Node by each bundler, small and without the compiler; by `require` and in Jest; with types for
- * each way in which TypeScript resolves them; on the oldest Node that is allowed, on ARM of 32 and 64 bits, in Deno and Bun, to the bit.
+ * each way in which TypeScript resolves them; on the oldest Node that is allowed, on ARM of 32 and 64 bits, in Deno, Bun and an edge worker, to the bit.
  */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build as esbuild } from "esbuild";
 import { build as vite } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ARM64, ARMV7, BUN, DENO, LEAST, ofHosts, type Runtime, S390X } from "../tools/hosts.ts";
+import { ARM64, ARMV7, BUN, DENO, LEAST, ofHosts, type Runtime, S390X, WORKERD } from "../tools/hosts.ts";
 import { needs } from "./needs.ts";
 import { node, packed, program, projectWith } from "./package-fixture.ts";
 
@@ -47,6 +50,14 @@ load(process.argv[2]).then((model) => console.log(model.score(${JSON.stringify(T
 `;
 const REQUIRES = APP.replace(`import { load } from "saffu"`, `const { load } = require("saffu")`);
 const MODEL = "./node_modules/saffu/models/nano-en";
+
+/** What a server behind a socket of the file system answers. */
+async function got(socketPath: string): Promise<string> {
+  const [response] = await once(get({ socketPath, path: "/" }), "response");
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) text += chunk;
+  return text;
+}
 
 /** Runs a bundle of APP, which stands alone, and states its bytes. */
 async function runs(name: string, folder: string, file: string, most = MOST): Promise<void> {
@@ -309,6 +320,71 @@ describe("elsewhere the same bits come out", () => {
       });
     });
   }
+
+  needs(INSTALL, WORKERD)("an edge worker", () => {
+    test("loads with a kernel that was compiled ahead, learns, and is told so without one", async () => {
+      const folder = join(project, "worker");
+      const model = join(project, "node_modules/saffu/models/nano-en");
+      await cp(model, folder, { recursive: true }); // the configuration embeds what is beside it
+      await cp(join(project, "node_modules/saffu/dist/browser.js"), join(folder, "browser.js"));
+      await writeFile(
+        join(folder, "worker.js"),
+        `import { load } from "./browser.js";
+        import kernel from "./kernel.wasm";
+        import scalar from "./scalar";
+        import config from "./config";
+        import weights from "./weights";
+        import tokenizer from "./tokenizer";
+        const named = { "config.json": config, "model.safetensors": weights, "tokenizer.json": tokenizer };
+        const files = new Map(Object.entries(named).map(([name, bytes]) => [name, new Uint8Array(bytes)]));
+        export default {
+          async fetch() {
+            const compiling = load(new Map(files).set("kernel.scalar.wasm", new Uint8Array(scalar)), { build: "scalar" });
+            const refused = await compiling.catch(({ code, message }) => code + " " + message);
+            const model = await load(files, { kernel });
+            const { bits } = model.score(${JSON.stringify(TEXT)});
+            await model.observe("She sells sea shells. ".repeat(10));
+            await model.refit({ pseudoCounts: 1000 });
+            return Response.json({ refused, bits, learned: model.score("sea shells").bits });
+          },
+        };`,
+      );
+      const module = (name: string, kind: string, path: string) =>
+        `(name = ${JSON.stringify(name)}, ${kind} = embed ${JSON.stringify(path)})`;
+      const modules = [
+        module("worker.js", "esModule", "worker.js"),
+        module("browser.js", "esModule", "browser.js"),
+        module("kernel.wasm", "wasm", "kernel.simd.wasm"),
+        module("scalar", "data", "kernel.scalar.wasm"),
+        module("config", "data", "config.json"),
+        module("weights", "data", "model.safetensors"),
+        module("tokenizer", "data", "tokenizer.json"),
+      ];
+      const socket = join(folder, "socket");
+      await writeFile(
+        join(folder, "config.capnp"),
+        `using Workerd = import "/workerd/workerd.capnp";
+        const config :Workerd.Config = (
+          services = [(name = "main", worker = .main)],
+          sockets = [(name = "http", address = "unix:${socket}", http = (), service = "main")]
+        );
+        const main :Workerd.Worker = (modules = [${modules.join()}], compatibilityDate = "2025-01-01");`,
+      );
+      const server = spawn(WORKERD!, ["serve", "config.capnp"], {
+        cwd: folder,
+        stdio: ["ignore", "inherit", "inherit"],
+      });
+      try {
+        await expect.poll(() => existsSync(socket), { timeout: 30_000 }).toBe(true);
+        const answer = JSON.parse(await got(socket));
+        const golden = JSON.parse(expected);
+        expect(answer).toMatchObject({ bits: Number(bits), learned: golden.learned });
+        expect(answer.refused).toMatch(/^UNSUPPORTED .*option kernel/);
+      } finally {
+        server.kill();
+      }
+    });
+  });
 
   needs(QEMU, S390X)("a big-endian machine", () => {
     test("is told UNSUPPORTED, by load and by fit", async () => {

@@ -36,3 +36,5 @@ export const ARM64 = emulated("qemu-aarch64", "arm64", "aarch64-linux-gnu");
 export const S390X = emulated("qemu-s390x", "s390x", "s390x-linux-gnu");
 export const DENO = alone(ofHosts("@deno/linux-x64-glibc/deno"), "run", "--allow-all", "--no-remote");
 export const BUN = alone(ofHosts("@oven/bun-linux-x64/bin/bun"), "run");
+/** The runtime of edge workers: it serves what a configuration says. */
+export const WORKERD = ofHosts("@cloudflare/workerd-linux-64/bin/workerd");
