@@ -79,7 +79,7 @@ needs("firefox", FIREFOX)("a page in Firefox", () => {
       calls.map(({ name, run }) => [name, ...run]),
     );
     for (const [i, { name, run, call }] of calls.entries()) {
-      expect(found[i], `${name}, ${run}`).toEqual(JSON.parse(JSON.stringify(await call(node, ...run))));
+      expect(found[i], `${name}, ${run}`).toEqual(JSON.parse(JSON.stringify(await call(node, run[0], run[1]))));
     }
   });
 
