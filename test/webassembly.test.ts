@@ -5,7 +5,7 @@ import { createContext, runInContext } from "node:vm";
 import { build } from "esbuild";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import wabt from "wabt";
-import { fit, load } from "../host/index.ts";
+import { fit, load, tune } from "../host/index.ts";
 import { hasSimd } from "../host/model/webassembly.ts";
 import { refusal } from "./model-fixture.ts";
 
@@ -134,6 +134,17 @@ test("whether there is SIMD is asked with a module that needs it, and nothing el
   const check = (simd: boolean) => readWasm(module, { simd } as never).validate();
   expect(() => check(true)).not.toThrow();
   expect(() => check(false)).toThrow();
+});
+
+test("without SIMD, a fit and a tuning say which option does without, and it does, to the same bytes", async () => {
+  const text = () => [new TextEncoder().encode("A river freezes from its banks inwards. ".repeat(30))];
+  const fitted = await fit(text, { profile: "nano", threads: 0 });
+  vi.spyOn(WebAssembly, "validate").mockReturnValue(false);
+  const told = refusal("UNSUPPORTED", "no SIMD", `build: "scalar"`);
+  await expect(fit(text, { profile: "nano", threads: 0 })).rejects.toThrow(told);
+  await expect(tune(fitted.files, text)).rejects.toThrow(told);
+  const scalar = await fit(text, { profile: "nano", threads: 0, build: "scalar" });
+  expect(scalar.files).toEqual(fitted.files);
 });
 
 test("a big-endian machine: UNSUPPORTED, not MODEL_CORRUPT", async () => {

@@ -3,6 +3,7 @@
  * file is to blame.
  */
 import { SaffuError } from "../errors.ts";
+import type { Build } from "./kernel.ts";
 
 /** Whether the runtime has 128-bit vectors: the least module that needs them, a function that makes one and drops it. */
 export function hasSimd(): boolean {
@@ -10,7 +11,7 @@ export function hasSimd(): boolean {
   return WebAssembly.validate(Uint8Array.from(module));
 }
 
-/** @throws SaffuError UNSUPPORTED where the runtime cannot run a model at all */
+/** @throws SaffuError UNSUPPORTED where the runtime cannot run a model or a fit at all */
 export function assertWebAssembly(): void {
   if (typeof WebAssembly !== "object") {
     const why = "as under node --jitless, or in a browser's lockdown mode";
@@ -22,6 +23,16 @@ export function assertWebAssembly(): void {
   if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
     throw new SaffuError("UNSUPPORTED", "this machine is big-endian: models run on little-endian ones alone");
   }
+}
+
+/** @throws SaffuError UNSUPPORTED where the runtime cannot run a solver of this build */
+export function assertSolvable(build: Build): void {
+  assertWebAssembly();
+  if (build === "scalar" || hasSimd()) return;
+  throw new SaffuError(
+    "UNSUPPORTED",
+    `this runtime has no SIMD: the option build: "scalar" fits without, to the same bytes`,
+  );
 }
 
 /** Compiles a module. @throws SaffuError UNSUPPORTED where the runtime forbids it; whatever the engine says of bytes that are no module */
