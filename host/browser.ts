@@ -2,7 +2,7 @@
 import type { ModelFiles } from "./files/config.ts";
 import { webReader } from "./files/directory-web.ts";
 import { memorySource } from "./files/read.ts";
-import { type LoadOptions, Model } from "./model/model.ts";
+import { type LoadOptions, Model as WholeModel } from "./model/model.ts";
 
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
@@ -12,7 +12,6 @@ export type {
   Candidate,
   CandidateOptions,
   LoadOptions,
-  Model,
   ModelInfo,
   Score,
   StatisticsInfo,
@@ -24,6 +23,9 @@ export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
 export type { Shape } from "./shape.ts";
 export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
 
+/** A model; in a browser it has no directories to be saved to. */
+export type Model = Omit<WholeModel, "save">;
+
 /**
  * Loads a model.
  *
@@ -32,6 +34,6 @@ export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "
  * STATISTICS_MISMATCH, INVALID_OPTION, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
-  if (source instanceof Map) return Model.read(memorySource(source), options);
-  return Model.read({ readFile: webReader(new URL(source as string | URL, globalThis.location?.href)) }, options);
+  if (source instanceof Map) return WholeModel.read(memorySource(source), options);
+  return WholeModel.read({ readFile: webReader(new URL(source as string | URL, globalThis.location?.href)) }, options);
 }

@@ -31,15 +31,7 @@ const READERS: [string, string[], RegExp[]][] = [
   ],
   [
     "model",
-    [
-      "INVALID_SHAPE",
-      "MODEL_CORRUPT",
-      "MODEL_DIGEST",
-      "MODEL_MISSING_FILE",
-      "TOKENIZER_INVALID",
-      "UNSUPPORTED",
-      "loaded",
-    ],
+    ["INVALID_SHAPE", "MODEL_CORRUPT", "MODEL_DIGEST", "MODEL_MISSING_FILE", "TOKENIZER_INVALID", "loaded"],
     [
       /kernel\.scalar\.wasm: /,
       /statistics\.safetensors: /,

@@ -3,6 +3,7 @@
  * errors as their codes. Node runs these functions, and so does a page that is served this file; hence it imports types alone.
  */
 import type * as entry from "../host/browser.ts";
+import type * as nodeEntry from "../host/index.ts";
 import type { Build } from "../host/model/kernel.ts";
 
 /** What the entry for Node and the one for browsers have in common. */
@@ -117,7 +118,7 @@ export async function callErrors(saffu: Saffu, source: string) {
 
 /** What a browser does not have: directories. */
 export async function absent(saffu: Saffu, source: string) {
-  const model = await saffu.load(source);
+  const model = (await saffu.load(source)) as Awaited<ReturnType<typeof nodeEntry.load>>; // its type has no save there
   await model.observe(TEXT);
   return { save: (await refused(saffu, () => model.save("anywhere"))).code };
 }

@@ -11,7 +11,7 @@ import { renameSync } from "node:fs";
 import { mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { CONFIG, FORMAT, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
+import { CONFIG, FORMAT, KERNEL_FILES, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { checkLength, type ReadFile } from "./read.ts";
 import { LEFTOVER } from "./statistics.ts";
@@ -131,7 +131,7 @@ async function assertReplaceable(target: string): Promise<void> {
     throw unwritable(target, "EEXIST: it is not empty, and not a model directory");
   }
   const listed = isRecord(config.files) ? Object.keys(config.files) : [];
-  const replaceable = new Set([CONFIG, STATISTICS, ...REQUIRED_FILES, ...listed]);
+  const replaceable = new Set<string>([CONFIG, STATISTICS, ...REQUIRED_FILES, ...KERNEL_FILES, ...listed]);
   const foreign = names.filter((name) => !replaceable.has(name) && !LEFTOVER.test(name));
   if (foreign.length > 0) {
     throw unwritable(target, `EEXIST: it holds files that are not the model's: ${foreign.slice(0, 5).join(", ")}`);

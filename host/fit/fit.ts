@@ -11,6 +11,7 @@ import { invalidOption, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
+import { assertSolvable } from "../model/webassembly.ts";
 import type { Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
@@ -96,6 +97,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   recipeOf(options, LEAST_TOKENS, wanted);
   assertFits(wanted, LEAST_TOKENS);
   throwIfAborted(signal);
+  assertSolvable(build);
   // a tokenizer to be trained may come out smaller, and the shape with it
   if (options.tokenizer !== undefined || wanted.vocabulary === BYTES) {
     const modules = [...BUILDS.map((each) => deviceRequest(wanted, each)), solverRequest(wanted, build, threads > 0)];

@@ -10,6 +10,7 @@ import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
 import { keepsStateInMemory, type PredictorModule, predictorModule } from "./predictor-module.ts";
+import { assertWebAssembly, compileModule, hasSimd } from "./webassembly.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
 export interface Learnt {
@@ -20,6 +21,40 @@ export interface Learnt {
 }
 
 const NOTHING: Learnt = { correction: undefined, recalled: new Uint16Array(0) };
+
+type Weights = readonly (readonly [TensorSpec, Tensor])[];
+
+/** Which kernel runs. */
+export interface KernelOptions {
+  /** Default `simd` where the runtime has it and the model has its file. */
+  readonly build?: Build | undefined;
+  /** The model's kernel, compiled already, for runtimes that compile nothing; none is read then. */
+  readonly kernel?: WebAssembly.Module | undefined;
+}
+
+/**
+ * The kernels that run here, by file, the best first; none where the caller has one.
+ *
+ * @throws SaffuError INVALID_OPTION; UNSUPPORTED where the runtime runs no WebAssembly, or not the build that is asked for
+ */
+export function kernelFiles({ build, kernel }: KernelOptions): string[] {
+  if (build !== undefined && build !== "scalar" && build !== "simd") {
+    throw invalidOption("build", `"scalar" or "simd"`, build);
+  }
+  assertWebAssembly();
+  if (kernel !== undefined) {
+    if (Object.prototype.toString.call(kernel) !== "[object WebAssembly.Module]") {
+      throw invalidOption("kernel", "a WebAssembly.Module, compiled from a kernel of the model", kernel);
+    }
+    if (build !== undefined) throw invalidOption("build", "left out where a kernel is given", build);
+    return [];
+  }
+  const simd = build !== "scalar" && hasSimd();
+  if (build === "simd" && !simd) {
+    throw new SaffuError("UNSUPPORTED", `this runtime has no SIMD: it does not run ${fileOf("simd")}`);
+  }
+  return build !== undefined ? [fileOf(build)] : simd ? [fileOf("simd"), fileOf("scalar")] : [fileOf("scalar")];
+}
 
 /** A predictor's instance, and what is in its memory. */
 interface Started {
@@ -38,48 +73,89 @@ export class Kernels {
   private size = 0;
 
   private constructor(
-    readonly build: Build,
-    private readonly wasm: Uint8Array,
+    /** What the kernel is called in messages. */
+    private readonly name: string,
+    /** The module with all its memory. */
+    private readonly learning: () => Promise<WebAssembly.Module>,
     private readonly predicting: WebAssembly.Module,
     private readonly memory: Omit<PredictorModule, "wasm">,
-    private readonly weights: readonly (readonly [TensorSpec, Tensor])[],
+    private readonly weights: Weights,
     private readonly shape: Shape,
     /** Whether a predictor's `save` and `restore` are all of its state. */
     readonly restores: boolean,
   ) {}
 
   /**
-   * Compiles the kernel, `simd` where the runtime has it unless `build` asks for one, and starts a first predictor.
+   * Compiles the kernel and starts a first predictor.
    *
    * @param files of a verified model
+   * @param kernel name of its kernel that is to run, or a module of the caller's, which is checked for what can be seen from outside:
+   * imports, exports, and that the weights of this shape have their places in it
    * @param recall tokens that predictors have room to recall; undefined for as many as the kernel has
-   * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where `build` cannot run here
+   * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where the runtime forbids to compile, or the
+   * kernel cannot recall so many; INVALID_OPTION where the caller's module is no kernel of this model
    */
   static async start(
     files: ReadonlyMap<string, Uint8Array>,
     shape: Shape,
-    build?: Build | undefined,
+    kernel: string | WebAssembly.Module,
     recall?: number | undefined,
   ): Promise<Kernels> {
-    if (build !== undefined && build !== "scalar" && build !== "simd") {
-      throw invalidOption("build", `"scalar" or "simd"`, build);
-    }
-    const runnable = build !== "scalar" && WebAssembly.validate(files.get("kernel.simd.wasm")! as BufferSource);
-    if (build === "simd" && !runnable) {
-      throw new SaffuError("UNSUPPORTED", "this runtime does not run kernel.simd.wasm");
-    }
-    const used = runnable ? "simd" : "scalar";
     const weights = readWeights(files.get(WEIGHTS)!, shape, WEIGHTS);
-    const wasm = files.get(fileOf(used))!;
+    return typeof kernel === "string"
+      ? Kernels.startFile(kernel, files.get(kernel)!, weights, shape, recall)
+      : Kernels.startGiven(kernel, weights, shape, recall);
+  }
+
+  private static async startFile(
+    name: string,
+    wasm: Uint8Array,
+    weights: Weights,
+    shape: Shape,
+    recall: number | undefined,
+  ): Promise<Kernels> {
     try {
-      const { wasm: module, ...memory } = predictorModule(wasm, fileOf(used), recall);
-      const predicting = await WebAssembly.compile(module as BufferSource);
-      const kernels = new Kernels(used, wasm, predicting, memory, weights, shape, keepsStateInMemory(wasm));
+      const { wasm: rewritten, ...memory } = predictorModule(wasm, name, recall);
+      const predicting = await compileModule(rewritten);
+      const restores = keepsStateInMemory(wasm);
+      const kernels = new Kernels(name, () => compileModule(wasm), predicting, memory, weights, shape, restores);
       kernels.idle.push(kernels.predictor(await WebAssembly.instantiate(predicting)));
       return kernels;
     } catch (cause) {
-      throw startError(used, cause);
+      throw startError(name, cause);
     }
+  }
+
+  /** Predictors have all the memory of the module then: what is compiled already cannot be rewritten for less. */
+  private static async startGiven(
+    kernel: WebAssembly.Module,
+    weights: Weights,
+    shape: Shape,
+    recall: number | undefined,
+  ): Promise<Kernels> {
+    try {
+      assertNoImports(kernel);
+      const instance = await WebAssembly.instantiate(kernel);
+      assertPlaces(instance, weights);
+      const own = Number((instance.exports.RECALL as WebAssembly.Global | undefined)?.value ?? 0);
+      if (recall !== undefined && recall > own) {
+        throw new SaffuError("UNSUPPORTED", `a memory of ${recall} tokens: the kernel given recalls ${own}`);
+      }
+      const memory = { recall: recall ?? own, place: 0 };
+      const restores = "age" in instance.exports; // modules of today: all that their calls change stands in memory
+      const kernels = new Kernels("kernel", async () => kernel, kernel, memory, weights, shape, restores);
+      kernels.idle.push(kernels.predictor(instance));
+      return kernels;
+    } catch (cause) {
+      const error = startError("kernel", cause);
+      if (error.code !== "MODEL_CORRUPT") throw error;
+      throw new SaffuError("INVALID_OPTION", `the kernel given is none of this model: ${error.message}`, { cause });
+    }
+  }
+
+  /** The build that runs; undefined where the caller gave the kernel. */
+  get build(): Build | undefined {
+    return this.name === fileOf("scalar") ? "scalar" : this.name === fileOf("simd") ? "simd" : undefined;
   }
 
   /** Bytes of linear memory of one predictor. */
@@ -113,10 +189,9 @@ export class Kernels {
   /** An instance of the base that learns, to keep: a model needs one at most. @throws SaffuError OUT_OF_MEMORY, MODEL_CORRUPT */
   async startLearner(): Promise<LearningKernel> {
     try {
-      const { instance } = await WebAssembly.instantiate(this.wasm as BufferSource);
-      return this.fill(instance).learner();
+      return this.fill(await WebAssembly.instantiate(await this.learning())).learner();
     } catch (cause) {
-      throw startError(this.build, cause);
+      throw startError(this.name, cause);
     }
   }
 
@@ -124,7 +199,7 @@ export class Kernels {
     try {
       return this.predictor(new WebAssembly.Instance(this.predicting));
     } catch (cause) {
-      throw startError(this.build, cause);
+      throw startError(this.name, cause);
     }
   }
 
@@ -139,7 +214,7 @@ export class Kernels {
 
   /** Writes the base's weights where the instance wants them. */
   private fill(started: WebAssembly.Instance): Instance {
-    const instance = new Instance(started, this.shape, fileOf(this.build));
+    const instance = new Instance(started, this.shape, this.name);
     for (const [{ address }, tensor] of this.weights) instance.write(address, tensor);
     return instance;
   }
@@ -160,14 +235,36 @@ export class Kernels {
   }
 }
 
-function startError(build: Build, cause: unknown): SaffuError {
+/** @throws SaffuError MODEL_CORRUPT */
+function assertNoImports(kernel: WebAssembly.Module): void {
+  const [first] = WebAssembly.Module.imports(kernel);
+  if (first === undefined) return;
+  throw new SaffuError(
+    "MODEL_CORRUPT",
+    `kernel: imports ${first.module}.${first.name}, a device module imports nothing`,
+  );
+}
+
+/** Weights stand one behind the other, each on a 16-byte boundary: a kernel of other sizes has them elsewhere. @throws SaffuError MODEL_CORRUPT */
+function assertPlaces({ exports }: WebAssembly.Instance, weights: Weights): void {
+  const placeOf = (address: string) =>
+    (exports[address] as WebAssembly.Global | undefined)?.value as number | undefined;
+  let wanted: number | undefined;
+  for (const [{ name, address }, { data }] of weights) {
+    const found = placeOf(address);
+    if (found === undefined || found !== (wanted ?? found)) {
+      const where = found === undefined ? "has no place" : `has another place than the model's shape gives it`;
+      throw new SaffuError("MODEL_CORRUPT", `kernel: ${name} ${where}`);
+    }
+    wanted = found + Math.ceil(data.byteLength / 16) * 16;
+  }
+}
+
+function startError(name: string, cause: unknown): SaffuError {
   if (cause instanceof SaffuError) return cause;
   // engines refuse memory with a RangeError, and bytes that are no module with errors of WebAssembly's own
-  const message = String((cause as Error).message);
-  // a page's Content-Security-Policy may forbid WebAssembly: then the file is not to blame
-  const forbidden = /unsafe-eval|Content Security Policy/i.test(message);
-  const code = cause instanceof RangeError ? "OUT_OF_MEMORY" : forbidden ? "UNSUPPORTED" : "MODEL_CORRUPT";
-  return new SaffuError(code, `${fileOf(build)}: ${message}`, { cause });
+  const code = cause instanceof RangeError ? "OUT_OF_MEMORY" : "MODEL_CORRUPT";
+  return new SaffuError(code, `${name}: ${(cause as Error).message}`, { cause });
 }
 
 function fileOf(build: Build): string {

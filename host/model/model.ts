@@ -48,15 +48,14 @@ import {
 } from "../tokenizer/index.ts";
 import { continuations, drawContinuation, type Taken, takeBack } from "./healing.ts";
 import type { Build } from "./kernel.ts";
-import { Kernels } from "./kernels.ts";
+import { type KernelOptions, Kernels, kernelFiles } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
 import { StopText } from "./stop-text.ts";
 import { after, unfinished, WHOLE } from "./utf8.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
-/** What every load takes: a signal, progress in bytes, and the build to run (default: `simd` where the runtime has it). */
-export interface LoadOptions extends ReadOptions {
-  readonly build?: Build | undefined;
+/** What every load takes: a signal, progress in bytes, and the kernel to run. */
+export interface LoadOptions extends ReadOptions, KernelOptions {
   /** A statistics.safetensors to load in place of the directory's own; a browser finds none by itself. */
   readonly statistics?: Uint8Array | undefined;
   /**
@@ -125,10 +124,11 @@ export interface StreamOptions {
 export interface ModelInfo {
   readonly shape: Shape;
   readonly parameters: number;
-  readonly build: Build;
+  /** The kernel that runs; "given" where `load` was given one. */
+  readonly build: Build | "given";
   /** Linear memory of one predictor in bytes: each call under way has one of its own. Learning takes another instance, with the sums. */
   readonly memoryBytes: number;
-  /** Bytes and SHA-256 of every file, config.json included. */
+  /** Bytes and SHA-256 of `files`: those that were read. */
   readonly files: Readonly<Record<string, FileDigest>>;
   readonly recipe: ModelConfig["recipe"];
 }
@@ -136,6 +136,8 @@ export interface ModelInfo {
 /** Where a model is read from. */
 export interface Source {
   readonly readFile: ReadFile;
+  /** Whether files that are not needed to run are read as well, for a save to have them. */
+  readonly carried?: boolean;
   /** statistics.safetensors, where there is one. */
   readonly readStatistics?: () => Promise<Uint8Array | undefined>;
   /** The directory, where it is one. */
@@ -180,7 +182,8 @@ export class Model {
    * @throws SaffuError as load does
    */
   static async read(source: Source, options: LoadOptions = {}, platform?: Platform): Promise<Model> {
-    const verified = await readVerified(source.readFile, options);
+    const selection = { kernels: kernelFiles(options), carried: source.carried ?? false };
+    const verified = await readVerified(source.readFile, options, selection);
     const { files, config } = verified;
     let json: unknown;
     try {
@@ -197,7 +200,12 @@ export class Model {
     const base = await baseOf(config);
     const statistics = options.statistics ?? (await source.readStatistics?.());
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
-    const kernels = await Kernels.start(files, config.shape, options.build, checkMemory(options.memory));
+    const kernels = await Kernels.start(
+      files,
+      config.shape,
+      verified.kernel ?? options.kernel!,
+      checkMemory(options.memory),
+    );
     const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned, kernels.recall);
     const model = new Model(verified, tokenizer, kernels, base, learner, platform);
     model.apply();
@@ -220,7 +228,7 @@ export class Model {
     return this.verified.config;
   }
 
-  /** All files of the model, as they stand on disk. */
+  /** The model's files that were read: of a directory or a Map all that are there and whole, by http those that are needed to run. */
   get files(): ModelFiles {
     return this.verified.files;
   }
@@ -421,7 +429,7 @@ export class Model {
 
   info(): ModelInfo {
     const { config, digests } = this.verified;
-    const { build, memoryBytes } = this.kernels;
+    const { build = "given", memoryBytes } = this.kernels;
     const { shape, recipe } = config;
     return { shape, parameters: parameters(shape), build, memoryBytes, files: digests, recipe };
   }
