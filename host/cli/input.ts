@@ -11,8 +11,12 @@ const CHUNK = 1 << 18;
 export interface Input {
   /** Bytes of the texts together; 0 where that cannot be told. */
   readonly bytes: number;
-  /** Chunks of the texts, in order. What can be read but once (standard input, a pipe) is kept, if `again`, for the next call. */
-  chunks(again: boolean): AsyncGenerator<Uint8Array>;
+  /** Whether all of it can be read again: standard input and pipes cannot. */
+  readonly again: boolean;
+  /** Chunks of the texts, in order. What can be read but once (standard input, a pipe) is kept, if `keep`, for the next call. */
+  chunks(keep?: boolean): AsyncGenerator<Uint8Array>;
+  /** Reads what can be read but once, and keeps it. */
+  keep(): Promise<void>;
 }
 
 /**
@@ -26,20 +30,26 @@ export async function openTexts(texts: readonly string[], signal: AbortSignal): 
   }
   const sizes = await Promise.all(texts.map(sizeOf));
   const kept = new Map<string, Uint8Array[]>();
+  const whole = async (text: string): Promise<Uint8Array[]> => {
+    const before = kept.get(text);
+    if (before !== undefined) return before;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of read(text, signal)) chunks.push(chunk);
+    kept.set(text, chunks);
+    return chunks;
+  };
+  async function* chunks(keep = false): AsyncGenerator<Uint8Array> {
+    for (const [i, text] of texts.entries()) {
+      const once = sizes[i] === undefined && (keep || kept.has(text));
+      yield* once ? await whole(text) : read(text, signal);
+    }
+  }
   return {
     bytes: sizes.includes(undefined) ? 0 : sizes.reduce<number>((sum, size) => sum + size!, 0),
-    async *chunks(again) {
-      for (const [i, text] of texts.entries()) {
-        const before = kept.get(text);
-        if (before !== undefined) yield* before;
-        else if (!again || sizes[i] !== undefined) yield* read(text, signal);
-        else {
-          const chunks: Uint8Array[] = [];
-          for await (const chunk of read(text, signal)) chunks.push(chunk);
-          kept.set(text, chunks);
-          yield* chunks;
-        }
-      }
+    again: !sizes.includes(undefined),
+    chunks,
+    async keep() {
+      for (const text of texts.filter((_, i) => sizes[i] === undefined)) await whole(text);
     },
   };
 }

@@ -24,7 +24,7 @@ export async function run(directory: string, texts: string[], options: Options):
   const progress = await Progress.start();
   const start = performance.now();
   try {
-    const { files, report } = await tune(directory, () => input.chunks(false), {
+    const { files, report } = await tune(directory, () => input.chunks(), {
       ...settings,
       dev: heldOut,
       signal,
@@ -64,6 +64,6 @@ export async function run(directory: string, texts: string[], options: Options):
 /** @throws SaffuError INVALID_TEXT, ABORTED */
 async function readWhole(path: string, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of (await openTexts([path], signal)).chunks(false)) chunks.push(chunk);
+  for await (const chunk of (await openTexts([path], signal)).chunks()) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

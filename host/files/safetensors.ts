@@ -41,6 +41,8 @@ export interface TensorFile {
 }
 
 const MAX_HEADER = 1 << 20;
+/** Most bytes of a file before its tensors. */
+export const MOST_HEADER = 8 + MAX_HEADER;
 
 /**
  * Reads a safetensors file. The tensors are views into `bytes` (or into one copy of it, where it is not 8-byte aligned).

@@ -19,6 +19,8 @@ import {
   baseOf,
   type Correction,
   formatLearned,
+  type Held,
+  mostLearnedBytes,
   parseLearned,
   type SaveOptions,
 } from "../files/statistics.ts";
@@ -92,8 +94,8 @@ export interface ModelInfo {
 /** Where a model is read from. */
 export interface Source {
   readonly readFile: ReadFile;
-  /** statistics.safetensors, where there is one. */
-  readonly readStatistics?: () => Promise<Uint8Array | undefined>;
+  /** statistics.safetensors, where there is one, of at most so many bytes. */
+  readonly readStatistics?: (most: number, signal: AbortSignal | undefined) => Promise<Uint8Array | undefined>;
   /** The directory, where it is one. */
   readonly directory?: string;
 }
@@ -109,6 +111,13 @@ export interface Platform {
   save(directory: string, files: ModelFiles, statistics: Uint8Array | undefined, options: SaveOptions): Promise<void>;
   /** One name for a directory, however it is spelt. */
   identify(directory: string): string;
+}
+
+/** What saving a model takes. */
+export interface ModelSaveOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** @internal */
+  readonly lock?: Held | undefined;
 }
 
 /** Most tokens in a batch of surprisals. */
@@ -150,7 +159,8 @@ export class Model {
       throw new SaffuError("TOKENIZER_INVALID", what);
     }
     const base = await baseOf(config);
-    const statistics = options.statistics ?? (await source.readStatistics?.());
+    const most = mostLearnedBytes(config.shape);
+    const statistics = options.statistics ?? (await source.readStatistics?.(most, options.signal));
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
     const kernels = await Kernels.start(files, config.shape, options.build);
     const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned);
@@ -384,18 +394,19 @@ export class Model {
 
   /**
    * Writes the model, and what it has learned, to a directory. Where the same model stands there already, its statistics alone are
-   * replaced: one file, written and flushed beside the old one, then renamed over it.
+   * replaced: one file, written and flushed beside the old one, then renamed over it. It waits for another that writes there.
    *
+   * @param options.lock the directory's lock, where the caller holds it
    * @throws SaffuError UNWRITABLE, also where another has changed the statistics of the directory since this model was loaded from
    * it; ABORTED; UNSUPPORTED in a browser, which has no directories (`files` and `learnedFile` hold the bytes)
    */
-  save(directory: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  save(directory: string, options: ModelSaveOptions = {}): Promise<void> {
     const saved = this.saving.then(() => this.saveNow(directory, options));
     this.saving = saved.catch(() => {});
     return saved;
   }
 
-  private async saveNow(directory: string, options: { signal?: AbortSignal | undefined }): Promise<void> {
+  private async saveNow(directory: string, options: ModelSaveOptions): Promise<void> {
     if (!this.platform) throw new SaffuError("UNSUPPORTED", "this runtime has no directories to save a model to");
     const statistics = await this.learnedFile();
     const place = this.platform.identify(directory);

@@ -14,6 +14,6 @@ export function directorySource(directory: string): Source {
   return {
     directory: resolve(directory),
     readFile: directoryReader(directory),
-    readStatistics: () => readStatistics(directory),
+    readStatistics: (most, signal) => readStatistics(directory, most, signal),
   };
 }
