@@ -6,8 +6,12 @@
  * `npm run faults -- lost`: processes that learn into one directory at the same time, and how many acknowledged tokens are lost.
  *   --processes N   half through the library, half through the command (default 4)
  *   --seconds N     (default 45)
+ *
+ * `npm run faults -- interrupts`: each command, interrupted while it works and while it waits, and the seconds it takes to end.
  */
+import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
+import { interrupt, SITUATIONS } from "./faults/interrupts.ts";
 import { killWriters } from "./faults/kills.ts";
 import { learnTogether } from "./faults/lost.ts";
 
@@ -18,6 +22,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 if (positionals[0] === "lost") await lost();
+else if (positionals[0] === "interrupts") await interrupts();
 else if (positionals.length === 0) await killed();
 else throw new Error(`no such faults: ${positionals.join(" ")}`);
 
@@ -29,6 +34,28 @@ async function lost(): Promise<void> {
   console.log(`  ${acknowledged} tokens acknowledged, ${found} in the sums, ${left.length} files left behind`);
   console.log(`${lost} tokens lost`);
   if (lost !== 0 || left.length > 0) process.exitCode = 1;
+}
+
+async function interrupts(): Promise<void> {
+  const folder = "build/faults";
+  execFileSync(process.execPath, ["tools/build.mjs", "--bundles", "--out", folder]);
+  let slowest = 0;
+  for (const situation of SITUATIONS) {
+    const ends = [
+      await interrupt(`${folder}/cli.js`, MODEL, situation, "SIGINT"),
+      await interrupt(`${folder}/cli.js`, MODEL, situation, "SIGTERM"),
+      await interrupt(`${folder}/cli.js`, MODEL, situation, "SIGINT", true),
+    ];
+    const told = ends.map(({ seconds, code }) => `${seconds.toFixed(2)} s (${code})`.padStart(13));
+    const changed = ends.flatMap((end) => end.changed);
+    slowest = Math.max(slowest, ...ends.map(({ seconds }) => seconds));
+    console.log(
+      `${situation.name.padEnd(34)} ${told.join(" ")} ${changed.length > 0 ? `LEFT ${changed.join(" ")}` : ""}`,
+    );
+    if (changed.length > 0) process.exitCode = 1;
+  }
+  console.log(`after SIGINT, SIGTERM, two SIGINT (and the exit code); the slowest took ${slowest.toFixed(2)} s`);
+  if (slowest > 1) process.exitCode = 1;
 }
 
 async function killed(): Promise<void> {

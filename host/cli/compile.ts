@@ -3,12 +3,12 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { cHeader, packageModel } from "../compile/package.ts";
-import { SaffuError } from "../errors.ts";
+import { SaffuError, throwIfAborted } from "../errors.ts";
 import { reasonOf, replaceFile, unwritable } from "../files/directory-node.ts";
-import { turn } from "../fit/steps.ts";
 import type { Build } from "../model/kernel.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
+import { done } from "./output.ts";
 
 interface Options {
   readonly out: string;
@@ -45,14 +45,16 @@ export async function run(directory: string, options: Options): Promise<void> {
     adapts: adapts ? undefined : false,
     recall,
     correction: corrected ? model.correction : undefined,
+    signal,
   });
-  await turn(signal); // a signal that came while it compiled has not been heard yet
+  throwIfAborted(signal);
   if (target === "c-header") {
     const header = cHeader(made, (token) => model.tokenizer.bytesOf(token));
     await replaceFile([out, new TextEncoder().encode(header)]);
   } else {
     await replaceFile(...(made.weights ? [[`${out}.weights`, made.weights] as const] : []), [out, made.module]);
   }
+  done(`${out} is written`);
   const { memoryBytes, digest } = made;
   const report = { moduleBytes: made.module.length, weightBytes: made.weights?.length ?? 0, memoryBytes, digest };
   process.stdout.write(

@@ -1,8 +1,11 @@
 /** The TEXT arguments: files in order, `-` for standard input, as one text. */
-import { createReadStream } from "node:fs";
+import { constants, createReadStream, fstatSync, openSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { addAbortSignal } from "node:stream";
+import { Socket } from "node:net";
+import { addAbortSignal, type Readable } from "node:stream";
+import { isatty, ReadStream } from "node:tty";
 import { SaffuError, throwIfAborted } from "../errors.ts";
+import { reasonOf } from "../files/directory-node.ts";
 
 const STANDARD_INPUT = "-";
 const CHUNK = 1 << 18;
@@ -66,9 +69,9 @@ async function sizeOf(text: string): Promise<number | undefined> {
 
 async function* read(text: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   throwIfAborted(signal);
-  const stream = text === STANDARD_INPUT ? process.stdin : createReadStream(text, { highWaterMark: CHUNK });
-  addAbortSignal(signal, stream); // ends a wait for input that does not come
   try {
+    const stream = text === STANDARD_INPUT ? process.stdin : streamOf(text);
+    addAbortSignal(signal, stream); // ends a wait for input that does not come
     yield* stream;
   } catch (cause) {
     throwIfAborted(signal);
@@ -76,6 +79,18 @@ async function* read(text: string, signal: AbortSignal): AsyncGenerator<Uint8Arr
   }
 }
 
+/**
+ * A stream of a file, a pipe or a device. Opening a named pipe would wait for its writer, and reading it or a terminal would wait for
+ * input, in a thread that cannot be called back: they are opened without waiting, and waited for in the event loop.
+ */
+function streamOf(path: string): Readable {
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOCTTY = 0 } = constants;
+  const file = openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (isatty(file)) return new ReadStream(file);
+  if (fstatSync(file).isFIFO()) return new Socket({ fd: file, readable: true, writable: false });
+  return createReadStream("", { fd: file, highWaterMark: CHUNK });
+}
+
 function unreadable(text: string, cause: Error): SaffuError {
-  return new SaffuError("INVALID_TEXT", `${text} cannot be read: ${cause.message}`, { cause });
+  return new SaffuError("INVALID_TEXT", `${text} cannot be read: ${reasonOf(cause)}`, { cause });
 }

@@ -7,6 +7,7 @@ import { assertUnlinked } from "../files/statistics-node.ts";
 import type { Build } from "../model/kernel.ts";
 import { Model } from "../model/model.ts";
 import { directorySource, NODE } from "../model/platform-node.ts";
+import { done } from "./output.ts";
 
 /** @param model a directory, or the name of a model of the package. @throws SaffuError as load does, and INVALID_OPTION where `build` is none */
 export async function loadModel(model: string, build?: string, signal?: AbortSignal): Promise<Model> {
@@ -46,7 +47,10 @@ export async function changeModel<T>(
   try {
     await assertUnlinked(out);
     const loaded = await loadModel(model, undefined, signal);
-    return await work(loaded, () => loaded.save(out, { signal, lock }));
+    return await work(loaded, async () => {
+      await loaded.save(out, { signal, lock });
+      done(`${out} is saved`);
+    });
   } finally {
     lock.release();
   }

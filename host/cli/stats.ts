@@ -2,6 +2,7 @@
 import { writeNew } from "../files/directory-node.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
+import { done } from "./output.ts";
 
 interface Options {
   readonly export?: string;
@@ -14,6 +15,7 @@ export async function run(directory: string, { export: file, json }: Options): P
   if (file !== undefined) {
     const bytes = await model.exportStatistics();
     await writeNew(file, bytes);
+    done(`${file} is written`);
   }
   if (json) {
     process.stdout.write(`${JSON.stringify(info)}\n`);

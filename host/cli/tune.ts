@@ -3,7 +3,8 @@ import { assertWritable, writeDirectory } from "../files/directory-node.ts";
 import type { TuneRecipeOptions } from "../tune/recipe.ts";
 import { tune } from "../tune/tune.ts";
 import { openTexts } from "./input.ts";
-import { interruptSignal } from "./interrupt.ts";
+import { interruptSignal, STEPS } from "./interrupt.ts";
+import { done } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 interface Options extends TuneRecipeOptions {
@@ -16,7 +17,7 @@ interface Options extends TuneRecipeOptions {
 
 export async function run(directory: string, texts: string[], options: Options): Promise<void> {
   const { out, dev, json, ...settings } = options;
-  const signal = interruptSignal();
+  const signal = interruptSignal(options.checkpoint === undefined ? undefined : STEPS);
   await openTexts(dev === undefined ? texts : [...texts, dev], signal); // all of them, before any work
   const input = await openTexts(texts, signal);
   const heldOut = dev === undefined ? [] : [await readWhole(dev, signal)];
@@ -31,6 +32,7 @@ export async function run(directory: string, texts: string[], options: Options):
       onProgress: ({ phase, done, total }) => progress.update(phase, done, phase === "tokens" ? input.bytes : total),
     });
     await writeDirectory(out, files, { signal });
+    done(`${out} is written`);
     progress.stop();
     const { recipe, steps, trainTokens, trainBytes, trainBits, devBitsPerByte, bestEpoch, shape } = report;
     const facts = {

@@ -3,7 +3,7 @@
  * threads; here it is only started, given its settings, awaited and stopped. Where its tensors stand is the layout's to say.
  */
 import { type Addresses, MOST_BYTES, PAGE, SETTINGS, solverAddresses, solverBytesNeeded } from "../compile/layout.ts";
-import { SaffuError } from "../errors.ts";
+import { abortedBy, SaffuError } from "../errors.ts";
 import type { Shape } from "../shape.ts";
 
 /** A number for all threads alike, or the thread's own number or the number of threads. */
@@ -31,9 +31,16 @@ export class Solver {
    * @param wasm the solver module of `shape`, compiled with shared memory exactly where `threads` > 0
    * @param tokens most tokens that the memory has to hold
    * @param threads worker threads (Node); 0 runs in the calling thread
-   * @throws SaffuError OUT_OF_MEMORY, naming the bytes
+   * @param signal ends threads at once, whatever they are at: what was under way is rejected, and the solver is of no further use
+   * @throws SaffuError OUT_OF_MEMORY, naming the bytes; ABORTED
    */
-  static async start(wasm: Uint8Array, shape: Shape, tokens: number, threads: number): Promise<Solver> {
+  static async start(
+    wasm: Uint8Array,
+    shape: Shape,
+    tokens: number,
+    threads: number,
+    signal?: AbortSignal | undefined,
+  ): Promise<Solver> {
     const module = await WebAssembly.compile(wasm as BufferSource);
     const shared = threads > 0;
     const addresses = solverAddresses(shape);
@@ -48,7 +55,7 @@ export class Solver {
       });
     }
     if (!shared) return new Solver(addresses, memory, [await startInline(module, memory)]);
-    const starts = await Promise.allSettled(Array.from({ length: threads }, () => startWorker(module, memory)));
+    const starts = await Promise.allSettled(Array.from({ length: threads }, () => startWorker(module, memory, signal)));
     const runners = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
     const solver = new Solver(addresses, memory, runners);
     const failed = starts.find((start) => start.status === "rejected");
@@ -138,7 +145,11 @@ parentPort.on("message", ({ name, values }) => {
 parentPort.postMessage(null);
 `;
 
-async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Runner> {
+async function startWorker(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  signal: AbortSignal | undefined,
+): Promise<Runner> {
   const { Worker } = await import("node:worker_threads");
   // without the flags of this process: `node --input-type=module -e` would have the worker's program be a module, too
   const worker = new Worker(WORKER_PROGRAM, { eval: true, execArgv: [], workerData: { module, memory } });
@@ -150,14 +161,22 @@ async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memor
       settle = { resolve, reject };
     });
   worker.on("message", () => settle?.resolve());
-  worker.on("error", (cause) => {
+  const lose = (cause: unknown) => {
     lost = { cause }; // it may come when nothing is waited for
     settle?.reject(cause);
-  });
+  };
+  worker.on("error", lose);
+  const abort = () => lose(abortedBy(signal!));
+  signal?.addEventListener("abort", abort);
+  const stop = async () => {
+    signal?.removeEventListener("abort", abort);
+    await worker.terminate();
+  };
   try {
+    if (signal?.aborted) abort();
     await answer();
   } catch (cause) {
-    await worker.terminate();
+    await stop();
     throw cause;
   }
   return {
@@ -166,8 +185,6 @@ async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memor
       worker.postMessage({ name, values });
       return done;
     },
-    async stop() {
-      await worker.terminate();
-    },
+    stop,
   };
 }

@@ -27,7 +27,7 @@ import {
 import { Learner } from "../learning/learner.ts";
 import type { LearnOptions, Observation, RefitOptions, RefitReport } from "../learning/options.ts";
 import { withoutBreaks } from "../learning/recent.ts";
-import { abortable, Pace } from "../pace.ts";
+import { abortable, Pace, unlessAborted } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import type { Build } from "./kernel.ts";
@@ -127,7 +127,7 @@ export class Model {
   /** SHA-256 of the statistics that a directory held when this model last saw it; "" for none. */
   private readonly seen = new Map<string, string>();
   /** One save after another: each has to see what the one before it has left. */
-  private saving: Promise<void> = Promise.resolve();
+  private saving: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly verified: VerifiedFiles,
@@ -401,8 +401,9 @@ export class Model {
    * it; ABORTED; UNSUPPORTED in a browser, which has no directories (`files` and `learnedFile` hold the bytes)
    */
   save(directory: string, options: ModelSaveOptions = {}): Promise<void> {
-    const saved = this.saving.then(() => this.saveNow(directory, options));
-    this.saving = saved.catch(() => {});
+    const before = this.saving;
+    const saved = unlessAborted(before, options.signal).then(() => this.saveNow(directory, options));
+    this.saving = Promise.allSettled([before, saved]);
     return saved;
   }
 
