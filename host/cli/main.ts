@@ -5,7 +5,7 @@ import { SaffuError } from "../errors.ts";
 import { reasonOf } from "../files/directory-node.ts";
 import { EXIT_HELP, report } from "./exit.ts";
 import { goneOption } from "./gone.ts";
-import { leaveBy } from "./interrupt.ts";
+import { interruptedBy, leaveBy } from "./interrupt.ts";
 import * as parse from "./options.ts";
 
 /** Set by the build, from package.json. */
@@ -224,6 +224,7 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) process.exitCode = report(error, json, flags());
   else if (error.exitCode !== 0) process.exitCode = report(usageError(error), json);
+  if (interruptedBy() !== undefined) process.exit(); // what nobody reads is not waited for
 }
 
 function commandOf(name: string | undefined): Command | undefined {

@@ -9,7 +9,7 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
-import { predictorModule } from "./predictor-module.ts";
+import { assertContained, predictorModule } from "./predictor-module.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
 export interface Learnt {
@@ -66,6 +66,7 @@ export class Kernels {
     const used = runnable ? "simd" : "scalar";
     const weights = readWeights(files.get(WEIGHTS)!, shape, WEIGHTS);
     const wasm = files.get(fileOf(used))!;
+    assertContained(wasm, fileOf(used));
     try {
       const predicting = await WebAssembly.compile(predictorModule(wasm, fileOf(used)) as BufferSource);
       const kernels = new Kernels(used, wasm, predicting, weights, shape);
