@@ -57,7 +57,12 @@ export class SaffuError extends Error {
 
 /** Throws `ABORTED`, with the signal's reason as its cause, if `signal` has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new SaffuError("ABORTED", "aborted by the caller's signal", { cause: signal.reason });
+  if (signal?.aborted) throw abortedBy(signal);
+}
+
+/** The error for a signal that has fired. */
+export function abortedBy(signal: AbortSignal): SaffuError {
+  return new SaffuError("ABORTED", "aborted by the caller's signal", { cause: signal.reason });
 }
 
 /** A value of unknown type as messages show it. */

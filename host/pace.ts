@@ -1,5 +1,5 @@
 /** Long work in turns of bounded length, so that timers, signals and input are served meanwhile; and waiting that a signal ends. */
-import { throwIfAborted } from "./errors.ts";
+import { abortedBy, throwIfAborted } from "./errors.ts";
 
 /** Milliseconds of work between two turns of the event loop: half a frame of a 60 Hz screen. */
 const TURN = 8;
@@ -24,6 +24,18 @@ export class Pace {
     await giveWay();
     this.since = performance.now();
   }
+}
+
+/** Waits for what may last, or until the signal fires. @throws SaffuError ABORTED; what is waited for goes on */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  throwIfAborted(signal);
+  if (signal === undefined) return work;
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(abortedBy(signal));
+    signal.addEventListener("abort", abort);
+  });
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }
 
 /** The same chunks, until the signal fires, which is looked for also while a chunk is waited for. @throws SaffuError ABORTED */

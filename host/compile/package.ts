@@ -6,7 +6,7 @@
  * const { module } = await packageModel(await load("models/nano-en"), { target: "wasm" });
  * ```
  */
-import { invalidOption, SaffuError } from "../errors.ts";
+import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
 import { readTensors } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
@@ -36,6 +36,7 @@ export interface PackageOptions extends Pick<ModuleOptions, "learning" | "recall
   readonly adapts?: boolean | undefined;
   /** Tensors in place of the model's own: what a refit solved. */
   readonly correction?: Correction | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Package {
@@ -49,9 +50,9 @@ export interface Package {
   readonly digest: string;
 }
 
-/** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, OUT_OF_MEMORY */
+/** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, OUT_OF_MEMORY, UNSUPPORTED, ABORTED */
 export async function packageModel({ config, files }: Packable, options: PackageOptions = {}): Promise<Package> {
-  const { target = "wasm", build = "scalar", learning, recall = 0, correction } = options;
+  const { target = "wasm", build = "scalar", learning, recall = 0, correction, signal } = options;
   if (target !== "wasm" && target !== "flash") throw invalidOption("target", `"wasm" or "flash"`, target);
   if (build !== "scalar" && build !== "simd") throw invalidOption("build", `"scalar" or "simd"`, build);
   if (!Number.isInteger(recall) || recall < 0 || recall > 32768 || recall % 8 !== 0) {
@@ -59,7 +60,8 @@ export async function packageModel({ config, files }: Packable, options: Package
   }
   const shape = withHistory(config.shape, options);
   const form = { learning, recall, flash: target === "flash" };
-  const code = await compileDevice(shape, build, form);
+  const code = await compileDevice(shape, build, form, signal);
+  throwIfAborted(signal);
   const image = weightImage(shape, files.get("model.safetensors")!, correction);
   const module = form.flash ? code : withData(code, BASE, image);
   const weights = form.flash ? image : undefined;

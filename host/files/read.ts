@@ -142,7 +142,10 @@ export function memorySource(files: ModelFiles) {
 /** What a ReadFile does with a length before it reads the bytes. */
 export function checkLength(name: string, found: number, expected: number | undefined): void {
   if (expected !== undefined && found !== expected) throw wrongLength(name, found, expected);
-  if (expected === undefined && found > MAX_CONFIG) {
-    throw new SaffuError("MODEL_CORRUPT", `${name}: ${found} bytes, at most ${MAX_CONFIG} are read`);
-  }
+  if (expected === undefined) checkMost(name, found, MAX_CONFIG);
+}
+
+/** The same where the length is only bounded. @throws SaffuError MODEL_CORRUPT */
+export function checkMost(name: string, found: number, most: number): void {
+  if (found > most) throw new SaffuError("MODEL_CORRUPT", `${name}: ${found} bytes, at most ${most} are read`);
 }

@@ -14,9 +14,9 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../shape.ts";
+import { hiddenLayers, hiddenWidth, type Shape, tensorBytes, tensorSpecs } from "../shape.ts";
 import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
-import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
+import { MOST_HEADER, readTensors, type Tensor, writeTensors } from "./safetensors.ts";
 import { shapeAsVersion1 } from "./version1.ts";
 import { faultOf } from "./weights.ts";
 
@@ -31,6 +31,10 @@ export const BREAK = 0xffff;
 export const MOST_RECENT = 32768;
 /** The names of what a killed writer leaves behind; nothing reads it, and the next save removes it. */
 export const LEFTOVER = /^\.statistics\.[0-9a-f]{12}\.tmp$/;
+/** The file that says who writes statistics here, and what one that breaks it takes (lock-node.ts). Nothing of a model. */
+export const LOCK = ".statistics.lock";
+/** What stands in a model directory for a time, and is no part of the model. */
+export const PASSING = /^\.statistics\.([0-9a-f]{12}\.tmp|lock(\.break)*)$/;
 const NO_DIGEST = "0".repeat(64);
 
 /** The sums, and what they were gathered under. */
@@ -71,6 +75,13 @@ export interface Learned {
   readonly correction: Correction | undefined;
 }
 
+/** The longest statistics.safetensors of a shape, in bytes: sums, recent tokens, a correction of all layers, and a header. */
+export function mostLearnedBytes(shape: Shape): number {
+  const sums = 2 * 4 * shape.vocabulary * hiddenWidth(shape);
+  const corrections = tensorSpecs(shape).reduce((sum, spec) => sum + tensorBytes(spec), 0);
+  return sums + 2 * MOST_RECENT + corrections + MOST_HEADER;
+}
+
 /** What statistics belong to: its digest, and the shape that their tensors follow from. */
 export interface Base {
   readonly digest: string;
@@ -94,6 +105,15 @@ export interface SaveOptions {
   readonly signal?: AbortSignal | undefined;
   /** SHA-256 of the statistics that are expected to stand in the directory ("" for none), or undefined for whatever they are. */
   readonly seen?: string | undefined;
+  /** The directory's lock, where the caller holds it; else it is taken for the time of the save. */
+  readonly lock?: Held | undefined;
+}
+
+/** A lock that is held. */
+export interface Held {
+  /** @throws SaffuError UNWRITABLE where another has taken it */
+  assertHeld(): void;
+  release(): void;
 }
 
 /** The bytes of statistics.safetensors: the same for the same contents. */

@@ -12,6 +12,7 @@ import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
 import { assertSolvable } from "../model/webassembly.ts";
+import { abortable } from "../pace.ts";
 import type { Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
@@ -112,15 +113,15 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const recipe = recipeOf(options, tokens.length, shape);
   const tokensSeconds = clock();
 
-  const heldOut = separated(options.heldOut ?? [], tokenizer, shape.window);
+  const heldOut = await separated(options.heldOut ?? [], tokenizer, shape.window, signal);
   await turn(signal);
-  const scalar = await compileDevice(shape, "scalar");
+  const scalar = await compileDevice(shape, "scalar", {}, signal);
   await turn(signal);
-  const simd = await compileDevice(shape, "simd");
+  const simd = await compileDevice(shape, "simd", {}, signal);
   await turn(signal);
-  const wasm = await compileSolver(shape, build, threads > 0);
+  const wasm = await compileSolver(shape, build, threads > 0, signal);
   await turn(signal);
-  const solver = await Solver.start(wasm, shape, tokens.length + heldOut.length, threads);
+  const solver = await Solver.start(wasm, shape, tokens.length + heldOut.length, threads, signal);
   const compileSeconds = clock();
   try {
     const places = solver.view(Uint16Array, "TOKENS", tokens.length + heldOut.length);
@@ -162,7 +163,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
 
 async function tokenizerFor(text: () => Chunks, vocabulary: number, options: FitOptions): Promise<Tokenizer> {
   if (vocabulary === BYTES) return byteTokenizer();
-  return trainTokenizer(text(), {
+  return trainTokenizer(abortable(text(), options.signal), {
     vocabulary,
     sizes: vocabulariesOf(options),
     ...(options.signal && { signal: options.signal }),

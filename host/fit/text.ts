@@ -1,7 +1,7 @@
 /** Texts as the solver sees them: tokens of a whole text, and of held-out texts one after the other. */
 import { BATCH } from "../compile/sizes.ts";
 import { throwIfAborted } from "../errors.ts";
-import { Pace } from "../pace.ts";
+import { abortable, Pace } from "../pace.ts";
 import { encodeStream, type Tokenizer } from "../tokenizer/index.ts";
 import type { Solver } from "./solver.ts";
 import type { Hooks } from "./steps.ts";
@@ -17,8 +17,7 @@ export async function encodeAll(
 ): Promise<{ tokens: Uint16Array; bytes: number }> {
   let bytes = 0;
   async function* counted() {
-    for await (const chunk of text) {
-      throwIfAborted(signal);
+    for await (const chunk of abortable(text, signal)) {
       bytes += chunk.length;
       onProgress?.({ phase: "tokens", done: bytes, total: 0 });
       yield chunk;
@@ -44,9 +43,22 @@ export async function encodeAll(
 /** Marks a place before a text's start: no token. */
 const ABSENT = 0xffff;
 
-/** Tokens of some texts, each after as many absent tokens as the window sees, so that no context reaches from one into the next. */
-export function separated(texts: readonly Uint8Array[], tokenizer: Tokenizer, window: number): Uint16Array {
-  const parts = texts.flatMap((text) => [new Uint16Array(window).fill(ABSENT), tokenizer.encode(text)]);
+/**
+ * Tokens of some texts, each after as many absent tokens as the window sees, so that no context reaches from one into the next.
+ *
+ * @throws SaffuError ABORTED
+ */
+export async function separated(
+  texts: readonly Uint8Array[],
+  tokenizer: Tokenizer,
+  window: number,
+  signal?: AbortSignal | undefined,
+): Promise<Uint16Array> {
+  const parts: Uint16Array[] = [];
+  for (const text of texts) {
+    const { tokens } = await encodeAll([text], tokenizer, { signal });
+    parts.push(new Uint16Array(window).fill(ABSENT), tokens);
+  }
   const all = new Uint16Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

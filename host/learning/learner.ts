@@ -7,6 +7,7 @@
 import { throwIfAborted } from "../errors.ts";
 import { type Base, CAPACITY, type Correction, type Learned, type Statistics } from "../files/statistics.ts";
 import type { LearningKernel } from "../model/kernel.ts";
+import { unlessAborted } from "../pace.ts";
 import { hiddenWidth } from "../shape.ts";
 import type { Chunks, Tokenizer } from "../tokenizer/index.ts";
 import {
@@ -16,7 +17,7 @@ import {
   type RefitOptions,
   type RefitReport,
 } from "./options.ts";
-import { pass } from "./pass.ts";
+import { learnPiece, type Piece, readPiece } from "./pass.ts";
 import { remember } from "./recent.ts";
 import { accepted, full } from "./refusals.ts";
 import { solveDecoder } from "./solve.ts";
@@ -66,19 +67,19 @@ export class Learner {
 
   /** Adds a text, as a piece of its own. @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED */
   observe(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
-    return this.changing(async (kernel) => {
+    return this.changingBy(text, options, async (kernel, piece) => {
       kernel.reset();
-      const { piece, ...passed } = await pass(text, this.tokenizer, (token) => kernel.observe(token), options);
-      this.recent = remember(this.recent, piece);
+      const passed = await learnPiece(piece, (token) => kernel.observe(token), options);
+      this.recent = remember(this.recent, piece.tokens);
       return { ...passed, observedTokens: this.sums.tokens };
     });
   }
 
   /** Takes a text away that was observed as a piece. @throws SaffuError INVALID_TEXT, NOT_OBSERVED, ABORTED */
   forget(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
-    return this.changing(async (kernel) => {
+    return this.changingBy(text, options, async (kernel, piece) => {
       kernel.reset();
-      const { piece: _, ...passed } = await pass(text, this.tokenizer, (token) => kernel.forget(token), options);
+      const passed = await learnPiece(piece, (token) => kernel.forget(token), options);
       this.recent = new Uint16Array(0);
       return { ...passed, observedTokens: this.sums.tokens };
     });
@@ -101,7 +102,7 @@ export class Learner {
       kernel.observedTokens[0]! += tokens;
       onProgress?.({ tokens });
       throwIfAborted(signal);
-    });
+    }, signal);
   }
 
   /** Forgets the recent tokens. Sums and correction stay. */
@@ -120,7 +121,7 @@ export class Learner {
       this.correction =
         tokens === 0 ? undefined : await solveDecoder(await this.sums.open(), this.base.shape, settings, options);
       return { ...settings, tokens };
-    });
+    }, options.signal);
   }
 
   /** The base predicts again. Sums and recent tokens stay. */
@@ -128,15 +129,33 @@ export class Learner {
     this.correction = undefined;
   }
 
-  /** One call after another. */
-  private alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work);
-    this.turn = result.catch(() => {});
+  /**
+   * Changes the sums by a text. A stream is read before its turn comes: its source may take its time, and may itself learn, as it waits for
+   * nothing here.
+   */
+  private async changingBy<T>(
+    text: string | Uint8Array | Chunks,
+    { signal }: LearnOptions,
+    work: (kernel: LearningKernel, piece: Piece) => Promise<T>,
+  ): Promise<T> {
+    const read = () => readPiece(text, this.tokenizer, signal);
+    if (typeof text === "string" || text instanceof Uint8Array) {
+      return this.changing(async (kernel) => work(kernel, await read()), signal);
+    }
+    const piece = await read();
+    return this.changing((kernel) => work(kernel, piece), signal);
+  }
+
+  /** One call after another. A signal ends the wait for its turn. */
+  private alone<T>(work: () => Promise<T>, signal?: AbortSignal | undefined): Promise<T> {
+    const before = this.turn;
+    const result = unlessAborted(before, signal).then(work);
+    this.turn = Promise.allSettled([before, result]);
     return result;
   }
 
   /** One call after another, of those that change the sums: where one fails, they are what they were. */
-  private changing<T>(work: (kernel: LearningKernel) => Promise<T>): Promise<T> {
+  private changing<T>(work: (kernel: LearningKernel) => Promise<T>, signal?: AbortSignal | undefined): Promise<T> {
     return this.alone(async () => {
       const kernel = await this.sums.open();
       this.before = this.sums.copy();
@@ -148,6 +167,6 @@ export class Learner {
       } finally {
         this.before = undefined;
       }
-    });
+    }, signal);
   }
 }

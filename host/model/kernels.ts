@@ -9,7 +9,7 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
-import { predictorModule } from "./predictor-module.ts";
+import { assertContained, predictorModule } from "./predictor-module.ts";
 import { assertWebAssembly, compileModule, hasSimd } from "./webassembly.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
@@ -103,6 +103,7 @@ export class Kernels {
   }
 
   private static async startFile(name: string, wasm: Uint8Array, weights: Weights, shape: Shape): Promise<Kernels> {
+    assertContained(wasm, name);
     try {
       const predicting = await compileModule(predictorModule(wasm, name));
       const kernels = new Kernels(name, () => compileModule(wasm), predicting, weights, shape);

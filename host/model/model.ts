@@ -19,13 +19,15 @@ import {
   baseOf,
   type Correction,
   formatLearned,
+  type Held,
+  mostLearnedBytes,
   parseLearned,
   type SaveOptions,
 } from "../files/statistics.ts";
 import { Learner } from "../learning/learner.ts";
 import type { LearnOptions, Observation, RefitOptions, RefitReport } from "../learning/options.ts";
 import { withoutBreaks } from "../learning/recent.ts";
-import { abortable, Pace } from "../pace.ts";
+import { abortable, Pace, unlessAborted } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import type { Build } from "./kernel.ts";
@@ -94,8 +96,8 @@ export interface Source {
   readonly readFile: ReadFile;
   /** Whether files that are not needed to run are read as well, for a save to have them. */
   readonly carried?: boolean;
-  /** statistics.safetensors, where there is one. */
-  readonly readStatistics?: () => Promise<Uint8Array | undefined>;
+  /** statistics.safetensors, where there is one, of at most so many bytes. */
+  readonly readStatistics?: (most: number, signal: AbortSignal | undefined) => Promise<Uint8Array | undefined>;
   /** The directory, where it is one. */
   readonly directory?: string;
 }
@@ -113,6 +115,13 @@ export interface Platform {
   identify(directory: string): string;
 }
 
+/** What saving a model takes. */
+export interface ModelSaveOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** @internal */
+  readonly lock?: Held | undefined;
+}
+
 /** Most tokens in a batch of surprisals. */
 const BATCH = 1024;
 
@@ -120,7 +129,7 @@ export class Model {
   /** SHA-256 of the statistics that a directory held when this model last saw it; "" for none. */
   private readonly seen = new Map<string, string>();
   /** One save after another: each has to see what the one before it has left. */
-  private saving: Promise<void> = Promise.resolve();
+  private saving: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly verified: VerifiedFiles,
@@ -153,7 +162,8 @@ export class Model {
       throw new SaffuError("TOKENIZER_INVALID", what);
     }
     const base = await baseOf(config);
-    const statistics = options.statistics ?? (await source.readStatistics?.());
+    const most = mostLearnedBytes(config.shape);
+    const statistics = options.statistics ?? (await source.readStatistics?.(most, options.signal));
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
     const kernels = await Kernels.start(files, config.shape, verified.kernel ?? options.kernel!);
     const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned);
@@ -387,18 +397,20 @@ export class Model {
 
   /**
    * Writes the model, and what it has learned, to a directory. Where the same model stands there already, its statistics alone are
-   * replaced: one file, written and flushed beside the old one, then renamed over it.
+   * replaced: one file, written and flushed beside the old one, then renamed over it. It waits for another that writes there.
    *
+   * @param options.lock the directory's lock, where the caller holds it
    * @throws SaffuError UNWRITABLE, also where another has changed the statistics of the directory since this model was loaded from
    * it; ABORTED; UNSUPPORTED in a browser, which has no directories (`files` and `learnedFile` hold the bytes)
    */
-  save(directory: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const saved = this.saving.then(() => this.saveNow(directory, options));
-    this.saving = saved.catch(() => {});
+  save(directory: string, options: ModelSaveOptions = {}): Promise<void> {
+    const before = this.saving;
+    const saved = unlessAborted(before, options.signal).then(() => this.saveNow(directory, options));
+    this.saving = Promise.allSettled([before, saved]);
     return saved;
   }
 
-  private async saveNow(directory: string, options: { signal?: AbortSignal | undefined }): Promise<void> {
+  private async saveNow(directory: string, options: ModelSaveOptions): Promise<void> {
     if (!this.platform) throw new SaffuError("UNSUPPORTED", "this runtime has no directories to save a model to");
     const statistics = await this.learnedFile();
     const place = this.platform.identify(directory);

@@ -28,14 +28,22 @@ export function surprisalStream(
   return { readable: streamOf(model.surprisals(chunksOf(readable), options), (batch) => batch), writable };
 }
 
-/** The chunks of a byte stream, for scoring or fitting. Leaving the loop cancels the stream. */
-export async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** The chunks of a byte stream, for scoring or fitting. Leaving the loop cancels the stream, also while it is silent. */
+export function chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
-  } finally {
+  const cancel = async (): Promise<IteratorResult<Uint8Array>> => {
     await reader.cancel();
+    return { done: true, value: undefined };
+  };
+  async function* chunks() {
+    try {
+      for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+    } finally {
+      await reader.cancel();
+    }
   }
+  // the generator's own `return` would wait for the chunk that is being waited for
+  return Object.assign(chunks(), { return: cancel });
 }
 
 function streamOf<From, To>(items: AsyncIterable<From>, convert: (item: From) => To): ReadableStream<To> {

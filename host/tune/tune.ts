@@ -105,11 +105,13 @@ export async function tune(
   const tokensSeconds = clock();
 
   await turn(signal);
-  const wasm = await compileSolver(shape, build, threads > 0);
+  const wasm = await compileSolver(shape, build, threads > 0, signal);
   await turn(signal);
   const compileSeconds = clock();
   const { tensors } = readTensors(model.files.get("model.safetensors")!, "model.safetensors");
-  const solver = await Solver.start(wasm, shape, tokens.length + dev.tokens.length, threads);
+  // a checkpoint is of whole steps: with one, those under way are waited for
+  const all = tokens.length + dev.tokens.length;
+  const solver = await Solver.start(wasm, shape, all, threads, checkpoint === undefined ? signal : undefined);
   try {
     await fillSolver(solver, shape, tensors, texts, recipe);
     const task: Task = {
@@ -164,7 +166,11 @@ async function readTexts(
   const mixture = shape.history === 0 ? { ...asFitted, tokens: 0 } : asFitted;
   const devBytes = dev.reduce((sum, text) => sum + text.length, 0);
   if (dev.length > 0 && devBytes === 0) throw new SaffuError("INVALID_TEXT", "the held-out text is empty");
-  const heldOut = { tokens: separated(dev, tokenizer, shape.window), from: tokens.length, bytes: devBytes };
+  const heldOut = {
+    tokens: await separated(dev, tokenizer, shape.window, signal),
+    from: tokens.length,
+    bytes: devBytes,
+  };
   return { tokens, bytes, places: tokens.length - mixture.tokens, mixture, dev: heldOut };
 }
 
