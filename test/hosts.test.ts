@@ -273,7 +273,7 @@ describe("types", () => {
     async (condition) => {
       const options = { module: "esnext", moduleResolution: "bundler", customConditions: [condition] };
       const saves = `import { load } from "saffu"; export const saved = async () => (await load("a")).save("b");`;
-      expect(await compiled(`types-${condition}`, { "use.ts": USE }, options)).toEqual(WELL);
+      if (condition === "browser") expect(await compiled("types-in-browser", { "use.ts": USE }, options)).toEqual(WELL); // the others' are the same files
       const { code, out } = await compiled(`types-${condition}-more`, { "fit.ts": FIT, "saves.ts": saves }, options);
       expect(code).not.toBe(0);
       for (const name of ["'fit'", "'save'", "'save' does not exist"]) expect(out).toContain(name);
