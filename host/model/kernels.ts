@@ -87,7 +87,7 @@ export class Kernels {
    *
    * @param files of a verified model
    * @param kernel name of its kernel that is to run, or a module of the caller's, which is checked for what can be seen from outside:
-   * imports, exports, and that the weights of this shape have their places in it
+   * imports, exports, and that it is of this shape
    * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where the runtime forbids to compile;
    * INVALID_OPTION where the caller's module is no kernel of this model
    */
@@ -119,7 +119,6 @@ export class Kernels {
     try {
       assertNoImports(kernel);
       const instance = await WebAssembly.instantiate(kernel);
-      assertPlaces(instance, weights);
       const kernels = new Kernels("kernel", async () => kernel, kernel, weights, shape);
       kernels.idle.push(kernels.predictor(instance));
       return kernels;
@@ -215,21 +214,6 @@ function assertNoImports(kernel: WebAssembly.Module): void {
     "MODEL_CORRUPT",
     `kernel: imports ${first.module}.${first.name}, a device module imports nothing`,
   );
-}
-
-/** Weights stand one behind the other, each on a 16-byte boundary: a kernel of other sizes has them elsewhere. @throws SaffuError MODEL_CORRUPT */
-function assertPlaces({ exports }: WebAssembly.Instance, weights: Weights): void {
-  const placeOf = (address: string) =>
-    (exports[address] as WebAssembly.Global | undefined)?.value as number | undefined;
-  let wanted: number | undefined;
-  for (const [{ name, address }, { data }] of weights) {
-    const found = placeOf(address);
-    if (found === undefined || found !== (wanted ?? found)) {
-      const where = found === undefined ? "has no place" : `has another place than the model's shape gives it`;
-      throw new SaffuError("MODEL_CORRUPT", `kernel: ${name} ${where}`);
-    }
-    wanted = found + Math.ceil(data.byteLength / 16) * 16;
-  }
 }
 
 function startError(name: string, cause: unknown): SaffuError {
