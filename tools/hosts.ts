@@ -30,7 +30,12 @@ function emulated(qemu: string, name: string, library: string): Runtime {
   return emulator && node && existsSync(root) ? [emulator, "-L", root, node] : undefined;
 }
 
-export const LEAST = alone(ofHosts("node-least/bin/node"));
+/** A Node of another version, for this kind of machine alone. */
+const ofVersion = (name: string) =>
+  process.platform === "linux" && process.arch === "x64" ? alone(ofHosts(`${name}/bin/node`)) : undefined;
+
+export const LEAST = ofVersion("node-least");
+export const LATEST = ofVersion("node-latest");
 export const ARMV7 = emulated("qemu-arm", "armv7l", "arm-linux-gnueabihf");
 export const ARM64 = emulated("qemu-aarch64", "arm64", "aarch64-linux-gnu");
 export const S390X = emulated("qemu-s390x", "s390x", "s390x-linux-gnu");
