@@ -1,5 +1,5 @@
 /** How an error leaves the command: one line on standard error, and an exit code. */
-import { type ErrorCode, SaffuError } from "../errors.ts";
+import { type ErrorCode, SaffuError, shortened } from "../errors.ts";
 import { interruptedBy } from "./interrupt.ts";
 import { whatIsDone } from "./output.ts";
 
@@ -52,13 +52,29 @@ export function report(error: unknown, json: boolean, flags: ReadonlyMap<string,
   const why = known instanceof Error ? known.message : String(known);
   const said = done === undefined ? why : `${why}; the work is done, do not repeat it: ${done}`;
   const message = code === "INVALID_OPTION" || code === "INVALID_SHAPE" ? withFlags(said, flags) : said;
-  const line = json
-    ? JSON.stringify({ error: { code, message } })
-    : `saffu: ${code}: ${message.replace(/\s*\n\s*/g, " ")}`;
+  const line = lineOf(code, message, json);
   process.stderr.write(`${line}\n`);
   if (done !== undefined) return DONE_UNSAID;
   if (signal === "SIGTERM") return TERMINATED;
   return known instanceof SaffuError ? EXIT_CODES[known.code] : 1;
+}
+
+/** Most characters of a line. */
+const LONGEST = 300;
+
+/** The line of an error. What ends a line, or moves a terminal's cursor, is spelt out. */
+function lineOf(code: string, message: string, json: boolean): string {
+  for (let most = LONGEST; ; most -= 10) {
+    const said = shortened(message, most);
+    const line = json
+      ? JSON.stringify({ error: { code, message: said } })
+      : `saffu: ${code}: ${said.replace(/\s*\n\s*/g, " ").replace(/\p{Cc}/gu, spelled)}`;
+    if (line.length <= LONGEST) return line;
+  }
+}
+
+function spelled(control: string): string {
+  return `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }
 
 /** The message as the command line has it: `maxTokens must be …` is `--max-tokens must be …` there. */

@@ -233,12 +233,9 @@ async function compiler(entry: string, shape: Shape): Promise<typeof import("ass
 /** Says what to install, and why a fit of a profile may need it. */
 function notInstalled(entry: string, { vocabulary, groups, units }: Shape, cause: unknown): SaffuError {
   const range = ownPackage()?.manifest.peerDependencies[COMPILER];
-  const ahead = shapesAhead();
-  const those =
-    ahead.length > 0
-      ? `the profiles ${ahead.join(", ")} have theirs; of base only where the text fills its vocabulary, of a profile with other options nothing`
-      : "nothing is";
-  const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${groups} groups of ${units} units) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}; or the folder of modules compiled elsewhere in ${KEPT_MODULES}`;
+  const ahead = shapesAhead().join(", ") || "no profiles";
+  const shape = `vocabulary ${vocabulary}, ${groups} groups of ${units} units`;
+  const message = `no ${entry} module is built ahead for these options (${shape}); ${ahead} have theirs, base where the text fills its vocabulary: npm install ${COMPILER}@${range}, or name compiled modules in ${KEPT_MODULES}`;
   return new SaffuError("UNSUPPORTED", message, { cause });
 }
 

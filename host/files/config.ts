@@ -162,7 +162,7 @@ function sorted(value: unknown): unknown {
 }
 
 /** A plain name, so that a config.json cannot reach outside its directory. */
-function isFileName(name: string): boolean {
+export function isFileName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name) && name !== CONFIG && name !== STATISTICS;
 }
 

@@ -9,8 +9,8 @@
 import { renameSync } from "node:fs";
 import { link, mkdir, readdir, realpath, rename, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { SaffuError, throwIfAborted } from "../errors.ts";
-import { CONFIG, FORMAT, KERNEL_FILES, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
+import { checkFiles, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
+import { CONFIG, FORMAT, isFileName, KERNEL_FILES, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { checkLength, type ReadFile } from "./read.ts";
 import { readRegular } from "./regular-node.ts";
@@ -50,13 +50,21 @@ export function directoryReader(directory: string): ReadFile {
  * it is a model directory, with nothing else in it, or an empty directory; anything else is left alone and refused. The directory
  * and its files keep the permissions of those they replace; new files get those of config.json.
  *
- * @throws SaffuError UNWRITABLE, naming the path and the errno; ABORTED. Either way nothing is left behind.
+ * @throws SaffuError UNWRITABLE, naming the path and the errno; INVALID_OPTION; ABORTED. Either way nothing is left behind.
  */
 export async function writeDirectory(
   directory: string,
   files: ModelFiles,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
+  checkPath("directory", directory);
+  checkOptions(options);
+  checkFiles(files);
+  for (const name of files.keys()) {
+    if (name !== CONFIG && name !== STATISTICS && !isFileName(name)) {
+      throw invalidOption("a file's name", "one in the directory", name);
+    }
+  }
   await withTemporary(directory, async (target, temporary) => {
     const config = await standingAt(join(target, CONFIG));
     for (const [name, bytes] of files) {

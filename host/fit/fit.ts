@@ -7,7 +7,7 @@
  * ```
  */
 import { assertCompilable, compileDevice, compileSolver, deviceRequest, solverRequest } from "../compile/compile.ts";
-import { invalidOption, throwIfAborted } from "../errors.ts";
+import { checkTexts, invalidOption, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
@@ -87,11 +87,13 @@ export interface FitResult {
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function fit(text: () => Chunks, options: FitOptions = {}): Promise<FitResult> {
-  const { signal, onProgress } = options;
   // bad options are refused before any work
   if (typeof text !== "function")
     throw invalidOption("text", "a function that gives the whole text, each time anew", text);
   const { threads, build } = runOptions(options);
+  const { signal, onProgress } = options;
+  checkTexts("heldOut", options.heldOut ?? []);
+  if (options.tokenizer !== undefined) checkTokenizer(options.tokenizer);
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
   recipeOf(options, LEAST_TOKENS, wanted);
   assertFits(wanted, LEAST_TOKENS);
@@ -158,6 +160,13 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     return { files, tokenizer, report: { shape, recipe, ...facts, heldOutBits, seconds } };
   } finally {
     await solver.stop();
+  }
+}
+
+function checkTokenizer(tokenizer: Tokenizer): void {
+  const methods = ["encode", "decode", "bytesOf", "toJSON"] as const;
+  if (!Number.isInteger(tokenizer?.vocabularySize) || methods.some((name) => typeof tokenizer[name] !== "function")) {
+    throw invalidOption("tokenizer", "a tokenizer, as of tokenizerFromJSON", tokenizer);
   }
 }
 

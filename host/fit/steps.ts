@@ -1,5 +1,5 @@
 /** What long work on a solver shares: its options, its progress, and calls of bounded length between which a signal is seen. */
-import { invalidOption, refuseGone, SaffuError, throwIfAborted } from "../errors.ts";
+import { checkOptions, invalidOption, refuseGone, SaffuError, throwIfAborted } from "../errors.ts";
 import type { Build } from "../model/kernel.ts";
 import type { Solver } from "./solver.ts";
 
@@ -37,6 +37,7 @@ const GONE = { flavour: "is build now" };
 
 /** The options with defaults. @throws SaffuError INVALID_OPTION */
 export function runOptions(options: RunOptions): { threads: number; build: Build } {
+  checkOptions(options);
   refuseGone(options, GONE);
   const { threads, build = "simd" } = options;
   if (build !== "simd" && build !== "scalar") {

@@ -18,7 +18,7 @@ export async function encodeAll(
   let bytes = 0;
   async function* counted() {
     for await (const chunk of abortable(text, signal)) {
-      bytes += chunk.length;
+      bytes += chunk?.length ?? 0; // what is no chunk is refused where it is read
       onProgress?.({ phase: "tokens", done: bytes, total: 0 });
       yield chunk;
     }

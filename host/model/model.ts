@@ -10,7 +10,7 @@
  * Generating and scoring start from an empty context and leave nothing behind, so calls may overlap. What `observe` learns changes
  * the calls that begin after it.
  */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { checkBytes, checkOptions, checkPath, SaffuError, throwIfAborted } from "../errors.ts";
 import { type FileDigest, type ModelConfig, type ModelFiles, STATISTICS, sha256 } from "../files/config.ts";
 import { parseJson } from "../files/json.ts";
 import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } from "../files/read.ts";
@@ -146,6 +146,8 @@ export class Model {
    * @throws SaffuError as load does
    */
   static async read(source: Source, options: LoadOptions = {}, platform?: Platform): Promise<Model> {
+    checkOptions(options);
+    if (options.statistics !== undefined) checkBytes("statistics", options.statistics);
     const selection = { kernels: kernelFiles(options), carried: source.carried ?? false };
     const verified = await readVerified(source.readFile, options, selection);
     const { files, config } = verified;
@@ -246,6 +248,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT where it is empty, ABORTED
    */
   async scoreStream(chunks: Chunks, options: StreamOptions = {}): Promise<Totals> {
+    checkOptions(options);
     let bytes = 0;
     const sum = new Sum();
     const onProgress: StreamOptions["onProgress"] = (done) => {
@@ -263,6 +266,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT where a chunk is neither a string nor bytes, ABORTED
    */
   async *surprisals(chunks: Chunks, options: StreamOptions = {}): AsyncGenerator<Float32Array, void> {
+    checkOptions(options);
     const { signal, onProgress } = options;
     const { kernels, tokenizer } = this;
     throwIfAborted(signal);
@@ -323,6 +327,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED; then nothing has changed
    */
   async observe(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
+    checkOptions(options);
     const observation = await this.learner.observe(text, options);
     this.apply();
     return observation;
@@ -335,6 +340,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT; NOT_OBSERVED where it can be told; ABORTED; then nothing has changed
    */
   async forget(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
+    checkOptions(options);
     const observation = await this.learner.forget(text, options);
     this.apply();
     return observation;
@@ -347,6 +353,8 @@ export class Model {
    * @throws SaffuError STATISTICS_MISMATCH, naming both bases; STATISTICS_FULL; MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST; ABORTED
    */
   async merge(statistics: Uint8Array, options: LearnOptions = {}): Promise<void> {
+    checkOptions(options);
+    checkBytes("statistics", statistics);
     const learned = await parseLearned(statistics, this.base, STATISTICS);
     await this.learner.merge(learned.statistics, options);
   }
@@ -358,6 +366,7 @@ export class Model {
    * @throws SaffuError INVALID_OPTION; UNSUPPORTED where the kernel does not learn; ABORTED
    */
   async refit(options: RefitOptions = {}): Promise<RefitReport> {
+    checkOptions(options);
     const report = await this.learner.refit(options);
     this.apply();
     return report;
@@ -403,7 +412,9 @@ export class Model {
    * @throws SaffuError UNWRITABLE, also where another has changed the statistics of the directory since this model was loaded from
    * it; ABORTED; UNSUPPORTED in a browser, which has no directories (`files` and `learnedFile` hold the bytes)
    */
-  save(directory: string, options: ModelSaveOptions = {}): Promise<void> {
+  async save(directory: string, options: ModelSaveOptions = {}): Promise<void> {
+    checkPath("directory", directory);
+    checkOptions(options);
     const before = this.saving;
     const saved = unlessAborted(before, options.signal).then(() => this.saveNow(directory, options));
     this.saving = Promise.allSettled([before, saved]);

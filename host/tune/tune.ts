@@ -7,7 +7,7 @@
  * ```
  */
 import { assertCompilable, compileSolver, solverRequest } from "../compile/compile.ts";
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { checkPath, checkTexts, invalidOption, isMap, SaffuError, throwIfAborted } from "../errors.ts";
 import { CONFIG, type ModelFiles, sha256 } from "../files/config.ts";
 import { modelDirectory } from "../files/package-node.ts";
 import { memorySource } from "../files/read.ts";
@@ -84,8 +84,12 @@ export async function tune(
   text: () => Chunks,
   options: TuneOptions = {},
 ): Promise<TuneResult> {
-  const { signal, onProgress, checkpoint } = options;
+  if (typeof text !== "function") throw invalidOption("text", "a function that gives the whole text", text);
   const { threads, build } = runOptions(options);
+  const { signal, onProgress, checkpoint } = options;
+  checkTexts("dev", options.dev ?? []);
+  if (checkpoint !== undefined) checkPath("checkpoint", checkpoint);
+  if (!isMap(base)) checkPath("base", base);
   const recipe = tuneRecipe(options);
   throwIfAborted(signal);
   assertSolvable(build);
