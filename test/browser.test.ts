@@ -148,7 +148,7 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
     const strict = await open("/without-wasm");
     const { code, message } = await runIn(strict, "loadError", "models/nano-en");
     expect(code).toBe("UNSUPPORTED");
-    expect(message).toContain("add 'wasm-unsafe-eval' to its script-src");
+    expect(message).toContain("adds 'wasm-unsafe-eval' to script-src");
     await strict.close();
   });
 

@@ -50,9 +50,11 @@ async function forbidden(): Promise<SaffuError | undefined> {
     await WebAssembly.compile(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
     return undefined;
   } catch (cause) {
-    const page = "where it is a page's Content-Security-Policy, add 'wasm-unsafe-eval' to its script-src";
-    const worker = "where modules are compiled ahead, as for edge workers, give load the kernel as its option kernel";
-    const what = `this runtime forbids to compile WebAssembly (${(cause as Error).message})`;
-    return new SaffuError("UNSUPPORTED", `${what}: ${page}; ${worker}`, { cause });
+    const page = "a page adds 'wasm-unsafe-eval' to script-src of its Content-Security-Policy";
+    const worker = "an edge worker gives load the option kernel";
+    const words = (cause as Error).message.slice(0, 100); // some engines quote the whole policy
+    return new SaffuError("UNSUPPORTED", `this runtime forbids to compile WebAssembly: ${page}, ${worker} (${words})`, {
+      cause,
+    });
   }
 }
