@@ -1,4 +1,5 @@
 /** saffu in a browser: everything that runs a model, nothing of Node. Fitting and saving are Node's (index.ts). */
+import { invalidOption, isMap } from "./errors.ts";
 import type { ModelFiles } from "./files/config.ts";
 import { webReader } from "./files/directory-web.ts";
 import { memorySource } from "./files/read.ts";
@@ -34,6 +35,12 @@ export type Model = Omit<WholeModel, "save">;
  * STATISTICS_MISMATCH, INVALID_OPTION, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
-  if (source instanceof Map) return WholeModel.read(memorySource(source), options);
-  return WholeModel.read({ readFile: webReader(new URL(source as string | URL, globalThis.location?.href)) }, options);
+  if (isMap(source)) return WholeModel.read(memorySource(source), options);
+  let address: URL;
+  try {
+    address = new URL(source as string | URL, globalThis.location?.href);
+  } catch (cause) {
+    throw invalidOption("source", `an address, or a Map of files (${(cause as Error).message})`, source);
+  }
+  return WholeModel.read({ readFile: webReader(address) }, options);
 }

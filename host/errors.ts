@@ -37,6 +37,8 @@ export type ErrorCode =
   | "NOT_OBSERVED"
   /** A checkpoint of tuning that belongs to another model, text or choice of options, or to another version of this program. */
   | "CHECKPOINT_MISMATCH"
+  /** A call that learns while another reads a text that may not end. */
+  | "BUSY"
   /** A directory or file that cannot be written. */
   | "UNWRITABLE"
   /** A shape or input that needs more memory than there is. */
@@ -46,12 +48,17 @@ export type ErrorCode =
   /** Something this runtime cannot do. */
   | "UNSUPPORTED";
 
-/** The one error class: `code` is stable, `message` is for people, `cause` is what lies beneath. */
+/** Most characters of a message. The command's line has code and punctuation beside it, and stays below 300. */
+const LONGEST = 260;
+/** To how many characters words of a message are cut that is too long, in turn: paths, digests, what was given. */
+const WORDS = [100, 64, 40] as const;
+
+/** The one error class: `code` is stable, `message` is for people, of at most 260 characters, `cause` is what lies beneath. */
 export class SaffuError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+    super(shortened(message), options);
     this.name = "SaffuError";
     this.code = code;
   }
@@ -59,12 +66,35 @@ export class SaffuError extends Error {
 
 /** Throws `ABORTED`, with the signal's reason as its cause, if `signal` has fired. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new SaffuError("ABORTED", "aborted by the caller's signal", { cause: signal.reason });
+  if (signal?.aborted) throw abortedBy(signal);
+}
+
+/** The error for a signal that has fired. */
+export function abortedBy(signal: AbortSignal): SaffuError {
+  return new SaffuError("ABORTED", "aborted by the caller's signal", { cause: signal.reason });
+}
+
+/** A message whose long words and quoted values have lost their middles, so that names and bounds are still there. */
+export function shortened(message: string, most: number = LONGEST): string {
+  let text = withoutMiddle(message, 1 << 16);
+  for (const length of WORDS) {
+    if (text.length <= most) return text;
+    text = text.replace(/"(?:[^"\\]|\\.)*"|\S+/gs, (word) => withoutMiddle(word, length));
+  }
+  return withoutMiddle(text, most);
+}
+
+function withoutMiddle(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const head = Math.ceil((most - 1) / 2);
+  // half a surrogate pair at a cut is no character
+  const [before, after] = [text.slice(0, head), text.slice(text.length - (most - 1 - head))];
+  return `${before.replace(/[\ud800-\udbff]$/, "")}…${after.replace(/^[\udc00-\udfff]/, "")}`;
 }
 
 /** A value of unknown type as messages show it. */
 export function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "string") return JSON.stringify(withoutMiddle(value, WORDS[0]));
   const simple = value === null || (typeof value !== "object" && typeof value !== "function");
   return simple ? String(value) : `of type ${typeof value}`;
 }
@@ -86,4 +116,59 @@ export function refuseGone(options: object, gone: Readonly<Record<string, string
       throw new SaffuError("INVALID_OPTION", `${name} ${became}`);
     }
   }
+}
+
+/**
+ * Refuses what is not the options of a call: an object, with a signal that is one, and functions for what is called.
+ *
+ * @throws SaffuError INVALID_OPTION
+ */
+export function checkOptions(options: unknown, callbacks: readonly string[] = ["onProgress"]): void {
+  if (typeof options !== "object" || options === null) throw invalidOption("options", "an object", options);
+  const given = options as Record<string, unknown>;
+  for (const name of callbacks) {
+    const value = given[name];
+    if (value !== undefined && typeof value !== "function") throw invalidOption(name, "a function", value);
+  }
+  const signal = given.signal as AbortSignal | undefined;
+  if (signal === undefined) return;
+  if (typeof signal !== "object" || signal === null || typeof signal.addEventListener !== "function") {
+    throw invalidOption("signal", "an AbortSignal", signal);
+  }
+}
+
+/** @throws SaffuError INVALID_OPTION where a path is none */
+export function checkPath(name: string, value: unknown): void {
+  if (typeof value !== "string" || value === "" || value.includes("\0")) throw invalidOption(name, "a path", value);
+}
+
+/** @throws SaffuError INVALID_OPTION where bytes are none */
+export function checkBytes(name: string, value: unknown): void {
+  // not instanceof: they may come from another realm
+  if (!ArrayBuffer.isView(value) || tagOf(value) !== "Uint8Array")
+    throw invalidOption(name, "bytes (a Uint8Array)", value);
+}
+
+/** @throws SaffuError INVALID_OPTION where a model's files in memory are none */
+export function checkFiles(files: unknown): void {
+  if (!isMap(files)) throw invalidOption("files", "a Map of names and bytes", files);
+  for (const [name, bytes] of files) {
+    if (typeof name !== "string") throw invalidOption("a file's name", "a text", name);
+    checkBytes(`the file ${shown(name)}`, bytes);
+  }
+}
+
+/** Whether `value` is a Map, of this realm or another. */
+export function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
+  return typeof value === "object" && value !== null && tagOf(value) === "Map" && "entries" in value;
+}
+
+function tagOf(value: object): unknown {
+  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+}
+
+/** @throws SaffuError INVALID_OPTION where `value` is no list of bytes */
+export function checkTexts(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw invalidOption(name, "a list of texts as bytes", value);
+  for (const each of value) checkBytes(`a text of ${name}`, each);
 }

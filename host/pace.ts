@@ -1,5 +1,5 @@
 /** Long work in turns of bounded length, so that timers, signals and input are served meanwhile; and waiting that a signal ends. */
-import { throwIfAborted } from "./errors.ts";
+import { abortedBy, SaffuError, shown, throwIfAborted } from "./errors.ts";
 
 /** Milliseconds of work between two turns of the event loop: half a frame of a 60 Hz screen. */
 const TURN = 8;
@@ -26,11 +26,27 @@ export class Pace {
   }
 }
 
+/** Waits for what may last, or until the signal fires. @throws SaffuError ABORTED; what is waited for goes on */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  throwIfAborted(signal);
+  if (signal === undefined) return work;
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(abortedBy(signal));
+    signal.addEventListener("abort", abort);
+  });
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", abort));
+}
+
 /** The same chunks, until the signal fires, which is looked for also while a chunk is waited for. @throws SaffuError ABORTED */
 export async function* abortable<T>(
   chunks: AsyncIterable<T> | Iterable<T>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T> {
+  const methods = (chunks ?? {}) as { [Symbol.asyncIterator]?: unknown; [Symbol.iterator]?: unknown };
+  if (typeof (methods[Symbol.asyncIterator] ?? methods[Symbol.iterator]) !== "function") {
+    throw new SaffuError("INVALID_TEXT", `a text must come in chunks, from what can be iterated, got ${shown(chunks)}`);
+  }
   if (signal === undefined) {
     yield* chunks;
     return;
@@ -39,7 +55,7 @@ export async function* abortable<T>(
   let end = () => {};
   const abort = () => end();
   signal.addEventListener("abort", abort);
-  const iterator = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+  const iterator = Object(chunks)[Symbol.asyncIterator]?.() ?? (chunks as Iterable<T>)[Symbol.iterator]();
   let ended = false;
   try {
     for (;;) {

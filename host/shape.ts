@@ -261,7 +261,8 @@ export function tensorBytes({ dtype, shape }: TensorSpec): number {
  * Number of parameters: U and u0 of all layers, W and w0, O, o0 and the mixture. The cipher is a
  * mask and row scales belong to the quantisation, so neither counts.
  */
-export function parameters(shape: Shape): number {
+export function parameters(given: Shape): number {
+  const shape = validateShape(given);
   const { vocabulary, window, matchLength, windowAttention } = shape;
   const hidden = hiddenWidth(shape);
   const layers = hiddenLayers(shape).reduce((sum, { rows, width }) => sum + (rows + 1) * width, 0);

@@ -40,7 +40,7 @@ export function commandIn(folder: string) {
     return ended;
   }
 
-  return { start, run };
+  return { main, start, run };
 }
 
 /** How a command ends that fails: nothing on standard output, one line on standard error, which names these things. */

@@ -535,3 +535,27 @@ describe("refit", () => {
     expect(await contentsOf(model)).toEqual(before);
   });
 });
+
+test("an error's line has at most 300 characters, of any command line, and no control characters but its end", async () => {
+  const long = "n".repeat(5000);
+  for (const words of [
+    ["info", long],
+    ["info", join(place, long, "model")],
+    ["info", "a\u001b[31mred\u0007"],
+    ["eval", NANO, join(place, ...Array.from({ length: 40 }, (_, i) => `folder ${i}`), "text")],
+    ["generate", NANO, "--seed", long],
+    ["generate", NANO, "--build", '"'.repeat(3000)],
+    ["fit", "-", "--out", join(place, "m"), "--profile", long],
+    [long],
+    ["info", `--${long}`],
+    ["compile", NANO, "--target", long, "--out", join(place, "out")],
+  ]) {
+    for (const more of [[], ["--json"]]) {
+      const { code, out, err } = await saffu([...words, ...more]);
+      expect([code === 0, out]).toEqual([false, ""]);
+      expect(err.length, err).toBeLessThanOrEqual(301);
+      expect(err, words.join().slice(0, 50)).toMatch(/^[^\p{Cc}]+\n$/u);
+      expect(err).toMatch(more.length > 0 ? /^\{"error":\{"code":"[A-Z_]+"/ : /^saffu: [A-Z_]+: /);
+    }
+  }
+});

@@ -89,7 +89,7 @@ describe("a prompt's end is healed", () => {
       for (const [prompt] of PROMPTS) {
         const options = { seed, temperature: 0.9, topK: 50, topP: 0.95, maxTokens: 20 };
         const wanted = await generated(english, prompt, options);
-        for (const other of others) expect(await generated(other, prompt, options)).toBe(wanted);
+        for (const other of others) expect(await generated(other as Model, prompt, options)).toBe(wanted);
       }
     }
   });

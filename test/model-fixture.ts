@@ -27,7 +27,8 @@ export function randomTensors(shape: Shape): Map<string, Tensor> {
     const length = sizes.reduce((product, size) => product * size, 1);
     const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
     let data: Tensor["data"];
-    if (dtype === "I8") data = Int8Array.from(fill(() => Math.floor(uniform() * 255) - 127));
+    if (dtype === "U8") data = Uint8Array.from(fill(() => Math.floor(uniform() * 256)));
+    else if (dtype === "I8") data = Int8Array.from(fill(() => Math.floor(uniform() * 255) - 127));
     else if (name === "cipher") {
       // one bit each for as many tokens as there are bits, then pairs of them
       const width = sizes[1]!;

@@ -275,18 +275,21 @@ describe("nothing that is not whole is read", () => {
     const { header, data } = partsOf(whole);
     expect(withHeader(header, data)).toEqual(whole);
     const refused = refusal("MODEL_DIGEST", FILE, "sha256");
-    for (const other of [
-      header.replace('"U32"', '"\\u00553\\u0032"'),
-      header.replace(":", " :"),
-      ` ${header}`,
-      header.replace('"observedTokens":', '"observedTokens":"7","observedTokens":'),
-    ]) {
+    for (const other of [header.replace('"U32"', '"\\u00553\\u0032"'), header.replace(":", " :"), ` ${header}`]) {
       expect(other).not.toBe(header);
       // under the digest of the contents as they should be written, and under that of these bytes
       for (const bytes of [withHeader(other, data), sealed(withHeader(other, data))]) {
         await expect(read(bytes), other).rejects.toThrow(refused);
       }
     }
+  });
+
+  test("the count of tokens twice", async () => {
+    const { header, data } = partsOf(whole);
+    const twice = header.replace('"observedTokens":', '"observedTokens":"7","observedTokens":');
+    await expect(read(sealed(withHeader(twice, data)))).rejects.toThrow(
+      refusal("MODEL_CORRUPT", FILE, '"observedTokens"', "twice"),
+    );
   });
 
   test("a digest that is missing, or of other bytes", async () => {

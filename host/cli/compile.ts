@@ -1,15 +1,14 @@
 /** saffu compile */
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { access, rename, rm, stat } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { cHeader, packageModel } from "../compile/package.ts";
-import { SaffuError } from "../errors.ts";
-import { writeFlushed } from "../files/directory-node.ts";
-import { turn } from "../fit/steps.ts";
+import { SaffuError, throwIfAborted } from "../errors.ts";
+import { reasonOf, replaceFile, unwritable } from "../files/directory-node.ts";
 import type { Build } from "../model/kernel.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
+import { done } from "./output.ts";
 
 interface Options {
   readonly out: string;
@@ -46,14 +45,16 @@ export async function run(directory: string, options: Options): Promise<void> {
     adapts: adapts ? undefined : false,
     recall,
     correction: corrected ? model.correction : undefined,
+    signal,
   });
-  await turn(signal); // a signal that came while it compiled has not been heard yet
+  throwIfAborted(signal);
   if (target === "c-header") {
     const header = cHeader(made, (token) => model.tokenizer.bytesOf(token), model.tokenizer.longestPiece);
-    await writeAtomic([[out, new TextEncoder().encode(header)]]);
+    await replaceFile([out, new TextEncoder().encode(header)]);
   } else {
-    await writeAtomic([...(made.weights ? [[`${out}.weights`, made.weights] as const] : []), [out, made.module]]);
+    await replaceFile(...(made.weights ? [[`${out}.weights`, made.weights] as const] : []), [out, made.module]);
   }
+  done(`${out} is written`);
   const { memoryBytes, digest } = made;
   const report = { moduleBytes: made.module.length, weightBytes: made.weights?.length ?? 0, memoryBytes, digest };
   process.stdout.write(
@@ -67,29 +68,6 @@ export async function run(directory: string, options: Options): Promise<void> {
 async function assertWritable(path: string): Promise<void> {
   if ((await stat(path).catch(() => undefined))?.isDirectory()) throw unwritable(path, "EISDIR: it is a directory");
   await access(dirname(path), constants.W_OK).catch((cause: Error) => {
-    throw unwritable(path, cause.message, cause);
+    throw unwritable(path, reasonOf(cause), cause);
   });
-}
-
-/** Writes files, each of them whole, or none: they are moved into place once all of them are on the disk. */
-async function writeAtomic(files: readonly (readonly [path: string, bytes: Uint8Array])[]): Promise<void> {
-  const suffix = `.${randomBytes(6).toString("hex")}.tmp`;
-  let at = files[0]![0];
-  try {
-    for (const [path, bytes] of files) {
-      at = path;
-      await writeFlushed(path + suffix, bytes);
-    }
-    for (const [path] of files) {
-      at = path;
-      await rename(path + suffix, path);
-    }
-  } catch (cause) {
-    for (const [path] of files) await rm(path + suffix, { force: true }).catch(() => {});
-    throw unwritable(at, (cause as Error).message, cause);
-  }
-}
-
-function unwritable(path: string, what: string, cause?: unknown): SaffuError {
-  return new SaffuError("UNWRITABLE", `${path} cannot be written: ${what}`, { cause });
 }

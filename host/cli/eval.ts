@@ -16,7 +16,7 @@ export async function run(directory: string, texts: string[], { build, json }: O
   const progress = await Progress.start();
   const start = performance.now();
   try {
-    const { tokens, bytes, bits, bitsPerByte, perplexity } = await model.scoreStream(input.chunks(false), {
+    const { tokens, bytes, bits, bitsPerByte, perplexity } = await model.scoreStream(input.chunks(), {
       signal,
       onProgress: (done) => progress.update("scoring", done.bytes, input.bytes),
     });

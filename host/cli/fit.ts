@@ -6,6 +6,7 @@ import type { RecipeOptions } from "../fit/recipe.ts";
 import { parameters } from "../shape.ts";
 import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { done } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 interface Options extends Omit<RecipeOptions, "vocabulary"> {
@@ -30,6 +31,7 @@ export async function run(texts: string[], options: Options): Promise<void> {
       onProgress: ({ phase, done, total }) => progress.update(phase, done, phase === "tokens" ? input.bytes : total),
     });
     await writeDirectory(out, files, { signal });
+    done(`${out} is written`);
     progress.stop();
     const bytes = [...files.values()].reduce((sum, file) => sum + file.length, 0);
     const facts = {

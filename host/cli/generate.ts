@@ -2,6 +2,7 @@
 import type { GenerateOptions } from "../model/sampling.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
+import { write } from "./output.ts";
 
 interface Options extends Omit<GenerateOptions, "signal" | "onToken"> {
   readonly prompt: string;
@@ -23,7 +24,7 @@ export async function run(directory: string, options: Options): Promise<void> {
   };
   for await (const piece of model.generate(prompt, { ...sampling, signal, onToken })) {
     if (json) text += piece;
-    else process.stdout.write(piece);
+    else await write(piece, signal);
   }
   if (!json) {
     process.stdout.write("\n");

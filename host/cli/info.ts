@@ -1,8 +1,9 @@
 /** saffu info */
+import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
 
 export async function run(directory: string, options: { json?: boolean }): Promise<void> {
-  const info = (await loadModel(directory)).info();
+  const info = (await loadModel(directory, undefined, interruptSignal())).info();
   if (options.json) {
     process.stdout.write(`${JSON.stringify(info)}\n`);
     return;

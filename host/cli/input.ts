@@ -1,8 +1,11 @@
 /** The TEXT arguments: files in order, `-` for standard input, as one text. */
-import { createReadStream } from "node:fs";
+import { constants, createReadStream, fstatSync, openSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { addAbortSignal } from "node:stream";
+import { Socket } from "node:net";
+import { addAbortSignal, type Readable } from "node:stream";
+import { isatty, ReadStream } from "node:tty";
 import { SaffuError, throwIfAborted } from "../errors.ts";
+import { reasonOf } from "../files/directory-node.ts";
 
 const STANDARD_INPUT = "-";
 const CHUNK = 1 << 18;
@@ -11,8 +14,12 @@ const CHUNK = 1 << 18;
 export interface Input {
   /** Bytes of the texts together; 0 where that cannot be told. */
   readonly bytes: number;
-  /** Chunks of the texts, in order. What can be read but once (standard input, a pipe) is kept, if `again`, for the next call. */
-  chunks(again: boolean): AsyncGenerator<Uint8Array>;
+  /** Whether all of it can be read again: standard input and pipes cannot. */
+  readonly again: boolean;
+  /** Chunks of the texts, in order. What can be read but once (standard input, a pipe) is kept, if `keep`, for the next call. */
+  chunks(keep?: boolean): AsyncGenerator<Uint8Array>;
+  /** Reads what can be read but once, and keeps it. */
+  keep(): Promise<void>;
 }
 
 /**
@@ -26,20 +33,26 @@ export async function openTexts(texts: readonly string[], signal: AbortSignal): 
   }
   const sizes = await Promise.all(texts.map(sizeOf));
   const kept = new Map<string, Uint8Array[]>();
+  const whole = async (text: string): Promise<Uint8Array[]> => {
+    const before = kept.get(text);
+    if (before !== undefined) return before;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of read(text, signal)) chunks.push(chunk);
+    kept.set(text, chunks);
+    return chunks;
+  };
+  async function* chunks(keep = false): AsyncGenerator<Uint8Array> {
+    for (const [i, text] of texts.entries()) {
+      const once = sizes[i] === undefined && (keep || kept.has(text));
+      yield* once ? await whole(text) : read(text, signal);
+    }
+  }
   return {
     bytes: sizes.includes(undefined) ? 0 : sizes.reduce<number>((sum, size) => sum + size!, 0),
-    async *chunks(again) {
-      for (const [i, text] of texts.entries()) {
-        const before = kept.get(text);
-        if (before !== undefined) yield* before;
-        else if (!again || sizes[i] !== undefined) yield* read(text, signal);
-        else {
-          const chunks: Uint8Array[] = [];
-          for await (const chunk of read(text, signal)) chunks.push(chunk);
-          kept.set(text, chunks);
-          yield* chunks;
-        }
-      }
+    again: !sizes.includes(undefined),
+    chunks,
+    async keep() {
+      for (const text of texts.filter((_, i) => sizes[i] === undefined)) await whole(text);
     },
   };
 }
@@ -56,9 +69,9 @@ async function sizeOf(text: string): Promise<number | undefined> {
 
 async function* read(text: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   throwIfAborted(signal);
-  const stream = text === STANDARD_INPUT ? process.stdin : createReadStream(text, { highWaterMark: CHUNK });
-  addAbortSignal(signal, stream); // ends a wait for input that does not come
   try {
+    const stream = text === STANDARD_INPUT ? process.stdin : streamOf(text);
+    addAbortSignal(signal, stream); // ends a wait for input that does not come
     yield* stream;
   } catch (cause) {
     throwIfAborted(signal);
@@ -66,6 +79,18 @@ async function* read(text: string, signal: AbortSignal): AsyncGenerator<Uint8Arr
   }
 }
 
+/**
+ * A stream of a file, a pipe or a device. Opening a named pipe would wait for its writer, and reading it or a terminal would wait for
+ * input, in a thread that cannot be called back: they are opened without waiting, and waited for in the event loop.
+ */
+function streamOf(path: string): Readable {
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOCTTY = 0 } = constants;
+  const file = openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (isatty(file)) return new ReadStream(file);
+  if (fstatSync(file).isFIFO()) return new Socket({ fd: file, readable: true, writable: false });
+  return createReadStream("", { fd: file, highWaterMark: CHUNK });
+}
+
 function unreadable(text: string, cause: Error): SaffuError {
-  return new SaffuError("INVALID_TEXT", `${text} cannot be read: ${cause.message}`, { cause });
+  return new SaffuError("INVALID_TEXT", `${text} cannot be read: ${reasonOf(cause)}`, { cause });
 }

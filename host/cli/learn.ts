@@ -1,8 +1,8 @@
 /** saffu observe, saffu forget: each TEXT is a piece of its own, and DIR changes once, at the end. */
 import type { Observation } from "../learning/options.ts";
-import { openTexts } from "./input.ts";
+import { type Input, openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { loadModel } from "./load.ts";
+import { changeModel, loadModel } from "./load.ts";
 import { Progress } from "./progress.ts";
 
 interface Options {
@@ -17,21 +17,23 @@ export async function run(
 ): Promise<void> {
   const signal = interruptSignal();
   await openTexts(texts, signal); // all of them, before any work
-  const inputs = [];
+  const inputs: Input[] = [];
   for (const text of texts) inputs.push(await openTexts([text], signal));
-  const model = await loadModel(directory, undefined, signal);
+  // what waits for its writer is read before others have to wait; a bad model is told before that
+  if (inputs.some(({ again }) => !again)) await loadModel(directory, undefined, signal);
+  for (const input of inputs) await input.keep();
   const progress = await Progress.start();
   const start = performance.now();
   const pieces: Observation[] = [];
-  try {
+  const change = { model: directory, out: directory, signal, quiet: json };
+  const model = await changeModel(change, async (model, save) => {
     for (const input of inputs) {
       const onProgress = ({ tokens }: { tokens: number }) => progress.update(verb, tokens, 0);
-      pieces.push(await model[verb](input.chunks(false), { signal, onProgress }));
+      pieces.push(await model[verb](input.chunks(), { signal, onProgress }));
     }
-    await model.save(directory, { signal });
-  } finally {
-    progress.stop();
-  }
+    await save();
+    return model;
+  }).finally(() => progress.stop());
   const seconds = (performance.now() - start) / 1000;
   const sum = (value: (piece: Observation) => number) => pieces.reduce((total, piece) => total + value(piece), 0);
   const [tokens, bytes, bits] = [sum((piece) => piece.tokens), sum((piece) => piece.bytes), sum((piece) => piece.bits)];

@@ -2,8 +2,10 @@
 /** The `saffu` command. Each subcommand is a file of its own, loaded when it is called. */
 import { Command, CommanderError } from "commander";
 import { SaffuError } from "../errors.ts";
+import { reasonOf } from "../files/directory-node.ts";
 import { EXIT_HELP, report } from "./exit.ts";
 import { goneOption } from "./gone.ts";
+import { interruptedBy, leaveBy } from "./interrupt.ts";
 import * as parse from "./options.ts";
 
 /** Set by the build, from package.json. */
@@ -211,10 +213,12 @@ program
     command.outputHelp();
   });
 
+leaveBy(() => process.exit(process.exitCode ?? report(undefined, json)));
+process.stderr.on("error", () => {}); // the exit code is said all the same
 // a reader that has seen enough (head, less) is not an error
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
   if (cause.code === "EPIPE") process.exit(0);
-  process.exit(report(new SaffuError("UNWRITABLE", `standard output cannot be written: ${cause.message}`), json));
+  process.exit(report(new SaffuError("UNWRITABLE", `standard output cannot be written: ${reasonOf(cause)}`), json));
 });
 
 try {
@@ -222,6 +226,7 @@ try {
 } catch (error) {
   if (!(error instanceof CommanderError)) process.exitCode = report(error, json, flags());
   else if (error.exitCode !== 0) process.exitCode = report(usageError(error), json);
+  if (interruptedBy() !== undefined) process.exit(); // what nobody reads is not waited for
 }
 
 function commandOf(name: string | undefined): Command | undefined {

@@ -1,10 +1,11 @@
 /** saffu merge */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SaffuError } from "../errors.ts";
-import { STATISTICS } from "../files/config.ts";
+import { mostLearnedBytes, STATISTICS } from "../files/statistics.ts";
+import { readStatisticsFile } from "../files/statistics-node.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { loadModel } from "./load.ts";
+import { changeModel } from "./load.ts";
 
 interface Options {
   readonly out: string;
@@ -13,16 +14,19 @@ interface Options {
 
 export async function run(directory: string, paths: string[], { out, json }: Options): Promise<void> {
   const signal = interruptSignal();
-  const model = await loadModel(directory, undefined, signal);
-  for (const path of paths) {
-    const bytes = await readStatisticsOf(path);
-    await model.merge(bytes, { signal }).catch((cause) => {
-      if (!(cause instanceof SaffuError)) throw cause;
-      throw new SaffuError(cause.code, `${path}: ${cause.message}`, { cause });
-    });
-  }
-  await model.save(out, { signal });
-  const { observedTokens, statisticsDigest } = await model.statistics();
+  const change = { model: directory, out, signal, quiet: json };
+  const { observedTokens, statisticsDigest } = await changeModel(change, async (model, save) => {
+    const most = mostLearnedBytes(model.config.shape);
+    for (const path of paths) {
+      const bytes = await readStatisticsOf(path, most, signal);
+      await model.merge(bytes, { signal }).catch((cause) => {
+        if (!(cause instanceof SaffuError)) throw cause;
+        throw new SaffuError(cause.code, `${path}: ${cause.message}`, { cause });
+      });
+    }
+    await save();
+    return model.statistics();
+  });
   process.stdout.write(
     json
       ? `${JSON.stringify({ merged: paths.length, observedTokens, statisticsDigest })}\n`
@@ -31,11 +35,10 @@ export async function run(directory: string, paths: string[], { out, json }: Opt
 }
 
 /** A statistics file, or that of a model directory. */
-async function readStatisticsOf(path: string): Promise<Uint8Array> {
-  try {
-    const file = (await stat(path)).isDirectory() ? join(path, STATISTICS) : path;
-    return new Uint8Array(await readFile(file));
-  } catch (cause) {
-    throw new SaffuError("MODEL_MISSING_FILE", `${path} cannot be read: ${(cause as Error).message}`, { cause });
-  }
+async function readStatisticsOf(path: string, most: number, signal: AbortSignal): Promise<Uint8Array> {
+  const isDirectory = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return readStatisticsFile(isDirectory ? join(path, STATISTICS) : path, most, signal);
 }

@@ -1,6 +1,6 @@
 /** saffu refit */
 import { interruptSignal } from "./interrupt.ts";
-import { loadModel } from "./load.ts";
+import { changeModel } from "./load.ts";
 import { Progress } from "./progress.ts";
 
 interface Options {
@@ -12,18 +12,21 @@ interface Options {
 
 export async function run(directory: string, { out, pseudoCounts, step, json }: Options): Promise<void> {
   const signal = interruptSignal();
-  const model = await loadModel(directory, undefined, signal);
   const progress = await Progress.start();
   const start = performance.now();
+  let seconds = 0;
   try {
-    const report = await model.refit({
-      pseudoCounts,
-      step,
-      signal,
-      onProgress: ({ done, total }) => progress.update("refit", done, total),
+    const report = await changeModel({ model: directory, out, signal, quiet: json }, async (model, save) => {
+      const report = await model.refit({
+        pseudoCounts,
+        step,
+        signal,
+        onProgress: ({ done, total }) => progress.update("refit", done, total),
+      });
+      seconds = (performance.now() - start) / 1000;
+      await save();
+      return report;
     });
-    const seconds = (performance.now() - start) / 1000;
-    await model.save(out, { signal });
     progress.stop();
     const done =
       report.tokens === 0

@@ -1,8 +1,8 @@
 /** saffu stats */
-import { rm } from "node:fs/promises";
-import { SaffuError } from "../errors.ts";
-import { writeFlushed } from "../files/directory-node.ts";
+import { writeNew } from "../files/directory-node.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
+import { done } from "./output.ts";
 
 interface Options {
   readonly export?: string;
@@ -10,15 +10,12 @@ interface Options {
 }
 
 export async function run(directory: string, { export: file, json }: Options): Promise<void> {
-  const model = await loadModel(directory);
+  const model = await loadModel(directory, undefined, interruptSignal());
   const info = await model.statistics();
   if (file !== undefined) {
     const bytes = await model.exportStatistics();
-    await writeFlushed(file, bytes).catch(async (cause) => {
-      // a part of the file is no file; one that was there before is not touched
-      if ((cause as NodeJS.ErrnoException).code !== "EEXIST") await rm(file, { force: true }).catch(() => {});
-      throw new SaffuError("UNWRITABLE", `${file} cannot be written: ${(cause as Error).message}`, { cause });
-    });
+    await writeNew(file, bytes);
+    done(`${file} is written`);
   }
   if (json) {
     process.stdout.write(`${JSON.stringify(info)}\n`);

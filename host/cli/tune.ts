@@ -3,7 +3,8 @@ import { assertWritable, writeDirectory } from "../files/directory-node.ts";
 import type { TuneRecipeOptions } from "../tune/recipe.ts";
 import { tune } from "../tune/tune.ts";
 import { openTexts } from "./input.ts";
-import { interruptSignal } from "./interrupt.ts";
+import { interruptSignal, STEPS } from "./interrupt.ts";
+import { done } from "./output.ts";
 import { Progress } from "./progress.ts";
 
 interface Options extends TuneRecipeOptions {
@@ -16,7 +17,7 @@ interface Options extends TuneRecipeOptions {
 
 export async function run(directory: string, texts: string[], options: Options): Promise<void> {
   const { out, dev, json, ...settings } = options;
-  const signal = interruptSignal();
+  const signal = interruptSignal(options.checkpoint === undefined ? undefined : STEPS);
   await openTexts(dev === undefined ? texts : [...texts, dev], signal); // all of them, before any work
   const input = await openTexts(texts, signal);
   const heldOut = dev === undefined ? [] : [await readWhole(dev, signal)];
@@ -24,13 +25,14 @@ export async function run(directory: string, texts: string[], options: Options):
   const progress = await Progress.start();
   const start = performance.now();
   try {
-    const { files, report } = await tune(directory, () => input.chunks(false), {
+    const { files, report } = await tune(directory, () => input.chunks(), {
       ...settings,
       dev: heldOut,
       signal,
       onProgress: ({ phase, done, total }) => progress.update(phase, done, phase === "tokens" ? input.bytes : total),
     });
     await writeDirectory(out, files, { signal });
+    done(`${out} is written`);
     progress.stop();
     const { recipe, steps, trainTokens, trainBytes, trainBits, devBitsPerByte, bestEpoch, shape } = report;
     const facts = {
@@ -64,6 +66,6 @@ export async function run(directory: string, texts: string[], options: Options):
 /** @throws SaffuError INVALID_TEXT, ABORTED */
 async function readWhole(path: string, signal: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of (await openTexts([path], signal)).chunks(false)) chunks.push(chunk);
+  for await (const chunk of (await openTexts([path], signal)).chunks()) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

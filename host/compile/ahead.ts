@@ -112,7 +112,7 @@ export async function keepModule(request: ModuleRequest, bytes: Uint8Array): Pro
   if (!folder) return;
   const name = todaysName(request);
   await mkdir(folder).catch(() => {}); // it is there, or replaceFile fails
-  await replaceFile(join(folder, name), packed(name, bytes)).catch(() => {});
+  await replaceFile([join(folder, name), packed(name, bytes)]).catch(() => {});
 }
 
 /** What is built ahead, by name of the rung. */

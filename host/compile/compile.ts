@@ -3,8 +3,11 @@
  * package. It is loaded here, on first use, by a name that bundlers do not follow; nothing that runs a model imports this file.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { SaffuError } from "../errors.ts";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { SaffuError, throwIfAborted } from "../errors.ts";
 import { ownPackage } from "../files/package-node.ts";
 import type { Build } from "../model/kernel.ts";
 import { cipherWidth, hiddenLayers, type Shape } from "../shape.ts";
@@ -23,13 +26,23 @@ const COMPILER_ENTRY = [COMPILER, "asc"].join("/");
  * @throws SaffuError OUT_OF_MEMORY where the shape needs more than WebAssembly can address; UNSUPPORTED where it is not built ahead and
  * the compiler is not installed
  */
-export async function compileDevice(shape: Shape, build: Build, options: ModuleOptions = {}): Promise<Uint8Array> {
-  return readOrCompile(deviceRequest(shape, build, options), shape);
+export async function compileDevice(
+  shape: Shape,
+  build: Build,
+  options: ModuleOptions = {},
+  signal?: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  return readOrCompile(deviceRequest(shape, build, options), shape, signal);
 }
 
-/** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. @throws SaffuError UNSUPPORTED */
-export async function compileSolver(shape: Shape, build: Build, threads: boolean): Promise<Uint8Array> {
-  return readOrCompile(solverRequest(shape, build, threads), shape);
+/** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. @throws SaffuError UNSUPPORTED, ABORTED */
+export async function compileSolver(
+  shape: Shape,
+  build: Build,
+  threads: boolean,
+  signal?: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  return readOrCompile(solverRequest(shape, build, threads), shape, signal);
 }
 
 /**
@@ -90,33 +103,113 @@ function request(entry: string, files: string[], constants: string[], options: s
   };
 }
 
-async function readOrCompile(wanted: ModuleRequest, shape: Shape): Promise<Uint8Array> {
+async function readOrCompile(
+  wanted: ModuleRequest,
+  shape: Shape,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const ready = readAhead(wanted);
   if (ready !== undefined) return ready;
-  const bytes = await compileRequest(wanted, shape);
+  const bytes = await compileRequest(wanted, shape, signal);
   await keepModule(wanted, bytes);
   return bytes;
 }
 
-/** Compiles, whatever is built ahead. `shape` is for the error. @throws SaffuError UNSUPPORTED */
-export async function compileRequest({ entry, files, options }: ModuleRequest, shape: Shape): Promise<Uint8Array> {
+/**
+ * Compiles, whatever is built ahead. `shape` is for the error. With a signal the compiler, which looks up for nothing while it works,
+ * has a thread of its own, which an abort ends.
+ *
+ * @throws SaffuError UNSUPPORTED, ABORTED
+ */
+export async function compileRequest(
+  { entry, files, options }: ModuleRequest,
+  shape: Shape,
+  signal?: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const sources = sourceFolder();
-  const { main } = await compiler(entry, shape);
-  const output: { bytes?: Uint8Array } = {};
-  const { error, stderr } = await main([...files, "--outFile=module.wasm", ...options], {
+  const words = [...files, "--outFile=module.wasm", ...options];
+  const file = signal && compilerFile();
+  const { bytes, said } = file
+    ? await compileApart({ file, sources, words }, signal)
+    : await compileHere(await compiler(entry, shape), sources, words);
+  if (bytes === undefined) throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${said}`);
+  return bytes;
+}
+
+/** What the compiler gives: no bytes where it fails, and what it says then. */
+interface Compiled {
+  readonly bytes: Uint8Array | undefined;
+  readonly said: string;
+}
+
+async function compileHere(
+  { main }: typeof import("assemblyscript/asc"),
+  sources: string,
+  words: string[],
+): Promise<Compiled> {
+  let bytes: Uint8Array | undefined;
+  const { error, stderr } = await main(words, {
     readFile: (name) => {
       const path = join(sources, name);
       return existsSync(path) ? readFileSync(path, "utf8") : null;
     },
     writeFile: (_name, contents) => {
-      output.bytes = contents as Uint8Array;
+      bytes = contents as Uint8Array;
     },
     listFiles: () => [],
   });
-  if (error || output.bytes === undefined) {
-    throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${stderr.toString()}`, { cause: error });
+  return { bytes: error ? undefined : bytes, said: stderr.toString() };
+}
+
+/** The same, as the whole program of a thread: a string, so that it runs the same from sources and from any bundle. */
+const APART = `
+const { parentPort, workerData: { file, sources, words } } = require("node:worker_threads");
+const { existsSync, readFileSync } = require("node:fs");
+const { join } = require("node:path");
+import(file).then(async ({ main }) => {
+  let bytes;
+  const { error, stderr } = await main(words, {
+    readFile: (name) => (existsSync(join(sources, name)) ? readFileSync(join(sources, name), "utf8") : null),
+    writeFile: (_name, contents) => { bytes = contents; },
+    listFiles: () => [],
+  });
+  parentPort.postMessage({ bytes: error ? undefined : bytes, said: String(stderr) });
+});
+`;
+
+async function compileApart(
+  workerData: { file: string; sources: string; words: string[] },
+  signal: AbortSignal,
+): Promise<Compiled> {
+  throwIfAborted(signal);
+  const worker = new Worker(APART, { eval: true, execArgv: [], workerData });
+  let abort = () => {};
+  try {
+    return await new Promise<Compiled>((resolve, reject) => {
+      abort = () => reject(signal.reason);
+      signal.addEventListener("abort", abort);
+      worker.once("message", resolve);
+      worker.once("error", reject);
+      worker.once("exit", () => reject(new Error("the compiler's thread has ended")));
+    });
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw cause;
+  } finally {
+    signal.removeEventListener("abort", abort);
+    await worker.terminate();
   }
-  return output.bytes;
+}
+
+/** The compiler's own file, as an address; undefined where it cannot be told. */
+function compilerFile(): string | undefined {
+  try {
+    const manifest = createRequire(import.meta.url).resolve(`${COMPILER}/package.json`);
+    const { exports } = JSON.parse(readFileSync(manifest, "utf8"));
+    return pathToFileURL(join(dirname(manifest), exports["./asc"].import)).href;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -140,12 +233,9 @@ async function compiler(entry: string, shape: Shape): Promise<typeof import("ass
 /** Says what to install, and why a fit of a profile may need it. */
 function notInstalled(entry: string, { vocabulary, groups, units }: Shape, cause: unknown): SaffuError {
   const range = ownPackage()?.manifest.peerDependencies[COMPILER];
-  const ahead = shapesAhead();
-  const those =
-    ahead.length > 0
-      ? `the profiles ${ahead.join(", ")} have theirs; of base only where the text fills its vocabulary, of a profile with other options nothing`
-      : "nothing is";
-  const message = `no ${entry} module is built ahead for this shape (vocabulary ${vocabulary}, ${groups} groups of ${units} units) and these options: ${those}. Compiling it needs the compiler: npm install ${COMPILER}@${range}; or the folder of modules compiled elsewhere in ${KEPT_MODULES}`;
+  const ahead = shapesAhead().join(", ") || "no profiles";
+  const shape = `vocabulary ${vocabulary}, ${groups} groups of ${units} units`;
+  const message = `no ${entry} module is built ahead for these options (${shape}); ${ahead} have theirs, base where the text fills its vocabulary: npm install ${COMPILER}@${range}, or name compiled modules in ${KEPT_MODULES}`;
   return new SaffuError("UNSUPPORTED", message, { cause });
 }
 

@@ -5,7 +5,7 @@
  * A region is a product of counts (sizes.ts) times the bytes of an element. Regions stand back to back, each on a boundary of 16 bytes
  * on the device, of a cache line in the solver: no allocator, no start function, no growth.
  */
-import type { Shape } from "../shape.ts";
+import { type Shape, validateShape } from "../shape.ts";
 import type { ModuleOptions } from "./options.ts";
 import { type SizeName, type Sizes, sizesOf } from "./sizes.ts";
 
@@ -387,12 +387,12 @@ export function solverAddresses(shape: Shape): Addresses {
 
 /** Linear memory of the device module in bytes: weights, state and scratch, and what `options` ask for. */
 export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
-  return deviceAddresses(shape, options).end;
+  return deviceAddresses(validateShape(shape), options).end;
 }
 
 /** The part of it that a predictor needs: all but what learning has. */
 export function predictorBytes(shape: Shape, options: ModuleOptions = {}): number {
-  return deviceAddresses(shape, options).at.SAMPLE_RECORD!;
+  return deviceAddresses(validateShape(shape), options).at.SAMPLE_RECORD!;
 }
 
 /** Bytes of the weights, in memory or in flash. */

@@ -1,4 +1,5 @@
 /** What a device module has beside the model itself. */
+import { checkOptions, invalidOption } from "../errors.ts";
 import { MEMORY } from "../files/statistics.ts";
 import type { Shape } from "../shape.ts";
 
@@ -12,11 +13,13 @@ export interface ModuleOptions {
   readonly flash?: boolean | undefined;
 }
 
-/** The options with defaults. nano has no recall: its page is full. */
-export function moduleOptions(
-  { vocabulary, history }: Shape,
-  { learning = true, recall, flash = false }: ModuleOptions = {},
-) {
+/** The options with defaults. nano has no recall: its page is full. @throws SaffuError INVALID_OPTION */
+export function moduleOptions({ vocabulary, history }: Shape, options: ModuleOptions = {}) {
+  checkOptions(options, []);
+  const { learning = true, recall, flash = false } = options;
+  if (recall !== undefined && !(Number.isInteger(recall) && recall >= 0 && recall <= 32768 && recall % 8 === 0)) {
+    throw invalidOption("recall", "a multiple of 8 in 0..32768", recall);
+  }
   const most = learning && history > 0 && vocabulary > 256 ? MEMORY : 0;
   return { learning, recall: history > 0 ? (recall ?? most) : 0, flash };
 }

@@ -6,13 +6,13 @@
  * const { module } = await packageModel(await load("models/nano-en"), { target: "wasm" });
  * ```
  */
-import { invalidOption, SaffuError } from "../errors.ts";
+import { checkBytes, checkFiles, checkOptions, invalidOption, isMap, SaffuError, throwIfAborted } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
-import { readTensors } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
+import { readWeights } from "../files/weights.ts";
 import type { Build } from "../model/kernel.ts";
 import { leb128 } from "../model/predictor-module.ts";
-import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../shape.ts";
+import { hiddenWidth, type Shape, validateShape } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
 import { BASE, bytesNeeded } from "./layout.ts";
 import type { ModuleOptions } from "./options.ts";
@@ -36,6 +36,7 @@ export interface PackageOptions extends Pick<ModuleOptions, "learning" | "recall
   readonly adapts?: boolean | undefined;
   /** Tensors in place of the model's own: what a refit solved. */
   readonly correction?: Correction | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Package {
@@ -49,24 +50,35 @@ export interface Package {
   readonly digest: string;
 }
 
-/** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, OUT_OF_MEMORY */
-export async function packageModel({ config, files }: Packable, options: PackageOptions = {}): Promise<Package> {
-  const { target = "wasm", build = "scalar", learning, recall = 0, correction } = options;
+/** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, OUT_OF_MEMORY, UNSUPPORTED, ABORTED */
+export async function packageModel(model: Packable, options: PackageOptions = {}): Promise<Package> {
+  checkOptions(options, []);
+  const { config, files } = checkPackable(model);
+  const { target = "wasm", build = "scalar", learning, recall = 0, correction, signal } = options;
   if (target !== "wasm" && target !== "flash") throw invalidOption("target", `"wasm" or "flash"`, target);
   if (build !== "scalar" && build !== "simd") throw invalidOption("build", `"scalar" or "simd"`, build);
-  if (!Number.isInteger(recall) || recall < 0 || recall > 32768 || recall % 8 !== 0) {
-    throw invalidOption("recall", "a multiple of 8 in 0..32768", recall);
-  }
+  if (correction !== undefined && !isMap(correction)) throw invalidOption("correction", "a Map of tensors", correction);
   const shape = withHistory(config.shape, options);
   const form = { learning, recall, flash: target === "flash" };
-  const code = await compileDevice(shape, build, form);
-  const image = weightImage(shape, files.get("model.safetensors")!, correction);
+  const code = await compileDevice(shape, build, form, signal);
+  throwIfAborted(signal);
+  const image = weightImage(shape, files.get(WEIGHTS)!, correction);
   const module = form.flash ? code : withData(code, BASE, image);
   const weights = form.flash ? image : undefined;
   const together = new Uint8Array(module.length + (weights?.length ?? 0));
   together.set(module);
   if (weights) together.set(weights, module.length);
   return { shape, module, weights, memoryBytes: bytesNeeded(shape, form), digest: await sha256(together) };
+}
+
+/** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, MODEL_MISSING_FILE */
+function checkPackable(model: Packable): Packable {
+  if (typeof model !== "object" || model === null || !isMap(model.files)) {
+    throw invalidOption("model", "a model that is loaded", model);
+  }
+  checkFiles(model.files);
+  if (!model.files.has(WEIGHTS)) throw new SaffuError("MODEL_MISSING_FILE", `${WEIGHTS} is missing`);
+  return { config: { shape: validateShape(model.config?.shape) }, files: model.files };
 }
 
 /** The mixture holds for histories of any length: its buckets are numbers of matches. */
@@ -81,9 +93,11 @@ function withHistory(shape: Shape, options: Pick<PackageOptions, "history" | "in
 
 /** The weights as they stand in memory from BASE on: tensor after tensor, each on a 16-byte boundary. */
 function weightImage(shape: Shape, safetensors: Uint8Array, correction: Correction | undefined): Uint8Array {
-  const { tensors } = readTensors(safetensors, "model.safetensors");
-  const parts = tensorSpecs(shape).map(({ name }) => {
-    const { data } = correction?.get(name) ?? tensors.get(name)!;
+  const parts = readWeights(safetensors, shape, WEIGHTS).map(([{ name }, own]) => {
+    const { data } = correction?.get(name) ?? own;
+    if (data?.length !== own.data.length || data.byteLength !== own.data.byteLength) {
+      throw invalidOption("correction", `of the model: ${name} of ${own.data.length} elements`, data);
+    }
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   });
   const aligned = (bytes: number) => Math.ceil(bytes / 16) * 16;
@@ -96,6 +110,7 @@ function weightImage(shape: Shape, safetensors: Uint8Array, correction: Correcti
   return image;
 }
 
+const WEIGHTS = "model.safetensors";
 const DATA_SECTION = 11;
 
 /** A module, which has no data section yet, with one active segment at `address`. */
@@ -120,12 +135,17 @@ function signed(value: number): number[] {
  * The package as a C header: bytes, sizes, shape and digest, and the bytes of each token.
  *
  * @param longestPiece of the tokenizer; 0 for no bound
+ * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
  */
-export function cHeader(
-  { shape, module, weights, memoryBytes, digest }: Package,
-  bytesOf: (token: number) => Uint8Array,
-  longestPiece = 0,
-): string {
+export function cHeader(made: Package, bytesOf: (token: number) => Uint8Array, longestPiece = 0): string {
+  if (typeof made !== "object" || made === null) throw invalidOption("package", "of packageModel", made);
+  if (typeof bytesOf !== "function") throw invalidOption("bytesOf", "a function", bytesOf);
+  if (!Number.isInteger(longestPiece) || longestPiece < 0)
+    throw invalidOption("longestPiece", "a whole number", longestPiece);
+  const { module, weights, memoryBytes, digest } = made;
+  checkBytes("module", module);
+  if (weights !== undefined) checkBytes("weights", weights);
+  const shape = validateShape(made.shape);
   const { vocabulary, bits, window, groups, units, history, matchLength, weightBits = 8 } = shape;
   const tokens = Array.from({ length: vocabulary }, (_, token) => bytesOf(token));
   const offsets = [0];

@@ -8,8 +8,9 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { type Shape, validateShape } from "../shape.ts";
-import { isRecord, parseJson } from "./json.ts";
+import { type Shape, tensorBytes, tensorSpecs, validateShape } from "../shape.ts";
+import { isRecord, parseUniqueJson, TwiceError } from "./json.ts";
+import { MOST_HEADER } from "./safetensors.ts";
 import { sha256 } from "./sha256.ts";
 import { shapeOfVersion1 } from "./version1.ts";
 
@@ -43,6 +44,8 @@ export const CONFIG = "config.json";
 export const STATISTICS = "statistics.safetensors";
 /** Longest config.json that is read, in bytes. */
 export const MAX_CONFIG = 1 << 20;
+/** Longest kernel or card; a tokenizer.json may have a kilobyte a token more. */
+const MOST_BYTES = 1 << 22;
 /** The files without which a model does not run, beside a kernel. */
 export const REQUIRED_FILES = ["model.safetensors", "tokenizer.json"] as const;
 /** The kernels, of which a model has one or both. */
@@ -58,8 +61,9 @@ export const CARD = "README.md";
 export function parseConfig(bytes: Uint8Array): ModelConfig {
   let json: unknown;
   try {
-    json = parseJson(bytes);
+    json = parseUniqueJson(bytes);
   } catch (cause) {
+    if (cause instanceof TwiceError) throw corrupt(cause.message, cause);
     throw corrupt("not JSON: truncated or altered", cause);
   }
   if (!isRecord(json) || json.format !== FORMAT) throw corrupt(`"format" is not "${FORMAT}"`);
@@ -80,13 +84,26 @@ export function parseConfig(bytes: Uint8Array): ModelConfig {
   if (!KERNEL_FILES.some((name) => Object.hasOwn(files, name))) {
     throw corrupt(`"files" does not list ${KERNEL_FILES.join(" or ")}`);
   }
+  const checked = version === 1 ? shapeOfVersion1(shape) : validateShape(shape);
+  for (const [name, { bytes }] of Object.entries(files as Record<string, FileDigest>)) {
+    const most = mostBytes(name, checked);
+    if (bytes > most) throw corrupt(`${name} is said to have ${bytes} bytes, at most ${most} are read with this shape`);
+  }
   return {
     format: FORMAT,
     version: FORMAT_VERSION,
-    shape: version === 1 ? shapeOfVersion1(shape) : validateShape(shape),
+    shape: checked,
     recipe,
     files: files as Record<string, FileDigest>,
   };
+}
+
+/** The most bytes that a file of a model of `shape` can have, so that no file says for itself how much of it is read. */
+function mostBytes(name: string, shape: Shape): number {
+  if (name === "model.safetensors") {
+    return tensorSpecs(shape).reduce((sum, spec) => sum + tensorBytes(spec), MOST_HEADER);
+  }
+  return name === "tokenizer.json" ? MOST_BYTES + 1024 * shape.vocabulary : MOST_BYTES;
 }
 
 /** The bytes of config.json: keys sorted, so that equal models have equal bytes. */
@@ -145,7 +162,7 @@ function sorted(value: unknown): unknown {
 }
 
 /** A plain name, so that a config.json cannot reach outside its directory. */
-function isFileName(name: string): boolean {
+export function isFileName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name) && name !== CONFIG && name !== STATISTICS;
 }
 

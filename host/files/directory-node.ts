@@ -6,15 +6,24 @@
  * ever looks at and which may be deleted. Replacing a model takes two renames; only between them (and a kill at that very moment)
  * is its place empty, with the old model in a temporary directory beside it.
  */
-import { randomBytes } from "node:crypto";
 import { renameSync } from "node:fs";
-import { mkdir, open, readdir, readFile, realpath, rename, rm, rmdir, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { SaffuError, throwIfAborted } from "../errors.ts";
-import { CONFIG, FORMAT, KERNEL_FILES, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
+import { link, mkdir, readdir, realpath, rename, rmdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { checkFiles, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
+import { CONFIG, FORMAT, isFileName, KERNEL_FILES, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { checkLength, type ReadFile } from "./read.ts";
-import { LEFTOVER } from "./statistics.ts";
+import { readRegular } from "./regular-node.ts";
+import { PASSING } from "./statistics.ts";
+import {
+  discard,
+  flushDirectory,
+  makeDirectory,
+  replaceFiles,
+  standingAt,
+  temporaryBeside,
+  writeFlushed,
+} from "./temporary-node.ts";
 
 /**
  * Reads files of a directory.
@@ -25,14 +34,12 @@ export function directoryReader(directory: string): ReadFile {
   return async (name, expected, signal) => {
     const path = join(directory, name);
     try {
-      checkLength(name, (await stat(path)).size, expected);
-      const { buffer, byteOffset, length } = await readFile(path, { signal });
-      return new Uint8Array(buffer, byteOffset, length); // not a Buffer, whose slices are views
+      return await readRegular(path, (length) => checkLength(name, length, expected), signal);
     } catch (cause) {
       throwIfAborted(signal);
       if (cause instanceof SaffuError) throw cause;
       const code = errno(cause);
-      const what = code === "ENOENT" ? "is missing" : `cannot be read: ${code}`;
+      const what = code === "ENOENT" ? "is missing" : `cannot be read: ${code === "EFTYPE" ? reasonOf(cause) : code}`;
       throw new SaffuError("MODEL_MISSING_FILE", `${path} ${what}`, { cause });
     }
   };
@@ -40,19 +47,30 @@ export function directoryReader(directory: string): ReadFile {
 
 /**
  * Writes a model directory, atomically. Missing parent directories are made. What stands at `directory` already is replaced if
- * it is a model directory, with nothing else in it, or an empty directory; anything else is left alone and refused.
+ * it is a model directory, with nothing else in it, or an empty directory; anything else is left alone and refused. The directory
+ * and its files keep the permissions of those they replace; new files get those of config.json.
  *
- * @throws SaffuError UNWRITABLE, naming the path and the errno; ABORTED. Either way nothing is left behind.
+ * @throws SaffuError UNWRITABLE, naming the path and the errno; INVALID_OPTION; ABORTED. Either way nothing is left behind.
  */
 export async function writeDirectory(
   directory: string,
   files: ModelFiles,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
+  checkPath("directory", directory);
+  checkOptions(options);
+  checkFiles(files);
+  for (const name of files.keys()) {
+    if (name !== CONFIG && name !== STATISTICS && !isFileName(name)) {
+      throw invalidOption("a file's name", "one in the directory", name);
+    }
+  }
   await withTemporary(directory, async (target, temporary) => {
+    const config = await standingAt(join(target, CONFIG));
     for (const [name, bytes] of files) {
       throwIfAborted(options.signal);
-      await writeFlushed(join(temporary, name), bytes);
+      const before = await standingAt(join(target, name));
+      await writeFlushed(join(temporary, name), bytes, before?.isFile() ? before : config);
     }
     await flushDirectory(temporary);
     throwIfAborted(options.signal);
@@ -82,13 +100,13 @@ async function withTemporary(
   try {
     await assertReplaceable(target);
     made = await mkdir(dirname(target), { recursive: true });
-    await mkdir(temporary);
+    await makeDirectory(temporary, await standingAt(target));
     await write(target, temporary);
   } catch (cause) {
     if (cause instanceof SaffuError) throw cause;
-    throw unwritable(directory, (cause as Error).message, cause);
+    throw unwritable(directory, reasonOf(cause), cause);
   } finally {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    await discard(temporary);
     if (made) await removeEmpty(dirname(target), made);
   }
 }
@@ -111,7 +129,7 @@ async function moveIntoPlace(temporary: string, target: string): Promise<void> {
     renameSync(aside, target);
     throw cause;
   }
-  await rm(aside, { recursive: true, force: true }).catch(() => {}); // the new model stands: what is left over is only litter
+  await discard(aside); // the new model stands: what is left over is only litter
 }
 
 /** Throws unless nothing, an empty directory, or a model directory stands at `target`. */
@@ -124,7 +142,7 @@ async function assertReplaceable(target: string): Promise<void> {
     throw cause;
   }
   if (names.length === 0) return;
-  const config: unknown = await readFile(join(target, CONFIG))
+  const config: unknown = await readRegular(join(target, CONFIG), (length) => checkLength(CONFIG, length, undefined))
     .then(parseJson)
     .catch(() => undefined);
   if (!isRecord(config) || config.format !== FORMAT) {
@@ -132,49 +150,44 @@ async function assertReplaceable(target: string): Promise<void> {
   }
   const listed = isRecord(config.files) ? Object.keys(config.files) : [];
   const replaceable = new Set<string>([CONFIG, STATISTICS, ...REQUIRED_FILES, ...KERNEL_FILES, ...listed]);
-  const foreign = names.filter((name) => !replaceable.has(name) && !LEFTOVER.test(name));
+  const foreign = names.filter((name) => !replaceable.has(name) && !PASSING.test(name));
   if (foreign.length > 0) {
     throw unwritable(target, `EEXIST: it holds files that are not the model's: ${foreign.slice(0, 5).join(", ")}`);
   }
 }
 
 /**
- * Replaces one file, atomically: written beside its place, flushed, and renamed into it.
+ * Replaces files, atomically, each of them whole or none: written beside their places, flushed, and renamed into them. Links are
+ * followed; permissions are kept.
  *
- * @throws SaffuError UNWRITABLE; what stood there before stands there still
+ * @throws SaffuError UNWRITABLE, naming the path; what stood there before stands there still
  */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const target = resolve(path);
-  const temporary = temporaryBeside(target);
+export async function replaceFile(...files: readonly (readonly [path: string, bytes: Uint8Array])[]): Promise<void> {
+  await replaceFiles(files).catch((cause) => {
+    throw unwritable((cause as NodeJS.ErrnoException).path!, reasonOf(cause), cause);
+  });
+}
+
+/**
+ * Writes a new file, whole or not at all.
+ *
+ * @throws SaffuError UNWRITABLE, also where something stands there already
+ */
+export async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  const beside = temporaryBeside(resolve(path));
   try {
-    await writeFlushed(temporary, bytes);
-    await rename(temporary, target);
-    await flushDirectory(dirname(target));
+    if (await standingAt(path)) throw Object.assign(new Error("EEXIST: file already exists"), { code: "EEXIST" });
+    await writeFlushed(beside, bytes);
+    // a link fails where something has come meanwhile; some file systems have none
+    await link(beside, path).catch((cause) => {
+      if (["EEXIST", "ENOENT"].includes(errno(cause))) throw cause;
+      return rename(beside, path);
+    });
+    await flushDirectory(dirname(resolve(path)));
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw unwritable(path, (cause as Error).message, cause);
-  }
-}
-
-/** Writes a new file and flushes it. */
-export async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, "wx");
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
+    throw unwritable(path, reasonOf(cause), cause);
   } finally {
-    await file.close();
-  }
-}
-
-/** Flushes a directory's entries; Windows neither can nor needs to. */
-export async function flushDirectory(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+    await discard(beside);
   }
 }
 
@@ -190,14 +203,17 @@ async function removeEmpty(innermost: string, outermost: string): Promise<void> 
   }
 }
 
-function temporaryBeside(target: string): string {
-  return join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
-}
-
-function unwritable(path: string, what: string, cause?: unknown): SaffuError {
+/** The error for a path that cannot be written. @param what the reason, as reasonOf has it */
+export function unwritable(path: string, what: string, cause?: unknown): SaffuError {
   return new SaffuError("UNWRITABLE", `${path} cannot be written: ${what}`, { cause });
 }
 
-function errno(cause: unknown): string {
+/** What the system says, without the call and its paths: "ENOSPC: no space left on device". */
+export function reasonOf(cause: unknown): string {
+  return (cause as Error).message.replace(/^([A-Z]\w+: [^,]+), .*$/s, "$1");
+}
+
+/** The system's name of an error. */
+export function errno(cause: unknown): string {
   return (cause as NodeJS.ErrnoException).code ?? String(cause);
 }

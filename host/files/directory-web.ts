@@ -3,6 +3,9 @@ import { SaffuError, throwIfAborted } from "../errors.ts";
 import { MAX_CONFIG } from "./config.ts";
 import { checkLength, type ReadFile } from "./read.ts";
 
+/** Milliseconds in which a body that is whole has to end. */
+const END = 2000;
+
 /**
  * Reads files below `directory`, with or without a slash at its end. A body is read no further than the recorded length.
  *
@@ -23,14 +26,16 @@ export function webReader(directory: URL): ReadFile {
       const chunks: Uint8Array[] = [];
       let length = 0;
       const reader = response.body.getReader();
-      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      for (;;) {
+        // a body that goes on is too long; one that neither goes on nor ends has said all that is wanted of it
+        const next = reader.read();
+        const part = length === expected ? await within(END, next) : await next;
+        if (part === undefined || part.done) break;
         length += part.value.length;
         chunks.push(part.value);
-        if (length > most) {
-          await reader.cancel();
-          break; // the length is wrong already
-        }
+        if (length > most) break; // the length is wrong already
       }
+      await reader.cancel();
       const bytes = new Uint8Array(length);
       let at = 0;
       for (const chunk of chunks) {
@@ -58,4 +63,13 @@ export function webReader(directory: URL): ReadFile {
 /** Whether bytes are those of an HTML page: no file of a model that is fetched begins so. */
 function isPage(bytes: Uint8Array): boolean {
   return /^\s*<(!doctype|html|head|body|!--|\?xml)/i.test(new TextDecoder().decode(bytes.subarray(0, 100)));
+}
+
+/** What is waited for, or undefined after so many milliseconds. */
+async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: unknown;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer as number));
 }

@@ -10,6 +10,29 @@ export function parseJson(bytes: Uint8Array): unknown {
   return JSON.parse(text);
 }
 
+/** A key that an object has twice: readers differ in which value they take. */
+export class TwiceError extends SyntaxError {}
+
+/** The same, and no object may have a key twice. @throws TwiceError, naming the key */
+export function parseUniqueJson(bytes: Uint8Array): unknown {
+  const value = parseJson(bytes);
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  const keys: (Set<string> | undefined)[] = []; // of the objects around the place; undefined for a list
+  // it is JSON: a string is a key where a colon follows
+  for (const [sign] of text.matchAll(/[{}[\]]|"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/gs)) {
+    if (sign === "{") keys.push(new Set());
+    else if (sign === "[") keys.push(undefined);
+    else if (sign === "}" || sign === "]") keys.pop();
+    else if (sign.endsWith(":")) {
+      const key: string = JSON.parse(sign.slice(0, sign.lastIndexOf('"') + 1));
+      const own = keys.at(-1)!;
+      if (own.has(key)) throw new TwiceError(`the key ${JSON.stringify(key)} is there twice`);
+      own.add(key);
+    }
+  }
+  return value;
+}
+
 function checkNesting(text: string): void {
   let depth = 0;
   let inString = false;

@@ -2,7 +2,7 @@
  * Reading a model's files, wherever they are, and refusing by name what is not whole. The places are directory-node.ts and
  * directory-web.ts.
  */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { checkFiles, SaffuError, throwIfAborted } from "../errors.ts";
 import {
   CARD,
   CONFIG,
@@ -128,8 +128,10 @@ export async function readVerified(
   return { config, digests, files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), kernel };
 }
 
-/** Files that are in memory already. */
-export function memorySource(files: ModelFiles) {
+/** Files that are in memory already. @throws SaffuError INVALID_OPTION */
+export function memorySource(given: ReadonlyMap<unknown, unknown>) {
+  checkFiles(given);
+  const files = given as ModelFiles;
   const readFile: ReadFile = async (name, expected) => {
     const bytes = files.get(name);
     if (bytes === undefined) throw new SaffuError("MODEL_MISSING_FILE", `${name} is missing`);
@@ -142,7 +144,10 @@ export function memorySource(files: ModelFiles) {
 /** What a ReadFile does with a length before it reads the bytes. */
 export function checkLength(name: string, found: number, expected: number | undefined): void {
   if (expected !== undefined && found !== expected) throw wrongLength(name, found, expected);
-  if (expected === undefined && found > MAX_CONFIG) {
-    throw new SaffuError("MODEL_CORRUPT", `${name}: ${found} bytes, at most ${MAX_CONFIG} are read`);
-  }
+  if (expected === undefined) checkMost(name, found, MAX_CONFIG);
+}
+
+/** The same where the length is only bounded. @throws SaffuError MODEL_CORRUPT */
+export function checkMost(name: string, found: number, most: number): void {
+  if (found > most) throw new SaffuError("MODEL_CORRUPT", `${name}: ${found} bytes, at most ${most} are read`);
 }

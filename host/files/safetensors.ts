@@ -9,7 +9,7 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { isRecord, parseJson } from "./json.ts";
+import { isRecord, parseUniqueJson, TwiceError } from "./json.ts";
 
 export const ARRAYS = {
   U8: Uint8Array,
@@ -41,12 +41,14 @@ export interface TensorFile {
 }
 
 const MAX_HEADER = 1 << 20;
+/** Most bytes of a file before its tensors. */
+export const MOST_HEADER = 8 + MAX_HEADER;
 
 /**
  * Reads a safetensors file. The tensors are views into `bytes` (or into one copy of it, where it is not 8-byte aligned).
  *
  * @param file the file's name, for messages
- * @throws SaffuError MODEL_CORRUPT, naming the tensor, where the file is not whole: a header over 1 MiB or not JSON, an unknown
+ * @throws SaffuError MODEL_CORRUPT, naming the tensor, where the file is not whole: a header over 1 MiB, not JSON or with a key twice, an unknown
  * dtype, a size other than the shape's, a misaligned tensor, or bytes that belong to no tensor or to two
  */
 export function readTensors(bytes: Uint8Array, file: string): TensorFile {
@@ -59,8 +61,9 @@ export function readTensors(bytes: Uint8Array, file: string): TensorFile {
   }
   let header: unknown;
   try {
-    header = parseJson(whole.subarray(8, 8 + length));
+    header = parseUniqueJson(whole.subarray(8, 8 + length));
   } catch (cause) {
+    if (cause instanceof TwiceError) throw corrupt(`in the header ${cause.message}`, cause);
     throw corrupt("no safetensors file, the header is not JSON", cause);
   }
   if (!isRecord(header)) throw corrupt("the header is not an object");

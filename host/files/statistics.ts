@@ -14,21 +14,19 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { hiddenLayers, hiddenWidth, type Shape, tensorSpecs } from "../shape.ts";
+import { hiddenLayers, hiddenWidth, type Shape, tensorBytes, tensorSpecs } from "../shape.ts";
 import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
 import { PIECE_COLUMNS, type Piece, packPieces, pieceOf, unpackPieces } from "./pieces.ts";
-import { faultOfSums } from "./plausible.ts";
-import { readTensors, type Tensor, writeTensors } from "./safetensors.ts";
+import { MOST_HEADER, readTensors, type Tensor, writeTensors } from "./safetensors.ts";
+import { CAPACITY, faultOfSums, nothingObserved, type Statistics } from "./sums.ts";
 import { shapeAsVersion1 } from "./version1.ts";
 import { faultOf } from "./weights.ts";
 
-export { STATISTICS };
+export { CAPACITY, nothingObserved, STATISTICS, type Statistics };
 export const STATISTICS_VERSION = "2";
 /** Sums that were sampled by an older rule, and recent tokens without identities. */
 const FIRST_VERSION = "1";
 const FORMAT = "saffu-statistics";
-/** Most of a sum, and of the tokens in the sums: they are u32, and are never wrapped. */
-export const CAPACITY = 2 ** 32 - 1;
 /** Marks the beginning of a piece in the memory of a kernel. */
 export const BREAK = 0xffff;
 /** Tokens that the memory has room for, breaks included, unless `load` is told otherwise: 64 KiB. */
@@ -37,19 +35,11 @@ export const MEMORY = 32768;
 export const MOST_MEMORY = 2 ** 20;
 /** The names of what a killed writer leaves behind; nothing reads it, and the next save removes it. */
 export const LEFTOVER = /^\.statistics\.[0-9a-f]{12}\.tmp$/;
+/** The file that says who writes statistics here, and what one that breaks it takes (lock-node.ts). Nothing of a model. */
+export const LOCK = ".statistics.lock";
+/** What stands in a model directory for a time, and is no part of the model. */
+export const PASSING = /^\.statistics\.([0-9a-f]{12}\.tmp|lock(\.break)*)$/;
 const NO_DIGEST = "0".repeat(64);
-
-/** The sums, and what they were gathered under. */
-export interface Statistics {
-  /** Tokens in the sums; what was halved counts half. */
-  readonly tokens: number;
-  /** How often the sums were halved. */
-  readonly generation: number;
-  /** F, (V, M), in units of 2^-8 of a hidden unit. */
-  readonly observed: Uint32Array;
-  /** F̂, (V, M), in units of 2^-14. */
-  readonly expected: Uint32Array;
-}
 
 /** Tensors that predictions are made with in place of the base's, by name in model.safetensors: those of CORRECTED, together. */
 export type Correction = ReadonlyMap<string, Tensor>;
@@ -66,18 +56,20 @@ export function correctionOf(rows: Int8Array, scales: Float32Array, shape: Shape
   ]);
 }
 
-/** Empty sums, as before anything was observed. */
-export function nothingObserved(shape: Shape): Statistics {
-  const cells = shape.vocabulary * hiddenWidth(shape);
-  return { tokens: 0, generation: 0, observed: new Uint32Array(cells), expected: new Uint32Array(cells) };
-}
-
 /** All that a model has learned. */
 export interface Learned {
   readonly statistics: Statistics;
   /** In the order of their arrival. */
   readonly pieces: readonly Piece[];
   readonly correction: Correction | undefined;
+}
+
+/** The longest statistics.safetensors of a shape, in bytes: sums, a memory of pieces of one token each, a correction of all layers, and a header. */
+export function mostLearnedBytes(shape: Shape): number {
+  const sums = 2 * 4 * shape.vocabulary * hiddenWidth(shape);
+  const corrections = tensorSpecs(shape).reduce((sum, spec) => sum + tensorBytes(spec), 0);
+  const memory = 2 * MOST_MEMORY + (MOST_MEMORY / 2) * PIECE_COLUMNS * 4;
+  return sums + memory + corrections + MOST_HEADER;
 }
 
 /** What statistics belong to: its digest, and the shape that their tensors follow from. */
@@ -103,6 +95,15 @@ export interface SaveOptions {
   readonly signal?: AbortSignal | undefined;
   /** SHA-256 of the statistics that are expected to stand in the directory ("" for none), or undefined for whatever they are. */
   readonly seen?: string | undefined;
+  /** The directory's lock, where the caller holds it; else it is taken for the time of the save. */
+  readonly lock?: Held | undefined;
+}
+
+/** A lock that is held. */
+export interface Held {
+  /** @throws SaffuError UNWRITABLE where another has taken it */
+  assertHeld(): void;
+  release(): void;
 }
 
 /** The bytes of statistics.safetensors: the same for the same contents. */

@@ -7,11 +7,12 @@
  * ```
  */
 import { assertCompilable, compileDevice, compileSolver, deviceRequest, solverRequest } from "../compile/compile.ts";
-import { invalidOption, throwIfAborted } from "../errors.ts";
+import { checkTexts, invalidOption, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
 import { assertSolvable } from "../model/webassembly.ts";
+import { abortable } from "../pace.ts";
 import type { Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
@@ -88,11 +89,13 @@ export interface FitResult {
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function fit(text: () => Chunks, options: FitOptions = {}): Promise<FitResult> {
-  const { signal, onProgress } = options;
   // bad options are refused before any work
   if (typeof text !== "function")
     throw invalidOption("text", "a function that gives the whole text, each time anew", text);
   const { threads, build } = runOptions(options);
+  const { signal, onProgress } = options;
+  checkTexts("heldOut", options.heldOut ?? []);
+  if (options.tokenizer !== undefined) checkTokenizer(options.tokenizer);
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
   recipeOf(options, LEAST_TOKENS, wanted);
   assertFits(wanted, LEAST_TOKENS);
@@ -116,13 +119,13 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
 
   const heldOut = await separated(options.heldOut ?? [], tokenizer, shape.window, signal);
   await turn(signal);
-  const scalar = await compileDevice(shape, "scalar");
+  const scalar = await compileDevice(shape, "scalar", {}, signal);
   await turn(signal);
-  const simd = await compileDevice(shape, "simd");
+  const simd = await compileDevice(shape, "simd", {}, signal);
   await turn(signal);
-  const wasm = await compileSolver(shape, build, threads > 0);
+  const wasm = await compileSolver(shape, build, threads > 0, signal);
   await turn(signal);
-  const solver = await Solver.start(wasm, shape, tokens.length + heldOut.length, threads);
+  const solver = await Solver.start(wasm, shape, tokens.length + heldOut.length, threads, signal);
   const compileSeconds = clock();
   try {
     const places = solver.view(Uint16Array, "TOKENS", tokens.length + heldOut.length);
@@ -166,9 +169,16 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   }
 }
 
+function checkTokenizer(tokenizer: Tokenizer): void {
+  const methods = ["encode", "decode", "bytesOf", "toJSON"] as const;
+  if (!Number.isInteger(tokenizer?.vocabularySize) || methods.some((name) => typeof tokenizer[name] !== "function")) {
+    throw invalidOption("tokenizer", "a tokenizer, as of tokenizerFromJSON", tokenizer);
+  }
+}
+
 async function tokenizerFor(text: () => Chunks, vocabulary: number, options: FitOptions): Promise<Tokenizer> {
   if (vocabulary === BYTES) return byteTokenizer();
-  return trainTokenizer(text(), {
+  return trainTokenizer(abortable(text(), options.signal), {
     vocabulary,
     sizes: vocabulariesOf(options),
     ...(options.signal && { signal: options.signal }),

@@ -1,10 +1,9 @@
 /** Groups of all layers by the explicit solution, layer by layer: step 1 of the recipe. */
 import { sizesOf } from "../compile/sizes.ts";
-import { throwIfAborted } from "../errors.ts";
 import type { Shape } from "../shape.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Settings, Solver } from "./solver.ts";
-import { CHUNK, type Hooks, runSteps } from "./steps.ts";
+import { type Hooks, inCalls, PLACES, runSteps } from "./steps.ts";
 
 /** What a document's weight is before it is solved: so many tokens of the same kind as if they were independent. */
 const DOCUMENT_WEIGHT = 8;
@@ -61,9 +60,6 @@ async function weighInputs(solver: Solver, first: number, end: number, places: n
 /** W of attention over the window's positions: a pass that counts pairs, and one that adds up targets. */
 async function solveAttention(solver: Solver, places: number, signal: AbortSignal | undefined): Promise<void> {
   for (const pass of [0, 1]) {
-    for (let from = 0; from < places; from += CHUNK) {
-      throwIfAborted(signal);
-      await solver.once("attentionSteps", pass, from, Math.min(places, from + CHUNK));
-    }
+    await inCalls([0, places], PLACES, signal, (from, to) => solver.once("attentionSteps", pass, from, to));
   }
 }

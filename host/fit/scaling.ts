@@ -1,11 +1,10 @@
 /** Iterative scaling of all layers, step 2 of the recipe: passes over the text with averaged weights, and one of the decoder after rounding. */
 import { sizesOf } from "../compile/sizes.ts";
-import { throwIfAborted } from "../errors.ts";
 import { hiddenWidth, type Shape } from "../shape.ts";
 import { averagedSteps, type Table } from "./average.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Settings, Solver } from "./solver.ts";
-import { CHUNK, type Hooks, runSteps } from "./steps.ts";
+import { type Hooks, inCalls, PLACES, runSteps } from "./steps.ts";
 
 /** Solves all layers, or where there are no passes the explicit decoder alone. Says whether U is what its codes say. */
 export async function fitScaling(
@@ -18,12 +17,10 @@ export async function fitScaling(
   const { passes, averaged } = recipe.scaling;
   const places = settings.places!;
   if (passes === 0) {
-    for (let from = 0; from < places; from += CHUNK) {
-      throwIfAborted(hooks.signal);
-      const to = Math.min(places, from + CHUNK);
+    await inCalls([0, places], PLACES, hooks.signal, async (from, to) => {
       await solver.once("explicitSteps", from, to);
       hooks.onProgress?.({ phase: "scaling", done: to, total: places });
-    }
+    });
     return false;
   }
   await solver.once("initialiseScaling");

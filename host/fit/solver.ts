@@ -4,7 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { type Addresses, MOST_BYTES, PAGE, SETTINGS, solverAddresses, solverBytesNeeded } from "../compile/layout.ts";
-import { SaffuError } from "../errors.ts";
+import { abortedBy, SaffuError } from "../errors.ts";
 import { compileModule } from "../model/webassembly.ts";
 import type { Shape } from "../shape.ts";
 
@@ -33,9 +33,16 @@ export class Solver {
    * @param wasm the solver module of `shape`, compiled with shared memory exactly where `threads` > 0
    * @param tokens most tokens that the memory has to hold
    * @param threads worker threads (Node); 0 runs in the calling thread
-   * @throws SaffuError OUT_OF_MEMORY, naming the bytes; UNSUPPORTED where the runtime forbids to compile
+   * @param signal ends threads at once, whatever they are at: what was under way is rejected, and the solver is of no further use
+   * @throws SaffuError OUT_OF_MEMORY, naming the bytes; UNSUPPORTED where the runtime forbids to compile; ABORTED
    */
-  static async start(wasm: Uint8Array, shape: Shape, tokens: number, threads: number): Promise<Solver> {
+  static async start(
+    wasm: Uint8Array,
+    shape: Shape,
+    tokens: number,
+    threads: number,
+    signal?: AbortSignal | undefined,
+  ): Promise<Solver> {
     const module = await compileModule(wasm);
     const shared = threads > 0;
     const addresses = solverAddresses(shape);
@@ -50,7 +57,7 @@ export class Solver {
       });
     }
     if (!shared) return new Solver(addresses, memory, [await startInline(module, memory)]);
-    const starts = await Promise.allSettled(Array.from({ length: threads }, () => startWorker(module, memory)));
+    const starts = await Promise.allSettled(Array.from({ length: threads }, () => startWorker(module, memory, signal)));
     const runners = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
     const solver = new Solver(addresses, memory, runners);
     const failed = starts.find((start) => start.status === "rejected");
@@ -139,7 +146,11 @@ const WORKER_PROGRAM = `(({ parentPort, workerData }) => {
   parentPort.postMessage(null);
 })(require("node:worker_threads"));`;
 
-async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Runner> {
+async function startWorker(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  signal: AbortSignal | undefined,
+): Promise<Runner> {
   // without the flags of this process: `node --input-type=module -e` would have the worker's program be a module, too
   const worker = new Worker(WORKER_PROGRAM, { eval: true, execArgv: [], workerData: { module, memory } });
   let settle: { resolve: () => void; reject: (cause: unknown) => void } | undefined;
@@ -150,14 +161,23 @@ async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memor
       settle = { resolve, reject };
     });
   worker.on("message", () => settle?.resolve());
-  worker.on("error", (cause) => {
+  const lose = (cause: unknown) => {
     lost = { cause }; // it may come when nothing is waited for
     settle?.reject(cause);
-  });
+  };
+  worker.on("error", lose);
+  const abort = () => lose(abortedBy(signal!));
+  signal?.addEventListener("abort", abort);
+  const stop = async () => {
+    signal?.removeEventListener("abort", abort);
+    await worker.terminate();
+  };
   try {
+    if (signal?.aborted) abort();
     await answer();
   } catch (cause) {
-    await worker.terminate();
+    await stop();
+    if (signal?.aborted) throw cause;
     const what = `a thread of the fit does not start on this runtime (${(cause as Error).message})`;
     throw new SaffuError("UNSUPPORTED", `${what}: with the option threads: 0 it runs without, to the same bytes`, {
       cause,
@@ -169,8 +189,6 @@ async function startWorker(module: WebAssembly.Module, memory: WebAssembly.Memor
       worker.postMessage({ name, values });
       return done;
     },
-    async stop() {
-      await worker.terminate();
-    },
+    stop,
   };
 }

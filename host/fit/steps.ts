@@ -1,5 +1,5 @@
 /** What long work on a solver shares: its options, its progress, and calls of bounded length between which a signal is seen. */
-import { invalidOption, refuseGone, SaffuError, throwIfAborted } from "../errors.ts";
+import { checkOptions, invalidOption, refuseGone, SaffuError, throwIfAborted } from "../errors.ts";
 import type { Build } from "../model/kernel.ts";
 import type { Solver } from "./solver.ts";
 
@@ -26,15 +26,18 @@ export interface RunOptions {
 
 /** Fewest tokens that a model is fitted to: below it there is nothing to count. */
 export const LEAST_TOKENS = 16;
-/** Steps run between two looks at the signal: a fraction of a second of work. */
-export const STEPS_A_CALL = 16;
+/** Steps that are run between two looks at the signal: fewest, and most. */
+export const STEPS = [1, 16] as const;
 /** Places likewise, where there are no steps. */
-export const CHUNK = 16384;
+export const PLACES = [512, 16384] as const;
+/** Milliseconds that a call is meant to take. */
+const CALL = 100;
 /** Options by names of before. */
 const GONE = { flavour: "is build now" };
 
 /** The options with defaults. @throws SaffuError INVALID_OPTION */
 export function runOptions(options: RunOptions): { threads: number; build: Build } {
+  checkOptions(options);
   refuseGone(options, GONE);
   const { threads, build = "simd" } = options;
   if (build !== "simd" && build !== "scalar") {
@@ -77,11 +80,34 @@ export async function runSteps<Phase extends string>(
   { signal, onProgress }: Hooks<Phase>,
   { done = 0, args = [] }: { readonly done?: number; readonly args?: readonly number[] } = {},
 ): Promise<void> {
-  for (let from = first; from < last; from += STEPS_A_CALL) {
-    throwIfAborted(signal);
-    const to = Math.min(last, from + STEPS_A_CALL);
+  await inCalls([first, last], STEPS, signal, async (from, to) => {
     await solver.all(name, "thread", "threads", ...args, from, to);
     onProgress?.({ phase, done: done + to, total });
+  });
+}
+
+/**
+ * Work in calls of bounded time: how much is done in one follows from how long the last one took. Which calls it is divided into changes no
+ * result.
+ *
+ * @param call does [from, to)
+ * @param least what is not divided further
+ */
+export async function inCalls(
+  [first, last]: readonly [first: number, last: number],
+  [least, most]: readonly [least: number, most: number],
+  signal: AbortSignal | undefined,
+  call: (from: number, to: number) => Promise<void>,
+): Promise<void> {
+  let size = least;
+  for (let from = first; from < last; ) {
+    throwIfAborted(signal);
+    const to = Math.min(last, from + size);
+    const start = performance.now();
+    await call(from, to);
+    const fitting = ((to - from) * CALL) / Math.max(1, performance.now() - start);
+    size = Math.max(least, Math.min(most, 2 * size, fitting - (fitting % least)));
+    from = to;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Texts as the solver sees them: tokens of a whole text, and of held-out texts one after the other. */
 import { BATCH } from "../compile/sizes.ts";
 import { throwIfAborted } from "../errors.ts";
-import { Pace } from "../pace.ts";
+import { abortable, Pace } from "../pace.ts";
 import { encodeStream, type Tokenizer } from "../tokenizer/index.ts";
 import type { Solver } from "./solver.ts";
 import type { Hooks } from "./steps.ts";
@@ -17,9 +17,8 @@ export async function encodeAll(
 ): Promise<{ tokens: Uint16Array; bytes: number }> {
   let bytes = 0;
   async function* counted() {
-    for await (const chunk of text) {
-      throwIfAborted(signal);
-      bytes += chunk.length;
+    for await (const chunk of abortable(text, signal)) {
+      bytes += chunk?.length ?? 0; // what is no chunk is refused where it is read
       onProgress?.({ phase: "tokens", done: bytes, total: 0 });
       yield chunk;
     }
@@ -53,11 +52,12 @@ export async function separated(
   texts: readonly Uint8Array[],
   tokenizer: Tokenizer,
   window: number,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal | undefined,
 ): Promise<Uint16Array> {
   const parts: Uint16Array[] = [];
   for (const text of texts) {
-    parts.push(new Uint16Array(window).fill(ABSENT), (await encodeAll([text], tokenizer, { signal })).tokens);
+    const { tokens } = await encodeAll([text], tokenizer, { signal });
+    parts.push(new Uint16Array(window).fill(ABSENT), tokens);
   }
   const all = new Uint16Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;

@@ -5,10 +5,11 @@
  * A call that fails, or is aborted, leaves everything as it was.
  */
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { PieceReader, pieceOf } from "../files/pieces.ts";
-import { faultOfSums, greatest } from "../files/plausible.ts";
+import { PieceReader } from "../files/pieces.ts";
 import { type Base, CAPACITY, type Correction, type Learned, type Statistics } from "../files/statistics.ts";
+import { faultOfSums, greatest } from "../files/sums.ts";
 import type { LearningKernel } from "../model/kernel.ts";
+import { unlessAborted } from "../pace.ts";
 import { hiddenWidth } from "../shape.ts";
 import type { Chunks, Tokenizer } from "../tokenizer/index.ts";
 import { Memory } from "./memory.ts";
@@ -22,8 +23,8 @@ import {
   type RefitOptions,
   type RefitReport,
 } from "./options.ts";
-import { pass, tokensOf } from "./pass.ts";
-import { accepted, aged, full } from "./refusals.ts";
+import { learnText, type Read, readAhead } from "./pass.ts";
+import { accepted, aged, busy, full } from "./refusals.ts";
 import { solveDecoder } from "./solve.ts";
 import { Sums } from "./sums.ts";
 
@@ -35,6 +36,8 @@ const MOST_A_TOKEN = 64 * 256;
 export class Learner {
   private readonly sums: Sums;
   private turn: Promise<unknown> = Promise.resolve();
+  /** Whether a text is read in its turn that was too long to be read ahead. */
+  private streaming = false;
   /** While a call changes the sums: what they were before it. */
   private before: Statistics | undefined;
   private memory: Memory;
@@ -86,11 +89,11 @@ export class Learner {
 
   /** Adds a text, as a piece of its own. @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED */
   observe(text: string | Uint8Array | Chunks, options: ObserveOptions = {}): Promise<Observation> {
-    return this.changing(async (kernel) => {
+    return this.changingBy(text, options, async (kernel, read) => {
       if (options.age && fullest(kernel) > HALF_FULL) accepted(kernel.age());
       kernel.reset();
-      const reader = new PieceReader(Math.max(0, this.memory.capacity - 1));
-      const passed = await pass(text, this.tokenizer, (token) => kernel.observe(token), reader, options);
+      const reader = this.reader();
+      const passed = await learnText(read, (token) => kernel.observe(token), reader, options);
       const { memory, evicted } = this.memory.with(reader.piece(this.sums.generation));
       this.memory = memory;
       return { ...passed, ...this.figures(evicted) };
@@ -103,22 +106,28 @@ export class Learner {
    * @throws SaffuError INVALID_TEXT, NOT_OBSERVED, ABORTED; STATISTICS_AGED where the sums were halved since, or may have been
    */
   forget(text: string | Uint8Array | Chunks, options: ForgetOptions = {}): Promise<Observation> {
-    return this.changing(async (kernel) => {
+    return this.changingBy(text, options, async (kernel, read) => {
       const now = this.sums.generation;
-      const { generation = now === 0 ? 0 : undefined } = options;
-      if (generation !== undefined && generation !== now) throw aged(now, generation);
-      // what is not known from the option is known from the memory, once the whole text has been read
-      const read = generation === undefined ? await tokensOf(text, this.tokenizer, options) : text;
-      if (read instanceof Uint16Array) {
-        const known = this.memory.generationOf(pieceOf(read, now));
-        if (known !== now) throw aged(now, known);
-      }
+      const { generation = now === 0 ? 0 : this.generationOf(read) } = options;
+      if (generation !== now) throw aged(now, generation);
       kernel.reset();
-      const reader = new PieceReader(Math.max(0, this.memory.capacity - 1));
-      const passed = await pass(read, this.tokenizer, (token) => kernel.forget(token), reader, options);
+      const reader = this.reader();
+      const passed = await learnText(read, (token) => kernel.forget(token), reader, options);
       this.memory = this.memory.without(reader.piece(now));
       return { ...passed, ...this.figures(0) };
     });
+  }
+
+  /** The generation of a text that the memory knows. */
+  private generationOf({ tokens, rest }: Read): number | undefined {
+    if (rest !== undefined) return undefined;
+    const reader = this.reader();
+    reader.add(tokens);
+    return this.memory.generationOf(reader.piece(0));
+  }
+
+  private reader(): PieceReader {
+    return new PieceReader(Math.max(0, this.memory.capacity - 1));
   }
 
   /** Halves the sums: there is room again, and what was observed before can no longer be forgotten. @throws SaffuError UNSUPPORTED */
@@ -141,7 +150,7 @@ export class Learner {
         evicted += next.evicted;
       }
       return this.figures(evicted);
-    });
+    }, options.signal);
   }
 
   /** Takes away what was merged. @throws SaffuError NOT_OBSERVED, STATISTICS_AGED, ABORTED */
@@ -151,7 +160,7 @@ export class Learner {
       if (faultOfSums(this.sums.copy(), this.base.shape) !== undefined) accepted(-3);
       for (const piece of pieces) this.memory = this.memory.without(piece);
       return this.figures(0);
-    });
+    }, options.signal);
   }
 
   /** Adds sums to the kernel's, all of them or nothing, or takes them away. */
@@ -207,7 +216,7 @@ export class Learner {
       this.correction =
         tokens === 0 ? undefined : await solveDecoder(await this.sums.open(), this.base.shape, settings, options);
       return { ...settings, tokens };
-    });
+    }, options.signal);
   }
 
   /** The base predicts again. Sums and recent tokens stay. */
@@ -215,15 +224,43 @@ export class Learner {
     this.correction = undefined;
   }
 
-  /** One call after another. */
-  private alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work);
-    this.turn = result.catch(() => {});
+  /**
+   * Changes the sums by a text. A stream is read before its turn comes, as far as readAhead goes: its source may take its time, and may
+   * itself learn, as it waits for nothing here. While the rest of a longer one is read, other calls are refused, as they might be its own.
+   */
+  private async changingBy<T>(
+    text: string | Uint8Array | Chunks,
+    { signal }: LearnOptions,
+    work: (kernel: LearningKernel, read: Read) => Promise<T>,
+  ): Promise<T> {
+    const reading = () => readAhead(text, this.tokenizer, signal);
+    if (typeof text === "string" || text instanceof Uint8Array) {
+      return this.changing(async (kernel) => work(kernel, await reading()), signal);
+    }
+    const read = await reading();
+    const long = read.rest !== undefined;
+    try {
+      return await this.changing(async (kernel) => {
+        this.streaming = long;
+        return work(kernel, read);
+      }, signal);
+    } finally {
+      if (long) this.streaming = false;
+      await read.rest?.return(undefined);
+    }
+  }
+
+  /** One call after another. A signal ends the wait for its turn. @throws SaffuError BUSY while a text is read that may not end */
+  private alone<T>(work: () => Promise<T>, signal?: AbortSignal | undefined): Promise<T> {
+    if (this.streaming) return Promise.reject(busy());
+    const before = this.turn;
+    const result = unlessAborted(before, signal).then(work);
+    this.turn = Promise.allSettled([before, result]);
     return result;
   }
 
   /** One call after another, of those that change the sums: where one fails, they are what they were. */
-  private changing<T>(work: (kernel: LearningKernel) => Promise<T>): Promise<T> {
+  private changing<T>(work: (kernel: LearningKernel) => Promise<T>, signal?: AbortSignal | undefined): Promise<T> {
     return this.alone(async () => {
       const kernel = await this.sums.open();
       const { memory } = this;
@@ -237,7 +274,7 @@ export class Learner {
       } finally {
         this.before = undefined;
       }
-    });
+    }, signal);
   }
 }
 

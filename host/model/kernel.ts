@@ -4,7 +4,8 @@
  */
 import { SaffuError } from "../errors.ts";
 import type { Tensor } from "../files/safetensors.ts";
-import { hiddenWidth, type Shape } from "../shape.ts";
+import { faultOf } from "../files/weights.ts";
+import { hiddenWidth, type Shape, tensorBytes, tensorSpecs } from "../shape.ts";
 
 /** `scalar` is the WebAssembly MVP alone, `simd` has 128-bit vectors; both give the same bits. */
 export type Build = "scalar" | "simd";
@@ -51,16 +52,28 @@ export interface LearningKernel {
 }
 
 const PREDICTS = ["reset", "feed", "append", "predict", "seed", "sample"] as const;
+/** What learning answers in place of a result is −1 to −4. */
+const LAST_REFUSAL = -4;
 const LEARNS = ["reset", "observe", "forget", "merge", "unmerge", "age", "refit"];
 
-/** An instance of a device module: its functions, and its memory by the names of its addresses. */
+/** Least of a surprisal: −log2 of a probability, which rounding may take beyond 1. */
+const LEAST_BITS = -1e-3;
+/** Weights stand back to back, each on such a boundary: it tells whether a kernel is of the shape. */
+const BOUNDARY = 16;
+
+/**
+ * An instance of a device module: its functions, and its memory by the names of its addresses.
+ *
+ * A kernel is a file, and can be anything: what it answers is looked at, and a trap is an error like any other. It has no imports, so
+ * it reaches nothing but its own memory; but it can take its time.
+ */
 export class Instance {
   private readonly exports: WebAssembly.Exports;
   private readonly buffer: ArrayBuffer;
 
   /**
    * @param file name of the module, for messages
-   * @throws SaffuError MODEL_CORRUPT where the memory or a function is missing
+   * @throws SaffuError MODEL_CORRUPT where the memory or a function is missing, or the kernel is of another shape
    */
   constructor(
     { exports }: WebAssembly.Instance,
@@ -74,6 +87,34 @@ export class Instance {
     }
     this.exports = exports;
     this.buffer = memory.buffer;
+    this.checkShape();
+  }
+
+  /** The addresses of the weights tell their sizes, and so the shape that the kernel was compiled for. */
+  private checkShape(): void {
+    const specs = tensorSpecs(this.shape);
+    const most = 2 ** 24 + 32 * specs.reduce((sum, spec) => sum + tensorBytes(spec), 0);
+    if (this.bytes > most)
+      throw this.corrupt(`has a memory of ${this.bytes} bytes, a model of the shape at most ${most}`);
+    const { history, vocabulary } = this.shape;
+    for (const [i, spec] of specs.entries()) {
+      const bytes = tensorBytes(spec);
+      const at = this.addressOf(spec.address, bytes);
+      const next = specs[i + 1];
+      const room = next && this.addressOf(next.address, 0) - at;
+      const wanted = Math.ceil(bytes / BOUNDARY) * BOUNDARY;
+      if (room !== undefined && room !== wanted) {
+        throw this.corrupt(`is of another shape: ${room} bytes for ${spec.name}, config.json's wants ${wanted}`);
+      }
+    }
+    const probabilities = this.addressOf("PROBABILITIES", 4 * vocabulary);
+    if (history === 0) return;
+    // the mixture is the last of the weights; then come the history, and what predictions need
+    const mixture = this.addressOf("GATE", 0) + tensorBytes(specs.at(-1)!);
+    const ring = this.addressOf("RING", 2 * history);
+    if (ring < mixture || ring + 2 * history > probabilities) {
+      throw this.corrupt(`is of another shape: it has no room for a history of ${history} tokens and its mixture`);
+    }
   }
 
   /** Linear memory. */
@@ -100,22 +141,39 @@ export class Instance {
     if (place !== 0) this.view(Uint32Array, "RECALLED_PLACE", 1)[0] = place;
   }
 
-  /** @throws SaffuError MODEL_CORRUPT where a tensor has no room */
+  /** @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer */
   predictor(): Predictor {
+    const { vocabulary } = this.shape;
+    const calls = this.functions(PREDICTS) as Pick<Predictor, (typeof PREDICTS)[number]>;
+    const probabilities = this.view(Float32Array, "PROBABILITIES", vocabulary);
     // between the weights and what is recalled; all of the memory where a module of before does not say
     const [from, to] = [this.global("GATE") ?? 0, this.global("RECALLED") ?? this.bytes];
     const state = new Uint8Array(this.buffer).subarray(from, Math.max(from, Math.min(to, this.bytes)));
     return {
-      ...(this.functions(PREDICTS) as Pick<Predictor, (typeof PREDICTS)[number]>),
+      ...calls,
+      feed: (token) => this.expect("feed", calls.feed(token), (bits) => bits >= LEAST_BITS),
+      sample: (...options) =>
+        this.expect(
+          "sample",
+          calls.sample(...options),
+          (token) => Number.isInteger(token) && token >= 0 && token < vocabulary,
+        ),
+      predict: () => {
+        const answer = calls.predict();
+        let sum = 0;
+        for (const p of probabilities) sum += p >= 0 ? p : Number.NaN;
+        this.expect("predict", sum, (all) => Math.abs(all - 1) < 0.01);
+        return answer;
+      },
       save: () => state.slice(),
       restore: (saved) => state.set(saved),
-      probabilities: this.view(Float32Array, "PROBABILITIES", this.shape.vocabulary),
+      probabilities,
     };
   }
 
   /**
-   * @throws SaffuError MODEL_CORRUPT where a tensor has no room: of a predictor, and of a module that was compiled without learning;
-   * UNSUPPORTED where the module learns by an older rule, whose sums are others
+   * @throws SaffuError MODEL_CORRUPT where a tensor has no room: of a predictor, and of a module that was compiled without learning; and
+   * as predictor(). UNSUPPORTED where the module learns by an older rule, whose sums are others
    */
   learner(): LearningKernel {
     if (LEARNS.some((name) => typeof this.exports[name] !== "function")) {
@@ -124,20 +182,54 @@ export class Instance {
     }
     const { vocabulary } = this.shape;
     const cells = vocabulary * hiddenWidth(this.shape);
+    const calls = this.functions(LEARNS) as Pick<LearningKernel, Calls<LearningKernel>>;
+    const correctedScale = this.view(Float32Array, "CORRECTED_O_SCALE", vocabulary);
+    const refused = (answer: number) => Number.isInteger(answer) && answer < 0 && answer >= LAST_REFUSAL;
+    const bits = (name: string, answer: number) => this.expect(name, answer, (bits) => bits >= 0 || refused(bits));
+    const done = (name: string, answer: number) => this.expect(name, answer, (code) => code >= 0 || refused(code));
     return {
-      ...(this.functions(LEARNS) as Pick<LearningKernel, Calls<LearningKernel>>),
+      reset: calls.reset,
+      observe: (token) => bits("observe", calls.observe(token)),
+      forget: (token) => bits("forget", calls.forget(token)),
+      merge: (row, commit) => done("merge", calls.merge(row, commit)),
+      unmerge: (row, commit) => done("unmerge", calls.unmerge(row, commit)),
+      age: () => done("age", calls.age()),
+      refit: (from, to, pseudoCounts, step) => {
+        const answer = done("refit", calls.refit(from, to, pseudoCounts, step));
+        const data = correctedScale.subarray(from, to);
+        const fault = faultOf("decoder.O.scale", { dtype: "F32", shape: [data.length], data });
+        if (fault !== undefined) throw this.corrupt(`refit: decoder.O.scale ${fault}`);
+        return answer;
+      },
       staging: this.view(Uint32Array, "PROBABILITIES", vocabulary),
       observed: this.view(Uint32Array, "OBSERVED", cells),
       expected: this.view(Uint32Array, "EXPECTED", cells),
       observedTokens: this.view(Uint32Array, "OBSERVED_TOKENS", 1),
       generation: this.view(Uint32Array, "GENERATION", 1),
       correctedO: this.view(Int8Array, "CORRECTED_O", cells),
-      correctedScale: this.view(Float32Array, "CORRECTED_O_SCALE", vocabulary),
+      correctedScale,
     };
   }
 
   private functions(names: readonly string[]): object {
-    return Object.fromEntries(names.map((name) => [name, this.exports[name]]));
+    return Object.fromEntries(names.map((name) => [name, this.guarded(name)]));
+  }
+
+  /** An exported function, whose traps are errors. */
+  private guarded(name: string): (...values: number[]) => number {
+    const exported = this.exports[name] as (...values: number[]) => number;
+    return (...values) => {
+      try {
+        return exported(...values);
+      } catch (cause) {
+        throw this.corrupt(`${name} traps: ${(cause as Error).message}`, cause);
+      }
+    };
+  }
+
+  private expect(name: string, answer: number, isOne: (answer: number) => boolean): number {
+    if (Number.isFinite(answer) && isOne(answer)) return answer;
+    throw this.corrupt(`${name} answers ${String(answer)}`);
   }
 
   private view<T>(type: Elements<T>, name: string, length: number): T {
@@ -156,8 +248,8 @@ export class Instance {
     return exported instanceof WebAssembly.Global ? (exported.value as number) : undefined;
   }
 
-  private corrupt(what: string): SaffuError {
-    return new SaffuError("MODEL_CORRUPT", `${this.file}: ${what}`);
+  private corrupt(what: string, cause?: unknown): SaffuError {
+    return new SaffuError("MODEL_CORRUPT", `${this.file}: ${what}`, { cause });
   }
 }
 

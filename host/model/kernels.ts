@@ -9,7 +9,7 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
-import { keepsStateInMemory, type PredictorModule, predictorModule } from "./predictor-module.ts";
+import { assertContained, keepsStateInMemory, type PredictorModule, predictorModule } from "./predictor-module.ts";
 import { assertWebAssembly, compileModule, hasSimd } from "./webassembly.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
@@ -90,7 +90,7 @@ export class Kernels {
    *
    * @param files of a verified model
    * @param kernel name of its kernel that is to run, or a module of the caller's, which is checked for what can be seen from outside:
-   * imports, exports, and that the weights of this shape have their places in it
+   * imports, exports, and that it is of this shape
    * @param recall tokens that predictors have room to recall; undefined for as many as the kernel has
    * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where the runtime forbids to compile, or the
    * kernel cannot recall so many; INVALID_OPTION where the caller's module is no kernel of this model
@@ -114,6 +114,7 @@ export class Kernels {
     shape: Shape,
     recall: number | undefined,
   ): Promise<Kernels> {
+    assertContained(wasm, name);
     try {
       const { wasm: rewritten, ...memory } = predictorModule(wasm, name, recall);
       const predicting = await compileModule(rewritten);
@@ -136,7 +137,6 @@ export class Kernels {
     try {
       assertNoImports(kernel);
       const instance = await WebAssembly.instantiate(kernel);
-      assertPlaces(instance, weights);
       const own = Number((instance.exports.RECALL as WebAssembly.Global | undefined)?.value ?? 0);
       if (recall !== undefined && recall > own) {
         throw new SaffuError("UNSUPPORTED", `a memory of ${recall} tokens: the kernel given recalls ${own}`);
@@ -243,21 +243,6 @@ function assertNoImports(kernel: WebAssembly.Module): void {
     "MODEL_CORRUPT",
     `kernel: imports ${first.module}.${first.name}, a device module imports nothing`,
   );
-}
-
-/** Weights stand one behind the other, each on a 16-byte boundary: a kernel of other sizes has them elsewhere. @throws SaffuError MODEL_CORRUPT */
-function assertPlaces({ exports }: WebAssembly.Instance, weights: Weights): void {
-  const placeOf = (address: string) =>
-    (exports[address] as WebAssembly.Global | undefined)?.value as number | undefined;
-  let wanted: number | undefined;
-  for (const [{ name, address }, { data }] of weights) {
-    const found = placeOf(address);
-    if (found === undefined || found !== (wanted ?? found)) {
-      const where = found === undefined ? "has no place" : `has another place than the model's shape gives it`;
-      throw new SaffuError("MODEL_CORRUPT", `kernel: ${name} ${where}`);
-    }
-    wanted = found + Math.ceil(data.byteLength / 16) * 16;
-  }
 }
 
 function startError(name: string, cause: unknown): SaffuError {

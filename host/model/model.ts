@@ -10,10 +10,9 @@
  * Generating and scoring start from an empty context and leave nothing behind, so calls may overlap. What `observe` learns changes
  * the calls that begin after it.
  */
-import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
+import { checkBytes, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { type FileDigest, type ModelConfig, type ModelFiles, STATISTICS, sha256 } from "../files/config.ts";
 import { parseJson } from "../files/json.ts";
-import { greatest } from "../files/plausible.ts";
 import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } from "../files/read.ts";
 import {
   type Base,
@@ -21,10 +20,13 @@ import {
   CAPACITY,
   type Correction,
   formatLearned,
+  type Held,
   MOST_MEMORY,
+  mostLearnedBytes,
   parseLearned,
   type SaveOptions,
 } from "../files/statistics.ts";
+import { greatest } from "../files/sums.ts";
 import { Learner } from "../learning/learner.ts";
 import type {
   ForgetOptions,
@@ -35,7 +37,7 @@ import type {
   RefitOptions,
   RefitReport,
 } from "../learning/options.ts";
-import { abortable, Pace } from "../pace.ts";
+import { abortable, Pace, unlessAborted } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { bytesOfText } from "../tokenizer/bytes.ts";
 import {
@@ -138,8 +140,8 @@ export interface Source {
   readonly readFile: ReadFile;
   /** Whether files that are not needed to run are read as well, for a save to have them. */
   readonly carried?: boolean;
-  /** statistics.safetensors, where there is one. */
-  readonly readStatistics?: () => Promise<Uint8Array | undefined>;
+  /** statistics.safetensors, where there is one, of at most so many bytes. */
+  readonly readStatistics?: (most: number, signal: AbortSignal | undefined) => Promise<Uint8Array | undefined>;
   /** The directory, where it is one. */
   readonly directory?: string;
 }
@@ -157,6 +159,13 @@ export interface Platform {
   identify(directory: string): string;
 }
 
+/** What saving a model takes. */
+export interface ModelSaveOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** @internal */
+  readonly lock?: Held | undefined;
+}
+
 /** Most tokens in a batch of surprisals. */
 const BATCH = 1024;
 
@@ -164,7 +173,7 @@ export class Model {
   /** SHA-256 of the statistics that a directory held when this model last saw it; "" for none. */
   private readonly seen = new Map<string, string>();
   /** One save after another: each has to see what the one before it has left. */
-  private saving: Promise<void> = Promise.resolve();
+  private saving: Promise<unknown> = Promise.resolve();
   private spelled: Vocabulary | undefined;
 
   private constructor(
@@ -182,6 +191,8 @@ export class Model {
    * @throws SaffuError as load does
    */
   static async read(source: Source, options: LoadOptions = {}, platform?: Platform): Promise<Model> {
+    checkOptions(options);
+    if (options.statistics !== undefined) checkBytes("statistics", options.statistics);
     const selection = { kernels: kernelFiles(options), carried: source.carried ?? false };
     const verified = await readVerified(source.readFile, options, selection);
     const { files, config } = verified;
@@ -198,7 +209,8 @@ export class Model {
       throw new SaffuError("TOKENIZER_INVALID", what);
     }
     const base = await baseOf(config);
-    const statistics = options.statistics ?? (await source.readStatistics?.());
+    const most = mostLearnedBytes(config.shape);
+    const statistics = options.statistics ?? (await source.readStatistics?.(most, options.signal));
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
     const kernels = await Kernels.start(
       files,
@@ -338,6 +350,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT where a chunk is neither a string nor bytes, ABORTED
    */
   async scoreStream(chunks: Chunks, options: StreamOptions = {}): Promise<Totals> {
+    checkOptions(options);
     let bytes = 0;
     const sum = new Sum();
     const onProgress: StreamOptions["onProgress"] = (done) => {
@@ -355,6 +368,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT where a chunk is neither a string nor bytes, ABORTED
    */
   async *surprisals(chunks: Chunks, options: StreamOptions = {}): AsyncGenerator<Float32Array, void> {
+    checkOptions(options);
     const { signal, onProgress } = options;
     const { kernels, tokenizer } = this;
     throwIfAborted(signal);
@@ -446,6 +460,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED; then nothing has changed
    */
   async observe(text: string | Uint8Array | Chunks, options: ObserveOptions = {}): Promise<Observation> {
+    checkOptions(options);
     const observation = await this.learner.observe(text, options);
     this.apply();
     return observation;
@@ -459,6 +474,7 @@ export class Model {
    * been; ABORTED; then nothing has changed
    */
   async forget(text: string | Uint8Array | Chunks, options: ForgetOptions = {}): Promise<Observation> {
+    checkOptions(options);
     const observation = await this.learner.forget(text, options);
     this.apply();
     return observation;
@@ -482,6 +498,8 @@ export class Model {
    * MODEL_CORRUPT where no tokens come to such sums; MODEL_VERSION, MODEL_DIGEST; ABORTED; then nothing has changed
    */
   async merge(statistics: Uint8Array, options: LearnOptions = {}): Promise<Merged> {
+    checkOptions(options);
+    checkBytes("statistics", statistics);
     const merged = await this.learner.merge(await parseLearned(statistics, this.base, STATISTICS), options);
     this.apply();
     return merged;
@@ -493,6 +511,8 @@ export class Model {
    * @throws SaffuError as merge; NOT_OBSERVED where a sum would fall below what it can be
    */
   async unmerge(statistics: Uint8Array, options: LearnOptions = {}): Promise<Merged> {
+    checkOptions(options);
+    checkBytes("statistics", statistics);
     const merged = await this.learner.unmerge(await parseLearned(statistics, this.base, STATISTICS), options);
     this.apply();
     return merged;
@@ -505,6 +525,7 @@ export class Model {
    * @throws SaffuError INVALID_OPTION; UNSUPPORTED where the kernel does not learn; ABORTED
    */
   async refit(options: RefitOptions = {}): Promise<RefitReport> {
+    checkOptions(options);
     const report = await this.learner.refit(options);
     this.apply();
     return report;
@@ -551,18 +572,22 @@ export class Model {
 
   /**
    * Writes the model, and what it has learned, to a directory. Where the same model stands there already, its statistics alone are
-   * replaced: one file, written and flushed beside the old one, then renamed over it.
+   * replaced: one file, written and flushed beside the old one, then renamed over it. It waits for another that writes there.
    *
+   * @param options.lock the directory's lock, where the caller holds it
    * @throws SaffuError UNWRITABLE, also where another has changed the statistics of the directory since this model was loaded from
    * it; ABORTED; UNSUPPORTED in a browser, which has no directories (`files` and `learnedFile` hold the bytes)
    */
-  save(directory: string, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const saved = this.saving.then(() => this.saveNow(directory, options));
-    this.saving = saved.catch(() => {});
+  async save(directory: string, options: ModelSaveOptions = {}): Promise<void> {
+    checkPath("directory", directory);
+    checkOptions(options);
+    const before = this.saving;
+    const saved = unlessAborted(before, options.signal).then(() => this.saveNow(directory, options));
+    this.saving = Promise.allSettled([before, saved]);
     return saved;
   }
 
-  private async saveNow(directory: string, options: { signal?: AbortSignal | undefined }): Promise<void> {
+  private async saveNow(directory: string, options: ModelSaveOptions): Promise<void> {
     if (!this.platform) throw new SaffuError("UNSUPPORTED", "this runtime has no directories to save a model to");
     const statistics = await this.learnedFile();
     const place = this.platform.identify(directory);

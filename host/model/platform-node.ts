@@ -15,6 +15,6 @@ export function directorySource(directory: string): Source {
     directory: resolve(directory),
     readFile: directoryReader(directory),
     carried: true,
-    readStatistics: () => readStatistics(directory),
+    readStatistics: (most, signal) => readStatistics(directory, most, signal),
   };
 }

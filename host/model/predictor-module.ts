@@ -68,6 +68,22 @@ export function predictorModule(wasm: Uint8Array, file: string, recall?: number)
   return { wasm: out, recall: wanted, place: longer ? before * PAGE : 0 };
 }
 
+/**
+ * Refuses a module that reaches beyond its own memory, or takes more of it as it runs.
+ *
+ * @throws SaffuError MODEL_CORRUPT where the sections cannot be read, something is imported, or the memory can grow
+ */
+export function assertContained(wasm: Uint8Array, file: string): void {
+  const corrupt: Corrupt = (what) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
+  const sections = readSections(wasm, corrupt);
+  if (sections.has(IMPORTS)) throw corrupt("imports something");
+  const found = sections.get(MEMORY);
+  const memory = found && new Reader(wasm, found.contents, found.end, corrupt);
+  const least = leastPages(memory, corrupt);
+  const most = memory!.done ? undefined : memory!.unsigned();
+  if (most !== least) throw corrupt("has a memory that can grow");
+}
+
 type Corrupt = (what: string) => SaffuError;
 
 /** Where a section stands: its id at `start`, its contents from `contents` up to `end`. */

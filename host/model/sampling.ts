@@ -1,5 +1,5 @@
 /** Options of generation, checked before the first token. */
-import { invalidOption } from "../errors.ts";
+import { checkOptions, invalidOption } from "../errors.ts";
 
 export interface GenerateOptions {
   /** Most tokens to generate, 1 to 1,000,000. Default 256. */
@@ -25,6 +25,7 @@ export interface GenerateOptions {
 
 /** `options` with defaults. @throws SaffuError INVALID_OPTION, naming the option and the bound */
 export function checkGenerateOptions(options: GenerateOptions) {
+  checkOptions(options, ["onToken"]);
   const { maxTokens = 256, temperature = 0.8, topK = 0, topP = 1, seed = 1, stop = [], signal, onToken } = options;
   const { heal = true, wellFormed = true } = options;
   integer("maxTokens", maxTokens, 1, 1_000_000);

@@ -2,12 +2,14 @@
  * Checkpoints of a tuning run (Node only): one safetensors file with everything that the next step depends on, replaced atomically. A
  * run that is resumed from it gives the same bits as one that was never interrupted.
  */
-import { access, constants, readFile, stat } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { SaffuError } from "../errors.ts";
-import { replaceFile } from "../files/directory-node.ts";
+import { errno, reasonOf, replaceFile } from "../files/directory-node.ts";
 import { isRecord } from "../files/json.ts";
-import { readTensors, type Tensor, writeTensors } from "../files/safetensors.ts";
+import { checkMost } from "../files/read.ts";
+import { readRegular } from "../files/regular-node.ts";
+import { MOST_HEADER, readTensors, type Tensor, writeTensors } from "../files/safetensors.ts";
 
 /** Tables of the solver, weights of all layers as its layout has them and what stands beside each. */
 export interface Tables {
@@ -43,10 +45,12 @@ const VERSION = 2;
 export async function readCheckpoint(path: string, run: Run, parameters: number): Promise<RunState | undefined> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    // at most four tables, in their order: weights, two moments, the best weights
+    bytes = await readRegular(path, (length) => checkMost(path, length, 4 * 4 * parameters + MOST_HEADER));
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new SaffuError("UNWRITABLE", `${path} cannot be read: ${(cause as Error).message}`, { cause });
+    if (cause instanceof SaffuError) throw cause;
+    if (errno(cause) === "ENOENT") return undefined;
+    throw new SaffuError("UNWRITABLE", `${path} cannot be read: ${reasonOf(cause)}`, { cause });
   }
   const { tensors, metadata } = readTensors(bytes, path);
   const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${path}: ${what}`);
@@ -107,7 +111,7 @@ export async function writeCheckpoint(path: string, run: Run, state: RunState): 
     ["bits.dev", numbers(state.devBits)],
   ]);
   if (state.best) tensors.set("best", floats(state.best.weights));
-  await replaceFile(path, writeTensors(tensors, { saffu: JSON.stringify({ version: VERSION, run }) }));
+  await replaceFile([path, writeTensors(tensors, { saffu: JSON.stringify({ version: VERSION, run }) })]);
 }
 
 /** @throws SaffuError UNWRITABLE where a checkpoint could not be written to `path` */
@@ -117,6 +121,6 @@ export async function assertCheckpointWritable(path: string): Promise<void> {
     const found = await stat(path).catch(() => undefined);
     if (found && !found.isFile()) throw new Error("EEXIST: it is not a file");
   } catch (cause) {
-    throw new SaffuError("UNWRITABLE", `${path} cannot be written: ${(cause as Error).message}`, { cause });
+    throw new SaffuError("UNWRITABLE", `${path} cannot be written: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -2,7 +2,7 @@
 import { sizesOf } from "../compile/sizes.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import type { Solver } from "../fit/solver.ts";
-import { type Hooks, STEPS_A_CALL } from "../fit/steps.ts";
+import type { Hooks } from "../fit/steps.ts";
 import { evaluated } from "../fit/text.ts";
 import type { Shape } from "../shape.ts";
 import { type Run, type RunState, readCheckpoint, type Tables, writeCheckpoint } from "./checkpoint-node.ts";
@@ -32,6 +32,8 @@ export interface Task {
 /** What a run has come to. */
 export type Outcome = Pick<RunState, "trainBits" | "devBits"> & { readonly bestEpoch: number };
 
+/** Steps between two looks at the signal. Levels of four bits are chosen anew before each such call, so it is part of what a run is. */
+const STEPS_A_CALL = 16;
 /** Where the tables stand. */
 const TABLES = { weights: "U", firstMoment: "THIRD", secondMoment: "FOURTH" } as const;
 

@@ -7,7 +7,7 @@
  * ```
  */
 import { assertCompilable, compileSolver, solverRequest } from "../compile/compile.ts";
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { checkPath, checkTexts, invalidOption, isMap, SaffuError, throwIfAborted } from "../errors.ts";
 import { CONFIG, type ModelFiles, sha256 } from "../files/config.ts";
 import { modelDirectory } from "../files/package-node.ts";
 import { memorySource } from "../files/read.ts";
@@ -84,8 +84,12 @@ export async function tune(
   text: () => Chunks,
   options: TuneOptions = {},
 ): Promise<TuneResult> {
-  const { signal, onProgress, checkpoint } = options;
+  if (typeof text !== "function") throw invalidOption("text", "a function that gives the whole text", text);
   const { threads, build } = runOptions(options);
+  const { signal, onProgress, checkpoint } = options;
+  checkTexts("dev", options.dev ?? []);
+  if (checkpoint !== undefined) checkPath("checkpoint", checkpoint);
+  if (!isMap(base)) checkPath("base", base);
   const recipe = tuneRecipe(options);
   throwIfAborted(signal);
   assertSolvable(build);
@@ -105,11 +109,13 @@ export async function tune(
   const tokensSeconds = clock();
 
   await turn(signal);
-  const wasm = await compileSolver(shape, build, threads > 0);
+  const wasm = await compileSolver(shape, build, threads > 0, signal);
   await turn(signal);
   const compileSeconds = clock();
   const { tensors } = readTensors(model.files.get("model.safetensors")!, "model.safetensors");
-  const solver = await Solver.start(wasm, shape, tokens.length + dev.tokens.length, threads);
+  // a checkpoint is of whole steps: with one, those under way are waited for
+  const all = tokens.length + dev.tokens.length;
+  const solver = await Solver.start(wasm, shape, all, threads, checkpoint === undefined ? signal : undefined);
   try {
     await fillSolver(solver, shape, tensors, texts, recipe);
     const task: Task = {

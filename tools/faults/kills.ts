@@ -25,14 +25,20 @@ export interface KillReport {
 }
 
 /** The writer as one file that needs nothing else. */
-export async function bundleWriter(outfile: string): Promise<void> {
+export function bundleWriter(outfile: string): Promise<void> {
+  return bundle("./writer.ts", outfile);
+}
+
+/** A program, by its path from here, as one file. What packages need of CommonJS is given to it. */
+export async function bundle(program: string, outfile: string): Promise<void> {
   await build({
-    entryPoints: [new URL("./writer.ts", import.meta.url).pathname],
+    entryPoints: [new URL(program, import.meta.url).pathname],
     outfile,
     bundle: true,
     format: "esm",
     platform: "node",
-    packages: "external",
+    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` },
+    external: ["assemblyscript"],
     logLevel: "warning",
   });
 }

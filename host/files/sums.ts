@@ -1,6 +1,26 @@
-/** What sums of a number of tokens can be: a file that says anything else was not gathered by a kernel, and is refused. */
+/** The sums of learning as a file has them, and what sums of a number of tokens can be: what says anything else no kernel has gathered. */
 import { hiddenWidth, type Shape } from "../shape.ts";
-import type { Statistics } from "./statistics.ts";
+
+/** Most of a sum, and of the tokens in the sums: they are u32, and are never wrapped. */
+export const CAPACITY = 2 ** 32 - 1;
+
+/** The sums, and what they were gathered under. */
+export interface Statistics {
+  /** Tokens in the sums; what was halved counts half. */
+  readonly tokens: number;
+  /** How often the sums were halved. */
+  readonly generation: number;
+  /** F, (V, M), in units of 2^-8 of a hidden unit. */
+  readonly observed: Uint32Array;
+  /** F̂, (V, M), in units of 2^-14. */
+  readonly expected: Uint32Array;
+}
+
+/** Empty sums, as before anything was observed. */
+export function nothingObserved(shape: Shape): Statistics {
+  const cells = shape.vocabulary * hiddenWidth(shape);
+  return { tokens: 0, generation: 0, observed: new Uint32Array(cells), expected: new Uint32Array(cells) };
+}
 
 /** A unit of a hidden state, and how much finer expected sums are. */
 const HIDDEN_UNIT = 256;

@@ -1,0 +1,27 @@
+/** Standard output: what a command says there, and what it has done if it cannot be said. */
+
+let kept: string | undefined;
+
+/** Tells that the command's work is done and lasts, whatever comes. @param what as it reads after "the work is done: " */
+export function done(what: string): void {
+  kept = what;
+}
+
+/** What has been done, if it is. */
+export function whatIsDone(): string | undefined {
+  return kept;
+}
+
+/** Writes, and waits while nobody reads. */
+export async function write(text: string, signal: AbortSignal): Promise<void> {
+  if (process.stdout.write(text) || signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      process.stdout.off("drain", end);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    process.stdout.on("drain", end);
+    signal.addEventListener("abort", end);
+  });
+}
