@@ -10,7 +10,8 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
   return hexadecimal(new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)));
 }
 
-function hexadecimal(digest: Uint8Array): string {
+/** Bytes as hexadecimal digits. */
+export function hexadecimal(digest: Uint8Array): string {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

@@ -11,7 +11,7 @@ import { faultOfSums, greatest } from "../files/sums.ts";
 import type { LearningKernel } from "../model/kernel.ts";
 import { unlessAborted } from "../pace.ts";
 import { hiddenWidth } from "../shape.ts";
-import type { Chunks, Tokenizer } from "../tokenizer/index.ts";
+import { type Chunks, isIds, type Text, type Tokenizer } from "../tokenizer/index.ts";
 import { Memory } from "./memory.ts";
 import {
   checkRefitOptions,
@@ -88,7 +88,7 @@ export class Learner {
   }
 
   /** Adds a text, as a piece of its own. @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED */
-  observe(text: string | Uint8Array | Chunks, options: ObserveOptions = {}): Promise<Observation> {
+  observe(text: Text | Chunks, options: ObserveOptions = {}): Promise<Observation> {
     return this.changingBy(text, options, async (kernel, read) => {
       if (options.age && fullest(kernel) > HALF_FULL) accepted(kernel.age());
       kernel.reset();
@@ -105,7 +105,7 @@ export class Learner {
    *
    * @throws SaffuError INVALID_TEXT, NOT_OBSERVED, ABORTED; STATISTICS_AGED where the sums were halved since, or may have been
    */
-  forget(text: string | Uint8Array | Chunks, options: ForgetOptions = {}): Promise<Observation> {
+  forget(text: Text | Chunks, options: ForgetOptions = {}): Promise<Observation> {
     return this.changingBy(text, options, async (kernel, read) => {
       const now = this.sums.generation;
       const { generation = now === 0 ? 0 : this.generationOf(read) } = options;
@@ -229,12 +229,12 @@ export class Learner {
    * itself learn, as it waits for nothing here. While the rest of a longer one is read, other calls are refused, as they might be its own.
    */
   private async changingBy<T>(
-    text: string | Uint8Array | Chunks,
+    text: Text | Chunks,
     { signal }: LearnOptions,
     work: (kernel: LearningKernel, read: Read) => Promise<T>,
   ): Promise<T> {
     const reading = () => readAhead(text, this.tokenizer, signal);
-    if (typeof text === "string" || text instanceof Uint8Array) {
+    if (typeof text === "string" || text instanceof Uint8Array || isIds(text)) {
       return this.changing(async (kernel) => work(kernel, await reading()), signal);
     }
     const read = await reading();

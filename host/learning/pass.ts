@@ -2,7 +2,7 @@
 import { throwIfAborted } from "../errors.ts";
 import type { PieceReader } from "../files/pieces.ts";
 import { abortable, Pace } from "../pace.ts";
-import { type Chunks, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
+import { type Chunks, encodeStream, isIds, type Text, type Tokenizer } from "../tokenizer/index.ts";
 import type { LearnOptions, Observation } from "./options.ts";
 import { accepted, READ_AHEAD } from "./refusals.ts";
 
@@ -25,11 +25,15 @@ export type Passed = Pick<Observation, "tokens" | "bytes" | "bits">;
  * @throws SaffuError INVALID_TEXT where it is no text; ABORTED
  */
 export async function readAhead(
-  text: string | Uint8Array | Chunks,
+  text: Text | Chunks,
   tokenizer: Tokenizer,
   signal: AbortSignal | undefined,
 ): Promise<Read> {
   throwIfAborted(signal);
+  if (isIds(text)) {
+    const tokens = tokenizer.encode(text);
+    return { tokens, bytes: tokenizer.decode(tokens).length, rest: undefined, tokenizer };
+  }
   const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
   const stream = encodeStream(tokenizer, abortable(chunks, signal), signal);
   const pace = new Pace();

@@ -8,9 +8,27 @@
  * p(cover | tokens before it). Ours; the idea is that of token healing (Lundberg 2023), which draws from the tokens that begin with
  * the bytes taken back, whatever the shorter ones before them would cost.
  */
+import { invalidOption } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import type { Predictor } from "./kernel.ts";
 import type { Vocabulary } from "./vocabulary.ts";
+
+/** Bytes that may follow a text, and how likely it is. */
+export interface Candidate {
+  readonly bytes: Uint8Array;
+  readonly probability: number;
+}
+
+export interface CandidateOptions {
+  /** Most candidates. Default: all. */
+  readonly top?: number | undefined;
+}
+
+/** Most candidates. @throws SaffuError INVALID_OPTION */
+export function checkTop({ top = Number.POSITIVE_INFINITY }: CandidateOptions): number {
+  if (!(top >= 1)) throw invalidOption("top", "a number of candidates, 1 or more", top);
+  return top;
+}
 
 /** Longest end that is taken back whole, in bytes; pieces of older files can be longer. */
 const MOST_TAKEN = 512;

@@ -22,6 +22,8 @@ export interface Predictor {
   save(): Uint8Array;
   /** Makes it what it was at a `save` of the same instance, so long as no correction has been written in between. */
   restore(saved: Uint8Array): void;
+  /** Predicts anew at the next call: what it is made from was written to. */
+  forgetPrediction(): void;
   /**
    * p(next token | context), (V) f32: a view that every call may change. −1, written after `predict`, keeps `sample` from a token; then
    * `append` has to follow, or the numbers have to be put back.
@@ -149,6 +151,11 @@ export class Instance {
     // between the weights and what is recalled; all of the memory where a module of before does not say
     const [from, to] = [this.global("GATE") ?? 0, this.global("RECALLED") ?? this.bytes];
     const state = new Uint8Array(this.buffer).subarray(from, Math.max(from, Math.min(to, this.bytes)));
+    // a predictor has the correction's rows in place of the base's: it is never told to use others, but this drops what it predicted
+    const { correct } = this.exports;
+    const forgetPrediction = () => {
+      if (typeof correct === "function") correct(0);
+    };
     return {
       ...calls,
       feed: (token) => this.expect("feed", calls.feed(token), (bits) => bits >= LEAST_BITS),
@@ -167,6 +174,7 @@ export class Instance {
       },
       save: () => state.slice(),
       restore: (saved) => state.set(saved),
+      forgetPrediction,
       probabilities,
     };
   }

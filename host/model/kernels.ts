@@ -176,6 +176,14 @@ export class Kernels {
     return predictor;
   }
 
+  /** Brings what was learnt since a predictor was taken to it, which keeps its context. */
+  renew(predictor: Predictor): void {
+    const started = this.started.get(predictor)!;
+    if (started.learnt === this.learnt) return;
+    this.bring(started);
+    predictor.forgetPrediction();
+  }
+
   /** Gives a predictor back once its call is over. */
   give(predictor: Predictor): void {
     if (this.idle.length < MOST_IDLE) this.idle.push(predictor);

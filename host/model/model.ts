@@ -21,6 +21,8 @@ import {
   type Correction,
   formatLearned,
   type Held,
+  type Learned,
+  MEMORY,
   MOST_MEMORY,
   mostLearnedBytes,
   parseLearned,
@@ -44,14 +46,26 @@ import {
   type Chunks,
   encodeSettled,
   encodeStream,
+  isIds,
+  SymbolTokenizer,
   settledPrefix,
+  type Text,
   type Tokenizer,
   tokenizerFromJSON,
 } from "../tokenizer/index.ts";
-import { continuations, drawContinuation, type Taken, takeBack } from "./healing.ts";
+import {
+  type Candidate,
+  type CandidateOptions,
+  checkTop,
+  continuations,
+  drawContinuation,
+  type Taken,
+  takeBack,
+} from "./healing.ts";
 import type { Build } from "./kernel.ts";
 import { type KernelOptions, Kernels, kernelFiles } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
+import { Session, type SessionOptions } from "./session.ts";
 import { StopText } from "./stop-text.ts";
 import { after, unfinished, WHOLE } from "./utf8.ts";
 import { Vocabulary } from "./vocabulary.ts";
@@ -61,8 +75,8 @@ export interface LoadOptions extends ReadOptions, KernelOptions {
   /** A statistics.safetensors to load in place of the directory's own; a browser finds none by itself. */
   readonly statistics?: Uint8Array | undefined;
   /**
-   * Tokens that the memory of observed texts has room for, in 0..1,048,576; two bytes each in every predictor. Default 32,768, and 0
-   * where the kernel recalls nothing, as nano's.
+   * Tokens that the memory of observed texts has room for, in 0..1,048,576; two bytes each in every predictor. Default 32,768, or what
+   * the statistics hold where that is more; 0 where the kernel recalls nothing, as nano's.
    */
   readonly memory?: number | undefined;
 }
@@ -102,17 +116,6 @@ export interface Totals {
 export interface Score extends Totals {
   /** Bits of each token, in order. */
   readonly surprisal: Float32Array;
-}
-
-/** Bytes that may follow a text, and how likely it is. */
-export interface Candidate {
-  readonly bytes: Uint8Array;
-  readonly probability: number;
-}
-
-export interface CandidateOptions {
-  /** Most candidates. Default: all. */
-  readonly top?: number | undefined;
 }
 
 /** What scoring a stream takes. */
@@ -216,7 +219,7 @@ export class Model {
       files,
       config.shape,
       verified.kernel ?? options.kernel!,
-      checkMemory(options.memory),
+      checkMemory(options.memory) ?? longMemory(learned),
     );
     const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned, kernels.recall);
     const model = new Model(verified, tokenizer, kernels, base, learner, platform);
@@ -287,7 +290,7 @@ export class Model {
         onToken?.(token);
         return text.add(decoder.decode(added, { stream: true }));
       };
-      if (!heal) await read(tokenizer.encode(part.value));
+      if (!heal || tokenizer instanceof SymbolTokenizer) await read(tokenizer.encode(part.value));
       else {
         const { kept, covers } = this.takenBack(part.value);
         await read(kept);
@@ -328,16 +331,18 @@ export class Model {
    * Surprisal of every token of `text`; of an empty one there are none. It does not return before it is done: for long texts there
    * is scoreStream.
    *
-   * @throws SaffuError INVALID_TEXT where it is neither a string nor bytes
+   * @throws SaffuError INVALID_TEXT where it is neither a string, bytes nor ids; TOKEN_OUT_OF_RANGE
    */
-  score(text: string | Uint8Array): Score {
+  score(text: Text): Score {
     const kernel = this.kernels.take();
     try {
-      const bytes = bytesOfText(text);
-      const surprisal = Float32Array.from(this.tokenizer.encode(bytes), (token) => kernel.feed(token));
+      const { tokenizer } = this;
+      const tokens = tokenizer.encode(text);
+      const bytes = isIds(text) ? tokenizer.decode(tokens).length : bytesOfText(text).length;
+      const surprisal = Float32Array.from(tokens, (token) => kernel.feed(token));
       const sum = new Sum();
       sum.add(surprisal);
-      return { ...sum.totals(bytes.length), surprisal };
+      return { ...sum.totals(bytes), surprisal };
     } finally {
       this.kernels.give(kernel);
     }
@@ -403,7 +408,7 @@ export class Model {
    *
    * @throws SaffuError INVALID_TEXT
    */
-  predict(context: string | Uint8Array): Float32Array {
+  predict(context: Text): Float32Array {
     const kernel = this.kernels.take();
     try {
       for (const token of this.tokenizer.encode(context)) kernel.feed(token);
@@ -421,8 +426,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT; INVALID_OPTION
    */
   candidates(context: string | Uint8Array, options: CandidateOptions = {}): Candidate[] {
-    const { top = Number.POSITIVE_INFINITY } = options;
-    if (!(top >= 1)) throw invalidOption("top", "a number of candidates, 1 or more", top);
+    const top = checkTop(options);
     const { tokenizer, vocabulary } = this;
     const kernel = this.kernels.take();
     try {
@@ -439,6 +443,20 @@ export class Model {
     } finally {
       this.kernels.give(kernel);
     }
+  }
+
+  /**
+   * A stream that is read on and on: its context is kept from call to call, and through refits.
+   *
+   * @throws SaffuError INVALID_OPTION; OUT_OF_MEMORY; UNSUPPORTED where the kernel's state cannot be told from its memory
+   */
+  session(options: SessionOptions = {}): Session {
+    checkOptions(options);
+    if (!this.kernels.restores)
+      throw new SaffuError("UNSUPPORTED", "the kernel of this model keeps no sessions: fit or tune it anew");
+    const { kernels, tokenizer, base, vocabulary } = this;
+    const observe = (piece: Uint16Array, learning: ObserveOptions) => this.observe(piece, learning);
+    return new Session({ kernels, tokenizer, base: base.digest, vocabulary, observe }, options);
   }
 
   info(): ModelInfo {
@@ -459,7 +477,7 @@ export class Model {
    *
    * @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED; then nothing has changed
    */
-  async observe(text: string | Uint8Array | Chunks, options: ObserveOptions = {}): Promise<Observation> {
+  async observe(text: Text | Chunks, options: ObserveOptions = {}): Promise<Observation> {
     checkOptions(options);
     const observation = await this.learner.observe(text, options);
     this.apply();
@@ -473,7 +491,7 @@ export class Model {
    * @throws SaffuError INVALID_TEXT; NOT_OBSERVED where it can be told; STATISTICS_AGED where the sums were halved since, or may have
    * been; ABORTED; then nothing has changed
    */
-  async forget(text: string | Uint8Array | Chunks, options: ForgetOptions = {}): Promise<Observation> {
+  async forget(text: Text | Chunks, options: ForgetOptions = {}): Promise<Observation> {
     checkOptions(options);
     const observation = await this.learner.forget(text, options);
     this.apply();
@@ -548,7 +566,7 @@ export class Model {
    *
    * @param options `memory`: whether the memory is in it, which is verbatim text. Default false
    */
-  async exportStatistics({ memory = false }: { readonly memory?: boolean } = {}): Promise<Uint8Array> {
+  async exportStatistics({ memory = false }: { readonly memory?: boolean | undefined } = {}): Promise<Uint8Array> {
     const { statistics, pieces } = this.learner.learned;
     return formatLearned({ statistics, pieces: memory ? pieces : [], correction: undefined }, this.base);
   }
@@ -604,6 +622,12 @@ export class Model {
   private apply(): void {
     this.kernels.use({ correction: this.correction, recalled: this.learner.recalled });
   }
+}
+
+/** Tokens of a memory that is longer than the usual, so that a load without the option loses nothing of it. */
+function longMemory(learned: Learned | undefined): number | undefined {
+  const size = learned?.pieces.reduce((sum, { tokens }) => sum + tokens.length + 1, 0) ?? 0;
+  return size > MEMORY ? size : undefined;
 }
 
 /** The option of `load`. @throws SaffuError INVALID_OPTION */

@@ -4,6 +4,7 @@ import type { Merge } from "./bpe.ts";
 import { unspell } from "./bytes.ts";
 import { PairTable } from "./pair-table.ts";
 import { CAPPED, CAPPED_PATTERN, GPT2, type Split } from "./pretokenize.ts";
+import { SYMBOLS, symbolTokenizer } from "./symbols.ts";
 import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 type Json = Record<string, unknown>;
@@ -13,7 +14,7 @@ const MOST_TOKENS = 65528;
 const MOST_MERGES = 1 << 22;
 
 /**
- * The tokenizer that a parsed tokenizer.json describes: any byte-level BPE with one of the two splits of pretokenize.ts, whatever
+ * The tokenizer that a parsed tokenizer.json describes: symbols, or any byte-level BPE with one of the two splits of pretokenize.ts, whatever
  * the order of its ids, without special tokens.
  *
  * @throws SaffuError TOKENIZER_INVALID
@@ -26,6 +27,7 @@ export function tokenizerFromJSON(json: unknown): Tokenizer {
   }
   const added = file.added_tokens;
   if (isThere(added) && !(Array.isArray(added) && added.length === 0)) throw invalid("added_tokens are not supported");
+  if (isOf(file.model, SYMBOLS)) return readSymbols(file.model);
   const split = readSplit(file.pre_tokenizer);
   // as a post-processor, ByteLevel moves offsets and leaves the tokens alone
   if (isThere(file.post_processor) && !isOf(file.post_processor, "ByteLevel")) {
@@ -42,6 +44,17 @@ export function tokenizerFromJSON(json: unknown): Tokenizer {
   }
   const ids = record(model.vocab, "model.vocab");
   return new BytePairTokenizer(readVocabulary(ids), readMerges(model.merges, ids), split);
+}
+
+function readSymbols({ size }: Json): Tokenizer {
+  if (
+    !Number.isInteger(size) ||
+    !((size as number) >= 8 && (size as number) <= MOST_TOKENS) ||
+    (size as number) % 8 !== 0
+  ) {
+    throw invalid(`model.size must be a multiple of 8 in 8..${MOST_TOKENS}, got ${show(size)}`);
+  }
+  return symbolTokenizer(size as number);
 }
 
 /** The split that a pre_tokenizer names. */

@@ -3,10 +3,11 @@ import { SaffuError, throwIfAborted } from "../errors.ts";
 import { Pace } from "../pace.ts";
 import { bytesOfText } from "./bytes.ts";
 import { GPT2, type Scan, type Split, settledLength } from "./pretokenize.ts";
-import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { SymbolTokenizer } from "./symbols.ts";
+import { BytePairTokenizer, type Text, type Tokenizer } from "./tokenizer.ts";
 
-/** Chunks of a text, in order. */
-export type Chunks = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>;
+/** Chunks of a text, in order; of ids for a tokenizer of symbols alone. */
+export type Chunks = AsyncIterable<Text> | Iterable<Text>;
 
 /** Bytes of a chunk looked at in one turn: what is held in memory does not grow with the chunks. */
 const TURN = 1 << 16;
@@ -39,6 +40,7 @@ export async function* encodeSettled(
   chunks: Chunks,
   signal?: AbortSignal | undefined,
 ): AsyncGenerator<Uint16Array, Uint8Array> {
+  if (tokenizer instanceof SymbolTokenizer) return yield* tokenizer.encodeChunks(chunks, signal);
   const pace = new Pace();
   const parts = settledParts(splitOf(tokenizer), chunks, signal);
   try {
@@ -54,6 +56,7 @@ export async function* encodeSettled(
 
 /** Length of the longest prefix whose tokens are the same whatever follows the text. */
 export function settledPrefix(tokenizer: Tokenizer, bytes: Uint8Array): number {
+  if (tokenizer instanceof SymbolTokenizer) return bytes.length; // a number at the end is whole
   return settledLength(splitOf(tokenizer), bytes);
 }
 
@@ -144,7 +147,7 @@ async function* bytesOfChunks(chunks: Chunks): AsyncGenerator<Uint8Array> {
     if (typeof chunk !== "string") {
       if (high !== "") yield bytesOfText(high);
       high = "";
-      yield bytesOfText(chunk);
+      yield bytesOfText(chunk as Uint8Array);
       continue;
     }
     const text = high + chunk;

@@ -10,17 +10,25 @@
 import { SaffuError } from "../errors.ts";
 import { type Merge, Merges } from "./bpe.ts";
 import { bytesOfText } from "./bytes.ts";
+import { checkIds, isIds } from "./ids.ts";
 import { writeJSON } from "./json-write.ts";
 import { PieceTable } from "./piece-table.ts";
 import { CAPPED, GPT2, pieceEnd, type Scan, type Split } from "./pretokenize.ts";
+
+/** A text: a string, bytes, or the ids of its tokens. */
+export type Text = string | Uint8Array | Uint16Array;
 
 export interface Tokenizer {
   /** V: ids are 0 to V − 1. */
   readonly vocabularySize: number;
   /** Most characters of a piece, but for a blank before it; no bound where there is none. */
   readonly longestPiece?: number | undefined;
-  /** Token ids of a text; bytes that are not UTF-8 are data like any other. @throws SaffuError INVALID_TEXT where it is no text */
-  encode(text: string | Uint8Array): Uint16Array;
+  /**
+   * Token ids of a text; bytes that are not UTF-8 are data like any other, ids stay as they are.
+   *
+   * @throws SaffuError INVALID_TEXT where it is no text; TOKEN_OUT_OF_RANGE
+   */
+  encode(text: Text): Uint16Array;
   /** The bytes that tokens spell. @throws SaffuError TOKEN_OUT_OF_RANGE */
   decode(tokens: ArrayLike<number>): Uint8Array;
   /** The bytes of one token, a copy. @throws SaffuError TOKEN_OUT_OF_RANGE */
@@ -73,7 +81,8 @@ export class BytePairTokenizer implements Tokenizer {
     this.split = merges.length === 0 ? CAPPED : named;
   }
 
-  encode(text: string | Uint8Array): Uint16Array {
+  encode(text: Text): Uint16Array {
+    if (isIds(text)) return checkIds(text, this.vocabularySize);
     const steps = this.encodeInSteps(bytesOfText(text));
     for (;;) {
       const step = steps.next();
