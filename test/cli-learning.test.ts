@@ -193,6 +193,9 @@ describe("observe and forget", () => {
       bytes,
       bitsPerByte: bits / bytes,
       observedTokens: bytes,
+      generation: 0,
+      memoryTokens: 0,
+      evictedTokens: bytes,
       statisticsDigest,
       seconds: expect.any(Number),
     });

@@ -9,7 +9,7 @@ import { type RecipeOptions, recipeOf, shapeOf } from "../host/fit/recipe.ts";
 import { Solver } from "../host/fit/solver.ts";
 import type { ErrorCode, SaffuError } from "../host/index.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
-import { byteTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
+import { byteTokenizer, symbolTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
 import { bytesOf } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
 
@@ -179,7 +179,11 @@ describe("an option is refused by its name and bound, before the text is asked f
 
   test("a tokenizer whose size no shape can have is refused, too; another's size is what bits may be", async () => {
     const of = (vocabularySize: number): Tokenizer =>
-      Object.assign(Object.create(byteTokenizer()), { vocabularySize, encode: () => new Uint16Array(15) });
+      Object.assign(Object.create(byteTokenizer()), {
+        vocabularySize,
+        encode: () => new Uint16Array(15),
+        toJSON: () => ({ version: "1.0", model: { type: "Symbols", size: vocabularySize } }),
+      });
     await refused({ tokenizer: of(50257) }, "INVALID_SHAPE", "vocabulary must be a multiple of 8, got 50257");
     await refused({ tokenizer: of(256), bits: 300 }, "INVALID_SHAPE", "bits must be in 1..256, got 300");
     // 1,500 bits are more than the profile's vocabulary, but not than this tokenizer's
@@ -194,7 +198,10 @@ describe("a shape that does not fit the memory", () => {
     ...{ vocabulary: 10240, groups: 512, units: 8, window: 16, history: 0, matchLength: 0 },
     ...{ windowAttention: false, documentGroups: 0 },
   } as const;
-  const manyTokens: Tokenizer = Object.assign(Object.create(byteTokenizer()), { vocabularySize: WIDE.vocabulary });
+  const manyTokens: Tokenizer = Object.assign(Object.create(byteTokenizer()), {
+    vocabularySize: WIDE.vocabulary,
+    toJSON: () => symbolTokenizer(WIDE.vocabulary).toJSON(),
+  });
 
   test("is refused by the bytes it needs and the bytes there can be, before the text is asked for", async () => {
     const bytes = solverBytesNeeded(shapeOf(WIDE)) + 2 * LEAST_TOKENS;

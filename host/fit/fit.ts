@@ -107,6 +107,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   if (options.tokenizer !== undefined) checkTokenizer(options.tokenizer);
   const least = options.tokenizer === undefined ? LEAST_VOCABULARY : LEAST_SYMBOLS;
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary }, least);
+  if (options.tokenizer !== undefined) checkReadable(options.tokenizer);
   recipeOf(options, LEAST_TOKENS, wanted);
   assertFits(wanted, LEAST_TOKENS);
   throwIfAborted(signal);
@@ -184,7 +185,10 @@ function checkTokenizer(tokenizer: Tokenizer): void {
   if (!Number.isInteger(tokenizer?.vocabularySize) || methods.some((name) => typeof tokenizer[name] !== "function")) {
     throw invalidOption("tokenizer", "a tokenizer, as of tokenizerFromJSON", tokenizer);
   }
-  // a model that cannot be loaded again is of no use
+}
+
+/** A model that cannot be loaded again is of no use. @throws SaffuError TOKENIZER_INVALID, INVALID_OPTION */
+function checkReadable(tokenizer: Tokenizer): void {
   const again = tokenizerFromJSON(JSON.parse(JSON.stringify(tokenizer.toJSON() ?? null)));
   if (again.vocabularySize !== tokenizer.vocabularySize) {
     throw invalidOption(
