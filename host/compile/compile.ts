@@ -2,11 +2,11 @@
  * The modules of one shape: built ahead (ahead.ts), or compiled from the AssemblyScript sources. The compiler is an optional peer of the
  * package. It is loaded here, on first use, by a name that bundlers do not follow; nothing that runs a model imports this file.
  */
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { ownPackage } from "../files/package-node.ts";
 import type { Build } from "../model/kernel.ts";
@@ -117,7 +117,7 @@ async function readOrCompile(
 
 /**
  * Compiles, whatever is built ahead. `shape` is for the error. With a signal the compiler, which looks up for nothing while it works,
- * has a thread of its own, which an abort ends.
+ * has a process of its own, which an abort ends.
  *
  * @throws SaffuError UNSUPPORTED, ABORTED
  */
@@ -129,9 +129,9 @@ export async function compileRequest(
   const sources = sourceFolder();
   const words = [...files, "--outFile=module.wasm", ...options];
   const file = signal && compilerFile();
-  const { bytes, said } = file
-    ? await compileApart({ file, sources, words }, signal)
-    : await compileHere(await compiler(entry, shape), sources, words);
+  const made = file && (await compileApart({ file, sources, words }, signal));
+  if (made) return made;
+  const { bytes, said } = await compileHere(await compiler(entry, shape), sources, words);
   if (bytes === undefined) throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${said}`);
   return bytes;
 }
@@ -161,48 +161,59 @@ async function compileHere(
   return { bytes: error ? undefined : bytes, said: stderr.toString() };
 }
 
-/** The same, as the whole program of a thread: a string, so that it runs the same from sources and from any bundle. */
+/** The same, as the whole program of a process: a string, so that it runs the same from sources and from any bundle. */
 const APART = `
-const { parentPort, workerData: { file, sources, words } } = require("node:worker_threads");
-const { existsSync, readFileSync } = require("node:fs");
-const { join } = require("node:path");
-import(file).then(async ({ main }) => {
-  let bytes;
-  const { error, stderr } = await main(words, {
-    readFile: (name) => (existsSync(join(sources, name)) ? readFileSync(join(sources, name), "utf8") : null),
-    writeFile: (_name, contents) => { bytes = contents; },
-    listFiles: () => [],
-  });
-  parentPort.postMessage({ bytes: error ? undefined : bytes, said: String(stderr) });
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+const { file, sources, words } = JSON.parse(readFileSync(0, "utf8"));
+const { main } = await import(file);
+let bytes;
+const { error } = await main(words, {
+  readFile: (name) => (existsSync(join(sources, name)) ? readFileSync(join(sources, name), "utf8") : null),
+  writeFile: (_name, contents) => { bytes = contents; },
+  listFiles: () => [],
 });
+if (error) process.exit(1);
+process.stdout.write(bytes);
 `;
 
+/** The module, or nothing where another process cannot compile it: then this one can, or says why not. @throws SaffuError ABORTED */
 async function compileApart(
-  workerData: { file: string; sources: string; words: string[] },
+  task: { file: string; sources: string; words: string[] },
   signal: AbortSignal,
-): Promise<Compiled> {
+): Promise<Uint8Array | undefined> {
   throwIfAborted(signal);
-  const worker = new Worker(APART, { eval: true, execArgv: [], workerData });
+  // of a group of its own, as Ctrl-C is for this process to hear; killed, as a thread would be seconds in ending
+  const child = spawn(process.execPath, ["--input-type=module", "-e", APART], {
+    detached: true,
+    stdio: ["pipe", "pipe", "ignore"],
+    env: { ...process.env, NODE_OPTIONS: "" },
+  });
   let abort = () => {};
   try {
-    return await new Promise<Compiled>((resolve, reject) => {
-      abort = () => reject(signal.reason);
+    child.stdin.on("error", () => {}); // it has ended before it has read all: its exit code says so
+    child.stdin.end(JSON.stringify(task));
+    const chunks: Uint8Array[] = [];
+    child.stdout.on("data", (chunk) => chunks.push(chunk));
+    const code = await new Promise<number | null>((resolve) => {
+      child.on("error", () => resolve(null));
+      child.on("close", resolve);
+      abort = () => {
+        child.kill("SIGKILL");
+        resolve(null);
+      };
       signal.addEventListener("abort", abort);
-      worker.once("message", resolve);
-      worker.once("error", reject);
-      worker.once("exit", () => reject(new Error("the compiler's thread has ended")));
     });
-  } catch (cause) {
     throwIfAborted(signal);
-    throw cause;
+    return code === 0 ? new Uint8Array(Buffer.concat(chunks)) : undefined;
   } finally {
     signal.removeEventListener("abort", abort);
-    await worker.terminate();
   }
 }
 
-/** The compiler's own file, as an address; undefined where it cannot be told. */
+/** The compiler's own file, as an address; undefined where it cannot be told, or this process is of no node that could be started again. */
 function compilerFile(): string | undefined {
+  if (!/^node(js)?(\.exe)?$/.test(basename(process.execPath))) return undefined;
   try {
     const manifest = createRequire(import.meta.url).resolve(`${COMPILER}/package.json`);
     const { exports } = JSON.parse(readFileSync(manifest, "utf8"));
