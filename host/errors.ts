@@ -133,6 +133,13 @@ export function checkOptions(options: unknown, callbacks: readonly string[] = ["
   }
 }
 
+/** @throws SaffuError INVALID_TEXT where a text does not come in chunks */
+export function checkChunks(chunks: unknown): void {
+  const methods = (chunks ?? {}) as { [Symbol.asyncIterator]?: unknown; [Symbol.iterator]?: unknown };
+  if (typeof (methods[Symbol.asyncIterator] ?? methods[Symbol.iterator]) === "function") return;
+  throw new SaffuError("INVALID_TEXT", `a text must come in chunks, from what can be iterated, got ${shown(chunks)}`);
+}
+
 /** @throws SaffuError INVALID_OPTION where a path is none */
 export function checkPath(name: string, value: unknown): void {
   if (typeof value !== "string" || value === "" || value.includes("\0")) throw invalidOption(name, "a path", value);

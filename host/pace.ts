@@ -1,5 +1,5 @@
 /** Long work in turns of bounded length, so that timers, signals and input are served meanwhile; and waiting that a signal ends. */
-import { abortedBy, SaffuError, shown, throwIfAborted } from "./errors.ts";
+import { abortedBy, checkChunks, throwIfAborted } from "./errors.ts";
 
 /** Milliseconds of work between two turns of the event loop: half a frame of a 60 Hz screen. */
 const TURN = 8;
@@ -43,10 +43,7 @@ export async function* abortable<T>(
   chunks: AsyncIterable<T> | Iterable<T>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T> {
-  const methods = (chunks ?? {}) as { [Symbol.asyncIterator]?: unknown; [Symbol.iterator]?: unknown };
-  if (typeof (methods[Symbol.asyncIterator] ?? methods[Symbol.iterator]) !== "function") {
-    throw new SaffuError("INVALID_TEXT", `a text must come in chunks, from what can be iterated, got ${shown(chunks)}`);
-  }
+  checkChunks(chunks);
   if (signal === undefined) {
     yield* chunks;
     return;

@@ -66,6 +66,13 @@ describe("config.json", () => {
     await expect(load(reconfigured(change))).rejects.toThrow(refusal(code, ...named));
   });
 
+  test("with a key twice is refused", async () => {
+    const text = new TextDecoder().decode(files.get("config.json")).replace('"format"', '"format": "other", "format"');
+    await expect(load(changed("config.json", encoder.encode(text)))).rejects.toThrow(
+      refusal("MODEL_CORRUPT", "config.json", '"format"', "twice"),
+    );
+  });
+
   test("over 1 MiB is refused", async () => {
     const padded = encoder.encode(" ".repeat((1 << 20) + 1));
     await expect(load(changed("config.json", padded))).rejects.toThrow(refusal("MODEL_CORRUPT", "1048576"));

@@ -74,6 +74,30 @@ test("what is written is read back, from any alignment in memory", () => {
 });
 
 describe("the reader refuses by name", () => {
+  const entry = '{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
+  test.each([
+    ["a tensor", `{"w":${entry},"w":${entry}}`, '"w"'],
+    ["a tensor, spelt in two ways", `{"w":${entry},"\\u0077":${entry}}`, '"w"'],
+    ["a tensor's field", `{"w":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}}`, '"dtype"'],
+    ["the metadata", `{"__metadata__":{},"__metadata__":{"a":"b"},"w":${entry}}`, '"__metadata__"'],
+    ["a field of the metadata", `{"__metadata__":{"a":"1","b":"{\\"a\\":","a":"2"},"w":${entry}}`, '"a"'],
+  ])("%s that is there twice", (_what, header, named) => {
+    const bytes = new TextEncoder().encode(header);
+    const whole = new Uint8Array(8 + bytes.length + 1);
+    new DataView(whole.buffer).setBigUint64(0, BigInt(bytes.length), true);
+    whole.set(bytes, 8);
+    expect(() => readTensors(whole, "f")).toThrow(refusal("MODEL_CORRUPT", "f: ", named, "twice"));
+  });
+
+  test("but not the same key in two objects, or what looks like one in a text", () => {
+    const header = `{"__metadata__":{"w":"{\\"w\\":1,\\"w\\":2}","shape":"w"},"w":${entry}}`;
+    const bytes = new TextEncoder().encode(header);
+    const whole = new Uint8Array(8 + bytes.length + 1);
+    new DataView(whole.buffer).setBigUint64(0, BigInt(bytes.length), true);
+    whole.set(bytes, 8);
+    expect([...readTensors(whole, "f").tensors.keys()]).toEqual(["w"]);
+  });
+
   test.each<[string, Uint8Array, string[]]>([
     ["nothing", new Uint8Array(0), ["0 bytes are too few"]],
     ["half a length", new Uint8Array(7), ["7 bytes are too few"]],

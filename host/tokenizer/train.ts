@@ -5,7 +5,7 @@
  * No two merges spell the same token: nothing has crossed the borders of a token while it grew, so its bytes can have been
  * merged in one order only.
  */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { checkChunks, checkOptions, SaffuError, throwIfAborted } from "../errors.ts";
 import type { Merge } from "./bpe.ts";
 import { PairCounts } from "./pair-counts.ts";
 import { PieceTable } from "./piece-table.ts";
@@ -36,6 +36,8 @@ const TURN = 30;
  * @throws SaffuError INVALID_OPTION; INVALID_TEXT where the text is empty; OUT_OF_MEMORY; ABORTED
  */
 export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Promise<Tokenizer> {
+  checkOptions(options);
+  checkChunks(chunks);
   const { vocabulary } = options;
   if (!Number.isInteger(vocabulary) || vocabulary % 8 !== 0 || vocabulary < 256 || vocabulary > 65528) {
     throw new SaffuError(
