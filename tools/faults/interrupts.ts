@@ -139,7 +139,11 @@ export async function interrupt(
     lock?.release();
     const now = await digests(home);
     const names = new Set([...before.keys(), ...now.keys()]);
-    const changed = [...names].filter((file) => before.get(file) !== now.get(file) && !file.startsWith("kept/"));
+    // what was done before the signal came is whole
+    const changed =
+      code === 0 || code === 8
+        ? []
+        : [...names].filter((file) => before.get(file) !== now.get(file) && !file.startsWith("kept/"));
     return {
       name,
       signal,

@@ -37,7 +37,9 @@ export async function bundle(program: string, outfile: string): Promise<void> {
     bundle: true,
     format: "esm",
     platform: "node",
-    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` },
+    banner: {
+      js: `import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);`,
+    },
     external: ["assemblyscript"],
     logLevel: "warning",
   });
