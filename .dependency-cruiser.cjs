@@ -13,7 +13,7 @@ module.exports = {
       to: {},
     },
     below("errors-know-nothing", "^host/errors", "^host/(?!errors)"),
-    below("tokenizer-knows-errors", "^host/tokenizer", "^host/(?!errors|tokenizer)"),
+    below("tokenizer-knows-errors", "^host/tokenizer", "^host/(?!errors|pace|tokenizer)"),
     below("files-know-tokenizer", "^host/files", "^host/(?!errors|pace|shape|tokenizer|files)"),
     below(
       "learning-knows-files",

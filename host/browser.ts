@@ -3,17 +3,45 @@ import { invalidOption, isMap } from "./errors.ts";
 import type { ModelFiles } from "./files/config.ts";
 import { webReader } from "./files/directory-web.ts";
 import { memorySource } from "./files/read.ts";
-import { type LoadOptions, Model } from "./model/model.ts";
+import { type LoadOptions, Model as WholeModel } from "./model/model.ts";
 
 export { type ErrorCode, SaffuError } from "./errors.ts";
 export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
-export type { LearnOptions, Observation, RefitOptions, RefitReport } from "./learning/options.ts";
+export type {
+  ForgetOptions,
+  LearnOptions,
+  Merged,
+  Observation,
+  ObserveOptions,
+  RefitOptions,
+  RefitReport,
+} from "./learning/options.ts";
+export type { Candidate, CandidateOptions } from "./model/healing.ts";
 export type { Build } from "./model/kernel.ts";
-export type { LoadOptions, Model, ModelInfo, Score, StatisticsInfo, StreamOptions, Totals } from "./model/model.ts";
+export type {
+  LoadOptions,
+  ModelInfo,
+  Score,
+  StatisticsInfo,
+  StreamOptions,
+  Totals,
+} from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
+export type { Pushed, Session, SessionOptions, SessionToken } from "./model/session.ts";
 export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
 export type { Shape } from "./shape.ts";
-export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "./tokenizer/index.ts";
+export {
+  byteTokenizer,
+  type Chunks,
+  encodeStream,
+  symbolTokenizer,
+  type Text,
+  type Tokenizer,
+  tokenizerFromJSON,
+} from "./tokenizer/index.ts";
+
+/** A model; in a browser it has no directories to be saved to. */
+export type Model = Omit<WholeModel, "save">;
 
 /**
  * Loads a model.
@@ -23,12 +51,12 @@ export { byteTokenizer, encodeStream, type Tokenizer, tokenizerFromJSON } from "
  * STATISTICS_MISMATCH, INVALID_OPTION, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
-  if (isMap(source)) return Model.read(memorySource(source), options);
+  if (isMap(source)) return WholeModel.read(memorySource(source), options);
   let address: URL;
   try {
     address = new URL(source as string | URL, globalThis.location?.href);
   } catch (cause) {
     throw invalidOption("source", `an address, or a Map of files (${(cause as Error).message})`, source);
   }
-  return Model.read({ readFile: webReader(address) }, options);
+  return WholeModel.read({ readFile: webReader(address) }, options);
 }

@@ -31,10 +31,14 @@ export type ErrorCode =
   | "STATISTICS_MISMATCH"
   /** A sum of the statistics is at its capacity: nothing has been added. */
   | "STATISTICS_FULL"
+  /** A text to forget, or statistics to merge, of another generation: the sums were halved since, or those of the other were. */
+  | "STATISTICS_AGED"
   /** A text to forget that was never observed: nothing has been taken away. */
   | "NOT_OBSERVED"
   /** A checkpoint of tuning that belongs to another model, text or choice of options, or to another version of this program. */
   | "CHECKPOINT_MISMATCH"
+  /** A call that learns while another reads a text that may not end. */
+  | "BUSY"
   /** A directory or file that cannot be written. */
   | "UNWRITABLE"
   /** A shape or input that needs more memory than there is. */

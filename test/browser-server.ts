@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { transform } from "esbuild";
 
 /** How one file of a model is served: `/damaged/HOW/FILE/MODEL` is a model directory. */
@@ -18,6 +19,8 @@ const DAMAGES = {
   truncated: (bytes: Uint8Array, response: ServerResponse) => response.end(bytes.subarray(0, bytes.length >> 1)),
   extended: (bytes: Uint8Array, response: ServerResponse) => response.end(Buffer.concat([bytes, new Uint8Array(1)])),
   missing: (_: Uint8Array, response: ServerResponse) => response.writeHead(404).end("not found"),
+  /** As a server of a single-page application answers what it does not know. */
+  page: (_: Uint8Array, response: ServerResponse) => response.end(PAGE),
   /** The connection breaks off in the middle. */
   cut: (bytes: Uint8Array, response: ServerResponse) => {
     response.setHeader("content-length", bytes.length);
@@ -36,6 +39,17 @@ import * as saffu from "/browser.js";
 import * as probe from "/probe.js";
 globalThis.run = (name, ...rest) => probe[name](saffu, ...rest);
 `;
+/** For a browser that nobody drives: it runs the calls that stand behind the # of the address, and sends what came of them. */
+const REPORTING_PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module" src="/reporting.js"></script>`;
+const REPORTING_SCRIPT = `
+import * as saffu from "/browser.js";
+import * as probe from "/probe.js";
+const results = [];
+for (const [name, ...rest] of JSON.parse(decodeURIComponent(location.hash.slice(1)))) {
+  results.push(await probe[name](saffu, ...rest).catch((error) => ({ thrown: String(error) })));
+}
+await fetch("/report", { method: "POST", body: JSON.stringify(results) });
+`;
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".json": "application/json", "": "text/html" };
 /** As strict as a page can be that runs WebAssembly; `/without-wasm` is stricter. */
 const POLICY = "default-src 'none'; img-src data:; connect-src 'self'; script-src 'self'";
@@ -45,6 +59,8 @@ export interface Server {
   readonly origin: string;
   /** Responses that are begun and neither ended nor given up by who asked. */
   readonly open: ReadonlySet<ServerResponse>;
+  /** What the next page sends that runs calls by itself, `/reports#CALLS` or `/reports/without-wasm#CALLS`. */
+  reported(): Promise<unknown[]>;
   close(): void;
 }
 
@@ -52,15 +68,18 @@ export interface Server {
 export async function serve(built: string): Promise<Server> {
   const { code: probe } = await transform(await readFile("test/probe.ts"), { loader: "ts", format: "esm" });
   const open = new Set<ServerResponse>();
+  let arrived: (results: unknown[]) => void = () => {};
 
   async function respond(path: string, response: ServerResponse): Promise<void> {
     const [, first, how, damaged, model, name] = path.split("/");
     if (path === "/page.js") response.end(SCRIPT);
     else if (path === "/probe.js") response.end(probe);
     else if (path === "/browser.js") response.end(await readFile(join(built, "browser.js")));
-    else if (path === "/" || path === "/without-wasm") {
-      response.setHeader("content-security-policy", path === "/" ? `${POLICY} 'wasm-unsafe-eval'` : POLICY);
-      response.end(PAGE);
+    else if (path === "/reporting.js") response.end(REPORTING_SCRIPT);
+    else if (["/", "/without-wasm", "/reports", "/reports/without-wasm"].includes(path)) {
+      const policy = path.endsWith("/without-wasm") ? POLICY : `${POLICY} 'wasm-unsafe-eval'`;
+      response.setHeader("content-security-policy", policy);
+      response.end(path.startsWith("/reports") ? REPORTING_PAGE : PAGE);
     } else if (first === "models" && !path.includes("..")) response.end(await readFile(path.slice(1)));
     else if (first === "damaged") {
       const bytes = await readFile(join("models", model!, name!));
@@ -75,12 +94,23 @@ export async function serve(built: string): Promise<Server> {
     const { pathname } = new URL(request.url!, "http://page.test");
     response.setHeader("cache-control", "no-store");
     response.setHeader("content-type", TYPES[extname(pathname)] ?? "application/octet-stream");
+    if (request.method === "POST" && pathname === "/report") {
+      text(request).then((body) => {
+        response.end();
+        arrived(JSON.parse(body));
+      });
+      return;
+    }
     respond(pathname, response).catch(() => response.writeHead(404).end());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     open,
+    reported: () =>
+      new Promise((resolve) => {
+        arrived = resolve;
+      }),
     close() {
       server.close();
       server.closeAllConnections();

@@ -110,7 +110,7 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
       ["flipped", "kernel.simd.wasm", "MODEL_DIGEST"],
       ["flipped", "tokenizer.json", "MODEL_DIGEST"],
       ["truncated", "model.safetensors", "MODEL_DIGEST"],
-      ["extended", "kernel.scalar.wasm", "MODEL_DIGEST"],
+      ["extended", "kernel.simd.wasm", "MODEL_DIGEST"],
       ["truncated", "config.json", "MODEL_CORRUPT"],
       ["missing", "config.json", "MODEL_MISSING_FILE"],
       ["missing", "model.safetensors", "MODEL_MISSING_FILE"],
@@ -146,29 +146,36 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
 
   test("whose policy forbids WebAssembly is told UNSUPPORTED, not that the file is corrupt", async () => {
     const strict = await open("/without-wasm");
-    expect((await runIn(strict, "loadError", "models/nano-en")).code).toBe("UNSUPPORTED");
+    const { code, message } = await runIn(strict, "loadError", "models/nano-en");
+    expect(code).toBe("UNSUPPORTED");
+    expect(message).toContain("adds 'wasm-unsafe-eval' to script-src");
     await strict.close();
   });
 
-  test("without WebCrypto, as one served by name over http, is told UNSUPPORTED", async () => {
+  test("without WebCrypto, as one served by name over http, checks digests all the same and predicts the same", async () => {
     const insecure = await open(`//insecure.test:${new URL(server.origin).port}/`);
-    expect((await runIn(insecure, "loadError", "models/nano-en")).code).toBe("UNSUPPORTED");
+    expect(await insecure.evaluate("String(globalThis.crypto?.subtle)")).toBe("undefined");
+    const found = await runIn(insecure, "score", "models/nano-en", "simd");
+    expect(found).toEqual(await probe.score(node, "models/nano-en", "simd"));
+    const damage = await runIn(insecure, "loadError", "/damaged/flipped/model.safetensors/nano-en");
+    expect(damage.code).toBe("MODEL_DIGEST");
     await insecure.close();
   });
 
-  test("asks for the page, the bundle and the files of the model, each once, and for nothing else", async () => {
+  test("loads what a host has that serves neither the card nor the kernel that does not run", async () => {
+    for (const file of ["README.md", "kernel.scalar.wasm"]) {
+      expect((await inPage("loadError", damaged("missing", file))).code).toBe("none");
+    }
+    expect((await inPage("loadError", damaged("page", "config.json"))).message).toContain("is this HTML?");
+  });
+
+  test("asks for the page, the bundle and the files that are needed to run, each once, and for nothing else", async () => {
     const before = requests.length;
     const fresh = await open("/");
     await runIn(fresh, "generation", "models/potato-en", "simd");
     await fresh.close();
-    const { files } = (await node.load("models/potato-en")).info();
-    const wanted = [
-      "/",
-      "/page.js",
-      "/browser.js",
-      "/probe.js",
-      ...Object.keys(files).map((file) => `/models/potato-en/${file}`),
-    ];
+    const files = ["config.json", "kernel.simd.wasm", "model.safetensors", "tokenizer.json"];
+    const wanted = ["/", "/page.js", "/browser.js", "/probe.js", ...files.map((file) => `/models/potato-en/${file}`)];
     expect(
       requests
         .slice(before)

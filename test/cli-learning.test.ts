@@ -6,8 +6,16 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { withConfig } from "../host/files/config.ts";
 import { readTensors, type Tensor, writeTensors } from "../host/files/safetensors.ts";
-import { baseOf, CAPACITY, formatLearned, STATISTICS } from "../host/files/statistics.ts";
+import {
+  baseOf,
+  CAPACITY,
+  formatLearned,
+  nothingObserved,
+  STATISTICS,
+  type Statistics,
+} from "../host/files/statistics.ts";
 import { load, type ModelFiles, save } from "../host/index.ts";
+import { sumsOfRow } from "../tools/fuzz/plausible-sums.ts";
 import { commandIn, contentsOf, failure } from "./cli-fixture.ts";
 
 const COMMANDS = ["observe", "forget", "merge", "refit", "stats"];
@@ -125,7 +133,14 @@ describe("a wrong command line exits with 2 and one line, and changes nothing", 
 describe("stats", () => {
   test("tells what the library tells, and exports what it names", async () => {
     const none = await done("stats", model);
-    expect(none).toEqual({ ...(await stats()), observedTokens: 0, recentTokens: 0, corrected: false });
+    expect(none).toEqual({
+      ...(await stats()),
+      observedTokens: 0,
+      generation: 0,
+      filled: 0,
+      memoryTokens: 0,
+      corrected: false,
+    });
     expect(await contentsOf(model)).toEqual(fresh);
     await observed(model, "a", "b");
     await done("refit", model, "--out", model);
@@ -229,8 +244,6 @@ describe("observe and forget", () => {
   test.each<[string, () => string[], string]>([
     ["a file that is not there", () => [at("a"), at("nothing")], "nothing.txt"],
     ["a directory", () => [at("a"), home], "EISDIR"],
-    ["an empty file", () => [at("a"), at("empty"), at("b")], "empty"],
-    ["an empty standard input", () => [at("a"), "-"], "empty"],
     ["standard input twice", () => ["-", at("a"), "-"], "twice"],
   ])("all texts or none: %s", async (_what, texts, named) => {
     await observed(model, "a", "b");
@@ -238,6 +251,18 @@ describe("observe and forget", () => {
     for (const command of ["observe", "forget"]) {
       expect(await saffu([command, model, ...texts()], "")).toEqual(failure(4, "INVALID_TEXT", named));
       expect(await contentsOf(model)).toEqual(before);
+    }
+  });
+
+  test("empty texts are learned, and nothing with them: an empty file, an empty standard input", async () => {
+    await observed(model, "a", "b");
+    const before = await stats(model);
+    for (const command of ["observe", "forget"]) {
+      const { code, out, err } = await saffu([command, model, at("empty"), "-", "--json"], "");
+      expect([code, err]).toEqual([0, ""]);
+      expect(JSON.parse(out)).toMatchObject({ pieces: 2, tokens: 0, bytes: 0, bitsPerByte: 0 });
+      const { statisticsDigest, observedTokens } = before;
+      expect(await stats(model)).toMatchObject({ statisticsDigest, observedTokens });
     }
   });
 
@@ -345,7 +370,7 @@ describe("merge", () => {
       observedTokens,
       statisticsDigest,
     });
-    expect(await stats(out)).toMatchObject({ statisticsDigest, recentTokens: TEXTS.a.length });
+    expect(await stats(out)).toMatchObject({ statisticsDigest, memoryTokens: 0 });
     expect(await contentsOf(model)).toEqual(before);
     expect(Object.keys(await contentsOf(out))).toEqual(Object.keys(before));
 
@@ -411,21 +436,14 @@ describe("merge", () => {
   test("beyond the capacity is refused with 7, and nothing is written", async () => {
     const { config } = await load(NANO);
     const base = await baseOf(config);
-    const cells = base.shape.vocabulary * base.shape.groups * base.shape.units;
-    const [observed, expected] = [new Uint32Array(cells), new Uint32Array(cells)];
-    const write = async (name: string, tokens: number) => {
-      const statistics = { tokens, observed, expected };
+    const write = async (name: string, statistics: Statistics) => {
       const path = join(place, name);
-      await writeFile(
-        path,
-        await formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, base),
-      );
+      await writeFile(path, await formatLearned({ statistics, pieces: [], correction: undefined }, base));
       return path;
     };
-    const one = await write("one", 1);
-    const many = await write("many", CAPACITY);
-    observed[cells - 1] = CAPACITY;
-    const full = await write("full", 1);
+    const one = await write("one", { ...nothingObserved(base.shape), tokens: 1 });
+    const many = await write("many", { ...nothingObserved(base.shape), tokens: CAPACITY });
+    const full = await write("full", sumsOfRow(base.shape, 200_000));
     for (const files of [
       [one, many],
       [full, full],

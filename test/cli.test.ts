@@ -188,15 +188,20 @@ describe("bad texts exit with 4", () => {
     ["an empty standard input", () => ["-"], "empty"],
   ])("%s", async (_what, texts, named) => {
     const out = join(place, "m");
-    for (const command of [
-      ["eval", model, ...texts()],
-      ["fit", ...texts(), "--out", out],
-    ]) {
+    // of nothing there is no model to fit; its score is that of no tokens
+    const evals = named === "empty" ? [] : [["eval", model, ...texts()]];
+    for (const command of [...evals, ["fit", ...texts(), "--out", out]]) {
       const ended = await saffu(command, "");
       expect(ended).toEqual({ code: 4, out: "", err: failure("INVALID_TEXT") });
       expect(ended.err).toContain(named);
     }
     expect(await readdir(place)).toEqual([]);
+  });
+
+  test("not an empty standard input to eval: it has no tokens and no bits", async () => {
+    const { code, out, err } = await saffu(["eval", model, "-", "--json"], "");
+    expect([code, err]).toEqual([0, ""]);
+    expect(JSON.parse(out)).toMatchObject({ tokens: 0, bytes: 0, bits: 0, bitsPerByte: 0, perplexity: 1 });
   });
 
   test("fit on one token", async () => {
@@ -229,6 +234,16 @@ describe("what cannot be written exits with 5", () => {
 });
 
 describe("fit", () => {
+  test("says where a text fills no vocabulary of the size that was asked for", async () => {
+    const sentence = "she sells sea shells by the sea shore, and the shells she sells are sea shore shells. ";
+    const out = join(place, "m");
+    const { code, out: printed } = await saffu(["fit", "-", "--out", out, "--passes", "1"], sentence.repeat(60));
+    expect(code).toBe(0);
+    const { vocabulary } = JSON.parse(await readFile(join(out, "config.json"), "utf8")).shape;
+    expect(vocabulary).toBeLessThan(1024);
+    expect(printed).toContain(`: the text fills ${vocabulary} of 1024 tokens: no further pair`);
+  });
+
   test("writes the same bytes for the same seed, from files and from standard input, and reports", async () => {
     const half = TEXT.length / 2;
     const [one, two] = [join(place, "one.txt"), join(place, "two.txt")];

@@ -89,7 +89,7 @@ describe.each([
     test("what gcc makes of it is what the library packages", async () => {
       const out = join(place, "saffu_model.h");
       const { module, weights = new Uint8Array(0), memoryBytes, digest } = made;
-      const header = cHeader(made, (token) => loaded.tokenizer.bytesOf(token));
+      const header = cHeader(made, (token) => loaded.tokenizer.bytesOf(token), loaded.tokenizer.longestPiece);
       if (target === "flash") {
         const report = await compile(directory, "--target", "c-header", "--flash", "--out", out);
         expect(report).toEqual({ moduleBytes: module.length, weightBytes: weights.length, memoryBytes, digest });
@@ -99,6 +99,7 @@ describe.each([
       const { vocabulary, bits, window, groups, units, history, matchLength, weightBits = 8 } = loaded.config.shape;
       const sizes = [
         vocabulary,
+        loaded.tokenizer.longestPiece ?? 0,
         bits,
         window,
         groups,
@@ -128,7 +129,7 @@ describe.each([
 /** Compiles a program around saffu_model.h, and runs it. */
 function printedFrom(folder: string) {
   const names =
-    "VOCABULARY BITS WINDOW GROUPS UNITS HIDDEN HISTORY MATCH_LENGTH WEIGHT_BITS MODULE_BYTES MEMORY_BYTES WEIGHT_BYTES DIGEST";
+    "VOCABULARY LONGEST_PIECE BITS WINDOW GROUPS UNITS HIDDEN HISTORY MATCH_LENGTH WEIGHT_BITS MODULE_BYTES MEMORY_BYTES WEIGHT_BYTES DIGEST";
   const program = `#include "saffu_model.h"
 #include <stdio.h>
 #define TEXT(...) #__VA_ARGS__

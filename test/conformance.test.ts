@@ -39,11 +39,18 @@ describe("the golden script", () => {
   const region = (name: string) => answersTo((step) => step.do === "region" && step.from === name);
 
   test("writes, learns and writes otherwise, forgets and writes as before", async () => {
-    const [base, corrected, forgotten] = await answersTo((step) => step.do === "generate");
+    const [base, corrected, forgotten] = await answersTo((step) => step.do === "generate" && !step.every);
     expect(values(base).length).toBe(200);
     expect(new Set(values(base)).size).toBeGreaterThan(10);
     expect(values(corrected)).not.toEqual(values(base));
     expect(values(forgotten)).toEqual(values(base));
+  });
+
+  test("draws among some tokens only where others are forbidden, and not always the likeliest", async () => {
+    const [restricted] = await answersTo((step) => step.do === "generate" && step.every !== undefined);
+    expect(values(restricted).length).toBe(60);
+    expect(values(restricted).every((token) => token % 3 === 0)).toBe(true);
+    expect(new Set(values(restricted)).size).toBeGreaterThan(5);
   });
 
   test("observes and forgets what it scores, and leaves no statistics", async () => {

@@ -84,6 +84,23 @@ needs(`gcc, make, and wasm3's C sources (${EXAMPLE}/fetch-wasm3.sh)`, found)("on
     },
   );
 
+  test("complete finishes words as the library does", async () => {
+    const prompts = ["It was a dark nig", "It was ", "the United State", "said the old ma", "they'r", "It was the ben"];
+    const program = join(home, "default/potato-flash-frozen-complete");
+    const saffu = `SAFFU=${process.execPath} ${join(process.cwd(), "build/test-firmware/cli.js")}`;
+    const words = ["--silent", "-C", EXAMPLE, saffu, `BUILD=${home}`, program];
+    execFileSync("make", words, { stdio: ["ignore", "ignore", "inherit"] });
+    const { status, stdout, stderr } = spawnSync(program, prompts, { encoding: "utf8" });
+    const model = await load("models/potato-en");
+    let wanted = "";
+    for (const prompt of prompts) {
+      let text = "";
+      for await (const piece of model.generate(prompt, { temperature: 0, maxTokens: 8 })) text += piece;
+      wanted += `${prompt}|${text.replaceAll("\n", "\\x0a")}\n`;
+    }
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: wanted, stderr: "" });
+  });
+
   test.each(NAMES)("half of the operand stack is enough for %s", (form) => {
     expect(run("arduino", form, "-DSAFFU_STACK_BYTES=1024").stdout).toBe(golden(form));
   });

@@ -313,8 +313,8 @@ describe("a thread that is lost", () => {
       (program) => program,
       (program) =>
         program.replace(
-          "exports[name]",
-          `(name === "scalingSteps" ? () => { throw new Error("lost in scalingSteps"); } : exports[name])`,
+          "instance.exports[name]",
+          `(name === "scalingSteps" ? () => { throw new Error("lost in scalingSteps"); } : instance.exports[name])`,
         ),
     );
     await expect(fit(text, ALL)).rejects.toThrow("lost in scalingSteps");
@@ -336,7 +336,8 @@ describe("a thread that is lost", () => {
       (program) => program,
       () => `throw new Error("lost at the start")`,
     );
-    await expect(fit(text, { ...ALL, threads: 3 })).rejects.toThrow("lost at the start");
+    const failed = { code: "UNSUPPORTED", message: expect.stringMatching(/lost at the start.*threads: 0/) };
+    await expect(fit(text, { ...ALL, threads: 3 })).rejects.toMatchObject(failed);
     expect(threadsAlive()).toBe(0);
   });
 

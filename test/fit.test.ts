@@ -188,6 +188,7 @@ describe("a text shorter than", () => {
     expect(vocabulary).toBeGreaterThan(256);
     expect(vocabulary).toBeLessThan(700);
     expect(vocabulary % 8).toBe(0);
+    expect(report.wantedVocabulary).toBe(1024); // it is told that the text fills no more
     expect(bits).toBe(vocabulary);
     await sound(files, [text]);
   });

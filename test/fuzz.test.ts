@@ -20,7 +20,7 @@ const READERS: [string, string[], RegExp[]][] = [
   [
     "statistics",
     ["MODEL_CORRUPT", "MODEL_DIGEST", "MODEL_VERSION", "STATISTICS_MISMATCH", "loaded"],
-    [/capacity is/, /observedTokens/, /recent holds/, /wants/, /not finite/, /together/, /no meaning here/, /not JSON/],
+    [/capacity is/, /observedTokens/, /memory/, /wants/, /not finite/, /together/, /no meaning here/, /not JSON/],
   ],
   ["safetensors", ["MODEL_CORRUPT", "loaded"], [/aligned/, /overlaps/, /gap/, /belong to no tensor/, /do not hold/]],
   ["config", ["INVALID_SHAPE", "MODEL_CORRUPT", "MODEL_VERSION", "loaded"], [/does not list/, /sha# of/, /must be in/]],
@@ -31,15 +31,7 @@ const READERS: [string, string[], RegExp[]][] = [
   ],
   [
     "model",
-    [
-      "INVALID_SHAPE",
-      "MODEL_CORRUPT",
-      "MODEL_DIGEST",
-      "MODEL_MISSING_FILE",
-      "TOKENIZER_INVALID",
-      "UNSUPPORTED",
-      "loaded",
-    ],
+    ["INVALID_SHAPE", "MODEL_CORRUPT", "MODEL_DIGEST", "MODEL_MISSING_FILE", "TOKENIZER_INVALID", "loaded"],
     [
       /kernel\.scalar\.wasm: /,
       /statistics\.safetensors: /,

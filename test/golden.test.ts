@@ -33,8 +33,8 @@ const PROMPT = "In the morning the";
 const PARAGRAPH = `The miller weighs the grain, and the grain weighs the miller down: sack by sack he carries it up the narrow stair, a
 hundred and seven steps – he has counted them every day for thirty years. “Crème brûlée,” says the miller's wife, “is what we shall
 eat when you have carried the last sack.” ⚖️ But the last sack is never the last sack, and the stair has a hundred and seven steps.`;
-/** Default temperature, top-k and top-p. */
-const OPTIONS = { maxTokens: 200, seed: 2311 };
+/** Default temperature, top-k and top-p; every token as the sampler draws it. */
+const OPTIONS = { maxTokens: 200, seed: 2311, heal: false, wellFormed: false };
 
 const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => new Uint8Array(buffer, byteOffset, byteLength);

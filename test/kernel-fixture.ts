@@ -18,14 +18,21 @@ const FURTHER = [...table("DOCUMENT"), ...table("STACKED"), "BLOCK_W: i32", "BLO
 const CONTRACT = [
   ...["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `BLOCK_${name}`),
   ...["CIPHER", "CORRECTED_O", "CORRECTED_O_SCALE", "DECODER_O", "DECODER_O0", "DECODER_O_SCALE", "END", "EXPECTED"],
-  ...["GATE", "OBSERVED", "OBSERVED_TOKENS", "PREDICTOR_END", "PROBABILITIES", "RECALL", "RECALLED"],
-  ...["RECALLED_LENGTH", "RING", "__data_end", "__heap_base"],
+  ...["GATE", "GENERATION", "OBSERVED", "OBSERVED_TOKENS", "PREDICTOR_END", "PROBABILITIES", "RECALL", "RECALLED"],
+  ...["RECALLED_LENGTH", "RECALLED_PLACE", "RING", "__data_end", "__heap_base"],
 ]
   .map((name) => `${name}: i32`)
   .concat(
-    ...["append: (i32) → i32", "correct: (i32) → i32", "feed: (i32) → f32", "forget: (i32) → f32", "memory"],
+    ...[
+      "age: () → i32",
+      "append: (i32) → i32",
+      "correct: (i32) → i32",
+      "feed: (i32) → f32",
+      "forget: (i32) → f32",
+      "memory",
+    ],
     ...["merge: (i32 i32) → i32", "observe: (i32) → f32", "predict: () → i32", "refit: (i32 i32 f32 f32) → i32"],
-    ...["reset: () → i32", "sample: (f32 i32 f32) → i32", "seed: (i32) → ()"],
+    ...["reset: () → i32", "sample: (f32 i32 f32) → i32", "seed: (i32) → ()", "unmerge: (i32 i32) → i32"],
   );
 
 /** Random weights of the right ranges; a fixed generator, so that a failure can be seen again. */
@@ -80,6 +87,7 @@ export class Device {
   readonly observed: Uint32Array;
   readonly expected: Uint32Array;
   readonly tokens: Uint32Array;
+  readonly generation: Uint32Array;
   readonly codes: Int8Array;
   readonly scales: Float32Array;
 
@@ -99,6 +107,7 @@ export class Device {
     this.observed = new Uint32Array(buffer, this.value("OBSERVED"), learns ? cells : 0);
     this.expected = new Uint32Array(buffer, this.value("EXPECTED"), learns ? cells : 0);
     this.tokens = new Uint32Array(buffer, this.value("OBSERVED_TOKENS"), learns ? 1 : 0);
+    this.generation = new Uint32Array(buffer, this.value("GENERATION"), learns ? 1 : 0);
     this.codes = new Int8Array(buffer, this.value("CORRECTED_O"), learns ? cells : 0);
     this.scales = new Float32Array(buffer, this.value("CORRECTED_O_SCALE"), learns ? vocabulary : 0);
   }
@@ -108,11 +117,12 @@ export class Device {
     return (this.run[name] as unknown as WebAssembly.Global).value as number;
   }
 
-  /** Tokens to recall, as a host or firmware writes them. */
-  recall(tokens: readonly number[]): void {
+  /** Tokens to recall, as a host or firmware writes them: in their own place, or at an address behind the module's own memory. */
+  recall(tokens: readonly number[], place = 0): void {
     const { buffer } = this.run.memory;
-    new Uint16Array(buffer, this.value("RECALLED"), tokens.length).set(tokens);
+    new Uint16Array(buffer, place || this.value("RECALLED"), tokens.length).set(tokens);
     new Uint32Array(buffer, this.value("RECALLED_LENGTH"), 1)[0] = tokens.length;
+    new Uint32Array(buffer, this.value("RECALLED_PLACE"), 1)[0] = place;
   }
 
   /** A copy of all linear memory. */

@@ -74,3 +74,12 @@ export function lines(n: number, seed = 1): string {
   for (let i = 0; i < n; ++i) text += `${words[next(words.length)]}${next(7) === 0 ? ".\n" : " "}`;
   return text;
 }
+
+/** Bytes that nothing foretells. */
+export function noise(n: number, seed = 1): Uint8Array {
+  let state = seed;
+  return new Uint8Array(n).map(() => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return state >>> 24;
+  });
+}

@@ -112,6 +112,36 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
       }
     });
 
+    test("tokens are recalled from behind the module's own memory as from their own place; from beyond its end, none", () => {
+      const all = trio(4);
+      const tokens = [BREAK, ...few(15, 3)];
+      const [device] = all.devices;
+      const prediction = (place: number) => {
+        device.recall(tokens, place);
+        device.run.reset!();
+        for (const token of few(9, 3)) device.run.append!(token);
+        device.run.predict!();
+        return device.probabilities.slice();
+      };
+      const own = prediction(0);
+      const last = device.memory().length - 2 * tokens.length;
+      expect(same(prediction(last), own)).toBe(true);
+      new Uint32Array(device.run.memory.buffer, device.value("RECALLED_LENGTH"), 1)[0] = 0;
+      device.run.reset!();
+      for (const token of few(9, 3)) device.run.append!(token);
+      device.run.predict!();
+      const none = device.probabilities.slice();
+      expect(same(none, own)).toBe(false);
+      for (const place of [device.memory().length, 2 ** 31, 2 ** 32 - 2]) {
+        new Uint32Array(device.run.memory.buffer, device.value("RECALLED_LENGTH"), 1)[0] = tokens.length;
+        new Uint32Array(device.run.memory.buffer, device.value("RECALLED_PLACE"), 1)[0] = place;
+        device.run.reset!();
+        for (const token of few(9, 3)) device.run.append!(token);
+        device.run.predict!();
+        expect(same(device.probabilities, none)).toBe(true);
+      }
+    });
+
     test("two tokens of the same piece must match, and a third must follow", () => {
       const all = trio(4);
       const prediction = (recalled: readonly number[]) => {
@@ -133,6 +163,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
       const device = trio(4).devices[0];
       expect(device.value("RECALL")).toBe(0);
       expect(device.value("RECALLED_LENGTH")).toBe(device.value("PREDICTOR_END"));
+      expect(device.value("RECALLED_PLACE")).toBe(device.value("PREDICTOR_END"));
     });
   }
 
@@ -220,6 +251,12 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
         .map(([row, commit, value, only]) => (all) => {
           all.merge(row, commit, new Uint32Array(vocabulary).fill(value, only));
         }),
+      unmerge: fc
+        .tuple(fc.nat(2 * width + 1), fc.boolean(), fc.constantFrom(0, 1, 1000, MOST), fc.nat(vocabulary - 1))
+        .map(([row, commit, value, only]) => (all) => {
+          all.unmerge(row, commit, new Uint32Array(vocabulary).fill(value, only));
+        }),
+      age: fc.constant((all) => void all.age()),
       refit: fc
         .tuple(fc.nat(vocabulary + 1), fc.nat(vocabulary + 1), float(300, 1, 0, 3e38), float(1, 0.5, 0, 3e38))
         .map(
@@ -260,7 +297,10 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
     }
     const ones = new Uint32Array(vocabulary).fill(1);
     for (const row of [2 * width, 2 * width + 1, -1, 2 ** 31]) {
-      for (const commit of [false, true]) all.refused(OUT_OF_RANGE, () => all.merge(row, commit, ones), `row ${row}`);
+      for (const commit of [false, true]) {
+        all.refused(OUT_OF_RANGE, () => all.merge(row, commit, ones), `row ${row}`);
+        all.refused(OUT_OF_RANGE, () => all.unmerge(row, commit, ones), `row ${row}`);
+      }
     }
     const { NaN: none, POSITIVE_INFINITY: infinite } = Number;
     for (const [from, to, pseudoCounts, step] of [
@@ -310,12 +350,13 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
     function cells(): ["observed" | "expected", number, number][] {
       const oracle = new LearningOracle(shape, randomWeights(shape, 9));
       for (const each of context) oracle.append(each);
-      const { weights, times } = oracle.increment(token);
-      const row = (which: "observed" | "expected", v: number, n: number) =>
-        weights.map((w, c): [typeof which, number, number] => [which, v * width + c, n * w]);
-      return [...row("observed", token, 1), ...[...times].flatMap(([v, n]) => row("expected", v, n))].filter(
-        ([, , by]) => by > 0,
-      );
+      const { weights, expected } = oracle.increment(token);
+      const row = (which: "observed" | "expected", v: number, added: readonly number[]) =>
+        added.map((by, c): [typeof which, number, number] => [which, v * width + c, by]);
+      return [
+        ...row("observed", token, weights),
+        ...[...expected].flatMap(([v, added]) => row("expected", v, added)),
+      ].filter(([, , by]) => by > 0);
     }
     /** There, after the context, with a sum between the others, which have room on both sides. */
     function there(all: Trio): void {
@@ -431,11 +472,65 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
       }
     }
     one.setTokens(a.length + b.length);
+    const merged = one.devices.map((device) => device.learned());
+    for (const commit of [false, true]) {
+      for (let row = 0; row < 2 * width; ++row) {
+        const { observed, expected } = other.devices[0];
+        const from = (row % width) * vocabulary;
+        const values = (row < width ? observed : expected).slice(from, from + vocabulary);
+        one.unmerge(row, commit, values);
+        if (!commit)
+          one.refused(NOT_OBSERVED, () =>
+            one.unmerge(
+              row,
+              true,
+              values.map((value) => value + MOST / 5),
+            ),
+          );
+      }
+    }
+    one.setTokens(a.length);
+    const alone = trio(11);
+    alone.piece("observe", a);
+    for (const [i, device] of one.devices.entries())
+      expect(same(device.observed, alone.devices[i]!.observed)).toBe(true);
+    for (let row = 0; row < 2 * width; ++row) {
+      const { observed, expected } = other.devices[0];
+      const from = (row % width) * vocabulary;
+      one.merge(row, true, (row < width ? observed : expected).slice(from, from + vocabulary));
+    }
+    one.setTokens(a.length + b.length);
+    for (const [i, device] of one.devices.entries()) expect(same(device.learned(), merged[i]!)).toBe(true);
     for (const each of [one, both]) each.refit(0, vocabulary, 100, 1);
     for (const [i, device] of one.devices.entries()) {
       expect(same(device.learned(), both.devices[i]!.learned())).toBe(true);
     }
     one.check("merged");
+  });
+
+  test("ageing halves every sum and the tokens, and what is observed then adds as much as ever", () => {
+    const all = trio(13);
+    all.piece("observe", repetitive(shape, 75, 6));
+    const before = [...all.oracle.expected];
+    expect(all.age()).toBe(0);
+    expect(all.oracle.expected).toEqual(before.map((sum) => Math.floor(sum / 2)));
+    expect(all.devices[0].tokens[0]).toBe(38);
+    expect(all.devices[0].generation[0]).toBe(1);
+    all.piece("observe", few(40, 7));
+    all.piece("forget", few(40, 7));
+    all.refit(0, vocabulary, 100, 1);
+    all.check("after ageing");
+    expect(all.oracle.expected).toEqual(before.map((sum) => Math.floor(sum / 2)));
+  });
+
+  test("the rows of what was expected add up to 64 times those observed, column by column", () => {
+    const all = trio(14);
+    for (const seed of [1, 2, 3]) all.piece("observe", repetitive(shape, 60, seed));
+    const { observed, expected } = all.devices[0];
+    for (let c = 0; c < width; ++c) {
+      const column = (sums: Uint32Array) => sum(sums.filter((_, i) => i % width === c));
+      expect(column(expected)).toBe(64 * column(observed));
+    }
   });
 
   test("nothing that learns writes to the base's weights", () => {
@@ -468,6 +563,8 @@ describe("a module compiled without learning", () => {
       expect(run.forget!(1)).toBe(NOT_COMPILED);
       expect(run.merge!(0, 0)).toBe(NOT_COMPILED);
       expect(run.merge!(0, 1)).toBe(NOT_COMPILED);
+      expect(run.unmerge!(0, 0)).toBe(NOT_COMPILED);
+      expect(run.age!()).toBe(NOT_COMPILED);
       expect(run.refit!(0, 8, 1, 1)).toBe(NOT_COMPILED);
       expect(run.correct!(1)).toBe(NOT_COMPILED);
       expect(run.correct!(0)).toBe(NOT_COMPILED);

@@ -76,6 +76,14 @@ export class Trio {
     return this.call("merge", [row, commit ? 1 : 0], () => this.oracle.merge(row, commit, values));
   }
 
+  unmerge(row: number, commit: boolean, values: Uint32Array) {
+    for (const { staging } of this.devices) staging.set(values);
+    return this.call("unmerge", [row, commit ? 1 : 0], () => this.oracle.merge(row, commit, values, -1));
+  }
+  age() {
+    return this.call("age", [], () => this.oracle.age());
+  }
+
   /** A reset, then the tokens; stops at a refusal and returns it. */
   piece(learn: "observe" | "forget", tokens: readonly number[]): number {
     this.reset();
@@ -115,6 +123,7 @@ export class Trio {
         ["observed sums", device.observed, Uint32Array.from(oracle.observed)],
         ["expected sums", device.expected, Uint32Array.from(oracle.expected)],
         ["tokens", device.tokens, Uint32Array.of(oracle.tokens)],
+        ["generation", device.generation, Uint32Array.of(oracle.generation)],
         ["codes", device.codes, Int8Array.from(oracle.codes)],
         ["scales", device.scales, Float32Array.from(oracle.scales)],
         ["probabilities", device.probabilities, probabilities],

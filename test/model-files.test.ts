@@ -1,17 +1,26 @@
 /** A model's files: nothing that is missing, cut, altered or too new is loaded, wherever the files are. */
+
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { load } from "../host/browser.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import * as browser from "../host/browser.ts";
 import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../host/files/config.ts";
 import { readTensors, writeTensors } from "../host/files/safetensors.ts";
+import { load as loadInNode } from "../host/index.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 import { exchanged, randomModel, randomTensors, refusal, SHAPE } from "./model-fixture.ts";
 
+const { load } = browser;
 let files: ModelFiles;
 const FILES = ["README.md", "kernel.scalar.wasm", "kernel.simd.wasm", "model.safetensors", "tokenizer.json"];
 const encoder = new TextEncoder();
+/** What a load needs: the rest is carried along where it is whole. */
+const NEEDED = FILES.slice(1);
+const NO_BYTES = { bytes: 0, sha256: "0".repeat(64) };
 
 beforeAll(async () => {
   files = await randomModel();
@@ -54,7 +63,13 @@ describe("config.json", () => {
     ["a shape out of bounds", { shape: { ...SHAPE, window: 99 } }, "INVALID_SHAPE", ["window", "1..16"]],
     ["no recipe", { recipe: undefined }, "MODEL_CORRUPT", ["recipe"]],
     ["no files", { files: [] }, "MODEL_CORRUPT", ["files"]],
-    ["no kernel", { files: {} }, "MODEL_CORRUPT", ["kernel.scalar.wasm"]],
+    ["no weights", { files: {} }, "MODEL_CORRUPT", ["model.safetensors"]],
+    [
+      "no kernel",
+      { files: { "model.safetensors": NO_BYTES, "tokenizer.json": NO_BYTES } },
+      "MODEL_CORRUPT",
+      ["kernel.scalar.wasm or kernel.simd.wasm"],
+    ],
     [
       "a file outside the directory",
       { files: { "../passwd": { bytes: 1, sha256: "0".repeat(64) } } },
@@ -115,14 +130,22 @@ describe("config.json", () => {
     );
   });
 
-  test("no flipped bit goes unnoticed, the free text of the recipe aside", async () => {
+  test("no flipped bit goes unnoticed, the free text of the recipe and what says of files that do not run aside", async () => {
     const bytes = files.get("config.json")!;
-    const recipe = new TextDecoder().decode(bytes).match(/"recipe": \{[^}]*\}/)!;
+    const spanOf = (pattern: RegExp) => {
+      const { index, 0: entry } = pattern.exec(new TextDecoder().decode(bytes))!;
+      return [entry, index] as const;
+    };
+    const free = ["recipe", "README\\.md", "kernel\\.scalar\\.wasm"].map((name) => {
+      const [entry, index] = spanOf(new RegExp(`"${name}": \\{[^}]*\\}`));
+      const from = name === "recipe" ? index + '"recipe"'.length + 1 : index; // a name is none of the text
+      return { from, to: index + entry.length };
+    });
     for (let at = 0; at < bytes.length; ++at) {
-      if (at > recipe.index! + '"recipe"'.length && at < recipe.index! + recipe[0].length) continue;
+      if (free.some(({ from, to }) => at >= from && at < to)) continue;
       const flipped = bytes.slice();
       flipped[at]! ^= 1 << (at % 8);
-      const loading = load(changed("config.json", flipped));
+      const loading = load(changed("config.json", flipped), { build: "simd" });
       await expect(loading, `bit ${at % 8} of byte ${at}`).rejects.toThrow(
         refusalOf(
           ...["MODEL_CORRUPT", "MODEL_VERSION", "INVALID_SHAPE", "MODEL_DIGEST", "MODEL_MISSING_FILE"],
@@ -133,7 +156,10 @@ describe("config.json", () => {
   });
 });
 
-describe.each(FILES)("%s", (name) => {
+describe.each(NEEDED)("%s", (name) => {
+  const build = name === "kernel.scalar.wasm" ? ("scalar" as const) : name === "kernel.simd.wasm" ? "simd" : undefined;
+  const load = (source: ModelFiles) => browser.load(source, { build });
+
   test("missing", async () => {
     const without = new Map(files);
     without.delete(name);
@@ -230,11 +256,82 @@ describe("files that agree with config.json and not with one another are refused
     await expect(load(await bare)).rejects.toThrow(refusal("MODEL_CORRUPT", "kernel.simd.wasm", "no memory"));
   });
 
-  test("where kernel.simd.wasm does not run, kernel.scalar.wasm does", async () => {
-    // as on a runtime without SIMD: its bytes do not validate
-    const without = await exchanged(files, "kernel.simd.wasm", encoder.encode("not for here"));
-    expect((await load(without)).info().build).toBe("scalar");
-    await expect(load(without, { build: "simd" })).rejects.toThrow(refusal("UNSUPPORTED", "kernel.simd.wasm"));
+  test("a SIMD kernel is not passed over because it is broken: it is the one that would run", async () => {
+    const broken = await exchanged(files, "kernel.simd.wasm", encoder.encode("not a module"));
+    await expect(load(broken)).rejects.toThrow(refusal("MODEL_CORRUPT", "kernel.simd.wasm"));
+    expect((await load(broken, { build: "scalar" })).info().build).toBe("scalar");
+  });
+});
+
+describe("what is not needed to run is not needed to load", () => {
+  const without = (...names: string[]) => new Map([...files].filter(([name]) => !names.includes(name)));
+  const text = "any text";
+  let bits: number;
+  beforeAll(async () => {
+    bits = (await load(files)).score(text).bits;
+  });
+
+  /** Loads it and sees that it is the same model. */
+  async function loaded(source: ModelFiles, options: browser.LoadOptions = {}): Promise<browser.Model> {
+    const model = await load(source, options);
+    expect(model.score(text).bits).toBe(bits);
+    return model;
+  }
+
+  test("the card: removed, edited, or larger than is read", async () => {
+    const model = await loaded(without("README.md"));
+    expect([...model.files.keys()]).not.toContain("README.md");
+    expect(Object.keys(model.info().files)).toEqual([...model.files.keys()].sort());
+    const card = encoder.encode("---\nlicense: other\n---\n# A model of the tests\n");
+    const edited = await loaded(changed("README.md", card));
+    expect(edited.files.get("README.md")).toEqual(card);
+    expect(edited.info().files["README.md"]!.bytes).toBe(card.length);
+    const large = await loaded(changed("README.md", new Uint8Array((1 << 20) + 1)));
+    expect(large.files.has("README.md")).toBe(false);
+  });
+
+  test("the other kernel: removed, or broken, which is carried nowhere", async () => {
+    for (const [used, other] of [
+      ["simd", "kernel.scalar.wasm"],
+      ["scalar", "kernel.simd.wasm"],
+    ] as const) {
+      expect((await loaded(without(other), { build: used })).info().build).toBe(used);
+      const broken = await loaded(changed(other, new Uint8Array(files.get(other)!.length)), { build: used });
+      expect([...broken.files.keys()]).not.toContain(other);
+      expect(await loaded(broken.files, { build: used })).toBeDefined(); // and so a save of it loads
+      await expect(load(without(other), { build: used === "simd" ? "scalar" : "simd" })).rejects.toThrow(
+        refusal("MODEL_MISSING_FILE", other),
+      );
+    }
+  });
+
+  test("a kernel that is not there is replaced by the one that is, whether config.json lists it or not", async () => {
+    expect((await loaded(without("kernel.simd.wasm"))).info().build).toBe("scalar");
+    const one = await withConfig(without("kernel.simd.wasm"), SHAPE, {});
+    expect((await loaded(one)).info().build).toBe("scalar");
+    const only = await withConfig(without("kernel.scalar.wasm", "README.md"), SHAPE, {});
+    expect((await loaded(only)).info().build).toBe("simd");
+    await expect(load(only, { build: "scalar" })).rejects.toThrow(refusal("MODEL_MISSING_FILE", "kernel.scalar.wasm"));
+    const none = without("kernel.scalar.wasm", "kernel.simd.wasm");
+    await expect(load(none)).rejects.toThrow(refusal("MODEL_MISSING_FILE", "kernel.s"));
+  });
+
+  test("a file that nothing here knows", async () => {
+    const more = await withConfig(new Map(files).set("notes.txt", encoder.encode("notes")), SHAPE, {});
+    expect((await loaded(more)).files.has("notes.txt")).toBe(true);
+    expect((await loaded(new Map(more).set("notes.txt", encoder.encode("other")))).files.has("notes.txt")).toBe(false);
+  });
+
+  test("on a runtime without SIMD, kernel.scalar.wasm runs", async () => {
+    const validate = vi.spyOn(WebAssembly, "validate").mockReturnValue(false);
+    try {
+      expect((await loaded(files)).info().build).toBe("scalar");
+      await expect(load(files, { build: "simd" })).rejects.toThrow(
+        refusal("UNSUPPORTED", "kernel.simd.wasm", "no SIMD"),
+      );
+    } finally {
+      validate.mockRestore();
+    }
     expect((await load(files)).info().build).toBe("simd");
     await expect(load(files, { build: "gpu" as "simd" })).rejects.toThrow(refusal("INVALID_OPTION", "build", "gpu"));
   });
@@ -243,6 +340,8 @@ describe("files that agree with config.json and not with one another are refused
 describe("over http", () => {
   let server: Server;
   let address: string;
+  /** What a load asks for where the runtime has SIMD. */
+  const READ = ["config.json", "kernel.simd.wasm", "model.safetensors", "tokenizer.json"];
   const requested: string[] = [];
 
   beforeAll(async () => {
@@ -251,6 +350,17 @@ describe("over http", () => {
       requested.push(path);
       const bytes = files.get(path.split("/").pop()!);
       if (path.startsWith("/silent/")) return; // never answers
+      const [, first, name] = path.split("/");
+      const page = {
+        page: FILES.concat("config.json"),
+        "no-simd": ["kernel.simd.wasm"],
+        "no-weights": ["model.safetensors"],
+      };
+      if (page[first as keyof typeof page]?.includes(name!)) {
+        response.setHeader("content-type", "text/html");
+        return response.end("\n<!DOCTYPE html><title>An application</title>");
+      }
+      if (first === "bare" && ["README.md", "kernel.scalar.wasm"].includes(name!)) return response.writeHead(403).end();
       if (path.startsWith("/long/") && path.endsWith(".safetensors")) {
         response.write(bytes);
         response.end("more");
@@ -274,16 +384,47 @@ describe("over http", () => {
     const steps: number[] = [];
     const model = await load(`${address}/models/tiny`, {
       onProgress: ({ done, total }) => {
-        expect(total).toBe([...files.values()].reduce((sum, { length }) => sum + length, 0));
+        expect(total).toBe(READ.reduce((sum, name) => sum + files.get(name)!.length, 0));
         steps.push(done / total);
       },
     });
-    expect(model.files).toEqual(files);
+    expect(model.files).toEqual(new Map(READ.map((name) => [name, files.get(name)!])));
+    expect((await load(model.files)).score("any text").bits).toBe(model.score("any text").bits);
     expect(steps).toEqual([...steps].sort((a, b) => a - b));
     expect(steps.at(-1)).toBe(1);
     requested.length = 0;
     await load(new URL(`${address}/models/tiny/`));
-    expect(requested.sort()).toEqual([...files.keys()].map((name) => `/models/tiny/${name}`).sort());
+    expect(requested.sort()).toEqual(READ.map((name) => `/models/tiny/${name}`).sort());
+  });
+
+  test("a page in place of a file is named with its address: it is missing, whatever the status says", async () => {
+    const config = `${address}/page/config.json`;
+    await expect(load(`${address}/page`)).rejects.toThrow(
+      refusal("MODEL_MISSING_FILE", config, "is this HTML?", "200"),
+    );
+    // so a host that serves no .wasm for one kernel is asked for the other
+    expect((await load(`${address}/no-simd`)).info().build).toBe("scalar");
+    const weights = `${address}/no-weights/model.safetensors`;
+    await expect(load(`${address}/no-weights`)).rejects.toThrow(
+      refusal("MODEL_MISSING_FILE", weights, "is this HTML?"),
+    );
+  });
+
+  test("a host that serves neither card nor the kernel that does not run has all that is needed", async () => {
+    expect((await load(`${address}/bare`)).info().build).toBe("simd");
+  });
+
+  test("what came by http is saved with the files that it needs, and loads from there", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "saffu-http-"));
+    try {
+      const model = await loadInNode(`${address}/models/tiny`);
+      await model.save(join(folder, "tiny"));
+      expect((await readdir(join(folder, "tiny"))).sort()).toEqual(READ);
+      const saved = await loadInNode(join(folder, "tiny"));
+      expect(saved.score("any text").bits).toBe(model.score("any text").bits);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   test("what is missing, cut or too long is refused", async () => {

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { BASE, bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
 import { LADDER, type Profile, shapeOf as shapeOfProfile } from "../host/fit/recipe.ts";
-import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
+import { hiddenWidth, parameters, type Shape, validateShape } from "../host/shape.ts";
+import { firmwareForms } from "../tools/forms.ts";
 import { readBlock } from "../tools/markdown.ts";
 import { Draws } from "../tools/module/draws.ts";
 import { withPages } from "../tools/module/inspect.ts";
@@ -60,14 +61,20 @@ test.each<Profile>(["nano", "potato", "base"])("docs/learning.md says what insta
   );
 });
 
-test("pages say in words what a frozen potato in flash takes, and which vocabularies are built ahead", async () => {
-  const bytes = (changes: object) => {
-    const shape = validateShape({ ...shapeOfProfile({ profile: "potato" }), indexed: false, ...changes });
-    return bytesNeeded(shape, { flash: true, learning: false, recall: 0 }).toLocaleString("en");
-  };
-  const firmware = await readFile("examples/firmware/README.md", "utf8");
-  expect(firmware).toContain(`Of the frozen potato's, ${bytes({ history: 1024 })} bytes are linear memory`);
-  expect(firmware).toContain(`it is ${bytes({ history: 256, adapts: false })}:`);
+test("examples/firmware says what its forms take of a runtime: npm run sizes", async () => {
+  expect(readBlock("examples/firmware/README.md", "forms")).toBe(await firmwareForms());
+});
+
+test("pages say in words what potato's statistics take, and which vocabularies are built ahead", async () => {
+  const potato = shapeOfProfile({ profile: "potato" });
+  const cells = potato.vocabulary * hiddenWidth(potato);
+  const learning = await readFile("docs/learning.md", "utf8");
+  const rows = { F: 4 * cells, F̂: 4 * cells, correction: cells + 4 * potato.vocabulary };
+  for (const [name, bytes] of Object.entries(rows)) {
+    expect(learning).toMatch(new RegExp(`\\| ${name} \\| .* \\| ${bytes.toLocaleString("en")} \\|`));
+  }
+  const figure = parameters(potato).toLocaleString("en");
+  expect(await readFile("README.md", "utf8")).toContain(`\`potato-en\`, ${figure} parameters`);
   const rungs = LADDER.potato.slice(0, -1).reverse().map(String);
   expect(await readFile("docs/api.md", "utf8")).toContain(`${rungs.slice(0, -1).join(", ")} and ${rungs.at(-1)}`);
   expect(await readFile("docs/cli.md", "utf8")).toContain(`${rungs.slice(0, -1).join(", ")} or ${rungs.at(-1)}`);

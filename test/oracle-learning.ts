@@ -7,36 +7,68 @@ import { groupsOf, hiddenWidth, type Shape } from "../host/shape.ts";
 import { log, nearest, Oracle, surprisal } from "./oracle.ts";
 
 const f = Math.fround;
-/** Thresholds that are laid over each prediction. */
-const THRESHOLDS = 64;
-/** The golden ratio as a fraction of 2^32, which spreads its multiples evenly. */
-const GOLDEN = 0x9e3779b9n;
+/** Units of F̂ in one of F. */
+const FINER = 64;
+/** A row's share of an expectation is counted in millionths, nearly, and those of rows that did not come in 256ths. */
+const SHARE = 2 ** 20;
+const THRESHOLDS = 2 ** 8;
 const MOST = 2 ** 32 - 1;
 
 /** What one token adds to the sums. */
 export interface Increment {
   /** w · h, (M), in units of 1/256: added to the token's row of F. */
   readonly weights: readonly number[];
-  /** How many thresholds fall on a row: so many times are the weights added to that row of F̂. */
-  readonly times: ReadonlyMap<number, number>;
+  /** What is added to rows of F̂, (M) each, in units of 1/64 of those. */
+  readonly expected: ReadonlyMap<number, readonly number[]>;
+}
+
+/** The hash of a piece with one more token, in integers modulo 2^32. */
+export function hashedOn(hash: number, token: number): number {
+  const mixed = Math.imul(hash ^ (token + 1), 0x9e3779b1) >>> 0;
+  return (mixed ^ (mixed >>> 15)) >>> 0;
+}
+
+/** All bits of a hash in each of its result. */
+export function spread(hash: number): number {
+  const mixed = Math.imul(hash, 0x85ebca6b) >>> 0;
+  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 /**
- * The row that each of the evenly spaced thresholds falls on, as counts: the first whose cumulated probability is beyond it.
- * Probabilities are cut to 24 bits, and the thresholds lie one step apart from an offset below a step, which the place of the token
- * in its piece tells.
+ * Where each row's share of an expectation ends, (V), in 2^-20, in the order of the rows but with `token` first: its own is cut to such
+ * units. The others, cumulated from an offset below one, are cut to 256ths of the whole; what is left at the end is the last row's.
  */
-export function sampledRows(probabilities: Float32Array, place: number): Map<number, number> {
-  let total = 0;
-  const cumulated = Array.from(probabilities, (p) => (total += Math.floor(p * 2 ** 24)));
-  const step = Math.floor(total / THRESHOLDS);
-  const offset = Number((((BigInt(place) * GOLDEN) % 2n ** 32n) * BigInt(step)) / 2n ** 32n);
-  const times = new Map<number, number>();
-  for (let k = 0; k < THRESHOLDS; ++k) {
-    const row = cumulated.findIndex((sum) => sum > offset + k * step);
-    if (row >= 0) times.set(row, (times.get(row) ?? 0) + 1);
+export function sharesUntil(
+  probabilities: Float32Array,
+  token: number,
+  offset: number,
+): [row: number, until: number][] {
+  const own = Math.min(SHARE, Math.floor(probabilities[token]! * SHARE));
+  const rows = [...probabilities.keys()].filter((v) => v !== token);
+  let cumulated = offset / 2 ** 32 / THRESHOLDS;
+  cumulated = Math.floor(cumulated * 2 ** 30) / 2 ** 30;
+  const ends = rows.map((v): [number, number] => {
+    cumulated += Math.floor(probabilities[v]! * 2 ** 30) / 2 ** 30;
+    return [v, Math.min(SHARE, own + (Math.floor(cumulated * THRESHOLDS) * SHARE) / THRESHOLDS)];
+  });
+  ends[ends.length - 1]![1] = SHARE;
+  return [[token, own], ...ends];
+}
+
+/** What the weights come to in rows whose shares end there: cumulated, then cut with the low bits of the offset added. */
+export function sharesOf(weights: readonly number[], until: readonly [number, number][], offset: number) {
+  const unit = SHARE / FINER;
+  const cut = (weight: number, share: number) => Math.floor((weight * share + (offset % unit)) / unit);
+  const rows = new Map<number, readonly number[]>();
+  for (const [i, [row, end]] of until.entries()) {
+    const before = i === 0 ? 0 : until[i - 1]![1];
+    if (end > before)
+      rows.set(
+        row,
+        weights.map((weight) => cut(weight, end) - cut(weight, before)),
+      );
   }
-  return times;
+  return rows;
 }
 
 /** int8 codes of a row, and the scale that its largest magnitude sets. */
@@ -52,6 +84,7 @@ export class LearningOracle extends Oracle {
   readonly observed: number[];
   readonly expected: number[];
   tokens = 0;
+  generation = 0;
   /** The correction's rows and scales. */
   readonly codes: number[];
   readonly scales: number[];
@@ -81,7 +114,8 @@ export class LearningOracle extends Oracle {
   increment(token: number): Increment & { readonly p: number } {
     const hidden = this.hidden();
     const probabilities = this.decode(hidden);
-    const times = sampledRows(probabilities, this.stream.length);
+    const offset = spread(hashedOn(this.stream.reduce(hashedOn, 0), token));
+    const until = sharesUntil(probabilities, token, offset);
     const network = probabilities[token]!;
     const kept = this.attend(probabilities);
     const p = probabilities[token]!;
@@ -89,7 +123,17 @@ export class LearningOracle extends Oracle {
     const alone = p > 0 ? Math.min(1, f(f(kept * network) / p)) : 0;
     const share = this.shape.adapts ? this.explained(token, p) : alone;
     const weights = Array.from(hidden, (h) => nearest(f(h * f(share * 256))));
-    return { weights, times, p };
+    return { weights, expected: sharesOf(weights, until, offset), p };
+  }
+
+  /** What the network alone predicts, under the base. */
+  networkAlone(): Float32Array {
+    return this.decode(this.hidden());
+  }
+
+  /** Goes on behind a token whose increment was asked for. */
+  followed(token: number, p: number): void {
+    this.follow(token, p);
   }
 
   /** Surprisal under the base; -1 beyond the vocabulary, -2 where a sum would pass 2^32 − 1. */
@@ -104,12 +148,12 @@ export class LearningOracle extends Oracle {
 
   private learn(token: number, sign: number, refusal: number): number {
     if (token >= this.shape.vocabulary) return -1;
-    const { weights, times, p } = this.increment(token);
+    const { weights, expected: shares, p } = this.increment(token);
     const cell = (row: number, c: number) => row * this.width + c;
     const observed = new Map(weights.map((w, c) => [cell(token, c), this.observed[cell(token, c)]! + sign * w]));
     const expected = new Map(
-      [...times].flatMap(([row, n]) =>
-        weights.map((w, c): [number, number] => [cell(row, c), this.expected[cell(row, c)]! + sign * n * w]),
+      [...shares].flatMap(([row, added]) =>
+        added.map((n, c): [number, number] => [cell(row, c), this.expected[cell(row, c)]! + sign * n]),
       ),
     );
     const tokens = this.tokens + sign;
@@ -121,15 +165,25 @@ export class LearningOracle extends Oracle {
     return surprisal(p);
   }
 
-  /** Adds `values`, (V), to row `row` of F and F̂ one after the other, seen as (2·M, V). */
-  merge(row: number, commit: boolean, values: ArrayLike<number>): number {
+  /** Adds `values`, (V), to row `row` of F and F̂ one after the other, seen as (2·M, V), or takes them away. */
+  merge(row: number, commit: boolean, values: ArrayLike<number>, sign = 1): number {
     const { vocabulary } = this.shape;
     if (row >>> 0 >= 2 * this.width) return -1;
     const sums = row < this.width ? this.observed : this.expected;
     const from = (row % this.width) * vocabulary;
-    const merged = Array.from(values, (value, i) => sums[from + i]! + value);
+    const merged = Array.from(values, (value, i) => sums[from + i]! + sign * value);
     if (merged.some((sum) => sum > MOST)) return -2;
+    if (merged.some((sum) => sum < 0)) return -3;
     if (commit) for (const [i, sum] of merged.entries()) sums[from + i] = sum;
+    return 0;
+  }
+
+  /** Half of every sum, and of the tokens rounded up. */
+  age(): number {
+    for (const sums of [this.observed, this.expected])
+      for (const [i, sum] of sums.entries()) sums[i] = Math.floor(sum / 2);
+    this.tokens = Math.ceil(this.tokens / 2);
+    ++this.generation;
     return 0;
   }
 
@@ -148,7 +202,9 @@ export class LearningOracle extends Oracle {
       const rate = f(f(step) / groupsOf(shape));
       const scale = this.numbers("decoder.O.scale")[v]!;
       const row = cells.map((at) => {
-        const ratio = f(f(f(f(this.observed[at]!) * THRESHOLDS) + a) / f(f(this.expected[at]!) + a));
+        const came = f(f(f(this.observed[at]!) * FINER) + a);
+        // what is expected less often than once in 2^20 is not told from nothing
+        const ratio = f(came / Math.max(f(f(this.expected[at]!) + a), f(came * 2 ** -20)));
         return f(f(scale * this.numbers("decoder.O")[at]!) + f(rate * log(ratio)));
       });
       const { codes, scale: solved } = quantised(row);

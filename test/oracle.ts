@@ -523,9 +523,13 @@ export class Oracle {
     return (result >>> 8) / 2 ** 24;
   }
 
-  /** Draws a token by sorting, where the kernel bisects. */
-  sample(temperature: number, topK: number, topP: number): number {
-    const p = this.predict();
+  /**
+   * Draws a token by sorting, where the kernel bisects.
+   *
+   * @param allowed which tokens may be drawn, as a host says it by writing −1 for the others
+   */
+  sample(temperature: number, topK: number, topP: number, allowed: (token: number) => boolean = () => true): number {
+    const p = this.predict().map((value, token) => (allowed(token) ? value : -1));
     const byLikelihood = Array.from(p.keys()).sort((a, b) => p[b]! - p[a]! || a - b);
     const best = byLikelihood[0]!;
     if (temperature === 0) return best;

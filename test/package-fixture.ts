@@ -24,24 +24,25 @@ export async function packed(folder: string): Promise<string> {
 }
 
 /** Makes an empty project and installs `what` there, offline. */
-export async function projectWith(folder: string, what: string): Promise<void> {
+export async function projectWith(folder: string, what: string, type: "module" | "commonjs" = "module"): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type }));
   npm(folder, "install", "--offline", "--no-audit", "--no-fund", resolve(what));
 }
 
 /** Runs Node on `words` in a folder. */
 export function node(folder: string, ...words: string[]): Promise<Ended> {
+  return program(folder, process.execPath, ...words);
+}
+
+/** Runs a program on `words` in a folder. */
+export function program(folder: string, file: string, ...words: string[]): Promise<Ended> {
   return new Promise((ended) => {
     // a dependant has no modules but the package's
-    execFile(
-      process.execPath,
-      words,
-      { cwd: folder, env: { ...process.env, SAFFU_MODULES: "" } },
-      (error, out, err) => {
-        ended({ code: error === null ? 0 : ((error as { code?: number }).code ?? null), out, err });
-      },
-    );
+    const env = { ...process.env, SAFFU_MODULES: "", NODE_OPTIONS: "" };
+    execFile(file, words, { cwd: folder, env }, (error, out, err) => {
+      ended({ code: error === null ? 0 : ((error as { code?: number }).code ?? null), out, err });
+    });
   });
 }
 

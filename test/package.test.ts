@@ -152,6 +152,56 @@ describe("models by name", () => {
   });
 });
 
+describe("models by address", () => {
+  test("saffu/models/NAME/FILE resolves, by import and by require, and its folder loads", async () => {
+    const out = await run(`
+      import { createRequire } from "node:module";
+      import { pathToFileURL } from "node:url";
+      import { load } from "saffu";
+      for (const name of ["nano-en", "potato-en"]) {
+        const file = "saffu/models/" + name + "/config.json";
+        const imported = import.meta.resolve(file);
+        const required = pathToFileURL(createRequire(import.meta.url).resolve(file)).href;
+        const { bits } = (await load(new URL(".", imported))).score("It was");
+        console.log(imported === required, bits === (await load(name)).score("It was").bits);
+      }`);
+    expect(out).toBe("true true\ntrue true\n");
+  });
+
+  test("one that a cleaner went over, without its card and with one kernel, is all that commands need", async () => {
+    const bare = join(project, "models", "bare");
+    await cp(join(project, "node_modules/saffu/models/nano-en"), bare, { recursive: true });
+    for (const name of ["README.md", "kernel.scalar.wasm"]) await rm(join(bare, name));
+    const info = JSON.parse((await saffu("info", "models/bare", "--json")).out);
+    expect([info.build, Object.keys(info.files).sort()]).toEqual([
+      "simd",
+      ["config.json", "kernel.simd.wasm", "model.safetensors", "tokenizer.json"],
+    ]);
+    const module = async (model: string) => {
+      const ended = await saffu("compile", model, "--target", "wasm", "--out", "module.wasm", "--json");
+      expect(ended).toMatchObject({ code: 0, err: "" });
+      return JSON.parse(ended.out).digest;
+    };
+    expect(await module("models/bare")).toBe(await module("nano-en"));
+    expect(await saffu("observe", "models/bare", "notes.txt")).toMatchObject({ code: 0, err: "" });
+    expect(await saffu("tune", "models/bare", "book.txt", "--out", "models/bare-tuned")).toMatchObject({
+      code: 0,
+      err: "",
+    });
+    expect(await saffu("eval", "models/bare-tuned", "book.txt")).toMatchObject({ code: 0, err: "" });
+    const scalar = await saffu("eval", "models/bare", "notes.txt", "--build", "scalar");
+    expect(scalar).toEqual(failure(3, "MODEL_MISSING_FILE", "kernel.scalar.wasm"));
+    const out = await run(`
+      import { readdirSync } from "node:fs";
+      import { load } from "saffu";
+      const model = await load("models/bare");
+      await model.save("models/bare-saved");
+      const saved = await load("models/bare-saved");
+      console.log(readdirSync("models/bare-saved").join(), model.score("It was").bits === saved.score("It was").bits);`);
+    expect(out).toBe("config.json,kernel.simd.wasm,model.safetensors,statistics.safetensors,tokenizer.json true\n");
+  });
+});
+
 describe("in a bundle", () => {
   /** Serves a folder while `use` runs. Its address has to be known before the bundle is built. */
   async function served(folder: string, use: (origin: string) => Promise<void>): Promise<void> {

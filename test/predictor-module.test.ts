@@ -47,7 +47,7 @@ const HUNDRED = [0xe4, 0];
 describe("a predictor's module", () => {
   test("has the pages up to PREDICTOR_END, at least and at most, and is the same otherwise", async () => {
     for (const wasm of [scalar, simd]) {
-      const predictor = predictorModule(wasm, FILE);
+      const { wasm: predictor } = predictorModule(wasm, FILE);
       const pages = Math.ceil(predictorBytes(SHAPE) / PAGE);
       const { memory, ...rest } = await inspect(predictor);
       expect(memory).toEqual({ least: pages, most: pages });
@@ -62,9 +62,30 @@ describe("a predictor's module", () => {
 
   test("is as before where it is made again, and leaves the bytes given alone", () => {
     const before = scalar.slice();
-    const once = predictorModule(scalar, FILE);
+    const { wasm: once } = predictorModule(scalar, FILE);
     expect(scalar).toEqual(before);
-    expect(predictorModule(once, FILE)).toEqual(once);
+    expect(predictorModule(once, FILE).wasm).toEqual(once);
+  });
+
+  test("has pages behind them for a longer memory, and says where that begins", async () => {
+    const recalling = await compileDevice(SHAPE, "scalar", { recall: 512 });
+    const end = Math.ceil(predictorBytes(SHAPE, { recall: 512 }) / PAGE);
+    expect(predictorModule(recalling, FILE)).toMatchObject({ recall: 512, place: 0 });
+    expect(predictorModule(recalling, FILE, 100)).toMatchObject({ recall: 100, place: 0 });
+    for (const [recall, more] of [
+      [513, 1],
+      [PAGE / 2, 1],
+      [PAGE / 2 + 1, 2],
+      [2 ** 20, 32],
+    ] as const) {
+      const { wasm, ...rest } = predictorModule(recalling, FILE, recall);
+      expect(rest).toEqual({ recall, place: end * PAGE });
+      expect((await inspect(wasm)).memory).toEqual({ least: end + more, most: end + more });
+    }
+    const none = await compileDevice(SHAPE, "scalar", { recall: 0 });
+    expect(predictorModule(none, FILE, 0)).toMatchObject({ recall: 0, place: 0 });
+    expect(() => predictorModule(none, FILE, 1)).toThrow(refusal("UNSUPPORTED", FILE, "memory of 1 tokens") as Error);
+    expect(() => predictorModule(moduleOf(), FILE, 9)).toThrow(refusal("UNSUPPORTED", FILE) as Error);
   });
 
   test("of a module that names no PREDICTOR_END is that module, whole", () => {
@@ -76,7 +97,7 @@ describe("a predictor's module", () => {
       // a function of that name is not an address
       moduleOf(memory(...TWO_PAGES), [EXPORTS, [1, ...named("PREDICTOR_END"), 0, 0]]),
     ]) {
-      expect(predictorModule(wasm, FILE)).toBe(wasm);
+      expect(predictorModule(wasm, FILE)).toEqual({ wasm, recall: 0, place: 0 });
     }
   });
 
@@ -86,8 +107,8 @@ describe("a predictor's module", () => {
     const f64 = [0x7c, 1, 0x44, 1, 2, 3, 4, 5, 6, 7, 8, 0x0b];
     const all = [GLOBALS, [4, ...i64, ...f32, ...f64, 0x7f, 0, 0x41, 0x81, 0x80, 4, 0x0b]] as [number, number[]]; // 65537
     const wasm = moduleOf(memory(0, 7), all, exporting(3));
-    expect((await inspect(predictorModule(wasm, FILE))).memory).toEqual({ least: 2, most: 2 });
-    expect(predictorModule(moduleOf(memory(1, 2, 9), globals(HUNDRED), exporting()), FILE)).toEqual(
+    expect((await inspect(predictorModule(wasm, FILE).wasm)).memory).toEqual({ least: 2, most: 2 });
+    expect(predictorModule(moduleOf(memory(1, 2, 9), globals(HUNDRED), exporting()), FILE).wasm).toEqual(
       moduleOf(memory(1, 1, 1), globals(HUNDRED), exporting()),
     );
   });
@@ -136,7 +157,7 @@ describe("what is no such module is refused by name", () => {
   test("and so is any module cut anywhere, or with bytes exchanged, unless it can be read", () => {
     const outcome = (wasm: Uint8Array) => {
       try {
-        return predictorModule(wasm, FILE) instanceof Uint8Array;
+        return predictorModule(wasm, FILE).wasm instanceof Uint8Array;
       } catch (error) {
         return (error as { code?: string }).code === "MODEL_CORRUPT";
       }

@@ -3,6 +3,7 @@
  * errors as their codes. Node runs these functions, and so does a page that is served this file; hence it imports types alone.
  */
 import type * as entry from "../host/browser.ts";
+import type * as nodeEntry from "../host/index.ts";
 import type { Build } from "../host/model/kernel.ts";
 
 /** What the entry for Node and the one for browsers have in common. */
@@ -97,8 +98,9 @@ export async function callErrors(saffu: Saffu, source: string) {
   const calls: Record<string, () => unknown> = {
     topP: () => model.generate("", { topP: 7 }).next(),
     text: () => model.generate(7 as unknown as string).next(),
-    empty: () => model.score(""),
-    "empty stream": () => model.scoreStream([]),
+    "a score of none": () => model.score(null as unknown as string),
+    "a stream of none": () => model.scoreStream([7 as unknown as string]),
+    candidates: () => model.candidates("", { top: 0 }),
     build: () => saffu.load(source, { build: "vector" as Build }),
     "scope of a refit": () => model.refit({ scope: "all" } as never),
     "never observed": () => model.forget(TEXT),
@@ -116,7 +118,7 @@ export async function callErrors(saffu: Saffu, source: string) {
 
 /** What a browser does not have: directories. */
 export async function absent(saffu: Saffu, source: string) {
-  const model = await saffu.load(source);
+  const model = (await saffu.load(source)) as Awaited<ReturnType<typeof nodeEntry.load>>; // its type has no save there
   await model.observe(TEXT);
   return { save: (await refused(saffu, () => model.save("anywhere"))).code };
 }

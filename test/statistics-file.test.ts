@@ -2,10 +2,20 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type Piece, PieceReader, packPieces, pieceOf } from "../host/files/pieces.ts";
 import { readTensors, type Tensor, writeTensors } from "../host/files/safetensors.ts";
-import { BREAK, CAPACITY, formatLearned, type Learned, MOST_RECENT, parseLearned } from "../host/files/statistics.ts";
-import { hiddenWidth, type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
+import {
+  BREAK,
+  CAPACITY,
+  formatLearned,
+  type Learned,
+  MOST_MEMORY,
+  parseLearned,
+  type Statistics,
+} from "../host/files/statistics.ts";
+import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { partsOf, sealed, withHeader } from "../tools/fuzz/mutations.ts";
+import { anySums, sumsOf } from "../tools/fuzz/plausible-sums.ts";
 import { refusal } from "./model-fixture.ts";
 
 /** The smallest shapes, with and without a cipher and history attention: files of which every bit can be tried. */
@@ -27,19 +37,26 @@ const MOST = 2 ** 64;
 
 /** Anything that a model of `shape` can have learned. @param layers whose rows a correction can have, together */
 function anyLearned(shape: Shape, layers = [["decoder.O"]]): fc.Arbitrary<Learned> {
-  const cells = shape.vocabulary * hiddenWidth(shape);
-  const sums = fc.uint32Array({ minLength: cells, maxLength: cells });
-  const token = fc.oneof(fc.nat(shape.vocabulary - 1), fc.constant(BREAK));
+  const token = fc.nat(shape.vocabulary - 1);
   const correction = fc.constantFrom(undefined, ...layers).chain((names) => {
     if (names === undefined) return fc.constant(undefined);
     const specs = tensorSpecs(shape).filter(({ name }) => names.includes(name.replace(".scale", "")));
     return fc.tuple(...specs.map(anyTensor)).map((tensors) => new Map(tensors));
   });
-  return fc.record({
-    statistics: fc.record({ tokens: fc.nat(CAPACITY), observed: sums, expected: sums }),
-    recent: fc.array(token, { maxLength: 40 }).map((tokens) => Uint16Array.from(tokens)),
-    correction,
+  return anySums(shape).chain((statistics) => {
+    const tokens = fc.array(token, { minLength: 1, maxLength: 12 });
+    const piece = fc
+      .tuple(tokens, fc.nat(3), fc.nat(statistics.generation))
+      .map(([all, cut, generation]) => cutPiece(Uint16Array.from(all), cut, generation));
+    return fc.record({ statistics: fc.constant(statistics), pieces: fc.array(piece, { maxLength: 5 }), correction });
   });
+}
+
+/** A piece that has lost its first tokens, but for the last. */
+function cutPiece(tokens: Uint16Array, cut: number, generation = 0): Piece {
+  const reader = new PieceReader(Math.max(1, tokens.length - cut));
+  reader.add(tokens);
+  return reader.piece(generation);
 }
 
 function anyTensor({ name, dtype, shape }: ReturnType<typeof tensorSpecs>[number]): fc.Arbitrary<[string, Tensor]> {
@@ -61,14 +78,11 @@ function correctionOf(layers: RegExp): ReadonlyMap<string, Tensor> {
   );
 }
 
-/** One of each: sums from 0 to the capacity, a break, a correction. */
+const TOKENS = Array.from({ length: 12 }, (_, i): [number, number, number] => [i * 5, i * 3, i]);
+/** One of each: sums, a piece of the memory that is whole and one that is cut, a correction. */
 const LEARNED: Learned = {
-  statistics: {
-    tokens: 12,
-    observed: Uint32Array.from({ length: 64 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 0).fill(CAPACITY, 63),
-    expected: Uint32Array.from({ length: 64 }, (_, i) => i),
-  },
-  recent: Uint16Array.of(BREAK, 7, 0, BREAK, 3),
+  statistics: sumsOf(SHAPE, TOKENS),
+  pieces: [pieceOf(Uint16Array.of(7, 0), 0), cutPiece(Uint16Array.of(1, 2, 3), 2)],
   correction: correctionOf(/^decoder\.O/),
 };
 /** The same as a refit of all layers left it, which earlier versions had. */
@@ -76,9 +90,20 @@ const OLDER: Learned = { ...LEARNED, correction: correctionOf(/^(block\.U|decode
 
 let whole: Uint8Array;
 let older: Uint8Array;
+/** A file of the first version, whose recent tokens begin amid a piece. */
+let first: Uint8Array;
+const recent = (...tokens: number[]): Tensor => ({
+  dtype: "U16",
+  shape: [tokens.length],
+  data: Uint16Array.from(tokens),
+});
 beforeAll(async () => {
   whole = await formatLearned(LEARNED, BASE);
   older = await formatLearned(OLDER, BASE);
+  first = changed(
+    { memory: undefined, "memory.pieces": undefined, recent: recent(3, BREAK, 7, 0) },
+    { version: "1", generation: undefined },
+  );
 });
 
 /** A whole file, the older one, with some of its tensors and metadata exchanged (undefined leaves them out), and a digest that agrees. */
@@ -121,11 +146,11 @@ describe("what is written", () => {
       room.set(data, 3);
       return room.subarray(3) as T;
     };
-    const { statistics, recent, correction } = LEARNED;
-    const { tokens, observed, expected } = statistics;
+    const { statistics, pieces, correction } = LEARNED;
+    const { tokens, observed, expected, generation } = statistics;
     const same: Learned = {
-      statistics: { expected: shifted(expected), observed: shifted(observed), tokens },
-      recent: shifted(recent),
+      statistics: { generation, expected: shifted(expected), observed: shifted(observed), tokens },
+      pieces: pieces.map((piece) => ({ ...piece, tokens: shifted(piece.tokens) })),
       correction: new Map([...correction!].reverse()),
     };
     expect(await formatLearned(same, BASE)).toEqual(whole);
@@ -138,7 +163,8 @@ describe("what is written", () => {
     const header = JSON.parse(new TextDecoder().decode(whole.subarray(8, start)));
     expect(header.__metadata__).toMatchObject({
       format: "saffu-statistics",
-      version: "1",
+      version: "2",
+      generation: "0",
       baseDigest: BASE.digest,
       observedTokens: "12",
       capacity: "4294967295",
@@ -152,27 +178,37 @@ describe("what is written", () => {
       const at = start + header[name].data_offsets[0];
       expect(Array.from(sums, (_, i) => view.getUint32(at + 4 * i, true))).toEqual([...sums]);
     }
-    const at = start + header.recent.data_offsets[0];
-    expect(Array.from(LEARNED.recent, (_, i) => view.getUint16(at + 2 * i, true))).toEqual([0xffff, 7, 0, 0xffff, 3]);
+    const at = start + header.memory.data_offsets[0];
+    expect([0, 1, 2].map((i) => view.getUint16(at + 2 * i, true))).toEqual([7, 0, 3]);
+    const rows = start + header["memory.pieces"].data_offsets[0];
+    expect(header["memory.pieces"].shape).toEqual([2, 5]);
+    expect([0, 1, 4, 5, 6, 9].map((i) => view.getUint32(rows + 4 * i, true))).toEqual([2, 2, 0, 1, 3, 0]);
   });
 
-  test("are the bytes of version 1: a file that was written once stays readable", async () => {
-    // of this file, as first written
-    expect(createHash("sha256").update(older).digest("hex")).toBe(
-      "2842794efe4ce2d0c606589c33f6416ce12d3c2bb138e3f5e26c2f913e2697c7",
+  test("are the bytes of its version: a file that was written once stays readable", async () => {
+    // of these files, as first written
+    expect(createHash("sha256").update(whole).digest("hex")).toMatchInlineSnapshot(
+      `"580375c8f9f87bebb7ad0f02869dfddcf6f745bcb37832dc1793a2d5e41a7105"`,
     );
-    expect(await read(older)).toMatchObject({ statistics: LEARNED.statistics, recent: LEARNED.recent });
+    expect(createHash("sha256").update(first).digest("hex")).toMatchInlineSnapshot(
+      `"c072f2bab6302021844962a342da0e6d90eb0500d43872556b55d82ea0f40dd8"`,
+    );
+    const { statistics, pieces, correction } = await read(first);
+    // its sums were sampled by an older rule: as if they had aged, so that nothing in them is forgotten by the new one
+    expect(statistics).toEqual({ ...LEARNED.statistics, generation: 1 });
+    expect(pieces).toEqual([pieceOf(Uint16Array.of(3), 0), pieceOf(Uint16Array.of(7, 0), 0)]);
+    expect(correction).toBe(undefined);
   });
 
-  test("names neither recent tokens nor a correction where there are none", async () => {
-    const bare = await formatLearned({ ...LEARNED, recent: new Uint16Array(0), correction: undefined }, BASE);
+  test("names neither a memory nor a correction where there are none", async () => {
+    const bare = await formatLearned({ ...LEARNED, pieces: [], correction: undefined }, BASE);
     expect([...readTensors(bare, FILE).tensors.keys()].sort()).toEqual(["expected", "observed"]);
-    expect(await read(bare)).toEqual({ ...LEARNED, recent: new Uint16Array(0), correction: undefined });
+    expect(await read(bare)).toEqual({ ...LEARNED, pieces: [], correction: undefined });
   });
 
-  test("takes as many recent tokens as are kept", async () => {
-    const recent = new Uint16Array(MOST_RECENT).fill(5);
-    expect((await read(await formatLearned({ ...LEARNED, recent }, BASE))).recent).toEqual(recent);
+  test("takes as much memory as can be kept", async () => {
+    const pieces = [pieceOf(new Uint16Array(MOST_MEMORY - 1).fill(5), 0)];
+    expect((await read(await formatLearned({ ...LEARNED, pieces }, BASE))).pieces).toEqual(pieces);
   });
 
   test("is what was there when it was asked for, whatever is learned meanwhile", async () => {
@@ -273,7 +309,18 @@ describe("what is whole and does not fit is refused by name", () => {
     shape: [length],
     data: new Float32Array(length).fill(value),
   });
-  const recent = (tokens: Uint16Array<ArrayBuffer>): Tensor => ({ dtype: "U16", shape: [tokens.length], data: tokens });
+  const rows = (...values: number[]): Tensor => ({
+    dtype: "U32",
+    shape: [values.length / 5, 5],
+    data: Uint32Array.from(values),
+  });
+  const memory = (pieces: readonly Piece[]) => {
+    const packed = packPieces(pieces);
+    return {
+      memory: { dtype: "U16", shape: [packed.tokens.length], data: packed.tokens } as Tensor,
+      "memory.pieces": rows(...packed.rows),
+    };
+  };
   const sums = (shape: number[], dtype: "U32" | "I32" = "U32"): Tensor => {
     const length = shape.reduce((product, size) => product * size, 1);
     return { dtype, shape, data: dtype === "U32" ? new Uint32Array(length) : new Int32Array(length) };
@@ -289,7 +336,7 @@ describe("what is whole and does not fit is refused by name", () => {
   });
 
   test.each<[string, Record<string, string | undefined>, string, string[]]>([
-    ["a newer version", { version: "2" }, "MODEL_VERSION", [`"2" found`, `only "1"`]],
+    ["a newer version", { version: "3" }, "MODEL_VERSION", [`"3" found`, `only "1" and "2"`]],
     ["an older version", { version: "0" }, "MODEL_VERSION", [`"0" found`]],
     ["no version", { version: undefined }, "MODEL_VERSION", ["undefined found"]],
     ["another format", { format: "pt" }, "MODEL_CORRUPT", ["format", "saffu-statistics"]],
@@ -306,6 +353,10 @@ describe("what is whole and does not fit is refused by name", () => {
         ["observedTokens", "0..4294967295"],
       ],
     ),
+    ["no generation", { generation: undefined }, "MODEL_CORRUPT", ["generation", "0..4294967295"]],
+    ["half a generation", { generation: "0.5" }, "MODEL_CORRUPT", ["generation"]],
+    ["sums of fewer tokens than they need", { observedTokens: "11" }, "MODEL_CORRUPT", ["11 tokens"]],
+    ["sums of no tokens", { observedTokens: "0" }, "MODEL_CORRUPT", ["0 tokens come to 0"]],
   ])("%s", async (_what, metadata, code, named) => {
     await expect(read(changed({}, metadata))).rejects.toThrow(refusal(code, FILE, ...named));
   });
@@ -316,12 +367,34 @@ describe("what is whole and does not fit is refused by name", () => {
     ["sums of another shape", { observed: sums([8, 16]) }, ["observed is U32 (8, 16)", "wants U32 (8, 8)"]],
     ["as many sums in one row", { expected: sums([64]) }, ["expected is U32 (64)", "wants U32 (8, 8)"]],
     ["signed sums", { expected: sums([8, 8], "I32") }, ["expected is I32 (8, 8)"]],
-    ["recent tokens in two rows", { recent: { dtype: "U16", shape: [1, 2], data: new Uint16Array(2) } }, ["recent"]],
-    ["recent tokens of another width", { recent: sums([4]) }, ["recent is U32 (4)"]],
-    ["no recent tokens, but a tensor for them", { recent: recent(new Uint16Array(0)) }, ["recent"]],
-    ["too many recent tokens", { recent: recent(new Uint16Array(MOST_RECENT + 1)) }, ["32769", "32768"]],
-    ["a recent token beyond the vocabulary", { recent: recent(Uint16Array.of(0, 8)) }, ["recent", "vocabulary of 8"]],
-    ["a recent token that is almost a break", { recent: recent(Uint16Array.of(BREAK - 1)) }, ["recent"]],
+    [
+      "a memory in two rows",
+      { memory: { dtype: "U16", shape: [1, 3], data: new Uint16Array(3) } },
+      ["memory is U16 (1, 3)"],
+    ],
+    ["a memory of another width", { memory: sums([4]) }, ["memory is U32 (4)"]],
+    ["a memory without its pieces", { "memory.pieces": undefined }, ["memory.pieces is missing"]],
+    ["pieces without their tokens", { memory: undefined }, ["memory is missing"]],
+    [
+      "pieces of more columns",
+      {
+        "memory.pieces": { ...rows(0, 0, 0, 0, 0, 0, 0, 0, 0, 0), shape: [2, 6], data: new Uint32Array(12) } as Tensor,
+      },
+      ["(2, 6)", "(2, 5)"],
+    ],
+    ["pieces of more tokens than there are", { "memory.pieces": rows(4, 4, 0, 0, 0) }, ["piece 0 has 4 tokens"]],
+    [
+      "pieces of fewer tokens than there are",
+      { "memory.pieces": memory(LEARNED.pieces.slice(0, 1))["memory.pieces"] },
+      ["2 of 3 tokens"],
+    ],
+    ["a piece of nothing", memory([{ ...LEARNED.pieces[0]!, tokens: new Uint16Array(0) }]), ["piece 0 keeps 0 of 2"]],
+    ["a piece longer than itself", memory([{ ...LEARNED.pieces[0]!, length: 1 }]), ["piece 0 keeps 2 of 1"]],
+    ["a piece of another hash", memory([{ ...LEARNED.pieces[0]!, hash: [1, 2] }]), ["piece 0 has another hash"]],
+    ["a piece of a later generation", memory([pieceOf(Uint16Array.of(1), 1)]), ["later generation"]],
+    ["too long a memory", memory([pieceOf(new Uint16Array(MOST_MEMORY), 0)]), ["1048577", "1048576"]],
+    ["a token beyond the vocabulary", memory([pieceOf(Uint16Array.of(0, 8), 0)]), ["memory", "vocabulary of 8"]],
+    ["recent tokens, as the first version had", { recent: recent(1) }, [`"recent"`]],
     ["a tensor that nobody asked for", { momentum: f32(2) }, [`"momentum"`]],
     ["a tensor of the base", { "block.u0": f32(8) }, [`"block.u0"`]],
     ["a correction of what no refit solves", { "correction.decoder.o0": f32(8) }, ["correction.decoder.o0"]],
@@ -349,9 +422,63 @@ describe("what is whole and does not fit is refused by name", () => {
 
   test("and what is exchanged for the same is read", async () => {
     expect(changed({})).toEqual(older);
-    expect(await read(changed({ recent: recent(Uint16Array.of(0, BREAK, 7)) }))).toMatchObject({
-      statistics: LEARNED.statistics,
-    });
+    expect(await read(changed(memory([LEARNED.pieces[1]!])))).toMatchObject({ pieces: [LEARNED.pieces[1]] });
     expect((await read(changed({}, { observedTokens: "4294967295" }))).statistics.tokens).toBe(CAPACITY);
+  });
+});
+
+describe("sums that no tokens come to are refused", () => {
+  const statistics = (change: (sums: { observed: Uint32Array; expected: Uint32Array }) => unknown, generation = 0) => {
+    const { observed, expected, ...rest } = sumsOf(SHAPE, TOKENS, generation);
+    change({ observed, expected });
+    return formatLearned({ ...LEARNED, pieces: [], statistics: { ...rest, observed, expected } }, BASE);
+  };
+  const of = async (...given: Parameters<typeof statistics>) => read(await statistics(...given));
+  const corrupt = (...named: string[]) => refusal("MODEL_CORRUPT", FILE, ...named);
+
+  test("a cell above what its tokens can add", async () => {
+    await expect(of(({ observed }) => observed.fill(12 * 256 + 1, 9, 10))).rejects.toThrow(
+      corrupt("observed", "3073", "3072"),
+    );
+    const most = 12 * 256 * 64;
+    await expect(of(({ expected }) => expected.fill(most + 1, 9, 10))).rejects.toThrow(corrupt("expected", `${most}`));
+  });
+
+  test("columns of expected that do not belong to those of observed, in the first generation to the unit", async () => {
+    const one = (by: number) => (sums: { expected: Uint32Array }) => {
+      const at = sums.expected.findIndex((sum) => sum > 0);
+      sums.expected[at]! += by;
+    };
+    await expect(of(one(1))).rejects.toThrow(corrupt("column", "expected", "observed"));
+    await expect(of(one(-1))).rejects.toThrow(corrupt("column"));
+    expect((await of(one(1), 1)).statistics.generation).toBe(1);
+    await expect(of(one(64 * 8 + 1), 1)).rejects.toThrow(corrupt("column"));
+  });
+
+  test("a group that has more than a token each can give it", async () => {
+    const all = ({ observed, expected }: { observed: Uint32Array; expected: Uint32Array }) => {
+      for (let c = 0; c < 4; ++c) {
+        observed[c] = 3000; // each within its bound, and its column in order
+        for (let v = 1; v < 8; ++v) observed[v * 8 + c] = 0;
+        for (let v = 0; v < 8; ++v) expected[v * 8 + c] = (3000 * 64) / 8;
+      }
+    };
+    await expect(of(all)).rejects.toThrow(corrupt("group", "12000", "3096"));
+  });
+
+  test("and any sums of tokens, halved any number of times, are read", async () => {
+    await fc.assert(
+      fc.asyncProperty(anySums(CIPHERED), fc.nat(4), async (sums, ages) => {
+        let { tokens, observed, expected }: Statistics = sums;
+        for (let i = 0; i < ages; ++i) {
+          [observed, expected] = [observed.map((sum) => sum >>> 1), expected.map((sum) => sum >>> 1)];
+          tokens = Math.ceil(tokens / 2);
+        }
+        const base = { digest: "f".repeat(64), shape: CIPHERED };
+        const aged = { tokens, generation: ages, observed, expected };
+        const bytes = await formatLearned({ statistics: aged, pieces: [], correction: undefined }, base);
+        expect((await parseLearned(bytes, base, FILE)).statistics).toEqual(aged);
+      }),
+    );
   });
 });

@@ -10,6 +10,8 @@ interface Json {
   model: Record<string, unknown> & { vocab: Record<string, unknown>; merges: unknown[] };
 }
 
+const { pre_tokenizer: GPT2 } = byteTokenizer().toJSON() as { pre_tokenizer: object };
+
 let trained: Tokenizer;
 /** A fresh tokenizer.json to change: 8 merges. */
 const json = () => JSON.parse(JSON.stringify(trained.toJSON())) as Json;
@@ -26,6 +28,24 @@ describe("reads what it wrote", () => {
       const text = JSON.stringify(tokenizer.toJSON());
       expect(JSON.stringify(tokenizerFromJSON(JSON.parse(text)).toJSON())).toBe(text);
     }
+  });
+
+  test("with the split that it names: of trained tokenizers, or GPT-2's", () => {
+    expect(GPT2).toMatchObject({ type: "ByteLevel", use_regex: true });
+    expect(trained.toJSON()).toMatchObject({
+      pre_tokenizer: {
+        type: "Sequence",
+        pretokenizers: [
+          { type: "Split", behavior: "Isolated", invert: false },
+          { type: "ByteLevel", use_regex: false },
+        ],
+      },
+    });
+    const older = tokenizerFromJSON({ ...json(), pre_tokenizer: GPT2 });
+    expect(older.toJSON()).toMatchObject({ pre_tokenizer: GPT2 });
+    // h, he are merged: a mark ends the word in the one, belongs to it in the other; both spell the same bytes
+    const text = "he\u0301he".repeat(40);
+    expect(older.decode(older.encode(text))).toEqual(trained.decode(trained.encode(text)));
   });
 
   test("merges are written as pairs, and read as strings too", () => {
@@ -95,8 +115,17 @@ describe("refuses, and says why", () => {
     ["a post-processor", set("post_processor", { type: "TemplateProcessing" }), /post_processor/],
     ["no pre-tokenizer", set("pre_tokenizer", null), /pre_tokenizer/],
     ["another pre-tokenizer", set("pre_tokenizer.type", "Whitespace"), /pre_tokenizer/],
-    ["a prefix space", set("pre_tokenizer.add_prefix_space", true), /pre_tokenizer/],
-    ["a split without the regular expression", set("pre_tokenizer.use_regex", false), /pre_tokenizer/],
+    ["a sequence of one", set("pre_tokenizer.pretokenizers.length", 1), /pre_tokenizer/],
+    ["a sequence of nothing", set("pre_tokenizer.pretokenizers", [null, null]), /pre_tokenizer/],
+    ["a sequence of another split", set("pre_tokenizer.pretokenizers.0.pattern.Regex", "\\s+"), /pre_tokenizer/],
+    ["a split at a string", set("pre_tokenizer.pretokenizers.0.pattern", { String: " " }), /pre_tokenizer/],
+    ["a split without a pattern", set("pre_tokenizer.pretokenizers.0.pattern", null), /pre_tokenizer/],
+    ["a split that removes", set("pre_tokenizer.pretokenizers.0.behavior", "Removed"), /pre_tokenizer/],
+    ["a split the other way", set("pre_tokenizer.pretokenizers.0.invert", true), /pre_tokenizer/],
+    ["two splits", set("pre_tokenizer.pretokenizers.1.use_regex", true), /pre_tokenizer/],
+    ["a prefix space", set("pre_tokenizer.pretokenizers.1.add_prefix_space", true), /pre_tokenizer/],
+    ["a prefix space of GPT-2's split", set("pre_tokenizer", { ...GPT2, add_prefix_space: true }), /pre_tokenizer/],
+    ["bytes without a split", set("pre_tokenizer", { ...GPT2, use_regex: false }), /pre_tokenizer/],
     ["no decoder", set("decoder", undefined), /decoder/],
     ["another decoder", set("decoder.type", "WordPiece"), /decoder/],
     ["no model", set("model", 7), /model must be an object/],

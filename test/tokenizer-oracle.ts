@@ -14,14 +14,26 @@ export function huggingFace(json: object): {
   };
 }
 
-/** GPT-2's split, as it is published. */
-export const SPLIT = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+/** Letters, marks and numbers of Unicode 17.0 that 16.0 does not have: the runtime may know them, the split does not. */
+const NEWER =
+  /[\u1acf-\u1add\u1ae0-\u1aeb\u088f\u0c5c\u0cdc\ua7ce-\ua7cf\ua7d2\ua7d4\ua7f1\u{10940}-\u{10959}\u{10ec5}-\u{10ec7}\u{10efa}-\u{10efb}\u{11b60}-\u{11b67}\u{11db0}-\u{11ddb}\u{11de0}-\u{11de9}\u{16ea0}-\u{16eb8}\u{16ebb}-\u{16ed3}\u{16ff2}-\u{16ff6}\u{187f8}-\u{187ff}\u{18d09}-\u{18d1e}\u{18d80}-\u{18df2}\u{1e6c0}-\u{1e6de}\u{1e6e0}-\u{1e6f5}\u{1e6fe}-\u{1e6ff}\u{2b73a}-\u{2b73f}\u{2cea2}-\u{2cead}\u{323b0}-\u{33479}]/u;
+/** Whether the runtime's Unicode, which the regular expressions and the peer go by, may know a character that the split does not. */
+export function isNewer(text: string): boolean {
+  return NEWER.test(text);
+}
+
+/** GPT-2's split, as Hugging Face's library of Rust reads it: \s is White_Space there, and not JavaScript's. */
+export const SPLIT =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+/** The split of tokenizers that are trained here. */
+export const CAPPED_SPLIT =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}\p{M}]{1,64}| ?\p{N}{1,64}| ?[^\p{White_Space}\p{L}\p{M}\p{N}]{1,64}|\p{White_Space}{1,64}(?!\P{White_Space})|\p{White_Space}{1,64}/gu;
 
 /**
  * The pieces of any bytes: each byte that is not part of well-formed UTF-8 becomes a lone surrogate, U+DC00 + byte, the regular
  * expression splits the text, and the surrogates become their bytes again.
  */
-export function splitBytes(bytes: Uint8Array): Uint8Array[] {
+export function splitBytes(bytes: Uint8Array, split: RegExp): Uint8Array[] {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let text = "";
   for (let at = 0; at < bytes.length; ) {
@@ -32,23 +44,25 @@ export function splitBytes(bytes: Uint8Array): Uint8Array[] {
         character = decoder.decode(bytes.subarray(at, at + length));
       } catch {}
     }
+    if (isNewer(character)) character = length === 3 ? "\ufffe" : "\u{ffffd}"; // symbols of as many bytes
     text += character === "" ? String.fromCharCode(0xdc00 + bytes[at]!) : character;
     at += character === "" ? 1 : length;
   }
   const encoder = new TextEncoder();
-  return (text.match(SPLIT) ?? []).map((piece) =>
-    Uint8Array.from(
-      Array.from(piece).flatMap((character) => {
-        const point = character.codePointAt(0)!;
-        return point >= 0xdc80 && point <= 0xdcff ? [point - 0xdc00] : [...encoder.encode(character)];
-      }),
-    ),
-  );
+  let from = 0;
+  return (text.match(split) ?? []).map((piece) => {
+    const length = Array.from(piece).reduce((sum, character) => {
+      const point = character.codePointAt(0)!;
+      return sum + (point >= 0xdc80 && point <= 0xdcff ? 1 : encoder.encode(character).length);
+    }, 0);
+    from += length;
+    return bytes.slice(from - length, from);
+  });
 }
 
 /** BPE training that counts everything again for each merge. */
 export function trainNaively(bytes: Uint8Array, vocabulary: number): [left: number, right: number][] {
-  let words = splitBytes(bytes).map((piece) => Array.from(piece));
+  let words = splitBytes(bytes, CAPPED_SPLIT).map((piece) => Array.from(piece));
   const merges: [number, number][] = [];
   while (256 + merges.length < vocabulary) {
     const counts = new Map<string, number>();

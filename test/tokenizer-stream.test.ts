@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { byteTokenizer, type Chunks, encodeStream, type Tokenizer } from "../host/tokenizer/index.ts";
+import {
+  byteTokenizer,
+  type Chunks,
+  encodeStream,
+  type Tokenizer,
+  tokenizerFromJSON,
+} from "../host/tokenizer/index.ts";
 import { trainTokenizer } from "../host/tokenizer/train.ts";
 import { LICENCE, messages } from "./texts.ts";
 import { tellingBytes, tellingText } from "./tokenizer-oracle.ts";
@@ -9,11 +15,15 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const TELLING = "it's  'r we'll\n\nx \n y\u3000z 中文。é½ 12👩‍👧 'v\r\n'l ";
 
 let tokenizer: Tokenizer;
+/** With GPT-2's split, as files had it before. */
+let older: Tokenizer;
 beforeAll(async () => {
   // with tokens for runs of white space, and for parts of the characters above
   tokenizer = await trainTokenizer([LICENCE, messages("it"), `${TELLING}\n\n\n\n    `.repeat(100)], {
     vocabulary: 640,
   });
+  const { pre_tokenizer } = byteTokenizer().toJSON() as { pre_tokenizer: object };
+  older = tokenizerFromJSON({ ...tokenizer.toJSON(), pre_tokenizer });
 });
 
 async function collect(chunks: Chunks, by = tokenizer): Promise<number[]> {
@@ -32,7 +42,24 @@ describe("a stream has the tokens of the whole", () => {
   test("bytes, however they are cut", async () => {
     await fc.assert(
       fc.asyncProperty(tellingBytes, fc.array(fc.nat(), { maxLength: 12 }), async (bytes, places) => {
-        expect(await collect(cut(bytes, places))).toEqual(Array.from(tokenizer.encode(bytes)));
+        for (const by of [tokenizer, older]) {
+          expect(await collect(cut(bytes, places), by)).toEqual(Array.from(by.encode(bytes)));
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("long runs, about where pieces are capped", async () => {
+    const run = fc.tuple(fc.constantFrom(" ", "\n", "\u3000", "a", "é", "字", "7", "-", "😀"), fc.nat(140));
+    const runs = fc
+      .array(run, { maxLength: 6 })
+      .map((parts) => parts.map(([each, count]) => each.repeat(count)).join(""));
+    await fc.assert(
+      fc.asyncProperty(runs.map(utf8), fc.array(fc.nat(), { maxLength: 12 }), async (bytes, places) => {
+        for (const by of [tokenizer, older]) {
+          expect(await collect(cut(bytes, places), by)).toEqual(Array.from(by.encode(bytes)));
+        }
       }),
       { numRuns: 1000 },
     );
@@ -106,14 +133,65 @@ describe("what a stream holds", () => {
     expect(most).toBeLessThan(128);
   });
 
-  test("is never looked at again and again: a piece of 2 MB in parts of 16 bytes", async () => {
+  test.each([
+    ["NUL", () => new Uint8Array(1 << 16)],
+    ["blanks", () => new Uint8Array(1 << 16).fill(0x20)],
+    ["line feeds", () => new Uint8Array(1 << 16).fill(0x0a)],
+    ["one long word", () => new Uint8Array(1 << 16).map((_, i) => 0x61 + ((i * i) % 23))],
+    ["bytes that are no text", () => new Uint8Array(1 << 16).fill(0xff)],
+  ])("is a turn's bytes where the text has no borders: 8 MiB of %s", async (_, chunk) => {
+    for (const by of [tokenizer, byteTokenizer()]) {
+      let given = 0;
+      let emitted = 0;
+      let most = 0;
+      function* source() {
+        for (let i = 0; i < 128; ++i) {
+          most = Math.max(most, given - emitted);
+          given += 1 << 16;
+          yield chunk();
+        }
+      }
+      for await (const tokens of encodeStream(by, source())) emitted += by.decode(tokens).length;
+      expect(emitted).toBe(8 << 20);
+      // the longest piece has 64 characters; where a piece ends is known a character later
+      expect(most).toBeLessThan(1024);
+    }
+  });
+
+  test("in a file that caps no piece is never looked at again and again: a piece of 2 MB in parts of 16 bytes", async () => {
     const part = "abcdefghijklmnop";
     function* source() {
       for (let i = 0; i < 1 << 17; ++i) yield part;
     }
     let length = 0;
-    for await (const tokens of encodeStream(byteTokenizer(), source())) length += tokens.length;
+    for await (const tokens of encodeStream(older, source())) length += older.decode(tokens).length;
     expect(length).toBe(1 << 21);
+  });
+
+  test("in a file that caps no piece has an end: a piece of more than 64 MiB is refused", async () => {
+    const chunk = new Uint8Array(1 << 20);
+    function* source() {
+      for (;;) yield chunk;
+    }
+    await expect(async () => {
+      for await (const _ of encodeStream(older, source()));
+    }).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+  });
+
+  test("goes on in turns: timers run, and a signal ends it inside one long word, whatever the file", async () => {
+    const word = new Uint8Array(4 << 20).map((_, i) => 0x61 + ((i * i) % 23));
+    for (const by of [tokenizer, older]) {
+      let ticks = 0;
+      const timer = setInterval(() => ++ticks, 1);
+      for await (const _ of encodeStream(by, [word]));
+      clearInterval(timer);
+      expect(ticks).toBeGreaterThan(10);
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(), 1);
+      await expect(async () => {
+        for await (const _ of encodeStream(by, [word], controller.signal));
+      }).rejects.toMatchObject({ code: "ABORTED" });
+    }
   });
 
   test("is let go with its source when the reader leaves", async () => {

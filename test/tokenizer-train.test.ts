@@ -72,10 +72,13 @@ describe("training merges the most frequent pair, again and again", () => {
     expect(tokenizer.bytesOf(256)).toEqual(Uint8Array.of(0xf8, 0xf9));
   });
 
-  test("one piece of a megabyte, in less than quadratic time", async () => {
-    const tokenizer = await trainTokenizer(["ab".repeat(1 << 19)], { vocabulary: 264 });
-    // ab, abab, … double: 2^8 after 8 merges
-    expect(tokenizer.bytesOf(263).length).toBe(256);
+  test("megabytes without a border, in less than quadratic time; no token is longer than a piece", async () => {
+    const text = ["ab", "cd", "ef", "gh"].map((pair) => pair.repeat(1 << 19)).join(" ");
+    const tokenizer = await trainTokenizer([text], { vocabulary: 512 });
+    // each pair doubles up to a piece of 64 letters: 6 merges, 24 in all
+    const lengths = spelled(tokenizer).map(({ length }) => length);
+    expect(lengths.filter((length) => length === 64).length).toBe(4);
+    expect(Math.max(...lengths)).toBe(64);
   });
 });
 

@@ -15,6 +15,6 @@ if (builder !== undefined) {
   if (existsSync("dist/index.js")) process.exit(); // built before, or told before
   mkdirSync("dist", { recursive: true });
   const thrown = `throw new Error(${JSON.stringify(advice)});\n`;
-  for (const name of ["index.js", "browser.js"]) writeFileSync(`dist/${name}`, thrown);
+  for (const name of ["index.js", "index.cjs", "browser.js"]) writeFileSync(`dist/${name}`, thrown);
   writeFileSync("dist/cli.js", `#!/usr/bin/env node\nconsole.error(${JSON.stringify(advice)});\nprocess.exit(1);\n`);
 }

@@ -1,13 +1,16 @@
 /**
  * `npm run sizes`: what the shipped shapes take in bytes; on a microcontroller, by form, in the table of docs/device.md, and in a host,
- * by instance, in that of docs/learning.md; the figures most asked for in README's. Nothing is measured: code is compiled, memory is laid out, and the stack is the static
- * bound of tools/module/inspect.ts.
+ * by instance, in that of docs/learning.md; the figures most asked for in README's; the forms of examples/firmware in its page. Nothing is measured: code is
+ * compiled, memory is laid out, and the stack is the static bound of tools/module/inspect.ts. With `--cortex-m4` the example is run on the
+ * emulated board as well, and what it took is written there.
  */
+import { spawnSync } from "node:child_process";
 import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { type Profile, shapeOf } from "../host/fit/recipe.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
+import { firmwareForms } from "./forms.ts";
 import { table as tableOf, writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
 
@@ -37,7 +40,7 @@ for (const profile of PROFILES) {
     const simd = await compileDevice(shape, "simd", options);
     const { stack } = await inspect(scalar);
     const learns = options.learning !== false;
-    const statistics = learns ? 2 * shape.vocabulary * hiddenWidth(shape) * 4 + 4 : 0;
+    const statistics = learns ? 2 * shape.vocabulary * hiddenWidth(shape) * 4 + 8 : 0;
     const memory = bytesNeeded(shape, options);
     const { values, slots, bytes } = stack;
     const figures = [scalar.length, simd.length, weightBytes(shape), memory, statistics, values, slots, bytes];
@@ -82,3 +85,33 @@ const overview = tableOf(
 );
 writeBlock("README.md", "sizes", overview);
 console.log(overview);
+
+const FIRMWARE = "examples/firmware/README.md";
+const forms = await firmwareForms();
+writeBlock(FIRMWARE, "forms", forms);
+console.log(forms);
+
+if (process.argv.includes("--cortex-m4")) {
+  const names = {
+    nano: "nano, learning",
+    "potato-flash": "potato in flash, learning",
+    "potato-flash-frozen": "potato in flash, frozen",
+  };
+  const rows = Object.entries(names).map(([form, name]) => {
+    const target = `build/cortex-m4/${form}`;
+    const words = ["--silent", "-C", "examples/firmware", "--always-make", `${target}.checked`];
+    const { status, stdout, stderr } = spawnSync("make", words, { encoding: "utf8" });
+    const [, ...ram] = /static (\d+), heap (\d+), stack (\d+)/.exec(stderr) ?? [];
+    const [, flash] = /^\s*(\d+)\s.*\.elf$/m.exec(stdout) ?? [];
+    if (status !== 0 || ram.length !== 3 || flash === undefined) throw new Error(`make ${target}: ${stdout}${stderr}`);
+    return [name, ...[...ram, flash].map((figure) => Number(figure).toLocaleString("en"))];
+  });
+  const headers = [
+    "form",
+    "static",
+    "heap: linear memory, wasm3's code, its stack",
+    "C stack",
+    "flash: code and weights",
+  ];
+  writeBlock(FIRMWARE, "cortex-m4", tableOf(headers, rows));
+}

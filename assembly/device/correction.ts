@@ -8,6 +8,9 @@ import { expectedRow, HIDDEN_UNIT, observedRow, SAMPLES, Sums, tokensIn } from "
 /** Sums of a row that was never expected count as one threshold's worth, so that it has a ratio, too. */
 const LEAST_ROW: f32 = HIDDEN_UNIT * <f32>GROUPS;
 
+/** A sum counts as expected once in so many at the least: what is expected less often may have been cut to nothing. */
+const RESOLUTION: f32 = 1.0 / <f32>(1 << 20);
+
 /** How a correction is solved. */
 @unmanaged
 export class Correction {
@@ -34,7 +37,7 @@ export function correctRow(v: u32, sums: Sums, correction: Correction, base: usi
   const by = correction.step / <f32>GROUPS;
   for (let c: usize = 0; c < <usize>M; ++c) {
     const f = <f32>load<u32>(observed + (c << 2)) * <f32>SAMPLES + pseudo;
-    const e = <f32>load<u32>(expected + (c << 2)) + pseudo;
+    const e = max<f32>(<f32>load<u32>(expected + (c << 2)) + pseudo, f * RESOLUTION);
     store<f32>(scratch + (c << 2), baseScale * <f32>load<i8>(base + c) + by * log(f / e));
   }
   return quantiseRow(scratch, M, outRow);

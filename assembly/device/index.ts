@@ -54,6 +54,7 @@ import {
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
+  RECALLED_PLACE,
   RECENCY,
   RESIDENT_LEVELS,
   RESIDENT_O0,
@@ -73,7 +74,7 @@ import { countToken, rescale, rescaled, resetMarginals } from "./marginals";
 import { adaptMixture, attend, resetMixture } from "./mixture";
 import { adaptRecency, countRecent, mixRecent, resetRecency } from "./recency";
 import { draw } from "./sampling";
-import { addToken, mergeSums, Sample, sampleRows, Sums, weigh } from "./sums";
+import { addToken, ageSums, hashOn, mergeSums, Sample, spread, Sums, weigh } from "./sums";
 
 // The module's contract with hosts and firmware: addresses by the names of the file's tensors.
 export {
@@ -82,6 +83,7 @@ export {
   CORRECTED_O_SCALE,
   END,
   EXPECTED,
+  GENERATION,
   MIXTURE as GATE,
   O as DECODER_O,
   O_SCALE as DECODER_O_SCALE,
@@ -91,6 +93,7 @@ export {
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
+  RECALLED_PLACE,
   RING,
   SAMPLE_RECORD as PREDICTOR_END,
   U_0 as BLOCK_U,
@@ -127,6 +130,7 @@ class State {
   scale: f32; // what brought the rescaled network to unit sum
   kept: f32; // what the recency cache left of the network
   rest: f32; // what the match lengths left of what is below them
+  hash: u32; // of the tokens since the context was empty
 }
 
 const state: State = changetype<State>(STATE);
@@ -161,6 +165,7 @@ export function reset(): i32 {
   memory.fill(CONTEXT, 0xff, CONTEXT_TOKENS * 2);
   if (BAG_LAYER > 0) memory.fill(DOCUMENT, 0, BAG_WIDTH * 4);
   state.place = 0;
+  state.hash = 0;
   state.predicted = 0;
   state.rest = 1;
   state.kept = 1;
@@ -228,8 +233,14 @@ function mixText(recall: bool): void {
   state.rest = 1;
   findMatches(history, matches);
   if (RECALL > 0 && recall) {
-    const length = <i32>min<u32>(RECALL, load<u32>(RECALLED_LENGTH));
-    recallMatches(RECALLED, length, history, state.place, matches);
+    let recalled = RECALLED;
+    let room: i32 = RECALL;
+    const place = load<u32>(RECALLED_PLACE);
+    if (place != 0) {
+      recalled = place;
+      room = max<i32>(0, (memory.size() << 15) - (place >> 1)); // up to the memory's end
+    }
+    recallMatches(recalled, <i32>min<u32>(room, load<u32>(RECALLED_LENGTH)), history, state.place, matches);
   }
   if (matches.count == 0) return;
   if (ADAPTS != 0) weighByNetwork(matches, PROBABILITIES);
@@ -267,6 +278,7 @@ function extend(token: u32): void {
   if (REMEMBERS != 0) pushToken(history, token);
   if (ADAPTS != 0) countRecent(RECENCY, token);
   ++state.place;
+  state.hash = hashOn(state.hash, token);
   state.predicted = 0;
 }
 
@@ -348,7 +360,7 @@ function learn(token: u32, add: i32): f32 {
   if (state.ready == 0) return <f32>NOT_READY;
   state.predicted = 0; // with a correction, PROBABILITIES are not those of predict
   if (!predictNetwork(false)) return <f32>READ_FAILED;
-  sampleRows(PROBABILITIES, state.place, sampled);
+  if (ADAPTS == 0) memory.copy(WEIGHTS, PROBABILITIES, V * 4); // else mixText keeps them
   const at = PROBABILITIES + (token << 2);
   const unscaled = load<f32>(at);
   mixText(false); // a piece is closed: what was observed before it has no say
@@ -356,8 +368,9 @@ function learn(token: u32, add: i32): f32 {
   const network = ADAPTS != 0 ? rescaled(MARGINALS, NETWORK, token, state.scale) : unscaled;
   const share = shareOfNetwork(network, p);
   weigh(HIDDEN, share, sampled);
+  sampled.offset = spread(hashOn(state.hash, token));
   if (!foresee(token)) return <f32>READ_FAILED;
-  if (!addToken(token, sampled, add, sums)) return <f32>(add > 0 ? FULL : NOT_OBSERVED);
+  if (!addToken(token, ADAPTS != 0 ? NETWORK : WEIGHTS, sampled, add, sums)) return <f32>(add > 0 ? FULL : NOT_OBSERVED);
   return follow(token, p, network, share);
 }
 
@@ -368,10 +381,32 @@ function learn(token: u32, add: i32): f32 {
  * @returns 0; -1 where row ≥ 2·M, -2 where a sum would pass 2^32 − 1, -4 in a module that does not learn: nothing has changed
  */
 export function merge(row: u32, commit: i32): i32 {
+  return addStaged(row, commit, 1);
+}
+
+/** Takes away what `merge` added, row by row. @returns as merge; -3 where a sum would fall below 0 */
+export function unmerge(row: u32, commit: i32): i32 {
+  return addStaged(row, commit, -1);
+}
+
+function addStaged(row: u32, commit: i32, add: i32): i32 {
   if (LEARNING == 0) return NOT_COMPILED;
   state.predicted = 0; // the sums are staged where predictions stand
   if (row >= 2 * M) return OUT_OF_RANGE;
-  return mergeSums(PROBABILITIES, V, OBSERVED + ((row * V) << 2), commit != 0) ? 0 : FULL;
+  if (mergeSums(PROBABILITIES, V, add, OBSERVED + ((row * V) << 2), commit != 0)) return 0;
+  return add > 0 ? FULL : NOT_OBSERVED;
+}
+
+/**
+ * Halves the sums and begins their next generation, so that there is room for more. What was observed before weighs half as much from
+ * now on, and can no longer be forgotten.
+ *
+ * @returns 0; -4 in a module that does not learn
+ */
+export function age(): i32 {
+  if (LEARNING == 0) return NOT_COMPILED;
+  ageSums(sums);
+  return 0;
 }
 
 /**

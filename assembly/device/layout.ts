@@ -71,7 +71,7 @@ export const TILE_SCALES: usize = (TILE + FLASH * 32 * M + 15) & ~15; // (TILE_R
 
 // state
 export const STATE: usize = (TILE_SCALES + FLASH * 32 * 4 + 15) & ~15; // one State: what a prediction leaves for the next call
-export const CONTEXT: usize = (STATE + 24 + 15) & ~15; // (tokens) u16, latest first
+export const CONTEXT: usize = (STATE + 28 + 15) & ~15; // (tokens) u16, latest first
 export const HISTORY_RECORD: usize = (CONTEXT + CONTEXT_TOKENS * 2 + 15) & ~15; // one History; its tensors stand right behind it
 export const RING: usize = HISTORY_RECORD + REMEMBERS * 16; // (R) u16
 export const NEWEST: usize = RING + HISTORY * 2; // (V) u16, the newest place of each token; absent without an index, as the three that follow
@@ -104,16 +104,17 @@ export const PROBABILITIES: usize = (WEIGHTS + V * 4 + 15) & ~15; // (V) f32
 // what was observed last: written by the host, or by the firmware
 export const RECALLED: usize = (PROBABILITIES + V * 4 + 15) & ~15; // (RECALL) u16, oldest first; ABSENT between texts
 export const RECALLED_LENGTH: usize = (RECALLED + RECALL * 2 + 15) & ~15; // u32, tokens in it
+export const RECALLED_PLACE: usize = RECALLED_LENGTH + RECALLS * 4; // u32, where they stand instead: behind the module's own memory; 0 for RECALLED
 
 // learning; a predictor's memory ends before it
-export const SAMPLE_RECORD: usize = (RECALLED_LENGTH + RECALLS * 4 + 15) & ~15; // one Sample; its tensors stand right behind it
+export const SAMPLE_RECORD: usize = (RECALLED_PLACE + RECALLS * 4 + 15) & ~15; // one Sample; its tensors stand right behind it
 export const SAMPLE_WEIGHTS: usize = SAMPLE_RECORD + LEARNING * 16; // (M) u32
-export const SAMPLE_ROWS: usize = SAMPLE_WEIGHTS + LEARNING * M * 4; // (SAMPLES) u32
-export const CORRECTION: usize = (SAMPLE_ROWS + LEARNING * 64 * 4 + 15) & ~15; // one Correction
+export const CORRECTION: usize = (SAMPLE_WEIGHTS + LEARNING * M * 4 + 15) & ~15; // one Correction
 export const OBSERVED: usize = (CORRECTION + LEARNING * 3 * 4 + 15) & ~15; // (V, M) u32; the statistics, contiguous: what a host stores and loads as one piece
 export const EXPECTED: usize = OBSERVED + LEARNING * V * M * 4; // (V, M) u32
 export const OBSERVED_TOKENS: usize = EXPECTED + LEARNING * V * M * 4; // u32, tokens in the sums
-export const CORRECTED_O: usize = (OBSERVED_TOKENS + LEARNING * 4 + 15) & ~15; // (V, M) i8
+export const GENERATION: usize = OBSERVED_TOKENS + LEARNING * 4; // u32, how often the sums were halved
+export const CORRECTED_O: usize = (GENERATION + LEARNING * 4 + 15) & ~15; // (V, M) i8
 export const CORRECTED_O_SCALE: usize = (CORRECTED_O + LEARNING * V * M + 15) & ~15; // (V) f32
 
 export const END: usize = (CORRECTED_O_SCALE + LEARNING * V * 4 + 15) & ~15;

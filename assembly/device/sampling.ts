@@ -16,7 +16,7 @@ export function likeliest(probabilities: usize /* (V) f32 */): i32 {
 /**
  * Draws a token.
  *
- * @param probabilities (V) f32
+ * @param probabilities (V) f32: a prediction's, or what a host has written over it: weights, below 0 where a token may not be drawn
  * @param generator (4) u32
  * @param temperature ≥ 0, finite; 0 takes the likeliest
  * @param topK keeps the k likeliest; 0 keeps all

@@ -1,22 +1,30 @@
 // The sums of learning on the device (docs/learning.md): what the stream showed, F = Σ w h ⊗ y, beside what the frozen base expected of it,
 // F̂ = Σ w h ⊗ ŷ. Both are sums of integers, so they do not depend on order, and what was added can be taken away again to the bit.
 //
-// A token's expectation would touch every row. It is sampled instead, systematically (ours): SAMPLES thresholds, evenly spaced and
-// shifted by a low-discrepancy offset, are laid over the cumulated ŷ, and a row counts as often as thresholds fall on it. The
-// mean is exact, the same piece of text gives the same samples, and a token touches at most SAMPLES rows.
+// A token's expectation would touch every row. It is exact for the row of the token that came, and systematically sampled for the others
+// (ours): 2^THRESHOLD_BITS thresholds, evenly spaced, are laid over their cumulated ŷ, and a row gets the thresholds that fall on it. What
+// each column of the hidden state adds is cumulated as well, before it is cut to whole units: the rows of F̂ add up to SAMPLES times those
+// of F, exactly. Where thresholds begin and what is cut follows a hash of the piece's tokens so far: errors differ from piece to piece,
+// and the same piece always adds the same sums.
 import { M, V } from "../shape";
 
-/** Thresholds a token: expected sums are in units of 1 / SAMPLES of the observed ones. */
+/** Expected sums are in units of 1 / SAMPLES of those observed. */
 export const SAMPLES: u32 = 64;
 /** Fixed point of weighted hidden states: 1.0 is 2^8. */
 export const HIDDEN_UNIT: f32 = 256;
 
-/** Fixed point of cumulated probabilities: what is below 2^-24 is never sampled. */
-const PROBABILITY_UNIT: f32 = 16777216;
-/** 2^32 / golden ratio: multiples of it, modulo 2^32, spread evenly (Weyl). */
-const GOLDEN: u32 = 0x9e3779b9;
+/** Thresholds a token, as a power of two. */
+const THRESHOLD_BITS: u32 = 8;
+/** Fixed point of a row's share of an expectation. */
+const SHARE_BITS: u32 = 20;
+const SHARE_UNIT: u32 = 1 << SHARE_BITS;
+/** From weights times shares to units of F̂. */
+const CUT_BITS: i32 = SHARE_BITS - 6;
+/** Fixed point of cumulated probabilities. */
+const PROBABILITY_BITS: u32 = 30;
+const PROBABILITY_UNIT: f32 = 1073741824;
 
-/** The sums of a device, one block: F (V, M) u32, F̂ (V, M) u32, and the number of tokens in them, u32. */
+/** The sums of a device, one block: F (V, M) u32, F̂ (V, M) u32, the number of tokens in them, u32, and their generation, u32. */
 @unmanaged
 export class Sums {
   first: u32; // F[0, 0]
@@ -24,6 +32,7 @@ export class Sums {
 
 const EXPECTED_AT: usize = 4 * V * M;
 const TOKENS_AT: usize = 8 * V * M;
+const GENERATION_AT: usize = 8 * V * M + 4;
 
 /** Row v of F. */
 // @ts-ignore: decorator
@@ -44,29 +53,21 @@ export function tokensIn(sums: Sums): u32 {
   return load<u32>(changetype<usize>(sums), TOKENS_AT);
 }
 
-/** What one token adds: to the row of the token that came, and to the rows that were expected. The tensors stand right behind the record. */
+/** What one token adds: its weights to the row of the token that came, and shares of them to the rows that were expected. */
 @unmanaged
 export class Sample {
-  count: i32; // rows listed
+  offset: u32; // uniform in 0..2^32 − 1: where the thresholds begin, and what is cut
 }
 
 /** (M) u32. */
 const WEIGHTS_AT: usize = 16;
-/** (SAMPLES) u32, row << 8 | times. */
-const ROWS_AT: usize = WEIGHTS_AT + 4 * M;
 /** Bytes of a sample. */
-export const SAMPLE_BYTES: i32 = <i32>(ROWS_AT + 4 * SAMPLES);
+export const SAMPLE_BYTES: i32 = <i32>(WEIGHTS_AT + 4 * M);
 /** Where the weights stand. */
 // @ts-ignore: decorator
 @inline
 export function weightsOf(sample: Sample): usize {
   return changetype<usize>(sample) + WEIGHTS_AT;
-}
-/** Where the rows stand. */
-// @ts-ignore: decorator
-@inline
-export function rowsIn(sample: Sample): usize {
-  return changetype<usize>(sample) + ROWS_AT;
 }
 
 /**
@@ -83,110 +84,126 @@ export function weigh(hidden: usize, share: f32, outSample: Sample): void {
   }
 }
 
-/**
- * Lists the rows that the thresholds of token number `place` of a piece fall on.
- *
- * @param probabilities (V) f32, ŷ
- */
-export function sampleRows(probabilities: usize, place: u32, outSample: Sample): void {
-  const outRows = rowsIn(outSample);
-  let total: u32 = 0;
-  for (let v: usize = 0; v < <usize>V; ++v) total += fixed(probabilities, v);
-  const step = total / SAMPLES;
-  let next = <u32>((<u64>(place * GOLDEN) * <u64>step) >> 32);
-  let left = SAMPLES;
-  let sum: u32 = 0;
-  let listed = 0;
-  for (let v: usize = 0; v < <usize>V && left > 0; ++v) {
-    sum += fixed(probabilities, v);
-    let times: u32 = 0;
-    while (next < sum && left > 0) {
-      next += step;
-      ++times;
-      --left;
-    }
-    if (times > 0) {
-      store<u32>(outRows + (<usize>listed << 2), (<u32>v << 8) | times);
-      ++listed;
-    }
-  }
-  outSample.count = listed;
+/** The hash of a piece that goes on with `token`; 0 is that of none. */
+export function hashOn(hash: u32, token: u32): u32 {
+  const mixed = (hash ^ (token + 1)) * 0x9e3779b1; // multiplicative: Knuth, The Art of Computer Programming 3, 6.4
+  return mixed ^ (mixed >> 15);
 }
 
-// @ts-ignore: decorator
-@inline
-function fixed(probabilities: usize, v: usize): u32 {
-  return <u32>(load<f32>(probabilities + (v << 2)) * PROBABILITY_UNIT);
+/** Bits that depend on all of a hash, the lowest as well. */
+export function spread(hash: u32): u32 {
+  const mixed = hash * 0x85ebca6b;
+  return mixed ^ (mixed >> 16);
 }
 
 /**
  * Adds a token to the sums, or takes it away: all of it, or nothing where a sum or the count would leave 0..2^32 − 1.
  *
+ * @param probabilities (V) f32, ŷ of the network
  * @param add 1 or -1
  * @returns whether the sums have changed
  */
-export function addToken(token: u32, sample: Sample, add: i32, sums: Sums): bool {
-  const weights = weightsOf(sample);
-  const observed = observedRow(sums, token);
-  const first = rowsIn(sample);
-  const end = first + (<usize>sample.count << 2);
+export function addToken(token: u32, probabilities: usize, sample: Sample, add: i32, sums: Sums): bool {
   const tokens = tokensIn(sums);
-  if (tokens == (add > 0 ? <u32>0xffffffff : 0)) return false;
-  if (!fits(observed, weights, 1, add)) return false;
-  for (let at = first; at < end; at += 4) {
-    const row = load<u32>(at);
-    if (!fits(expectedRow(sums, row >> 8), weights, row & 0xff, add)) return false;
-  }
-  addRow(observed, weights, add);
-  for (let at = first; at < end; at += 4) {
-    const row = load<u32>(at);
-    addRow(expectedRow(sums, row >> 8), weights, add * <i32>(row & 0xff));
+  if (tokens == flipOf(add)) return false;
+  if (!change(token, probabilities, sample, add, sums)) {
+    change(token, probabilities, sample, -add, sums); // sums are modulo 2^32: what has passed an end comes back
+    return false;
   }
   store<u32>(changetype<usize>(sums), tokens + add, TOKENS_AT);
   return true;
 }
 
-function addRow(row: usize, weights: usize, times: i32): void {
-  if (ASC_FEATURE_SIMD) {
-    const by = i32x4.splat(times);
-    for (let c: usize = 0; c < <usize>M << 2; c += 16) {
-      v128.store(row + c, i32x4.add(v128.load(row + c), i32x4.mul(by, v128.load(weights + c))));
-    }
-  } else {
-    for (let c: usize = 0; c < <usize>M << 2; c += 4) {
-      store<u32>(row + c, load<u32>(row + c) + times * load<u32>(weights + c));
-    }
-  }
+/** A sum xor this is the room that there is for what is added to it, or taken from it: above, what its complement holds. */
+// @ts-ignore: decorator
+@inline
+function flipOf(add: i32): u32 {
+  return <u32>-i32(add > 0);
 }
 
-/** Whether times · weights can be added (add > 0) or taken away without leaving 0..2^32 − 1. */
-function fits(row: usize, weights: usize, times: u32, add: i32): bool {
-  const flip: u32 = add > 0 ? 0xffffffff : 0; // room above is what the complement holds
+/** False where a sum has passed an end of 0..2^32 − 1; all are added to nevertheless. */
+function change(token: u32, probabilities: usize, sample: Sample, add: i32, sums: Sums): bool {
+  const weights = weightsOf(sample);
+  const cut = sample.offset & ((1 << CUT_BITS) - 1);
+  let fits = addShare(observedRow(sums, token), weights, 0, 1 << CUT_BITS, 0, add);
+  let cumulated = sample.offset >> (32 - PROBABILITY_BITS + THRESHOLD_BITS);
+  let own: u32 = 0;
+  let before: u32 = 0;
+  // the token's own row first, whose expectation is exact, then the others, each with whole thresholds
+  for (let i: u32 = 0; i < <u32>V; ++i) {
+    const v = i == 0 ? token : i - u32(i <= token);
+    const probability = <u32>(load<f32>(probabilities + (<usize>v << 2)) * PROBABILITY_UNIT);
+    let until = probability >> (PROBABILITY_BITS - SHARE_BITS);
+    if (i == 0) own = until;
+    else {
+      cumulated += probability;
+      const thresholds = cumulated >> (PROBABILITY_BITS - THRESHOLD_BITS);
+      until = i == <u32>V - 1 ? SHARE_UNIT : own + (thresholds << (SHARE_BITS - THRESHOLD_BITS));
+    }
+    until = min(SHARE_UNIT, until);
+    if (until == before) continue;
+    fits = addShare(expectedRow(sums, v), weights, before, until, cut, add) && fits;
+    before = until;
+  }
+  return fits;
+}
+
+/** Adds to a row what thresholds [before, until) come to, or takes it away. False where a sum has passed an end. */
+function addShare(row: usize, weights: usize, before: u32, until: u32, cut: u32, add: i32): bool {
+  const flip = flipOf(add);
   if (ASC_FEATURE_SIMD) {
-    const by = i32x4.splat(times);
+    const from = i32x4.splat(before);
+    const to = i32x4.splat(until);
+    const shift = i32x4.splat(cut);
     const mask = i32x4.splat(flip);
+    const sign = i32x4.splat(add);
     let over = i32x4.splat(0);
     for (let c: usize = 0; c < <usize>M << 2; c += 16) {
-      const room = v128.xor(v128.load(row + c), mask);
-      over = v128.or(over, i32x4.gt_u(i32x4.mul(by, v128.load(weights + c)), room));
+      const weight = v128.load(weights + c);
+      const upper = i32x4.shr_u(i32x4.add(i32x4.mul(weight, to), shift), CUT_BITS);
+      const lower = i32x4.shr_u(i32x4.add(i32x4.mul(weight, from), shift), CUT_BITS);
+      const share = i32x4.sub(upper, lower);
+      const sum = v128.load(row + c);
+      over = v128.or(over, i32x4.gt_u(share, v128.xor(sum, mask)));
+      v128.store(row + c, i32x4.add(sum, i32x4.mul(sign, share)));
     }
     return !v128.any_true(over);
   }
+  let fits = true;
   for (let c: usize = 0; c < <usize>M << 2; c += 4) {
-    if (times * load<u32>(weights + c) > (load<u32>(row + c) ^ flip)) return false;
+    const weight = load<u32>(weights + c);
+    const share = ((weight * until + cut) >> CUT_BITS) - ((weight * before + cut) >> CUT_BITS);
+    const sum = load<u32>(row + c);
+    if (share > (sum ^ flip)) fits = false;
+    store<u32>(row + c, sum + add * share);
+  }
+  return fits;
+}
+
+/**
+ * Adds `n` sums of another device, staged as u32 at `values`, to those that begin at `sums`, or takes them away: all of them, or none
+ * where one would leave 0..2^32 − 1. Without `commit` it only looks.
+ *
+ * @param add 1 or -1
+ */
+export function mergeSums(values: usize, n: usize, add: i32, sums: usize, commit: bool): bool {
+  const flip = flipOf(add);
+  for (let writes = 0; writes <= i32(commit); ++writes) {
+    for (let at: usize = 0; at < n << 2; at += 4) {
+      const sum = load<u32>(sums + at);
+      const value = load<u32>(values + at);
+      if (writes != 0) store<u32>(sums + at, sum + add * value);
+      else if (value > (sum ^ flip)) return false;
+    }
   }
   return true;
 }
 
-/**
- * Adds `n` sums of another device, staged as u32 at `values`, to those that begin at `sums`: all of them, or none where one would
- * pass 2^32 − 1. Without `commit` it only looks.
- */
-export function mergeSums(values: usize, n: usize, sums: usize, commit: bool): bool {
-  for (let at: usize = 0; at < n << 2; at += 4) {
-    if (load<u32>(values + at) > ~load<u32>(sums + at)) return false;
-  }
-  if (!commit) return true;
-  for (let at: usize = 0; at < n << 2; at += 4) store<u32>(sums + at, load<u32>(sums + at) + load<u32>(values + at));
-  return true;
+/** Halves every sum, cut to whole units, and the count of tokens, rounded up; the next generation begins. */
+export function ageSums(sums: Sums): void {
+  const at = changetype<usize>(sums);
+  for (let cell: usize = 0; cell < TOKENS_AT; cell += 4) store<u32>(at + cell, load<u32>(at + cell) >> 1);
+  const tokens = tokensIn(sums);
+  store<u32>(at, tokens - (tokens >> 1), TOKENS_AT);
+  store<u32>(at, load<u32>(at, GENERATION_AT) + 1, GENERATION_AT);
 }

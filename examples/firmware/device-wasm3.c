@@ -125,6 +125,11 @@ int32_t saffu_correct(int32_t on) { return integer(CORRECT, m3_CallV(functions[C
 
 const uint8_t *saffu_probabilities(void) { return m3_GetMemory(runtime, NULL, 0) + probabilities; }
 
+void saffu_weigh(uint32_t token, float weight) {
+  /* as linear memory has it: little-endian, as this machine is, or wasm3 would not run here */
+  memcpy(m3_GetMemory(runtime, NULL, 0) + probabilities + 4 * token, &weight, 4);
+}
+
 uint8_t *saffu_statistics(size_t *bytes) {
   *bytes = statistics_end > statistics ? statistics_end + 4 - statistics : 0;
   return *bytes > 0 ? m3_GetMemory(runtime, NULL, 0) + statistics : NULL;

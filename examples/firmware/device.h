@@ -41,6 +41,11 @@ float saffu_feed(uint32_t token);
 int32_t saffu_predict(void);
 /* Seeds the generator of saffu_sample. 0. */
 int32_t saffu_seed(uint32_t value);
+/*
+ * After saffu_predict: saffu_sample draws `token` in proportion to `weight` in place of its probability; below 0: not at all. It holds
+ * until the context changes, and saffu_append must do that, not saffu_feed. Token < V.
+ */
+void saffu_weigh(uint32_t token, float weight);
 /* Draws the next token and does not append it. temperature 0: the likeliest; top_k 0, top_p 1: off. OUT_OF_RANGE is an option. */
 int32_t saffu_sample(float temperature, uint32_t top_k, float top_p);
 

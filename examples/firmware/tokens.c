@@ -1,4 +1,4 @@
-/* Byte-level BPE as docs/format.md has it: GPT-2's split into pieces, then merges within each piece. */
+/* Byte-level BPE as docs/format.md has it: the split into pieces, then merges within each piece. */
 #include "tokens.h"
 #include "saffu_model.h"
 #include <string.h>
@@ -12,7 +12,10 @@ static enum kind kind_of(char character) {
   return (c | 32) >= 'a' && ((c | 32) <= 'z' || c > 127) ? LETTER : SYMBOL;
 }
 
-/* End of the piece that begins at `at` < `end`: 's|'t|'re|'ve|'m|'ll|'d| ?L+| ?N+| ?[^sLN]+|s+(?!S)|s+ */
+/* Most characters of a piece, but for a blank before it. */
+static const size_t LONGEST = SAFFU_LONGEST_PIECE > 0 ? SAFFU_LONGEST_PIECE : SIZE_MAX;
+
+/* End of the piece that begins at `at` < `end`: 's|'t|'re|'ve|'m|'ll|'d| ?L+| ?N+| ?[^sLN]+|s+(?!S)|s+, + up to LONGEST times */
 static size_t piece_end(const char *text, size_t at, size_t end) {
   static const char CONTRACTIONS[7][3] = {"s", "t", "re", "ve", "m", "ll", "d"};
   if (text[at] == '\'') {
@@ -24,9 +27,23 @@ static size_t piece_end(const char *text, size_t at, size_t end) {
   /* a blank joins what follows it */
   size_t past = text[at] == ' ' && at + 1 < end && kind_of(text[at + 1]) != SPACE ? at + 1 : at;
   const enum kind kind = kind_of(text[past]);
-  while (past < end && kind_of(text[past]) == kind) ++past;
+  const size_t first = past;
+  while (past < end && kind_of(text[past]) == kind && past - first < LONGEST) ++past;
   /* of a run of white space the last belongs to what follows */
-  return kind == SPACE && past < end && past - at > 1 ? past - 1 : past;
+  return kind == SPACE && past < end && kind_of(text[past]) != SPACE && past - at > 1 ? past - 1 : past;
+}
+
+size_t saffu_settled(const char *text, size_t bytes) {
+  size_t settled = 0;
+  for (size_t at = 0, end; at < bytes; at = end) {
+    end = piece_end(text, at, bytes);
+    /* the last piece may grow, and so may an apostrophe before it */
+    if (end == bytes) break;
+    if (end + 1 == bytes && text[end - 1] == '\'' && end - at == 1) break;
+    /* white space before a word would be one piece if the text ended there */
+    if (kind_of(text[end - 1]) != SPACE) settled = end;
+  }
+  return settled;
 }
 
 const uint8_t *saffu_token(uint32_t token, size_t *out_bytes) {

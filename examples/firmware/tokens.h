@@ -10,6 +10,8 @@
  * letter (right for letters, not for typographic signs: then more tokens, and still a valid text).
  */
 size_t saffu_encode(const char *text, size_t bytes, uint16_t *out_tokens);
+/* Bytes of `text`, from its beginning, that have the same tokens whatever follows it: all but about the last word. */
+size_t saffu_settled(const char *text, size_t bytes);
 /* The bytes of a token, *out_bytes of them, not terminated. Token < V. */
 const uint8_t *saffu_token(uint32_t token, size_t *out_bytes);
 

@@ -49,7 +49,7 @@ export async function run(directory: string, options: Options): Promise<void> {
   });
   throwIfAborted(signal);
   if (target === "c-header") {
-    const header = cHeader(made, (token) => model.tokenizer.bytesOf(token));
+    const header = cHeader(made, (token) => model.tokenizer.bytesOf(token), model.tokenizer.longestPiece);
     await replaceFile([out, new TextEncoder().encode(header)]);
   } else {
     await replaceFile(...(made.weights ? [[`${out}.weights`, made.weights] as const] : []), [out, made.module]);

@@ -1,9 +1,11 @@
 /** saffu fit */
 
+import { invalidOption } from "../errors.ts";
 import { assertWritable, writeDirectory } from "../files/directory-node.ts";
 import { fit } from "../fit/fit.ts";
 import type { RecipeOptions } from "../fit/recipe.ts";
 import { parameters } from "../shape.ts";
+import { symbolTokenizer } from "../tokenizer/index.ts";
 import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { done } from "./output.ts";
@@ -12,12 +14,16 @@ import { Progress } from "./progress.ts";
 interface Options extends Omit<RecipeOptions, "vocabulary"> {
   readonly out: string;
   readonly vocab?: number;
+  readonly symbols?: number;
   readonly threads?: number;
   readonly json?: boolean;
 }
 
 export async function run(texts: string[], options: Options): Promise<void> {
-  const { out, vocab, json, ...recipe } = options;
+  const { out, vocab, symbols, json, ...recipe } = options;
+  if (vocab !== undefined && symbols !== undefined)
+    throw invalidOption("symbols", "given in place of --vocab", symbols);
+  const tokenizer = symbols === undefined ? undefined : symbolTokenizer(symbols);
   const signal = interruptSignal();
   const input = await openTexts(texts, signal);
   await assertWritable(out); // before the work, not after it
@@ -27,6 +33,7 @@ export async function run(texts: string[], options: Options): Promise<void> {
     const { files, report } = await fit(() => input.chunks(true), {
       ...recipe,
       vocabulary: vocab,
+      tokenizer,
       signal,
       onProgress: ({ phase, done, total }) => progress.update(phase, done, phase === "tokens" ? input.bytes : total),
     });
@@ -45,12 +52,19 @@ export async function run(texts: string[], options: Options): Promise<void> {
       phases: report.seconds,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
       shape: report.shape,
+      wantedVocabulary: report.wantedVocabulary,
     };
     if (json) process.stdout.write(`${JSON.stringify(facts)}\n`);
     else {
       process.stdout.write(
         `${out}: ${facts.parameters} parameters in ${facts.weightBytes} bytes, fitted on ${facts.tokens} tokens in ${facts.seconds.toFixed(1)} s\n`,
       );
+      const { vocabulary } = report.shape;
+      if (vocabulary < report.wantedVocabulary) {
+        process.stdout.write(
+          `${out}: the text fills ${vocabulary} of ${report.wantedVocabulary} tokens: no further pair of its pieces occurs twice\n`,
+        );
+      }
     }
   } finally {
     progress.stop();

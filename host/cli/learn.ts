@@ -6,6 +6,9 @@ import { changeModel, loadModel } from "./load.ts";
 import { Progress } from "./progress.ts";
 
 interface Options {
+  readonly age?: boolean;
+  readonly memory?: number;
+  readonly generation?: number;
   readonly json?: boolean;
 }
 
@@ -13,7 +16,7 @@ export async function run(
   verb: "observe" | "forget",
   directory: string,
   texts: string[],
-  { json }: Options,
+  { age, memory, generation, json }: Options,
 ): Promise<void> {
   const signal = interruptSignal();
   await openTexts(texts, signal); // all of them, before any work
@@ -25,11 +28,12 @@ export async function run(
   const progress = await Progress.start();
   const start = performance.now();
   const pieces: Observation[] = [];
-  const change = { model: directory, out: directory, signal, quiet: json };
+  const change = { model: directory, out: directory, signal, memory, quiet: json };
   const model = await changeModel(change, async (model, save) => {
     for (const input of inputs) {
       const onProgress = ({ tokens }: { tokens: number }) => progress.update(verb, tokens, 0);
-      pieces.push(await model[verb](input.chunks(), { signal, onProgress }));
+      const options = { signal, onProgress, ...(verb === "observe" ? { age } : { generation }) };
+      pieces.push(await model[verb](input.chunks(), options));
     }
     await save();
     return model;
@@ -37,7 +41,9 @@ export async function run(
   const seconds = (performance.now() - start) / 1000;
   const sum = (value: (piece: Observation) => number) => pieces.reduce((total, piece) => total + value(piece), 0);
   const [tokens, bytes, bits] = [sum((piece) => piece.tokens), sum((piece) => piece.bytes), sum((piece) => piece.bits)];
-  const { observedTokens, statisticsDigest, corrected } = await model.statistics();
+  const bitsPerByte = bits / (bytes || 1); // an empty text is learned, and nothing with it
+  const { observedTokens, statisticsDigest, corrected, generation: now, memoryTokens } = await model.statistics();
+  const evictedTokens = sum((piece) => piece.evictedTokens);
   // sums are exact at once, predictions once they are solved
   const stale =
     verb === "forget" && corrected
@@ -45,7 +51,7 @@ export async function run(
       : "";
   process.stdout.write(
     json
-      ? `${JSON.stringify({ pieces: pieces.length, tokens, bytes, bitsPerByte: bits / bytes, observedTokens, statisticsDigest, seconds })}\n`
-      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${(bits / bytes).toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics${stale}\n`,
+      ? `${JSON.stringify({ pieces: pieces.length, tokens, bytes, bitsPerByte, observedTokens, generation: now, memoryTokens, evictedTokens, statisticsDigest, seconds })}\n`
+      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${bitsPerByte.toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics${stale}\n`,
   );
 }

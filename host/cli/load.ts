@@ -10,8 +10,9 @@ import { directorySource, NODE } from "../model/platform-node.ts";
 import { done } from "./output.ts";
 
 /** @param model a directory, or the name of a model of the package. @throws SaffuError as load does, and INVALID_OPTION where `build` is none */
-export async function loadModel(model: string, build?: string, signal?: AbortSignal): Promise<Model> {
-  return Model.read(directorySource(await modelDirectory(model)), { build: build as Build | undefined, signal }, NODE);
+export async function loadModel(model: string, build?: string, signal?: AbortSignal, memory?: number): Promise<Model> {
+  const options = { build: build as Build | undefined, signal, memory };
+  return Model.read(directorySource(await modelDirectory(model)), options, NODE);
 }
 
 /** What a command changes in place. */
@@ -20,6 +21,8 @@ interface Change {
   /** Where it is saved. */
   readonly out: string;
   readonly signal: AbortSignal;
+  /** Tokens that the memory has room for. */
+  readonly memory?: number | undefined;
   /** Says nothing of a wait. */
   readonly quiet: boolean | undefined;
 }
@@ -31,7 +34,7 @@ interface Change {
  * @throws SaffuError as load does; UNWRITABLE
  */
 export async function changeModel<T>(
-  { model, out, signal, quiet }: Change,
+  { model, out, signal, memory, quiet }: Change,
   work: (model: Model, save: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const source = await modelDirectory(model);
@@ -39,14 +42,14 @@ export async function changeModel<T>(
     (found) => found.isDirectory(),
     () => false,
   );
-  if (!there) await loadModel(model, undefined, signal); // says what is wrong, before a lock is made
+  if (!there) await loadModel(model, undefined, signal, memory); // says what is wrong, before a lock is made
   const onWait = (holder: string) => {
     if (!quiet) process.stderr.write(`saffu: waiting for ${holder}, which writes to ${out}\n`);
   };
   const lock: Held = await lockStatistics(out, { signal, onWait });
   try {
     await assertUnlinked(out);
-    const loaded = await loadModel(model, undefined, signal);
+    const loaded = await loadModel(model, undefined, signal, memory);
     return await work(loaded, async () => {
       await loaded.save(out, { signal, lock });
       done(`${out} is saved`);

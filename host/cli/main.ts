@@ -34,6 +34,11 @@ program
     "vocabulary size, 256 to 65528, a multiple of 8; 256 means bytes (default: the profile's)",
     parse.integer,
   )
+  .option(
+    "--symbols <n>",
+    "TEXT is of decimal numbers below n with white space between them: symbols, 1 to 65528",
+    parse.integer,
+  )
   .option("--bits <n>", "bits of the input cipher (default: as many as the vocabulary, one-hot)", parse.integer)
   .option("--window <n>", "tokens of the context window, 1 to 16 (default: the profile's)", parse.integer)
   .option("--groups <n>", "groups of hidden units, 1 to 4096 (default: the profile's)", parse.integer)
@@ -115,6 +120,8 @@ program
   .option("--top-p <p>", "keep the likeliest tokens that reach this probability (default: 1)", parse.number)
   .option("--seed <n>", "same seed, same text (default: 1)", parse.integer)
   .option("--stop <text>", "end before this text; may be given again", parse.collect)
+  .option("--no-heal", "go on after the prompt's own tokens, even inside a word")
+  .option("--no-well-formed", "draw tokens that are no UTF-8, too")
   .option("--build <name>", "kernel to run: scalar or simd")
   .option("--json", "print {text, tokens, tokensPerSecond, loadMs, firstTokenMs} at the end in place of streaming")
   .addHelpText("after", '\nExample:\n  saffu generate models/potato-en --prompt "It was" --max-tokens 60 --seed 7')
@@ -137,6 +144,15 @@ program
   )
   .argument("<dir>", MODEL)
   .argument("<text...>", pieces)
+  .option(
+    "--age",
+    "halve sums that are more than half full first: learning never ends, and what is older cannot be forgotten",
+  )
+  .option(
+    "--memory <n>",
+    "tokens of observed texts that are kept verbatim, 0 to 1048576 (default: 32768, nano: 0)",
+    parse.integer,
+  )
   .option("--json", "print what was added as JSON")
   .addHelpText(
     "after",
@@ -149,6 +165,7 @@ program
   .description("take TEXT, observed before, out of the statistics of DIR again, to the last bit")
   .argument("<dir>", MODEL)
   .argument("<text...>", pieces)
+  .option("--generation <n>", "generation that TEXT was observed in, where the sums were halved since", parse.integer)
   .option("--json", "print what was taken away as JSON")
   .addHelpText("after", "\nExample:\n  saffu forget models/mine notes.txt")
   .action(async (directory, texts, options) => (await import("./learn.ts")).run("forget", directory, texts, options));
@@ -161,7 +178,17 @@ program
   .requiredOption("--out <dir>", "directory to write; may be DIR")
   .option("--json", "print the sums' count and digest as JSON")
   .addHelpText("after", "\nExample:\n  saffu merge models/mine kitchen.safetensors cellar.safetensors --out models/all")
-  .action(async (directory, files, options) => (await import("./merge.ts")).run(directory, files, options));
+  .action(async (directory, files, options) => (await import("./merge.ts")).run("merge", directory, files, options));
+
+program
+  .command("unmerge")
+  .description("take statistics that were merged out of those of DIR again, to the last bit")
+  .argument("<dir>", MODEL)
+  .argument("<statistics...>", "statistics files, or model directories that hold one, as they were merged")
+  .requiredOption("--out <dir>", "directory to write; may be DIR")
+  .option("--json", "print the sums' count and digest as JSON")
+  .addHelpText("after", "\nExample:\n  saffu unmerge models/all cellar.safetensors --out models/all")
+  .action(async (directory, files, options) => (await import("./merge.ts")).run("unmerge", directory, files, options));
 
 program
   .command("refit")
@@ -179,6 +206,7 @@ program
   .description("what DIR has observed: digests, tokens, bytes")
   .argument("<dir>", MODEL)
   .option("--export <file>", "write the statistics to a new file, to be merged elsewhere")
+  .option("--with-memory", "with --export: observed texts as well, which are verbatim")
   .option("--json", "print as JSON")
   .addHelpText("after", "\nExample:\n  saffu stats models/mine --json")
   .action(async (directory, options) => (await import("./stats.ts")).run(directory, options));

@@ -1,4 +1,4 @@
-/** saffu merge */
+/** saffu merge, saffu unmerge */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { SaffuError } from "../errors.ts";
@@ -12,14 +12,19 @@ interface Options {
   readonly json?: boolean;
 }
 
-export async function run(directory: string, paths: string[], { out, json }: Options): Promise<void> {
+export async function run(
+  verb: "merge" | "unmerge",
+  directory: string,
+  paths: string[],
+  { out, json }: Options,
+): Promise<void> {
   const signal = interruptSignal();
   const change = { model: directory, out, signal, quiet: json };
   const { observedTokens, statisticsDigest } = await changeModel(change, async (model, save) => {
     const most = mostLearnedBytes(model.config.shape);
     for (const path of paths) {
       const bytes = await readStatisticsOf(path, most, signal);
-      await model.merge(bytes, { signal }).catch((cause) => {
+      await model[verb](bytes, { signal }).catch((cause) => {
         if (!(cause instanceof SaffuError)) throw cause;
         throw new SaffuError(cause.code, `${path}: ${cause.message}`, { cause });
       });
@@ -29,8 +34,8 @@ export async function run(directory: string, paths: string[], { out, json }: Opt
   });
   process.stdout.write(
     json
-      ? `${JSON.stringify({ merged: paths.length, observedTokens, statisticsDigest })}\n`
-      : `merged ${paths.length} into ${out}: ${observedTokens} tokens are in the statistics\n`,
+      ? `${JSON.stringify({ [`${verb}d`]: paths.length, observedTokens, statisticsDigest })}\n`
+      : `${verb}d ${paths.length} ${verb === "merge" ? "into" : "from"} ${out}: ${observedTokens} tokens are in the statistics\n`,
   );
 }
 

@@ -6,14 +6,15 @@ import { done } from "./output.ts";
 
 interface Options {
   readonly export?: string;
+  readonly withMemory?: boolean;
   readonly json?: boolean;
 }
 
-export async function run(directory: string, { export: file, json }: Options): Promise<void> {
+export async function run(directory: string, { export: file, withMemory, json }: Options): Promise<void> {
   const model = await loadModel(directory, undefined, interruptSignal());
   const info = await model.statistics();
   if (file !== undefined) {
-    const bytes = await model.exportStatistics();
+    const bytes = await model.exportStatistics({ memory: withMemory });
     await writeNew(file, bytes);
     done(`${file} is written`);
   }

@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { SaffuError } from "../errors.ts";
 import { replaceFile } from "../files/directory-node.ts";
@@ -57,12 +57,20 @@ function todaysName(request: ModuleRequest): string {
 /** Digest of names and contents of the sources, without the specs. It takes a few milliseconds. */
 export function sourcesDigest(folder: string): string {
   const digest = createHash("sha256");
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => name.split(sep).join("/"));
-  for (const name of names.filter((name) => name.endsWith(".ts") && !name.startsWith("__tests__/")).sort()) {
+  for (const name of namesBelow(folder).sort()) {
     const bytes = readFileSync(join(folder, name));
     digest.update(`${name}\n${bytes.length}\n`).update(bytes);
   }
   return digest.digest("hex");
+}
+
+/** The sources below a folder, with slashes; Node 20.0 has no readdir that goes down by itself. */
+function namesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const { name } = entry;
+    if (!entry.isDirectory()) return name.endsWith(".ts") ? [name] : [];
+    return name === "__tests__" ? [] : namesBelow(join(folder, name)).map((below) => `${name}/${below}`);
+  });
 }
 
 /** The environment variable that names a folder for modules of other shapes: what is compiled is kept there, and found again. */

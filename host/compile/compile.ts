@@ -230,7 +230,9 @@ function compilerFile(): string | undefined {
 async function compiler(entry: string, shape: Shape): Promise<typeof import("assemblyscript/asc")> {
   const before = process.listeners("uncaughtException");
   const loaded = await import(/* @vite-ignore */ /* webpackIgnore: true */ COMPILER_ENTRY).catch((cause) => {
-    throw (cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND" ? notInstalled(entry, shape, cause) : cause;
+    if ((cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") throw notInstalled(entry, shape, cause);
+    const what = `the compiler ${COMPILER}, which the ${entry} module of this shape needs, cannot be loaded here`;
+    throw new SaffuError("UNSUPPORTED", `${what}: ${(cause as Error).message}`, { cause });
   });
   for (const listener of process.listeners("uncaughtException")) {
     // Emscripten's: it asks for its own way of leaving the stack; others may have come meanwhile

@@ -42,8 +42,6 @@ export const MOST_BYTES = 2 ** 32;
 export const BASE = 16;
 /** Decoder rows in a tile of the flash form, a multiple of 8. */
 export const TILE_ROWS = 32;
-/** Thresholds a token of the expected sums: SAMPLES of assembly/device/sums.ts. */
-export const SAMPLES = 64;
 
 const region = (
   name: string,
@@ -131,7 +129,7 @@ export const DEVICE: Table = {
     {
       title: "state",
       regions: [
-        region("STATE", [24], 1, "one State: what a prediction leaves for the next call"),
+        region("STATE", [28], 1, "one State: what a prediction leaves for the next call"),
         region("CONTEXT", ["CONTEXT_TOKENS"], 2, "(tokens) u16, latest first"),
         ...HISTORY_REGIONS,
         region(
@@ -167,6 +165,13 @@ export const DEVICE: Table = {
       regions: [
         region("RECALLED", ["RECALL"], 2, "(RECALL) u16, oldest first; ABSENT between texts"),
         region("RECALLED_LENGTH", ["RECALLS"], 4, "u32, tokens in it"),
+        region(
+          "RECALLED_PLACE",
+          ["RECALLS"],
+          4,
+          "u32, where they stand instead: behind the module's own memory; 0 for RECALLED",
+          true,
+        ),
       ],
     },
     {
@@ -174,7 +179,6 @@ export const DEVICE: Table = {
       regions: [
         region("SAMPLE_RECORD", ["LEARNING", 16], 1, "one Sample; its tensors stand right behind it"),
         region("SAMPLE_WEIGHTS", ["LEARNING", "M"], 4, "(M) u32", true),
-        region("SAMPLE_ROWS", ["LEARNING", SAMPLES], 4, "(SAMPLES) u32", true),
         region("CORRECTION", ["LEARNING", 3], 4, "one Correction"),
         region(
           "OBSERVED",
@@ -184,6 +188,7 @@ export const DEVICE: Table = {
         ),
         region("EXPECTED", ["LEARNING", "V", "M"], 4, "(V, M) u32", true),
         region("OBSERVED_TOKENS", ["LEARNING"], 4, "u32, tokens in the sums", true),
+        region("GENERATION", ["LEARNING"], 4, "u32, how often the sums were halved", true),
         region("CORRECTED_O", ["LEARNING", "V", "M"], 1, "(V, M) i8"),
         region("CORRECTED_O_SCALE", ["LEARNING", "V"], 4, "(V) f32"),
       ],

@@ -1,6 +1,6 @@
 /** What a device module has beside the model itself. */
 import { checkOptions, invalidOption } from "../errors.ts";
-import { MOST_RECENT } from "../files/statistics.ts";
+import { MEMORY } from "../files/statistics.ts";
 import type { Shape } from "../shape.ts";
 
 /** Choices of a device module; none changes what it predicts. */
@@ -20,6 +20,6 @@ export function moduleOptions({ vocabulary, history }: Shape, options: ModuleOpt
   if (recall !== undefined && !(Number.isInteger(recall) && recall >= 0 && recall <= 32768 && recall % 8 === 0)) {
     throw invalidOption("recall", "a multiple of 8 in 0..32768", recall);
   }
-  const most = learning && history > 0 && vocabulary > 256 ? MOST_RECENT : 0;
+  const most = learning && history > 0 && vocabulary > 256 ? MEMORY : 0;
   return { learning, recall: history > 0 ? (recall ?? most) : 0, flash };
 }

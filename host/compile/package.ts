@@ -131,10 +131,17 @@ function signed(value: number): number[] {
   return value < 0x40 ? [value] : [(value % 0x80) | 0x80, ...signed(Math.floor(value / 0x80))];
 }
 
-/** The package as a C header: bytes, sizes, shape and digest, and the bytes of each token. @throws SaffuError INVALID_OPTION, INVALID_SHAPE */
-export function cHeader(made: Package, bytesOf: (token: number) => Uint8Array): string {
+/**
+ * The package as a C header: bytes, sizes, shape and digest, and the bytes of each token.
+ *
+ * @param longestPiece of the tokenizer; 0 for no bound
+ * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
+ */
+export function cHeader(made: Package, bytesOf: (token: number) => Uint8Array, longestPiece = 0): string {
   if (typeof made !== "object" || made === null) throw invalidOption("package", "of packageModel", made);
   if (typeof bytesOf !== "function") throw invalidOption("bytesOf", "a function", bytesOf);
+  if (!Number.isInteger(longestPiece) || longestPiece < 0)
+    throw invalidOption("longestPiece", "a whole number", longestPiece);
   const { module, weights, memoryBytes, digest } = made;
   checkBytes("module", module);
   if (weights !== undefined) checkBytes("weights", weights);
@@ -145,6 +152,7 @@ export function cHeader(made: Package, bytesOf: (token: number) => Uint8Array): 
   for (const { length } of tokens) offsets.push(offsets.at(-1)! + length);
   const macros = {
     VOCABULARY: vocabulary,
+    LONGEST_PIECE: longestPiece,
     BITS: bits,
     WINDOW: window,
     GROUPS: groups,

@@ -11,7 +11,10 @@ import { SaffuError } from "../errors.ts";
 import { type Shape, tensorBytes, tensorSpecs, validateShape } from "../shape.ts";
 import { isRecord, parseUniqueJson, TwiceError } from "./json.ts";
 import { MOST_HEADER } from "./safetensors.ts";
+import { sha256 } from "./sha256.ts";
 import { shapeOfVersion1 } from "./version1.ts";
+
+export { sha256 };
 
 /** A model's files by name, in memory. */
 export type ModelFiles = ReadonlyMap<string, Uint8Array>;
@@ -29,7 +32,7 @@ export interface ModelConfig {
   readonly shape: Shape;
   /** How the model was made; any JSON, read by people and by tools, not by this program. */
   readonly recipe: Readonly<Record<string, unknown>>;
-  /** Every file of the directory but config.json itself. */
+  /** The model's files but config.json itself, as they were written. */
   readonly files: Readonly<Record<string, FileDigest>>;
 }
 
@@ -43,13 +46,12 @@ export const STATISTICS = "statistics.safetensors";
 export const MAX_CONFIG = 1 << 20;
 /** Longest kernel or card; a tokenizer.json may have a kilobyte a token more. */
 const MOST_BYTES = 1 << 22;
-/** The files without which a model does not run. */
-export const REQUIRED_FILES = [
-  "kernel.scalar.wasm",
-  "kernel.simd.wasm",
-  "model.safetensors",
-  "tokenizer.json",
-] as const;
+/** The files without which a model does not run, beside a kernel. */
+export const REQUIRED_FILES = ["model.safetensors", "tokenizer.json"] as const;
+/** The kernels, of which a model has one or both. */
+export const KERNEL_FILES = ["kernel.scalar.wasm", "kernel.simd.wasm"] as const;
+/** The model card, which nothing here reads: people and hubs edit it, and cleaners remove it. */
+export const CARD = "README.md";
 
 /**
  * Reads config.json.
@@ -78,6 +80,9 @@ export function parseConfig(bytes: Uint8Array): ModelConfig {
   }
   for (const name of REQUIRED_FILES) {
     if (!Object.hasOwn(files, name)) throw corrupt(`"files" does not list ${name}`);
+  }
+  if (!KERNEL_FILES.some((name) => Object.hasOwn(files, name))) {
+    throw corrupt(`"files" does not list ${KERNEL_FILES.join(" or ")}`);
   }
   const checked = version === 1 ? shapeOfVersion1(shape) : validateShape(shape);
   for (const [name, { bytes }] of Object.entries(files as Record<string, FileDigest>)) {
@@ -144,15 +149,6 @@ export async function verifyFile(name: string, bytes: Uint8Array, expected: File
 export function wrongLength(name: string, found: number, expected: number): SaffuError {
   const what = found < expected ? "truncated" : "too long";
   return new SaffuError("MODEL_DIGEST", `${name}: ${what}, ${found} bytes where ${CONFIG} records ${expected}`);
-}
-
-/** SHA-256 in hexadecimal. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  // browsers offer it on pages served over https or from localhost only
-  if (!globalThis.crypto?.subtle)
-    throw new SaffuError("UNSUPPORTED", "this runtime (or insecure page) has no WebCrypto");
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function sorted(value: unknown): unknown {

@@ -10,7 +10,7 @@ import { renameSync } from "node:fs";
 import { link, mkdir, readdir, realpath, rename, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { checkFiles, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
-import { CONFIG, FORMAT, isFileName, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
+import { CONFIG, FORMAT, isFileName, KERNEL_FILES, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { checkLength, type ReadFile } from "./read.ts";
 import { readRegular } from "./regular-node.ts";
@@ -149,7 +149,7 @@ async function assertReplaceable(target: string): Promise<void> {
     throw unwritable(target, "EEXIST: it is not empty, and not a model directory");
   }
   const listed = isRecord(config.files) ? Object.keys(config.files) : [];
-  const replaceable = new Set([CONFIG, STATISTICS, ...REQUIRED_FILES, ...listed]);
+  const replaceable = new Set<string>([CONFIG, STATISTICS, ...REQUIRED_FILES, ...KERNEL_FILES, ...listed]);
   const foreign = names.filter((name) => !replaceable.has(name) && !PASSING.test(name));
   if (foreign.length > 0) {
     throw unwritable(target, `EEXIST: it holds files that are not the model's: ${foreign.slice(0, 5).join(", ")}`);

@@ -9,7 +9,7 @@ const END = 2000;
 /**
  * Reads files below `directory`, with or without a slash at its end. A body is read no further than the recorded length.
  *
- * @throws SaffuError MODEL_MISSING_FILE where a file cannot be fetched, naming the address and the status
+ * @throws SaffuError MODEL_MISSING_FILE where a file cannot be fetched, naming the address and the status, or a page comes in its place
  */
 export function webReader(directory: URL): ReadFile {
   const base = new URL(directory);
@@ -36,13 +36,21 @@ export function webReader(directory: URL): ReadFile {
         if (length > most) break; // the length is wrong already
       }
       await reader.cancel();
-      checkLength(name, length, expected);
       const bytes = new Uint8Array(length);
       let at = 0;
       for (const chunk of chunks) {
         bytes.set(chunk, at);
         at += chunk.length;
       }
+      // servers of single-page applications answer every address that they do not know with their page, and with status 200
+      if (isPage(bytes)) {
+        const what = `${url} answers with a page, status ${response.status} (is this HTML?)`;
+        throw new SaffuError(
+          "MODEL_MISSING_FILE",
+          `${what}: the server has no such file, or gives its fallback page for it`,
+        );
+      }
+      checkLength(name, length, expected);
       return bytes;
     } catch (cause) {
       throwIfAborted(signal);
@@ -50,6 +58,11 @@ export function webReader(directory: URL): ReadFile {
       throw new SaffuError("MODEL_MISSING_FILE", `${url} cannot be fetched: ${(cause as Error).message}`, { cause });
     }
   };
+}
+
+/** Whether bytes are those of an HTML page: no file of a model that is fetched begins so. */
+function isPage(bytes: Uint8Array): boolean {
+  return /^\s*<(!doctype|html|head|body|!--|\?xml)/i.test(new TextDecoder().decode(bytes.subarray(0, 100)));
 }
 
 /** What is waited for, or undefined after so many milliseconds. */

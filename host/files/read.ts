@@ -4,12 +4,14 @@
  */
 import { checkFiles, SaffuError, throwIfAborted } from "../errors.ts";
 import {
+  CARD,
   CONFIG,
   type FileDigest,
   MAX_CONFIG,
   type ModelConfig,
   type ModelFiles,
   parseConfig,
+  REQUIRED_FILES,
   STATISTICS,
   sha256,
   verifyFile,
@@ -28,12 +30,22 @@ export interface ReadOptions {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
-/** Files that are whole, with the config.json that says so. */
+/** What of a model is read. */
+export interface Selection {
+  /** Kernels that run here, the best first: the first that is there is read. Empty where the caller has one of its own. */
+  readonly kernels: readonly string[];
+  /** Whether files that nothing here needs are carried along, so that a save has them: the card, the other kernel. */
+  readonly carried: boolean;
+}
+
+/** The files that were read; those that a model needs to run are whole, with the config.json that says so. */
 export interface VerifiedFiles {
   readonly config: ModelConfig;
-  /** Of every file, config.json included. */
+  /** Of every file that was read, config.json included. */
   readonly digests: Readonly<Record<string, FileDigest>>;
   readonly files: Map<string, Uint8Array>;
+  /** The kernel that was read to be run. */
+  readonly kernel: string | undefined;
 }
 
 /**
@@ -47,31 +59,73 @@ export type ReadFile = (
 ) => Promise<Uint8Array>;
 
 /**
- * Reads and verifies all files of a model.
+ * Reads and verifies the files of a model that are needed to run it: config.json, weights, tokenizer, one kernel. What else config.json
+ * lists is neither asked for nor checked, unless it is to be carried along: then it is taken where it is whole, the card as it stands.
  *
  * @throws SaffuError MODEL_MISSING_FILE, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST, INVALID_SHAPE, ABORTED
  */
-export async function readVerified(readFile: ReadFile, options: ReadOptions): Promise<VerifiedFiles> {
+export async function readVerified(
+  readFile: ReadFile,
+  options: ReadOptions,
+  selection: Selection,
+): Promise<VerifiedFiles> {
   const { signal, onProgress } = options;
   throwIfAborted(signal);
   const configBytes = await readFile(CONFIG, undefined, signal);
   const config = parseConfig(configBytes);
-  const names = Object.keys(config.files);
-  const total = names.reduce((sum, name) => sum + config.files[name]!.bytes, configBytes.length);
+  const listed = (name: string) => Object.hasOwn(config.files, name);
+  const kernels = selection.kernels.filter(listed);
+  if (kernels.length < Math.min(selection.kernels.length, 1)) {
+    throw new SaffuError("MODEL_MISSING_FILE", `${CONFIG} lists no ${selection.kernels.join(" or ")}`);
+  }
+  const sizeOf = (name: string) => config.files[name]!.bytes;
+  let total = configBytes.length;
+  for (const name of [...REQUIRED_FILES, ...kernels.slice(0, 1)]) total += sizeOf(name);
   let done = configBytes.length;
   onProgress?.({ done, total });
-  const read = async (name: string): Promise<[string, Uint8Array]> => {
-    const expected = config.files[name]!;
-    const bytes = await readFile(name, expected.bytes, signal);
-    await verifyFile(name, bytes, expected);
+  const files = new Map([[CONFIG, configBytes]]);
+  const read = async (name: string): Promise<void> => {
+    const bytes = await readFile(name, sizeOf(name), signal);
+    await verifyFile(name, bytes, config.files[name]!);
     throwIfAborted(signal);
     done += bytes.length;
     onProgress?.({ done, total });
-    return [name, bytes];
+    files.set(name, bytes);
   };
-  const files = new Map([[CONFIG, configBytes], ...(await Promise.all(names.map(read)))]);
-  const digests = { [CONFIG]: { bytes: configBytes.length, sha256: await sha256(configBytes) }, ...config.files };
-  return { config, digests, files };
+  const readKernel = async (): Promise<string | undefined> => {
+    for (const [i, name] of kernels.entries()) {
+      const next = kernels[i + 1];
+      try {
+        await read(name);
+        return name;
+      } catch (cause) {
+        if (next === undefined || !(cause instanceof SaffuError && cause.code === "MODEL_MISSING_FILE")) throw cause;
+        total += sizeOf(next) - sizeOf(name);
+      }
+    }
+    return undefined;
+  };
+  const carry = async (name: string): Promise<void> => {
+    try {
+      const bytes = await readFile(name, name === CARD ? undefined : sizeOf(name), signal);
+      if (name !== CARD) await verifyFile(name, bytes, config.files[name]!);
+      files.set(name, bytes);
+    } catch (cause) {
+      throwIfAborted(signal);
+      if (!(cause instanceof SaffuError)) throw cause;
+    }
+  };
+  const [kernel] = await Promise.all([readKernel(), ...REQUIRED_FILES.map(read)]);
+  const others = Object.keys(config.files).filter((name) => !files.has(name));
+  if (selection.carried) await Promise.all(others.map(carry));
+  const digests: Record<string, FileDigest> = {};
+  for (const name of [CONFIG, ...Object.keys(config.files)]) {
+    const bytes = files.get(name);
+    if (bytes === undefined) continue;
+    const asRecorded = name !== CONFIG && name !== CARD;
+    digests[name] = asRecorded ? config.files[name]! : { bytes: bytes.length, sha256: await sha256(bytes) };
+  }
+  return { config, digests, files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), kernel };
 }
 
 /** Files that are in memory already. @throws SaffuError INVALID_OPTION */
@@ -84,7 +138,7 @@ export function memorySource(given: ReadonlyMap<unknown, unknown>) {
     checkLength(name, bytes.length, expected);
     return bytes;
   };
-  return { readFile, readStatistics: async () => files.get(STATISTICS) };
+  return { readFile, carried: true, readStatistics: async () => files.get(STATISTICS) };
 }
 
 /** What a ReadFile does with a length before it reads the bytes. */

@@ -1,34 +1,38 @@
 /**
  * statistics.safetensors: what a model has learned since it was fitted, and nothing of the base. Three things stand in it:
  *
- * - the sums F and F̂ with their count of tokens: integers, gathered under one base, whose digest they name;
- * - `recent`: the latest tokens observed, for history attention; a piece begins with 0xffff;
+ * - the sums F and F̂ with their count of tokens and their generation: integers, gathered under one base, whose digest they name;
+ * - the memory: the latest pieces observed, verbatim, for history attention;
  * - the correction that the last refit solved: the decoder's rows and their scales.
  *
- * The first is what devices exchange and merge (`exportStatistics`); the others stay where they are. The file carries a SHA-256 of
- * itself, with that digest's own place zeroed, as it changes more often than config.json, which lists the base's files.
+ * The first is what devices exchange and merge (`exportStatistics`), with the memory where that is asked for. The file carries a
+ * SHA-256 of itself, with that digest's own place zeroed, as it changes more often than config.json, which lists the base's files.
  *
  * ```ts
- * const bytes = await formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, base);
+ * const bytes = await formatLearned({ statistics, pieces: [], correction: undefined }, base);
  * const { statistics } = await parseLearned(bytes, base, "statistics.safetensors");
  * ```
  */
 import { SaffuError } from "../errors.ts";
 import { hiddenLayers, hiddenWidth, type Shape, tensorBytes, tensorSpecs } from "../shape.ts";
 import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
+import { PIECE_COLUMNS, type Piece, packPieces, pieceOf, unpackPieces } from "./pieces.ts";
 import { MOST_HEADER, readTensors, type Tensor, writeTensors } from "./safetensors.ts";
+import { CAPACITY, faultOfSums, nothingObserved, type Statistics } from "./sums.ts";
 import { shapeAsVersion1 } from "./version1.ts";
 import { faultOf } from "./weights.ts";
 
-export { STATISTICS };
-export const STATISTICS_VERSION = "1";
+export { CAPACITY, nothingObserved, STATISTICS, type Statistics };
+export const STATISTICS_VERSION = "2";
+/** Sums that were sampled by an older rule, and recent tokens without identities. */
+const FIRST_VERSION = "1";
 const FORMAT = "saffu-statistics";
-/** Most of a sum, and of the tokens in the sums: they are u32, and are never wrapped. */
-export const CAPACITY = 2 ** 32 - 1;
-/** Marks the beginning of a piece among the recent tokens. */
+/** Marks the beginning of a piece in the memory of a kernel. */
 export const BREAK = 0xffff;
-/** Most recent tokens that are kept, breaks included: 64 KiB. */
-export const MOST_RECENT = 32768;
+/** Tokens that the memory has room for, breaks included, unless `load` is told otherwise: 64 KiB. */
+export const MEMORY = 32768;
+/** And at the most: 2 MiB. */
+export const MOST_MEMORY = 2 ** 20;
 /** The names of what a killed writer leaves behind; nothing reads it, and the next save removes it. */
 export const LEFTOVER = /^\.statistics\.[0-9a-f]{12}\.tmp$/;
 /** The file that says who writes statistics here, and what one that breaks it takes (lock-node.ts). Nothing of a model. */
@@ -36,16 +40,6 @@ export const LOCK = ".statistics.lock";
 /** What stands in a model directory for a time, and is no part of the model. */
 export const PASSING = /^\.statistics\.([0-9a-f]{12}\.tmp|lock(\.break)*)$/;
 const NO_DIGEST = "0".repeat(64);
-
-/** The sums, and what they were gathered under. */
-export interface Statistics {
-  /** Tokens in the sums. */
-  readonly tokens: number;
-  /** F, (V, M), in units of 2^-8 of a hidden unit. */
-  readonly observed: Uint32Array;
-  /** F̂, (V, M), in units of 2^-14. */
-  readonly expected: Uint32Array;
-}
 
 /** Tensors that predictions are made with in place of the base's, by name in model.safetensors: those of CORRECTED, together. */
 export type Correction = ReadonlyMap<string, Tensor>;
@@ -62,24 +56,20 @@ export function correctionOf(rows: Int8Array, scales: Float32Array, shape: Shape
   ]);
 }
 
-/** Empty sums, as before anything was observed. */
-export function nothingObserved(shape: Shape): Statistics {
-  const cells = shape.vocabulary * hiddenWidth(shape);
-  return { tokens: 0, observed: new Uint32Array(cells), expected: new Uint32Array(cells) };
-}
-
 /** All that a model has learned. */
 export interface Learned {
   readonly statistics: Statistics;
-  readonly recent: Uint16Array;
+  /** In the order of their arrival. */
+  readonly pieces: readonly Piece[];
   readonly correction: Correction | undefined;
 }
 
-/** The longest statistics.safetensors of a shape, in bytes: sums, recent tokens, a correction of all layers, and a header. */
+/** The longest statistics.safetensors of a shape, in bytes: sums, a memory of pieces of one token each, a correction of all layers, and a header. */
 export function mostLearnedBytes(shape: Shape): number {
   const sums = 2 * 4 * shape.vocabulary * hiddenWidth(shape);
   const corrections = tensorSpecs(shape).reduce((sum, spec) => sum + tensorBytes(spec), 0);
-  return sums + 2 * MOST_RECENT + corrections + MOST_HEADER;
+  const memory = 2 * MOST_MEMORY + (MOST_MEMORY / 2) * PIECE_COLUMNS * 4;
+  return sums + memory + corrections + MOST_HEADER;
 }
 
 /** What statistics belong to: its digest, and the shape that their tensors follow from. */
@@ -117,19 +107,24 @@ export interface Held {
 }
 
 /** The bytes of statistics.safetensors: the same for the same contents. */
-export async function formatLearned({ statistics, recent, correction }: Learned, base: Base): Promise<Uint8Array> {
-  const { tokens, observed, expected } = statistics;
+export async function formatLearned({ statistics, pieces, correction }: Learned, base: Base): Promise<Uint8Array> {
+  const { tokens, generation, observed, expected } = statistics;
   const sizes = [base.shape.vocabulary, hiddenWidth(base.shape)];
   const tensors = new Map<string, Tensor>();
   tensors.set("expected", { dtype: "U32", shape: sizes, data: expected } as Tensor);
   tensors.set("observed", { dtype: "U32", shape: sizes, data: observed } as Tensor);
-  if (recent.length > 0) tensors.set("recent", { dtype: "U16", shape: [recent.length], data: recent } as Tensor);
+  if (pieces.length > 0) {
+    const { tokens, rows } = packPieces(pieces);
+    tensors.set("memory", { dtype: "U16", shape: [tokens.length], data: tokens } as Tensor);
+    tensors.set("memory.pieces", { dtype: "U32", shape: [pieces.length, PIECE_COLUMNS], data: rows } as Tensor);
+  }
   for (const [name, tensor] of correction ?? []) tensors.set(`correction.${name}`, tensor);
   const metadata = {
     format: FORMAT,
     version: STATISTICS_VERSION,
     baseDigest: base.digest,
     observedTokens: String(tokens),
+    generation: String(generation),
     capacity: String(CAPACITY),
   };
   const unsigned = writeTensors(tensors, { ...metadata, sha256: NO_DIGEST });
@@ -150,11 +145,13 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
   const bytes = new Uint8Array(given);
   const { tensors, metadata } = readTensors(bytes, file);
   if (metadata.format !== FORMAT) throw corrupt(`"format" is not "${FORMAT}"`);
-  if (metadata.version !== STATISTICS_VERSION) {
+  const first = metadata.version === FIRST_VERSION;
+  if (metadata.version !== STATISTICS_VERSION && !first) {
     const found = JSON.stringify(metadata.version);
-    throw new SaffuError("MODEL_VERSION", `${file}: version ${found} found, only "${STATISTICS_VERSION}" is supported`);
+    const known = `"${FIRST_VERSION}" and "${STATISTICS_VERSION}" are supported`;
+    throw new SaffuError("MODEL_VERSION", `${file}: version ${found} found, only ${known}`);
   }
-  const { sha256: recorded = "", baseDigest, observedTokens, capacity } = metadata;
+  const { sha256: recorded = "", baseDigest, capacity } = metadata;
   // what is read here is what writing it again would give, so nothing in the file is without a check
   const found = await sha256(writeTensors(tensors, { ...metadata, sha256: NO_DIGEST }));
   const again = writeTensors(tensors, metadata);
@@ -166,10 +163,16 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
     throw new SaffuError("STATISTICS_MISMATCH", `${file}: ${what}`);
   }
   if (capacity !== String(CAPACITY)) throw corrupt(`capacity is ${JSON.stringify(capacity)}, not ${CAPACITY}`);
-  const tokens = Number(observedTokens);
-  if (String(tokens) !== observedTokens || !Number.isInteger(tokens) || tokens < 0 || tokens > CAPACITY) {
-    throw corrupt(`observedTokens is no integer in 0..${CAPACITY}`);
-  }
+  const count = (name: string): number => {
+    const value = Number(metadata[name]);
+    if (String(value) !== metadata[name] || !Number.isInteger(value) || value < 0 || value > CAPACITY) {
+      throw corrupt(`${name} is no integer in 0..${CAPACITY}`);
+    }
+    return value;
+  };
+  const tokens = count("observedTokens");
+  // what was sampled by an older rule can no longer be forgotten, as after an ageing
+  const generation = first ? 1 : count("generation");
   const { vocabulary } = base.shape;
   const take = (name: string, dtype: Tensor["dtype"], sizes: readonly number[]): Tensor => {
     const tensor = tensors.get(name);
@@ -182,19 +185,53 @@ export async function parseLearned(given: Uint8Array, base: Base, file: string):
   const sizes = [vocabulary, hiddenWidth(base.shape)];
   const observed = take("observed", "U32", sizes).data as Uint32Array;
   const expected = take("expected", "U32", sizes).data as Uint32Array;
-  const length = tensors.get("recent")?.shape[0] ?? 0;
-  if (length > MOST_RECENT) throw corrupt(`recent has ${length} tokens, at most ${MOST_RECENT} are kept`);
-  const recent = length === 0 ? new Uint16Array(0) : (take("recent", "U16", [length]).data as Uint16Array);
-  if (recent.some((token) => token >= vocabulary && token !== BREAK)) {
-    throw corrupt(`recent holds a token outside the vocabulary of ${vocabulary}`);
+  const statistics = { tokens, generation, observed, expected };
+  const fault = faultOfSums(statistics, base.shape);
+  if (fault !== undefined) throw corrupt(fault);
+  const pieces = first ? recentPieces(tensors, take) : takePieces(tensors, take, corrupt);
+  const kept = pieces.reduce((sum, piece) => sum + piece.tokens.length + 1, 0);
+  if (kept > MOST_MEMORY) throw corrupt(`the memory has ${kept} tokens, at most ${MOST_MEMORY} are kept`);
+  if (pieces.some((piece) => piece.generation > generation))
+    throw corrupt("the memory has a piece of a later generation");
+  if (pieces.some((piece) => piece.tokens.some((token) => token >= vocabulary))) {
+    throw corrupt(`the memory holds a token outside the vocabulary of ${vocabulary}`);
   }
   const correction = takeCorrection(base.shape, tensors, take, corrupt);
   const [unknown] = tensors.keys();
   if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);
-  return { statistics: { tokens, observed, expected }, recent, correction };
+  return { statistics, pieces, correction };
 }
 
 type Take = (name: string, dtype: Tensor["dtype"], sizes: readonly number[]) => Tensor;
+
+/** The memory among a file's tensors, which it leaves. */
+function takePieces(
+  tensors: ReadonlyMap<string, Tensor>,
+  take: Take,
+  corrupt: (what: string) => SaffuError,
+): readonly Piece[] {
+  if (!tensors.has("memory") && !tensors.has("memory.pieces")) return [];
+  const tokens = take("memory", "U16", [tensors.get("memory")?.shape[0] ?? 0]).data as Uint16Array;
+  const rows = take("memory.pieces", "U32", [tensors.get("memory.pieces")?.shape[0] ?? 0, PIECE_COLUMNS]);
+  const pieces = unpackPieces(tokens, rows.data as Uint32Array);
+  if (typeof pieces === "string") throw corrupt(`the memory is none: ${pieces}`);
+  return pieces;
+}
+
+/** The pieces of a file of the first version, each behind a BREAK; the first may have lost its head, and is what is left of it. */
+function recentPieces(tensors: ReadonlyMap<string, Tensor>, take: Take): readonly Piece[] {
+  const length = tensors.get("recent")?.shape[0] ?? 0;
+  if (length === 0) return [];
+  const recent = take("recent", "U16", [length]).data as Uint16Array;
+  const pieces: Piece[] = [];
+  for (let from = 0; from < recent.length; ) {
+    const next = recent.indexOf(BREAK, from);
+    const until = next < 0 ? recent.length : next;
+    if (until > from) pieces.push(pieceOf(recent.slice(from, until), 0));
+    from = until + 1;
+  }
+  return pieces;
+}
 
 /**
  * The correction among a file's tensors, which it leaves. Files of earlier versions can hold rows of the hidden layers as well, which

@@ -11,14 +11,23 @@ import { checkTexts, invalidOption, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
+import { assertSolvable } from "../model/webassembly.ts";
 import { abortable } from "../pace.ts";
 import type { Shape } from "../shape.ts";
-import { byteTokenizer, type Tokenizer } from "../tokenizer/index.ts";
+import { byteTokenizer, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { fitGroups } from "./groups.ts";
 import { fitMixture } from "./mixture.ts";
-import { type Recipe, type RecipeOptions, recipeOf, shapeOf, vocabulariesOf } from "./recipe.ts";
+import {
+  LEAST_SYMBOLS,
+  LEAST_VOCABULARY,
+  type Recipe,
+  type RecipeOptions,
+  recipeOf,
+  shapeOf,
+  vocabulariesOf,
+} from "./recipe.ts";
 import { fitScaling } from "./scaling.ts";
 import { settingsOf } from "./settings.ts";
 import { assertFits, Solver } from "./solver.ts";
@@ -50,7 +59,7 @@ type FitHooks = Hooks<FitProgress["phase"]>;
 export interface FitOptions extends RecipeOptions, RunOptions, FitHooks {
   /** Texts to score with the network in f32, before it is quantised: `report.heldOutBits`. What int8 costs can be told from it. */
   readonly heldOut?: readonly Uint8Array[] | undefined;
-  /** Uses this tokenizer in place of training one; V is its size, whatever `vocabulary` says. */
+  /** Uses this tokenizer in place of training one, such as of `symbolTokenizer`; V is its size, whatever `vocabulary` says. */
   readonly tokenizer?: Tokenizer | undefined;
 }
 
@@ -58,6 +67,8 @@ export interface FitOptions extends RecipeOptions, RunOptions, FitHooks {
 export interface FitReport {
   readonly shape: Shape;
   readonly recipe: Recipe;
+  /** V as it was asked for; `shape.vocabulary` is less where no further pair of the text's pieces occurs twice. */
+  readonly wantedVocabulary: number;
   readonly trainTokens: number;
   readonly trainBytes: number;
   /** Σ −log2 p over `heldOut` under the f32 network, without history attention. */
@@ -82,7 +93,8 @@ export interface FitResult {
 /**
  * Fits a model.
  *
- * @param text called twice, to train the tokenizer and to encode; each time it gives the whole text in order, as bytes
+ * @param text called twice, to train the tokenizer and to encode; each time it gives the whole text in order, as bytes, or as ids where
+ * `tokenizer` is one of symbols
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE, INVALID_TEXT, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
  */
 export async function fit(text: () => Chunks, options: FitOptions = {}): Promise<FitResult> {
@@ -93,10 +105,12 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const { signal, onProgress } = options;
   checkTexts("heldOut", options.heldOut ?? []);
   if (options.tokenizer !== undefined) checkTokenizer(options.tokenizer);
-  const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary });
+  const least = options.tokenizer === undefined ? LEAST_VOCABULARY : LEAST_SYMBOLS;
+  const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary }, least);
   recipeOf(options, LEAST_TOKENS, wanted);
   assertFits(wanted, LEAST_TOKENS);
   throwIfAborted(signal);
+  assertSolvable(build);
   // a tokenizer to be trained may come out smaller, and the shape with it
   if (options.tokenizer !== undefined || wanted.vocabulary === BYTES) {
     const modules = [...BUILDS.map((each) => deviceRequest(wanted, each)), solverRequest(wanted, build, threads > 0)];
@@ -106,7 +120,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
 
   const tokenizer = options.tokenizer ?? (await tokenizerFor(text, wanted.vocabulary, options));
   const vocabulary = tokenizer.vocabularySize; // a short text has fewer pairs to merge than were wanted
-  const shape = shapeOf({ ...options, vocabulary, bits: Math.min(wanted.bits, vocabulary) });
+  const shape = shapeOf({ ...options, vocabulary, bits: Math.min(wanted.bits, vocabulary) }, least);
   const tokenizerSeconds = clock();
   const { tokens, bytes } = await encodeAll(text(), tokenizer, { signal, onProgress });
   assertEnough(tokens.length, "a fit");
@@ -155,7 +169,11 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
       mixture: mixtureSeconds,
       files: clock(),
     };
-    return { files, tokenizer, report: { shape, recipe, ...facts, heldOutBits, seconds } };
+    return {
+      files,
+      tokenizer,
+      report: { shape, recipe, wantedVocabulary: wanted.vocabulary, ...facts, heldOutBits, seconds },
+    };
   } finally {
     await solver.stop();
   }
@@ -165,6 +183,15 @@ function checkTokenizer(tokenizer: Tokenizer): void {
   const methods = ["encode", "decode", "bytesOf", "toJSON"] as const;
   if (!Number.isInteger(tokenizer?.vocabularySize) || methods.some((name) => typeof tokenizer[name] !== "function")) {
     throw invalidOption("tokenizer", "a tokenizer, as of tokenizerFromJSON", tokenizer);
+  }
+  // a model that cannot be loaded again is of no use
+  const again = tokenizerFromJSON(JSON.parse(JSON.stringify(tokenizer.toJSON() ?? null)));
+  if (again.vocabularySize !== tokenizer.vocabularySize) {
+    throw invalidOption(
+      "tokenizer",
+      `one whose toJSON has its ${tokenizer.vocabularySize} tokens`,
+      again.vocabularySize,
+    );
   }
 }
 

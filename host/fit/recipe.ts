@@ -135,12 +135,17 @@ const GONE = {
   positions: "is no longer an option of fit: positions of the window have decaying weights, or windowAttention",
 };
 
+/** Bytes are tokens of every tokenizer but one of symbols. */
+export const LEAST_VOCABULARY = 256;
+export const LEAST_SYMBOLS = 8;
+
 /**
  * The shape that `options` ask for.
  *
+ * @param least vocabulary: that of bytes, or of symbols
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
  */
-export function shapeOf(options: RecipeOptions): Shape {
+export function shapeOf(options: RecipeOptions, least = LEAST_VOCABULARY): Shape {
   refuseGone(options, GONE);
   const { profile = "potato" } = options;
   const profiles = Object.keys(PROFILES);
@@ -165,9 +170,8 @@ export function shapeOf(options: RecipeOptions): Shape {
     secondGroups = 0,
     secondWindow = secondGroups === 0 ? undefined : 2,
   } = options;
-  // the bytes are tokens of every tokenizer
-  if (Number.isInteger(vocabulary) && (vocabulary < 256 || vocabulary > MAX_VOCABULARY)) {
-    throw new SaffuError("INVALID_SHAPE", `vocabulary must be in 256..${MAX_VOCABULARY}, got ${vocabulary}`);
+  if (Number.isInteger(vocabulary) && (vocabulary < least || vocabulary > MAX_VOCABULARY)) {
+    throw new SaffuError("INVALID_SHAPE", `vocabulary must be in ${least}..${MAX_VOCABULARY}, got ${vocabulary}`);
   }
   const shape = validateShape({
     ...{ vocabulary, bits, window, groups, units, history, matchLength, adapts, indexed, weightBits },

@@ -2,8 +2,10 @@
  * The solver module, run by one thread or several. Work is divided inside the module so that results do not depend on the number of
  * threads; here it is only started, given its settings, awaited and stopped. Where its tensors stand is the layout's to say.
  */
+import { Worker } from "node:worker_threads";
 import { type Addresses, MOST_BYTES, PAGE, SETTINGS, solverAddresses, solverBytesNeeded } from "../compile/layout.ts";
 import { abortedBy, SaffuError } from "../errors.ts";
+import { compileModule } from "../model/webassembly.ts";
 import type { Shape } from "../shape.ts";
 
 /** A number for all threads alike, or the thread's own number or the number of threads. */
@@ -32,7 +34,7 @@ export class Solver {
    * @param tokens most tokens that the memory has to hold
    * @param threads worker threads (Node); 0 runs in the calling thread
    * @param signal ends threads at once, whatever they are at: what was under way is rejected, and the solver is of no further use
-   * @throws SaffuError OUT_OF_MEMORY, naming the bytes; ABORTED
+   * @throws SaffuError OUT_OF_MEMORY, naming the bytes; UNSUPPORTED where the runtime forbids to compile; ABORTED
    */
   static async start(
     wasm: Uint8Array,
@@ -41,7 +43,7 @@ export class Solver {
     threads: number,
     signal?: AbortSignal | undefined,
   ): Promise<Solver> {
-    const module = await WebAssembly.compile(wasm as BufferSource);
+    const module = await compileModule(wasm);
     const shared = threads > 0;
     const addresses = solverAddresses(shape);
     const bytes = assertFits(shape, tokens);
@@ -134,23 +136,21 @@ async function startInline(module: WebAssembly.Module, memory: WebAssembly.Memor
   };
 }
 
-/** The worker's whole program: a string, so that it runs the same from sources and from any bundle. */
-const WORKER_PROGRAM = `
-const { parentPort, workerData } = require("node:worker_threads");
-const { exports } = new WebAssembly.Instance(workerData.module, { env: { memory: workerData.memory } });
-parentPort.on("message", ({ name, values }) => {
-  exports[name](...values);
+/** The worker's whole program: a string, so that it runs the same from sources and from any bundle. It declares nothing: Deno and Bun have `exports` there. */
+const WORKER_PROGRAM = `(({ parentPort, workerData }) => {
+  const instance = new WebAssembly.Instance(workerData.module, { env: { memory: workerData.memory } });
+  parentPort.on("message", ({ name, values }) => {
+    instance.exports[name](...values);
+    parentPort.postMessage(null);
+  });
   parentPort.postMessage(null);
-});
-parentPort.postMessage(null);
-`;
+})(require("node:worker_threads"));`;
 
 async function startWorker(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
   signal: AbortSignal | undefined,
 ): Promise<Runner> {
-  const { Worker } = await import("node:worker_threads");
   // without the flags of this process: `node --input-type=module -e` would have the worker's program be a module, too
   const worker = new Worker(WORKER_PROGRAM, { eval: true, execArgv: [], workerData: { module, memory } });
   let settle: { resolve: () => void; reject: (cause: unknown) => void } | undefined;
@@ -177,7 +177,11 @@ async function startWorker(
     await answer();
   } catch (cause) {
     await stop();
-    throw cause;
+    if (signal?.aborted) throw cause;
+    const what = `a thread of the fit does not start on this runtime (${(cause as Error).message})`;
+    throw new SaffuError("UNSUPPORTED", `${what}: with the option threads: 0 it runs without, to the same bytes`, {
+      cause,
+    });
   }
   return {
     run(name, values) {

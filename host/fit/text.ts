@@ -6,8 +6,8 @@ import { encodeStream, type Tokenizer } from "../tokenizer/index.ts";
 import type { Solver } from "./solver.ts";
 import type { Hooks } from "./steps.ts";
 
-/** A text in order, as bytes, in any cut. */
-export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+/** A text in order, as bytes in any cut; as ids for a tokenizer of symbols. */
+export type Chunks = AsyncIterable<Uint8Array | Uint16Array> | Iterable<Uint8Array | Uint16Array>;
 
 /** Tokens and bytes of a text. @throws SaffuError ABORTED */
 export async function encodeAll(
@@ -18,7 +18,7 @@ export async function encodeAll(
   let bytes = 0;
   async function* counted() {
     for await (const chunk of abortable(text, signal)) {
-      bytes += chunk?.length ?? 0; // what is no chunk is refused where it is read
+      bytes += chunk?.byteLength ?? 0; // what is no chunk is refused where it is read
       onProgress?.({ phase: "tokens", done: bytes, total: 0 });
       yield chunk;
     }
@@ -26,7 +26,7 @@ export async function encodeAll(
   let tokens = new Uint16Array(1 << 16);
   let length = 0;
   const pace = new Pace();
-  for await (const piece of encodeStream(tokenizer, counted())) {
+  for await (const piece of encodeStream(tokenizer, counted(), signal)) {
     while (length + piece.length > tokens.length) {
       const grown = new Uint16Array(tokens.length * 2);
       grown.set(tokens);

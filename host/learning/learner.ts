@@ -4,111 +4,206 @@
  *
  * A call that fails, or is aborted, leaves everything as it was.
  */
-import { throwIfAborted } from "../errors.ts";
+import { SaffuError, throwIfAborted } from "../errors.ts";
+import { PieceReader } from "../files/pieces.ts";
 import { type Base, CAPACITY, type Correction, type Learned, type Statistics } from "../files/statistics.ts";
+import { faultOfSums, greatest } from "../files/sums.ts";
 import type { LearningKernel } from "../model/kernel.ts";
 import { unlessAborted } from "../pace.ts";
 import { hiddenWidth } from "../shape.ts";
-import type { Chunks, Tokenizer } from "../tokenizer/index.ts";
+import { type Chunks, isIds, type Text, type Tokenizer } from "../tokenizer/index.ts";
+import { Memory } from "./memory.ts";
 import {
   checkRefitOptions,
+  type ForgetOptions,
   type LearnOptions,
+  type Merged,
   type Observation,
+  type ObserveOptions,
   type RefitOptions,
   type RefitReport,
 } from "./options.ts";
-import { learnPiece, type Piece, readPiece } from "./pass.ts";
-import { remember } from "./recent.ts";
-import { accepted, full } from "./refusals.ts";
+import { learnText, type Read, readAhead } from "./pass.ts";
+import { accepted, aged, busy, full } from "./refusals.ts";
 import { solveDecoder } from "./solve.ts";
 import { Sums } from "./sums.ts";
+
+/** Sums are halved before a text is added where the fullest is above this, half of what it holds. */
+const HALF_FULL = 2 ** 31;
+/** What a token adds to a sum at the most: below so many tokens no sum is half full. */
+const MOST_A_TOKEN = 64 * 256;
 
 export class Learner {
   private readonly sums: Sums;
   private turn: Promise<unknown> = Promise.resolve();
+  /** Whether a text is read in its turn that was too long to be read ahead. */
+  private streaming = false;
   /** While a call changes the sums: what they were before it. */
   private before: Statistics | undefined;
-  private recent: Uint16Array;
+  private memory: Memory;
   private correction: Correction | undefined;
 
   /**
    * @param start starts an instance of the base, the learner's own from then on; called once there is something to learn
    * @param learned what a file holds; undefined for nothing
+   * @param capacity tokens that the memory has room for
    */
   constructor(
     start: () => Promise<LearningKernel>,
     private readonly base: Base,
     private readonly tokenizer: Tokenizer,
     learned: Learned | undefined,
+    capacity: number,
   ) {
     this.sums = new Sums(start, base.shape, learned?.statistics);
-    this.recent = learned?.recent ?? new Uint16Array(0);
+    this.memory = Memory.of(capacity, learned?.pieces ?? []);
     this.correction = learned?.correction;
   }
 
   /** Everything learned so far, without what a call that is not done has changed. The sums are copied when they are looked at. */
   get learned(): Learned {
-    const { recent, correction } = this;
+    const { correction } = this;
+    const { pieces } = this.memory;
     const statistics = () => this.before ?? this.sums.copy();
     return {
       get statistics() {
         return statistics();
       },
-      recent,
+      pieces,
       correction,
     };
+  }
+
+  /** What history attention sees beside the text at hand. */
+  get recalled(): Uint16Array {
+    return this.memory.laid;
   }
 
   /** Whether there is nothing to keep: no token in the sums, none in mind, and no correction. */
   get empty(): boolean {
     const tokens = this.before?.tokens ?? this.sums.tokens;
-    return tokens === 0 && this.recent.length === 0 && this.correction === undefined;
+    return (
+      tokens === 0 && this.memory.pieces.length === 0 && this.sums.generation === 0 && this.correction === undefined
+    );
   }
 
   /** Adds a text, as a piece of its own. @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED */
-  observe(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
-    return this.changingBy(text, options, async (kernel, piece) => {
+  observe(text: Text | Chunks, options: ObserveOptions = {}): Promise<Observation> {
+    return this.changingBy(text, options, async (kernel, read) => {
+      if (options.age && fullest(kernel) > HALF_FULL) accepted(kernel.age());
       kernel.reset();
-      const passed = await learnPiece(piece, (token) => kernel.observe(token), options);
-      this.recent = remember(this.recent, piece.tokens);
-      return { ...passed, observedTokens: this.sums.tokens };
+      const reader = this.reader();
+      const passed = await learnText(read, (token) => kernel.observe(token), reader, options);
+      const { memory, evicted } = this.memory.with(reader.piece(this.sums.generation));
+      this.memory = memory;
+      return { ...passed, ...this.figures(evicted) };
     });
   }
 
-  /** Takes a text away that was observed as a piece. @throws SaffuError INVALID_TEXT, NOT_OBSERVED, ABORTED */
-  forget(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
-    return this.changingBy(text, options, async (kernel, piece) => {
+  /**
+   * Takes a text away that was observed as a piece, from sums and memory.
+   *
+   * @throws SaffuError INVALID_TEXT, NOT_OBSERVED, ABORTED; STATISTICS_AGED where the sums were halved since, or may have been
+   */
+  forget(text: Text | Chunks, options: ForgetOptions = {}): Promise<Observation> {
+    return this.changingBy(text, options, async (kernel, read) => {
+      const now = this.sums.generation;
+      const { generation = now === 0 ? 0 : this.generationOf(read) } = options;
+      if (generation !== now) throw aged(now, generation);
       kernel.reset();
-      const passed = await learnPiece(piece, (token) => kernel.forget(token), options);
-      this.recent = new Uint16Array(0);
-      return { ...passed, observedTokens: this.sums.tokens };
+      const reader = this.reader();
+      const passed = await learnText(read, (token) => kernel.forget(token), reader, options);
+      this.memory = this.memory.without(reader.piece(now));
+      return { ...passed, ...this.figures(0) };
     });
   }
 
-  /** Adds sums of another device. @throws SaffuError STATISTICS_FULL, ABORTED */
-  merge({ tokens, observed, expected }: Statistics, { signal, onProgress }: LearnOptions = {}): Promise<void> {
+  /** The generation of a text that the memory knows. */
+  private generationOf({ tokens, rest }: Read): number | undefined {
+    if (rest !== undefined) return undefined;
+    const reader = this.reader();
+    reader.add(tokens);
+    return this.memory.generationOf(reader.piece(0));
+  }
+
+  private reader(): PieceReader {
+    return new PieceReader(Math.max(0, this.memory.capacity - 1));
+  }
+
+  /** Halves the sums: there is room again, and what was observed before can no longer be forgotten. @throws SaffuError UNSUPPORTED */
+  age(): Promise<Merged> {
     return this.changing(async (kernel) => {
-      throwIfAborted(signal);
-      if (this.sums.tokens + tokens > CAPACITY) throw full();
-      const { vocabulary } = this.base.shape;
-      const width = hiddenWidth(this.base.shape);
-      for (const commit of [0, 1]) {
-        for (let row = 0; row < 2 * width; ++row) {
-          const from = (row % width) * vocabulary;
-          kernel.staging.set((row < width ? observed : expected).subarray(from, from + vocabulary));
-          accepted(kernel.merge(row, commit));
-        }
-      }
-      kernel.observedTokens[0]! += tokens;
-      onProgress?.({ tokens });
-      throwIfAborted(signal);
-    }, signal);
+      accepted(kernel.age());
+      return this.figures(0);
+    });
   }
 
-  /** Forgets the recent tokens. Sums and correction stay. */
+  /** Adds what another device learned. @throws SaffuError STATISTICS_FULL, STATISTICS_AGED, ABORTED */
+  merge({ statistics, pieces }: Learned, options: LearnOptions = {}): Promise<Merged> {
+    return this.changing(async (kernel) => {
+      if (this.sums.tokens === 0 && statistics.tokens > 0) kernel.generation[0] = statistics.generation;
+      await this.addSums(kernel, statistics, 1, options);
+      let evicted = 0;
+      for (const piece of pieces) {
+        const next = this.memory.with(piece);
+        this.memory = next.memory;
+        evicted += next.evicted;
+      }
+      return this.figures(evicted);
+    }, options.signal);
+  }
+
+  /** Takes away what was merged. @throws SaffuError NOT_OBSERVED, STATISTICS_AGED, ABORTED */
+  unmerge({ statistics, pieces }: Learned, options: LearnOptions = {}): Promise<Merged> {
+    return this.changing(async (kernel) => {
+      await this.addSums(kernel, statistics, -1, options);
+      if (faultOfSums(this.sums.copy(), this.base.shape) !== undefined) accepted(-3);
+      for (const piece of pieces) this.memory = this.memory.without(piece);
+      return this.figures(0);
+    }, options.signal);
+  }
+
+  /** Adds sums to the kernel's, all of them or nothing, or takes them away. */
+  private async addSums(
+    kernel: LearningKernel,
+    { tokens, observed, expected, generation }: Statistics,
+    add: 1 | -1,
+    { signal, onProgress }: LearnOptions,
+  ): Promise<void> {
+    throwIfAborted(signal);
+    if (tokens === 0) return;
+    if (generation !== this.sums.generation) {
+      const what = `they are of generation ${generation}, this model's of ${this.sums.generation}`;
+      throw new SaffuError(
+        "STATISTICS_AGED",
+        `${what}: sums of one generation alone add up; age the younger ones first`,
+      );
+    }
+    if (this.sums.tokens + add * tokens > CAPACITY) throw full();
+    if (this.sums.tokens + add * tokens < 0) accepted(-3);
+    const { vocabulary } = this.base.shape;
+    const width = hiddenWidth(this.base.shape);
+    for (const commit of [0, 1]) {
+      for (let row = 0; row < 2 * width; ++row) {
+        const from = (row % width) * vocabulary;
+        kernel.staging.set((row < width ? observed : expected).subarray(from, from + vocabulary));
+        accepted(add > 0 ? kernel.merge(row, commit) : kernel.unmerge(row, commit));
+      }
+    }
+    kernel.observedTokens[0]! += add * tokens;
+    onProgress?.({ tokens });
+    throwIfAborted(signal);
+  }
+
+  private figures(evictedTokens: number): Merged {
+    const { tokens: observedTokens, generation } = this.sums;
+    return { observedTokens, generation, memoryTokens: this.memory.tokens, evictedTokens };
+  }
+
+  /** Forgets the memory. Sums and correction stay. */
   reset(): Promise<void> {
     return this.alone(async () => {
-      this.recent = new Uint16Array(0);
+      this.memory = new Memory(this.memory.capacity);
     });
   }
 
@@ -130,24 +225,34 @@ export class Learner {
   }
 
   /**
-   * Changes the sums by a text. A stream is read before its turn comes: its source may take its time, and may itself learn, as it waits for
-   * nothing here.
+   * Changes the sums by a text. A stream is read before its turn comes, as far as readAhead goes: its source may take its time, and may
+   * itself learn, as it waits for nothing here. While the rest of a longer one is read, other calls are refused, as they might be its own.
    */
   private async changingBy<T>(
-    text: string | Uint8Array | Chunks,
+    text: Text | Chunks,
     { signal }: LearnOptions,
-    work: (kernel: LearningKernel, piece: Piece) => Promise<T>,
+    work: (kernel: LearningKernel, read: Read) => Promise<T>,
   ): Promise<T> {
-    const read = () => readPiece(text, this.tokenizer, signal);
-    if (typeof text === "string" || text instanceof Uint8Array) {
-      return this.changing(async (kernel) => work(kernel, await read()), signal);
+    const reading = () => readAhead(text, this.tokenizer, signal);
+    if (typeof text === "string" || text instanceof Uint8Array || isIds(text)) {
+      return this.changing(async (kernel) => work(kernel, await reading()), signal);
     }
-    const piece = await read();
-    return this.changing((kernel) => work(kernel, piece), signal);
+    const read = await reading();
+    const long = read.rest !== undefined;
+    try {
+      return await this.changing(async (kernel) => {
+        this.streaming = long;
+        return work(kernel, read);
+      }, signal);
+    } finally {
+      if (long) this.streaming = false;
+      await read.rest?.return(undefined);
+    }
   }
 
-  /** One call after another. A signal ends the wait for its turn. */
+  /** One call after another. A signal ends the wait for its turn. @throws SaffuError BUSY while a text is read that may not end */
   private alone<T>(work: () => Promise<T>, signal?: AbortSignal | undefined): Promise<T> {
+    if (this.streaming) return Promise.reject(busy());
     const before = this.turn;
     const result = unlessAborted(before, signal).then(work);
     this.turn = Promise.allSettled([before, result]);
@@ -158,15 +263,23 @@ export class Learner {
   private changing<T>(work: (kernel: LearningKernel) => Promise<T>, signal?: AbortSignal | undefined): Promise<T> {
     return this.alone(async () => {
       const kernel = await this.sums.open();
+      const { memory } = this;
       this.before = this.sums.copy();
       try {
         return await work(kernel);
       } catch (cause) {
         this.sums.restore(this.before);
+        this.memory = memory;
         throw cause;
       } finally {
         this.before = undefined;
       }
     }, signal);
   }
+}
+
+/** The greatest sum. Where so few tokens are in them that none can be half full, they are not looked at. */
+function fullest({ observed, expected, observedTokens }: LearningKernel): number {
+  const most = observedTokens[0]! * MOST_A_TOKEN;
+  return most <= HALF_FULL ? most : greatest([observed, expected]);
 }

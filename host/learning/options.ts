@@ -8,6 +8,21 @@ export interface LearnOptions {
   readonly onProgress?: ((done: { readonly tokens: number }) => void) | undefined;
 }
 
+/** What observing takes. */
+export interface ObserveOptions extends LearnOptions {
+  /**
+   * Whether sums of which the fullest is more than half full are halved before the text is added: then learning never ends, what is
+   * older weighs less, and what was observed before can no longer be forgotten. Default false.
+   */
+  readonly age?: boolean | undefined;
+}
+
+/** What forgetting takes. */
+export interface ForgetOptions extends LearnOptions {
+  /** The generation that the text was observed in, as `observe` told. Not needed where the sums were never halved, or the memory has the text. */
+  readonly generation?: number | undefined;
+}
+
 /** What a piece of text came to. */
 export interface Observation {
   readonly tokens: number;
@@ -16,7 +31,16 @@ export interface Observation {
   readonly bits: number;
   /** Tokens in the sums afterwards. */
   readonly observedTokens: number;
+  /** How often the sums were halved; what was observed in another generation cannot be forgotten. */
+  readonly generation: number;
+  /** Tokens in the memory afterwards. */
+  readonly memoryTokens: number;
+  /** Tokens that left the memory to make room, or never had any: forgetting does not bring them back. */
+  readonly evictedTokens: number;
 }
+
+/** What merging came to. */
+export type Merged = Pick<Observation, "observedTokens" | "generation" | "memoryTokens" | "evictedTokens">;
 
 export interface RefitOptions {
   /** α, pseudo-tokens that the base's expectation counts for: > 0. Default 3000. */

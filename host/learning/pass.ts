@@ -1,77 +1,98 @@
 /** A piece of text, token by token through something that learns. */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { throwIfAborted } from "../errors.ts";
+import type { PieceReader } from "../files/pieces.ts";
 import { abortable, Pace } from "../pace.ts";
-import { type Chunks, encodeStream, type Tokenizer } from "../tokenizer/index.ts";
+import { type Chunks, encodeStream, isIds, type Text, type Tokenizer } from "../tokenizer/index.ts";
 import type { LearnOptions, Observation } from "./options.ts";
-import { accepted } from "./refusals.ts";
+import { accepted, READ_AHEAD } from "./refusals.ts";
 
-/** A text, read to its end: its tokens, and its bytes. */
-export interface Piece {
+/** A text, read to its end or as far as READ_AHEAD. */
+export interface Read {
+  /** Its tokens so far, and their bytes. */
   readonly tokens: Uint16Array;
   readonly bytes: number;
+  /** What is left of a longer one. */
+  readonly rest: AsyncGenerator<Uint16Array> | undefined;
+  readonly tokenizer: Tokenizer;
 }
+
+/** What a text came to. */
+export type Passed = Pick<Observation, "tokens" | "bytes" | "bits">;
 
 /**
  * Reads a text from its beginning.
  *
- * @throws SaffuError INVALID_TEXT where the text is empty, or no text; ABORTED
+ * @throws SaffuError INVALID_TEXT where it is no text; ABORTED
  */
-export async function readPiece(
-  text: string | Uint8Array | Chunks,
+export async function readAhead(
+  text: Text | Chunks,
   tokenizer: Tokenizer,
   signal: AbortSignal | undefined,
-): Promise<Piece> {
+): Promise<Read> {
   throwIfAborted(signal);
+  if (isIds(text)) {
+    const tokens = tokenizer.encode(text);
+    return { tokens, bytes: tokenizer.decode(tokens).length, rest: undefined, tokenizer };
+  }
+  const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
+  const stream = encodeStream(tokenizer, abortable(chunks, signal), signal);
+  const pace = new Pace();
   let tokens = new Uint16Array(1024);
   let length = 0;
   let bytes = 0;
-  const pace = new Pace();
-  const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
-  for await (const batch of encodeStream(tokenizer, abortable(chunks, signal))) {
-    bytes += tokenizer.decode(batch).length;
-    while (length + batch.length > tokens.length) tokens = grown(tokens);
+  for (let next = await stream.next(); !next.done; next = await stream.next()) {
+    const batch = next.value;
+    if (length + batch.length > tokens.length) {
+      const wider = new Uint16Array(2 * (length + batch.length));
+      wider.set(tokens);
+      tokens = wider;
+    }
     tokens.set(batch, length);
     length += batch.length;
+    bytes += tokenizer.decode(batch).length;
+    if (length >= READ_AHEAD) return { tokens: tokens.subarray(0, length), bytes, rest: stream, tokenizer };
     if (pace.due()) await pace.rest();
     throwIfAborted(signal);
   }
   throwIfAborted(signal);
-  if (length === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to learn");
-  return { tokens: tokens.slice(0, length), bytes };
+  return { tokens: tokens.subarray(0, length), bytes, rest: undefined, tokenizer };
 }
 
 /**
- * Hands over each token of a piece in turn; other work goes on meanwhile.
+ * Hands over each token of a text in turn; other work goes on meanwhile.
  *
  * @param learn answers the token's surprisal in bits, or a refusal below 0
- * @returns all of an observation but what the sums hold then
- * @throws SaffuError what a refusal means; ABORTED
+ * @param reader takes the tokens, too
+ * @throws SaffuError what a refusal means; what the text's source throws; ABORTED
  */
-export async function learnPiece(
-  { tokens, bytes }: Piece,
+export async function learnText(
+  { tokens, bytes, rest, tokenizer }: Read,
   learn: (token: number) => number,
+  reader: PieceReader,
   { signal, onProgress }: LearnOptions,
-): Promise<Omit<Observation, "observedTokens">> {
-  let bits = 0;
-  let done = 0;
+): Promise<Passed> {
+  throwIfAborted(signal);
   const pace = new Pace();
-  for (const token of tokens) {
-    bits += accepted(learn(token), token);
-    ++done;
-    if (pace.due()) {
-      await pace.rest();
-      throwIfAborted(signal);
-      onProgress?.({ tokens: done });
+  const passed = { tokens: 0, bytes, bits: 0 };
+  const learnAll = async (batch: Uint16Array) => {
+    reader.add(batch);
+    for (const token of batch) {
+      passed.bits += accepted(learn(token), token);
+      ++passed.tokens;
+      if (pace.due()) {
+        await pace.rest();
+        throwIfAborted(signal);
+        onProgress?.({ tokens: passed.tokens });
+      }
     }
+  };
+  await learnAll(tokens);
+  for await (const batch of rest ?? []) {
+    passed.bytes += tokenizer.decode(batch).length;
+    await learnAll(batch);
   }
   throwIfAborted(signal);
-  onProgress?.({ tokens: done });
+  onProgress?.({ tokens: passed.tokens });
   throwIfAborted(signal); // the last look may be the one that aborts
-  return { tokens: done, bytes, bits };
-}
-
-function grown(tokens: Uint16Array): Uint16Array<ArrayBuffer> {
-  const wider = new Uint16Array(tokens.length * 2);
-  wider.set(tokens);
-  return wider;
+  return passed;
 }

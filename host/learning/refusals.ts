@@ -2,6 +2,9 @@
 import { SaffuError } from "../errors.ts";
 import { CAPACITY } from "../files/statistics.ts";
 
+/** Tokens of a text that are read before it is learned: 8 MiB. */
+export const READ_AHEAD = 2 ** 22;
+
 const MEANINGS: Record<number, (token: number) => SaffuError> = {
   [-1]: (token) => new SaffuError("TOKEN_OUT_OF_RANGE", `token ${token} is not in the vocabulary`),
   [-2]: () => full(),
@@ -12,7 +15,26 @@ const MEANINGS: Record<number, (token: number) => SaffuError> = {
 
 /** A sum has no room for what would be added. */
 export function full(): SaffuError {
-  return new SaffuError("STATISTICS_FULL", `a sum would pass its capacity of ${CAPACITY}: nothing was added`);
+  return new SaffuError(
+    "STATISTICS_FULL",
+    `a sum would pass its capacity of ${CAPACITY}: nothing was added; ageing halves the sums (the option age)`,
+  );
+}
+
+/** Sums that were halved since, or may have been: what to forget is in them by half, or less. */
+export function aged(generation: number, of: number | undefined): SaffuError {
+  const what = `the sums are of generation ${generation}, halved ${generation} times`;
+  const why =
+    of === undefined
+      ? "say in which one the text was observed, as the option generation"
+      : `what was observed in generation ${of} can no longer be forgotten`;
+  return new SaffuError("STATISTICS_AGED", `${what}: ${why}; nothing was taken away`);
+}
+
+/** Calls that come while a text is read that may not end. */
+export function busy(): SaffuError {
+  const what = `a text of more than ${READ_AHEAD} tokens is being read`;
+  return new SaffuError("BUSY", `${what}: what learns meanwhile would wait for its end; cut the text into pieces`);
 }
 
 /** `answer`, where it is a result. @param token that the call was about, for messages @throws SaffuError where it is a refusal, < 0 */

@@ -34,11 +34,21 @@ export class Sums {
     return this.kernel?.observedTokens[0] ?? this.read?.tokens ?? 0;
   }
 
+  /** How often the sums were halved. */
+  get generation(): number {
+    return this.kernel?.generation[0] ?? this.read?.generation ?? 0;
+  }
+
   /** The sums as they are now, copied where they can change. */
   copy(): Statistics {
     if (this.kernel === undefined) return this.read ?? nothingObserved(this.shape);
-    const { observed, expected, observedTokens } = this.kernel;
-    return { observed: observed.slice(), expected: expected.slice(), tokens: observedTokens[0]! };
+    const { observed, expected, observedTokens, generation } = this.kernel;
+    return {
+      observed: observed.slice(),
+      expected: expected.slice(),
+      tokens: observedTokens[0]!,
+      generation: generation[0]!,
+    };
   }
 
   /** Puts sums back that were copied. */
@@ -47,8 +57,9 @@ export class Sums {
   }
 }
 
-function write(kernel: LearningKernel, { observed, expected, tokens }: Statistics): void {
+function write(kernel: LearningKernel, { observed, expected, tokens, generation }: Statistics): void {
   kernel.observed.set(observed);
   kernel.expected.set(expected);
   kernel.observedTokens[0] = tokens;
+  kernel.generation[0] = generation;
 }

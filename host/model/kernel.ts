@@ -18,7 +18,16 @@ export interface Predictor {
   predict(): number;
   seed(value: number): void;
   sample(temperature: number, topK: number, topP: number): number;
-  /** p(next token | context), (V) f32: a view that every call may change. */
+  /** Everything that a call may change, but for what has been recalled: the context, the generator, what follows the text. */
+  save(): Uint8Array;
+  /** Makes it what it was at a `save` of the same instance, so long as no correction has been written in between. */
+  restore(saved: Uint8Array): void;
+  /** Predicts anew at the next call: what it is made from was written to. */
+  forgetPrediction(): void;
+  /**
+   * p(next token | context), (V) f32: a view that every call may change. −1, written after `predict`, keeps `sample` from a token; then
+   * `append` has to follow, or the numbers have to be put back.
+   */
   readonly probabilities: Float32Array;
 }
 
@@ -28,6 +37,8 @@ export interface LearningKernel {
   observe(token: number): number;
   forget(token: number): number;
   merge(row: number, commit: number): number;
+  unmerge(row: number, commit: number): number;
+  age(): number;
   refit(from: number, to: number, pseudoCounts: number, step: number): number;
   /** Where `merge` looks for sums, (V) u32. */
   readonly staging: Uint32Array;
@@ -35,15 +46,17 @@ export interface LearningKernel {
   readonly observed: Uint32Array;
   readonly expected: Uint32Array;
   readonly observedTokens: Uint32Array;
+  /** How often the sums were halved, (1) u32. */
+  readonly generation: Uint32Array;
   /** The correction's rows, (V, M) i8, and their scales, (V) f32. */
   readonly correctedO: Int8Array;
   readonly correctedScale: Float32Array;
 }
 
-const PREDICTS = ["reset", "feed", "append", "predict", "seed", "sample"];
+const PREDICTS = ["reset", "feed", "append", "predict", "seed", "sample"] as const;
 /** What learning answers in place of a result is −1 to −4. */
 const LAST_REFUSAL = -4;
-const LEARNS = ["reset", "observe", "forget", "merge", "refit"];
+const LEARNS = ["reset", "observe", "forget", "merge", "unmerge", "age", "refit"];
 
 /** Least of a surprisal: −log2 of a probability, which rounding may take beyond 1. */
 const LEAST_BITS = -1e-3;
@@ -71,7 +84,7 @@ export class Instance {
   ) {
     const { memory } = exports;
     if (!(memory instanceof WebAssembly.Memory)) throw this.corrupt("exports no memory");
-    for (const name of [...PREDICTS, ...LEARNS]) {
+    for (const name of PREDICTS) {
       if (typeof exports[name] !== "function") throw this.corrupt(`exports no function ${name}`);
     }
     this.exports = exports;
@@ -117,20 +130,32 @@ export class Instance {
     new Uint8Array(this.buffer, this.addressOf(address, bytes.length)).set(bytes);
   }
 
-  /** Writes the tokens that attention recalls beside the text, the latest that there is room for. */
-  recall(tokens: Uint16Array): void {
-    const room = this.global("RECALL") ?? 0;
-    if (!(room > 0)) return;
-    const kept = tokens.slice(-room);
-    this.view(Uint16Array, "RECALLED", room).set(kept);
-    this.view(Uint32Array, "RECALLED_LENGTH", 1)[0] = kept.length;
+  /**
+   * Writes the memory that attention recalls beside the text.
+   *
+   * @param place where, behind the module's own memory; 0 for the module's own place
+   */
+  recall(tokens: Uint16Array, place: number): void {
+    if (!((this.global("RECALL") ?? 0) > 0)) return;
+    if (place === 0) this.view(Uint16Array, "RECALLED", tokens.length).set(tokens);
+    else new Uint16Array(this.buffer, place, tokens.length).set(tokens);
+    this.view(Uint32Array, "RECALLED_LENGTH", 1)[0] = tokens.length;
+    if (place !== 0) this.view(Uint32Array, "RECALLED_PLACE", 1)[0] = place;
   }
 
   /** @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer */
   predictor(): Predictor {
     const { vocabulary } = this.shape;
-    const calls = this.functions(PREDICTS) as Pick<Predictor, Calls<Predictor>>;
+    const calls = this.functions(PREDICTS) as Pick<Predictor, (typeof PREDICTS)[number]>;
     const probabilities = this.view(Float32Array, "PROBABILITIES", vocabulary);
+    // between the weights and what is recalled; all of the memory where a module of before does not say
+    const [from, to] = [this.global("GATE") ?? 0, this.global("RECALLED") ?? this.bytes];
+    const state = new Uint8Array(this.buffer).subarray(from, Math.max(from, Math.min(to, this.bytes)));
+    // a predictor has the correction's rows in place of the base's: it is never told to use others, but this drops what it predicted
+    const { correct } = this.exports;
+    const forgetPrediction = () => {
+      if (typeof correct === "function") correct(0);
+    };
     return {
       ...calls,
       feed: (token) => this.expect("feed", calls.feed(token), (bits) => bits >= LEAST_BITS),
@@ -147,12 +172,22 @@ export class Instance {
         this.expect("predict", sum, (all) => Math.abs(all - 1) < 0.01);
         return answer;
       },
+      save: () => state.slice(),
+      restore: (saved) => state.set(saved),
+      forgetPrediction,
       probabilities,
     };
   }
 
-  /** @throws SaffuError MODEL_CORRUPT where a tensor has no room: of a predictor, and of a module that was compiled without learning; and as predictor() */
+  /**
+   * @throws SaffuError MODEL_CORRUPT where a tensor has no room: of a predictor, and of a module that was compiled without learning; and
+   * as predictor(). UNSUPPORTED where the module learns by an older rule, whose sums are others
+   */
   learner(): LearningKernel {
+    if (LEARNS.some((name) => typeof this.exports[name] !== "function")) {
+      const what = "learns by the rule of an earlier version, or not at all: fit or tune the model anew to learn";
+      throw new SaffuError("UNSUPPORTED", `${this.file} ${what}`);
+    }
     const { vocabulary } = this.shape;
     const cells = vocabulary * hiddenWidth(this.shape);
     const calls = this.functions(LEARNS) as Pick<LearningKernel, Calls<LearningKernel>>;
@@ -165,6 +200,8 @@ export class Instance {
       observe: (token) => bits("observe", calls.observe(token)),
       forget: (token) => bits("forget", calls.forget(token)),
       merge: (row, commit) => done("merge", calls.merge(row, commit)),
+      unmerge: (row, commit) => done("unmerge", calls.unmerge(row, commit)),
+      age: () => done("age", calls.age()),
       refit: (from, to, pseudoCounts, step) => {
         const answer = done("refit", calls.refit(from, to, pseudoCounts, step));
         const data = correctedScale.subarray(from, to);
@@ -176,6 +213,7 @@ export class Instance {
       observed: this.view(Uint32Array, "OBSERVED", cells),
       expected: this.view(Uint32Array, "EXPECTED", cells),
       observedTokens: this.view(Uint32Array, "OBSERVED_TOKENS", 1),
+      generation: this.view(Uint32Array, "GENERATION", 1),
       correctedO: this.view(Int8Array, "CORRECTED_O", cells),
       correctedScale,
     };

@@ -9,17 +9,52 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
-import { assertContained, predictorModule } from "./predictor-module.ts";
+import { assertContained, keepsStateInMemory, type PredictorModule, predictorModule } from "./predictor-module.ts";
+import { assertWebAssembly, compileModule, hasSimd } from "./webassembly.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
 export interface Learnt {
   /** Tensors in place of the base's. */
   readonly correction: Correction | undefined;
-  /** Tokens that attention sees beside the text itself, oldest first, BREAK between texts. */
-  readonly recent: Uint16Array;
+  /** Tokens that attention sees beside the text itself, BREAK before each text; no more than `recall`. */
+  readonly recalled: Uint16Array;
 }
 
-const NOTHING: Learnt = { correction: undefined, recent: new Uint16Array(0) };
+const NOTHING: Learnt = { correction: undefined, recalled: new Uint16Array(0) };
+
+type Weights = readonly (readonly [TensorSpec, Tensor])[];
+
+/** Which kernel runs. */
+export interface KernelOptions {
+  /** Default `simd` where the runtime has it and the model has its file. */
+  readonly build?: Build | undefined;
+  /** The model's kernel, compiled already, for runtimes that compile nothing; none is read then. */
+  readonly kernel?: WebAssembly.Module | undefined;
+}
+
+/**
+ * The kernels that run here, by file, the best first; none where the caller has one.
+ *
+ * @throws SaffuError INVALID_OPTION; UNSUPPORTED where the runtime runs no WebAssembly, or not the build that is asked for
+ */
+export function kernelFiles({ build, kernel }: KernelOptions): string[] {
+  if (build !== undefined && build !== "scalar" && build !== "simd") {
+    throw invalidOption("build", `"scalar" or "simd"`, build);
+  }
+  assertWebAssembly();
+  if (kernel !== undefined) {
+    if (Object.prototype.toString.call(kernel) !== "[object WebAssembly.Module]") {
+      throw invalidOption("kernel", "a WebAssembly.Module, compiled from a kernel of the model", kernel);
+    }
+    if (build !== undefined) throw invalidOption("build", "left out where a kernel is given", build);
+    return [];
+  }
+  const simd = build !== "scalar" && hasSimd();
+  if (build === "simd" && !simd) {
+    throw new SaffuError("UNSUPPORTED", `this runtime has no SIMD: it does not run ${fileOf("simd")}`);
+  }
+  return build !== undefined ? [fileOf(build)] : simd ? [fileOf("simd"), fileOf("scalar")] : [fileOf("scalar")];
+}
 
 /** A predictor's instance, and what is in its memory. */
 interface Started {
@@ -38,48 +73,99 @@ export class Kernels {
   private size = 0;
 
   private constructor(
-    readonly build: Build,
-    private readonly wasm: Uint8Array,
+    /** What the kernel is called in messages. */
+    private readonly name: string,
+    /** The module with all its memory. */
+    private readonly learning: () => Promise<WebAssembly.Module>,
     private readonly predicting: WebAssembly.Module,
-    private readonly weights: readonly (readonly [TensorSpec, Tensor])[],
+    private readonly memory: Omit<PredictorModule, "wasm">,
+    private readonly weights: Weights,
     private readonly shape: Shape,
+    /** Whether a predictor's `save` and `restore` are all of its state. */
+    readonly restores: boolean,
   ) {}
 
   /**
-   * Compiles the kernel, `simd` where the runtime has it unless `build` asks for one, and starts a first predictor.
+   * Compiles the kernel and starts a first predictor.
    *
    * @param files of a verified model
-   * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where `build` cannot run here
+   * @param kernel name of its kernel that is to run, or a module of the caller's, which is checked for what can be seen from outside:
+   * imports, exports, and that it is of this shape
+   * @param recall tokens that predictors have room to recall; undefined for as many as the kernel has
+   * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where the runtime forbids to compile, or the
+   * kernel cannot recall so many; INVALID_OPTION where the caller's module is no kernel of this model
    */
   static async start(
     files: ReadonlyMap<string, Uint8Array>,
     shape: Shape,
-    build?: Build | undefined,
+    kernel: string | WebAssembly.Module,
+    recall?: number | undefined,
   ): Promise<Kernels> {
-    if (build !== undefined && build !== "scalar" && build !== "simd") {
-      throw invalidOption("build", `"scalar" or "simd"`, build);
-    }
-    const runnable = build !== "scalar" && WebAssembly.validate(files.get("kernel.simd.wasm")! as BufferSource);
-    if (build === "simd" && !runnable) {
-      throw new SaffuError("UNSUPPORTED", "this runtime does not run kernel.simd.wasm");
-    }
-    const used = runnable ? "simd" : "scalar";
     const weights = readWeights(files.get(WEIGHTS)!, shape, WEIGHTS);
-    const wasm = files.get(fileOf(used))!;
-    assertContained(wasm, fileOf(used));
+    return typeof kernel === "string"
+      ? Kernels.startFile(kernel, files.get(kernel)!, weights, shape, recall)
+      : Kernels.startGiven(kernel, weights, shape, recall);
+  }
+
+  private static async startFile(
+    name: string,
+    wasm: Uint8Array,
+    weights: Weights,
+    shape: Shape,
+    recall: number | undefined,
+  ): Promise<Kernels> {
+    assertContained(wasm, name);
     try {
-      const predicting = await WebAssembly.compile(predictorModule(wasm, fileOf(used)) as BufferSource);
-      const kernels = new Kernels(used, wasm, predicting, weights, shape);
+      const { wasm: rewritten, ...memory } = predictorModule(wasm, name, recall);
+      const predicting = await compileModule(rewritten);
+      const restores = keepsStateInMemory(wasm);
+      const kernels = new Kernels(name, () => compileModule(wasm), predicting, memory, weights, shape, restores);
       kernels.idle.push(kernels.predictor(await WebAssembly.instantiate(predicting)));
       return kernels;
     } catch (cause) {
-      throw startError(used, cause);
+      throw startError(name, cause);
     }
+  }
+
+  /** Predictors have all the memory of the module then: what is compiled already cannot be rewritten for less. */
+  private static async startGiven(
+    kernel: WebAssembly.Module,
+    weights: Weights,
+    shape: Shape,
+    recall: number | undefined,
+  ): Promise<Kernels> {
+    try {
+      assertNoImports(kernel);
+      const instance = await WebAssembly.instantiate(kernel);
+      const own = Number((instance.exports.RECALL as WebAssembly.Global | undefined)?.value ?? 0);
+      if (recall !== undefined && recall > own) {
+        throw new SaffuError("UNSUPPORTED", `a memory of ${recall} tokens: the kernel given recalls ${own}`);
+      }
+      const memory = { recall: recall ?? own, place: 0 };
+      const restores = "age" in instance.exports; // modules of today: all that their calls change stands in memory
+      const kernels = new Kernels("kernel", async () => kernel, kernel, memory, weights, shape, restores);
+      kernels.idle.push(kernels.predictor(instance));
+      return kernels;
+    } catch (cause) {
+      const error = startError("kernel", cause);
+      if (error.code !== "MODEL_CORRUPT") throw error;
+      throw new SaffuError("INVALID_OPTION", `the kernel given is none of this model: ${error.message}`, { cause });
+    }
+  }
+
+  /** The build that runs; undefined where the caller gave the kernel. */
+  get build(): Build | undefined {
+    return this.name === fileOf("scalar") ? "scalar" : this.name === fileOf("simd") ? "simd" : undefined;
   }
 
   /** Bytes of linear memory of one predictor. */
   get memoryBytes(): number {
     return this.size;
+  }
+
+  /** Tokens that predictors have room to recall. */
+  get recall(): number {
+    return this.memory.recall;
   }
 
   /** A predictor with an empty context that knows what is learnt, for one call. @throws SaffuError OUT_OF_MEMORY */
@@ -88,6 +174,14 @@ export class Kernels {
     this.bring(this.started.get(predictor)!);
     predictor.reset();
     return predictor;
+  }
+
+  /** Brings what was learnt since a predictor was taken to it, which keeps its context. */
+  renew(predictor: Predictor): void {
+    const started = this.started.get(predictor)!;
+    if (started.learnt === this.learnt) return;
+    this.bring(started);
+    predictor.forgetPrediction();
   }
 
   /** Gives a predictor back once its call is over. */
@@ -103,10 +197,9 @@ export class Kernels {
   /** An instance of the base that learns, to keep: a model needs one at most. @throws SaffuError OUT_OF_MEMORY, MODEL_CORRUPT */
   async startLearner(): Promise<LearningKernel> {
     try {
-      const { instance } = await WebAssembly.instantiate(this.wasm as BufferSource);
-      return this.fill(instance).learner();
+      return this.fill(await WebAssembly.instantiate(await this.learning())).learner();
     } catch (cause) {
-      throw startError(this.build, cause);
+      throw startError(this.name, cause);
     }
   }
 
@@ -114,14 +207,14 @@ export class Kernels {
     try {
       return this.predictor(new WebAssembly.Instance(this.predicting));
     } catch (cause) {
-      throw startError(this.build, cause);
+      throw startError(this.name, cause);
     }
   }
 
   private predictor(started: WebAssembly.Instance): Predictor {
     const instance = this.fill(started);
     this.size = instance.bytes;
-    instance.recall(NOTHING.recent); // tells a module without room for its tokens now, not at the first call
+    instance.recall(NOTHING.recalled, this.memory.place); // tells a module without room for its tokens now, not at the first call
     const predictor = instance.predictor();
     this.started.set(predictor, { instance, learnt: NOTHING });
     return predictor;
@@ -129,15 +222,15 @@ export class Kernels {
 
   /** Writes the base's weights where the instance wants them. */
   private fill(started: WebAssembly.Instance): Instance {
-    const instance = new Instance(started, this.shape, fileOf(this.build));
+    const instance = new Instance(started, this.shape, this.name);
     for (const [{ address }, tensor] of this.weights) instance.write(address, tensor);
     return instance;
   }
 
-  /** Writes what has been learnt since the predictor was last taken: rows that a refit solved, or the base's again, and recent tokens. */
+  /** Writes what has been learnt since the predictor was last taken: rows that a refit solved, or the base's again, and the memory. */
   private bring(started: Started): void {
     const { learnt: before, instance } = started;
-    const { correction, recent } = this.learnt;
+    const { correction, recalled } = this.learnt;
     if (before.correction !== correction) {
       for (const [{ name, address }, base] of this.weights) {
         if (before.correction?.has(name) || correction?.has(name)) {
@@ -145,19 +238,26 @@ export class Kernels {
         }
       }
     }
-    if (before.recent !== recent) instance.recall(recent);
+    if (before.recalled !== recalled) instance.recall(recalled, this.memory.place);
     started.learnt = this.learnt;
   }
 }
 
-function startError(build: Build, cause: unknown): SaffuError {
+/** @throws SaffuError MODEL_CORRUPT */
+function assertNoImports(kernel: WebAssembly.Module): void {
+  const [first] = WebAssembly.Module.imports(kernel);
+  if (first === undefined) return;
+  throw new SaffuError(
+    "MODEL_CORRUPT",
+    `kernel: imports ${first.module}.${first.name}, a device module imports nothing`,
+  );
+}
+
+function startError(name: string, cause: unknown): SaffuError {
   if (cause instanceof SaffuError) return cause;
   // engines refuse memory with a RangeError, and bytes that are no module with errors of WebAssembly's own
-  const message = String((cause as Error).message);
-  // a page's Content-Security-Policy may forbid WebAssembly: then the file is not to blame
-  const forbidden = /unsafe-eval|Content Security Policy/i.test(message);
-  const code = cause instanceof RangeError ? "OUT_OF_MEMORY" : forbidden ? "UNSUPPORTED" : "MODEL_CORRUPT";
-  return new SaffuError(code, `${fileOf(build)}: ${message}`, { cause });
+  const code = cause instanceof RangeError ? "OUT_OF_MEMORY" : "MODEL_CORRUPT";
+  return new SaffuError(code, `${name}: ${(cause as Error).message}`, { cause });
 }
 
 function fileOf(build: Build): string {

@@ -10,36 +10,75 @@
  * Generating and scoring start from an empty context and leave nothing behind, so calls may overlap. What `observe` learns changes
  * the calls that begin after it.
  */
-import { checkBytes, checkOptions, checkPath, SaffuError, throwIfAborted } from "../errors.ts";
+import { checkBytes, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { type FileDigest, type ModelConfig, type ModelFiles, STATISTICS, sha256 } from "../files/config.ts";
 import { parseJson } from "../files/json.ts";
 import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } from "../files/read.ts";
 import {
   type Base,
   baseOf,
+  CAPACITY,
   type Correction,
   formatLearned,
   type Held,
+  type Learned,
+  MEMORY,
+  MOST_MEMORY,
   mostLearnedBytes,
   parseLearned,
   type SaveOptions,
 } from "../files/statistics.ts";
+import { greatest } from "../files/sums.ts";
 import { Learner } from "../learning/learner.ts";
-import type { LearnOptions, Observation, RefitOptions, RefitReport } from "../learning/options.ts";
-import { withoutBreaks } from "../learning/recent.ts";
+import type {
+  ForgetOptions,
+  LearnOptions,
+  Merged,
+  Observation,
+  ObserveOptions,
+  RefitOptions,
+  RefitReport,
+} from "../learning/options.ts";
 import { abortable, Pace, unlessAborted } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
-import { type Chunks, encodeStream, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
+import { bytesOfText } from "../tokenizer/bytes.ts";
+import {
+  type Chunks,
+  encodeSettled,
+  encodeStream,
+  isIds,
+  SymbolTokenizer,
+  settledPrefix,
+  type Text,
+  type Tokenizer,
+  tokenizerFromJSON,
+} from "../tokenizer/index.ts";
+import {
+  type Candidate,
+  type CandidateOptions,
+  checkTop,
+  continuations,
+  drawContinuation,
+  type Taken,
+  takeBack,
+} from "./healing.ts";
 import type { Build } from "./kernel.ts";
-import { Kernels } from "./kernels.ts";
+import { type KernelOptions, Kernels, kernelFiles } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
+import { Session, type SessionOptions } from "./session.ts";
 import { StopText } from "./stop-text.ts";
+import { after, unfinished, WHOLE } from "./utf8.ts";
+import { Vocabulary } from "./vocabulary.ts";
 
-/** What every load takes: a signal, progress in bytes, and the build to run (default: `simd` where the runtime has it). */
-export interface LoadOptions extends ReadOptions {
-  readonly build?: Build | undefined;
+/** What every load takes: a signal, progress in bytes, and the kernel to run. */
+export interface LoadOptions extends ReadOptions, KernelOptions {
   /** A statistics.safetensors to load in place of the directory's own; a browser finds none by itself. */
   readonly statistics?: Uint8Array | undefined;
+  /**
+   * Tokens that the memory of observed texts has room for, in 0..1,048,576; two bytes each in every predictor. Default 32,768, or what
+   * the statistics hold where that is more; 0 where the kernel recalls nothing, as nano's.
+   */
+  readonly memory?: number | undefined;
 }
 
 /** What a model has learned, in numbers. */
@@ -47,11 +86,17 @@ export interface StatisticsInfo {
   readonly baseDigest: string;
   /** SHA-256 of `exportStatistics`. */
   readonly statisticsDigest: string;
+  /** Tokens in the sums; what was halved counts half. */
   readonly observedTokens: number;
+  /** How often the sums were halved. */
+  readonly generation: number;
+  /** The fullest sum as a part of what it can hold, 0..1: at 1 nothing can be added before the sums are halved. */
+  readonly filled: number;
   /** Of `exportStatistics`. */
   readonly bytes: number;
-  /** Tokens that are kept for history attention. */
-  readonly recentTokens: number;
+  /** Tokens of observed texts that are kept verbatim, and how many there is room for. */
+  readonly memoryTokens: number;
+  readonly memoryCapacity: number;
   readonly corrected: boolean;
 }
 
@@ -61,8 +106,9 @@ export interface Totals {
   readonly bytes: number;
   /** Σ −log2 p(token | what came before). */
   readonly bits: number;
+  /** 0 of an empty text. */
   readonly bitsPerByte: number;
-  /** 2^(bits / tokens). */
+  /** 2^(bits / tokens); 1 of an empty text. */
   readonly perplexity: number;
 }
 
@@ -83,10 +129,11 @@ export interface StreamOptions {
 export interface ModelInfo {
   readonly shape: Shape;
   readonly parameters: number;
-  readonly build: Build;
+  /** The kernel that runs; "given" where `load` was given one. */
+  readonly build: Build | "given";
   /** Linear memory of one predictor in bytes: each call under way has one of its own. Learning takes another instance, with the sums. */
   readonly memoryBytes: number;
-  /** Bytes and SHA-256 of every file, config.json included. */
+  /** Bytes and SHA-256 of `files`: those that were read. */
   readonly files: Readonly<Record<string, FileDigest>>;
   readonly recipe: ModelConfig["recipe"];
 }
@@ -94,6 +141,8 @@ export interface ModelInfo {
 /** Where a model is read from. */
 export interface Source {
   readonly readFile: ReadFile;
+  /** Whether files that are not needed to run are read as well, for a save to have them. */
+  readonly carried?: boolean;
   /** statistics.safetensors, where there is one, of at most so many bytes. */
   readonly readStatistics?: (most: number, signal: AbortSignal | undefined) => Promise<Uint8Array | undefined>;
   /** The directory, where it is one. */
@@ -128,6 +177,7 @@ export class Model {
   private readonly seen = new Map<string, string>();
   /** One save after another: each has to see what the one before it has left. */
   private saving: Promise<unknown> = Promise.resolve();
+  private spelled: Vocabulary | undefined;
 
   private constructor(
     private readonly verified: VerifiedFiles,
@@ -146,7 +196,8 @@ export class Model {
   static async read(source: Source, options: LoadOptions = {}, platform?: Platform): Promise<Model> {
     checkOptions(options);
     if (options.statistics !== undefined) checkBytes("statistics", options.statistics);
-    const verified = await readVerified(source.readFile, options);
+    const selection = { kernels: kernelFiles(options), carried: source.carried ?? false };
+    const verified = await readVerified(source.readFile, options, selection);
     const { files, config } = verified;
     let json: unknown;
     try {
@@ -164,56 +215,112 @@ export class Model {
     const most = mostLearnedBytes(config.shape);
     const statistics = options.statistics ?? (await source.readStatistics?.(most, options.signal));
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
-    const kernels = await Kernels.start(files, config.shape, options.build);
-    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned);
+    const kernels = await Kernels.start(
+      files,
+      config.shape,
+      verified.kernel ?? options.kernel!,
+      checkMemory(options.memory) ?? longMemory(learned),
+    );
+    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned, kernels.recall);
     const model = new Model(verified, tokenizer, kernels, base, learner, platform);
     model.apply();
     if (source.directory !== undefined) model.seen.set(source.directory, statistics ? await sha256(statistics) : "");
     return model;
   }
 
+  private get vocabulary(): Vocabulary {
+    this.spelled ??= new Vocabulary(this.tokenizer);
+    return this.spelled;
+  }
+
+  /** What can cover a text's end. A module that cannot go back to a state has the text's own tokens alone. */
+  private takenBack(end: Uint8Array): Taken {
+    const { kept, covers } = takeBack(end, this.tokenizer, this.vocabulary);
+    return { kept, covers: this.kernels.restores ? covers : covers.slice(0, 1) };
+  }
+
   get config(): ModelConfig {
     return this.verified.config;
   }
 
-  /** All files of the model, as they stand on disk. */
+  /** The model's files that were read: of a directory or a Map all that are there and whole, by http those that are needed to run. */
   get files(): ModelFiles {
     return this.verified.files;
   }
 
   /**
-   * Continues `prompt`, piece by piece. Bytes that are not a whole character yet are held back, and at the end of the text stand
-   * as U+FFFD; so is the text that may be the beginning of a stop string.
+   * Continues `prompt`, piece by piece. Bytes that are not a whole character yet are held back; so is the text that may be the
+   * beginning of a stop string.
+   *
+   * With `heal` the first token may have begun inside the prompt (healing.ts): its bytes from the prompt's end on are emitted. With
+   * `wellFormed` only tokens are drawn that keep the text well-formed UTF-8, before topK and topP: a character that the prompt
+   * leaves unfinished is finished, and emitted whole; one that `maxTokens` leaves unfinished is not emitted. Without, bytes that
+   * are no character stand as U+FFFD.
    *
    * @throws SaffuError INVALID_OPTION, INVALID_TEXT, ABORTED
    */
   async *generate(prompt: string | Uint8Array = "", options: GenerateOptions = {}): AsyncGenerator<string, void> {
-    const { maxTokens, temperature, topK, topP, seed, stop, signal, onToken } = checkGenerateOptions(options);
+    const { maxTokens, temperature, topK, topP, seed, stop, signal, onToken, heal, wellFormed } =
+      checkGenerateOptions(options);
     throwIfAborted(signal);
-    const { kernels, tokenizer } = this;
+    const { kernels, tokenizer, vocabulary } = this;
     const kernel = kernels.take();
     try {
       const pace = new Pace();
-      for await (const tokens of encodeStream(tokenizer, [prompt])) {
+      const read = async (tokens: Uint16Array) => {
         for (const token of tokens) {
           kernel.feed(token); // not append: what comes next is then what `score` says of it
           if (pace.due()) await pace.rest();
           throwIfAborted(signal);
         }
-      }
+      };
+      const bytes = bytesOfText(prompt);
+      const begun = wellFormed ? unfinished(bytes) : bytes.subarray(0, 0);
+      let state = after(WHOLE, begun);
+      const settled = encodeSettled(tokenizer, [bytes], signal);
+      let part = await settled.next();
+      for (; !part.done; part = await settled.next()) await read(part.value);
       kernel.seed(seed);
       const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+      decoder.decode(begun, { stream: true });
       const text = new StopText(stop);
-      for (let i = 0; i < maxTokens && !text.stopped; ++i) {
+      let drawn = 0;
+      const emit = (token: number, added: Uint8Array): string => {
+        ++drawn;
+        onToken?.(token);
+        return text.add(decoder.decode(added, { stream: true }));
+      };
+      if (!heal || tokenizer instanceof SymbolTokenizer) await read(tokenizer.encode(part.value));
+      else {
+        const { kept, covers } = this.takenBack(part.value);
+        await read(kept);
+        if (covers.length === 1) await read(Uint16Array.of(...covers[0]!.before, covers[0]!.token));
+        else if (covers.length > 1) {
+          const all = continuations(kernel, covers, vocabulary);
+          const found = wellFormed ? all.filter(({ added }) => after(state, added) >= 0) : all;
+          const { before, token, added } = drawContinuation(kernel, found, [temperature, topK, topP]);
+          await read(before);
+          kernel.append(token);
+          if (wellFormed) state = after(state, added);
+          const piece = emit(token, added);
+          if (piece !== "") yield piece;
+        }
+      }
+      while (drawn < maxTokens && !text.stopped) {
         if (pace.due()) await pace.rest();
         throwIfAborted(signal);
+        if (wellFormed) {
+          kernel.predict();
+          for (const token of vocabulary.illFormed(state)) kernel.probabilities[token] = -1;
+        }
         const token = kernel.sample(temperature, topK, topP);
         kernel.append(token); // not feed: what was drawn says nothing of the text, and a mixture that follows it repeats itself
-        onToken?.(token);
-        const piece = text.add(decoder.decode(tokenizer.bytesOf(token), { stream: true }));
+        const added = vocabulary.spelled[token]!;
+        if (wellFormed) state = Math.max(WHOLE, after(state, added));
+        const piece = emit(token, added);
         if (piece !== "") yield piece;
       }
-      const rest = text.add(decoder.decode()) + text.end();
+      const rest = text.add(wellFormed ? "" : decoder.decode()) + text.end();
       if (rest !== "") yield rest;
     } finally {
       kernels.give(kernel);
@@ -221,18 +328,21 @@ export class Model {
   }
 
   /**
-   * Surprisal of every token of `text`. It does not return before it is done: for long texts there is scoreStream.
+   * Surprisal of every token of `text`; of an empty one there are none. It does not return before it is done: for long texts there
+   * is scoreStream.
    *
-   * @throws SaffuError INVALID_TEXT where it is empty
+   * @throws SaffuError INVALID_TEXT where it is neither a string, bytes nor ids; TOKEN_OUT_OF_RANGE
    */
-  score(text: string | Uint8Array): Score {
+  score(text: Text): Score {
     const kernel = this.kernels.take();
     try {
-      const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
-      const surprisal = Float32Array.from(this.tokenizer.encode(bytes), (token) => kernel.feed(token));
+      const { tokenizer } = this;
+      const tokens = tokenizer.encode(text);
+      const bytes = isIds(text) ? tokenizer.decode(tokens).length : bytesOfText(text).length;
+      const surprisal = Float32Array.from(tokens, (token) => kernel.feed(token));
       const sum = new Sum();
       sum.add(surprisal);
-      return { ...sum.totals(bytes.length), surprisal };
+      return { ...sum.totals(bytes), surprisal };
     } finally {
       this.kernels.give(kernel);
     }
@@ -242,7 +352,7 @@ export class Model {
    * The totals of `score` for a text that arrives in chunks, in memory that does not grow with it. Other work goes on meanwhile;
    * the signal is looked at between chunks and between batches of tokens.
    *
-   * @throws SaffuError INVALID_TEXT where it is empty, ABORTED
+   * @throws SaffuError INVALID_TEXT where a chunk is neither a string nor bytes, ABORTED
    */
   async scoreStream(chunks: Chunks, options: StreamOptions = {}): Promise<Totals> {
     checkOptions(options);
@@ -272,7 +382,7 @@ export class Model {
       const pace = new Pace();
       let bytes = 0;
       let tokens = 0;
-      for await (const all of encodeStream(tokenizer, abortable(chunks, signal))) {
+      for await (const all of encodeStream(tokenizer, abortable(chunks, signal), signal)) {
         for (let from = 0; from < all.length; from += BATCH) {
           const batch = all.subarray(from, from + BATCH);
           const surprisal = new Float32Array(batch.length);
@@ -292,8 +402,13 @@ export class Model {
     }
   }
 
-  /** The distribution of the token after `context`, (V) f32 of unit sum. @throws SaffuError INVALID_TEXT */
-  predict(context: string | Uint8Array): Float32Array {
+  /**
+   * The distribution of the token after the tokens of `context`, (V) f32 of unit sum. Where the context ends inside a word, that is not
+   * what follows it: see `candidates`.
+   *
+   * @throws SaffuError INVALID_TEXT
+   */
+  predict(context: Text): Float32Array {
     const kernel = this.kernels.take();
     try {
       for (const token of this.tokenizer.encode(context)) kernel.feed(token);
@@ -304,9 +419,49 @@ export class Model {
     }
   }
 
+  /**
+   * What may follow `context`, as bytes, the likeliest first. The context's end is healed: a candidate is what is left of a token that
+   * began inside the context, or the token after it. No two are alike, and together their probabilities are 1.
+   *
+   * @throws SaffuError INVALID_TEXT; INVALID_OPTION
+   */
+  candidates(context: string | Uint8Array, options: CandidateOptions = {}): Candidate[] {
+    const top = checkTop(options);
+    const { tokenizer, vocabulary } = this;
+    const kernel = this.kernels.take();
+    try {
+      const bytes = bytesOfText(context);
+      const settled = settledPrefix(tokenizer, bytes);
+      const read = (tokens: Uint16Array) => {
+        for (const token of tokens) kernel.feed(token);
+      };
+      read(tokenizer.encode(bytes.subarray(0, settled)));
+      const { kept, covers } = this.takenBack(bytes.subarray(settled));
+      read(kept);
+      const found = continuations(kernel, covers, vocabulary).slice(0, top);
+      return found.map(({ added, probability }) => ({ bytes: added.slice(), probability }));
+    } finally {
+      this.kernels.give(kernel);
+    }
+  }
+
+  /**
+   * A stream that is read on and on: its context is kept from call to call, and through refits.
+   *
+   * @throws SaffuError INVALID_OPTION; OUT_OF_MEMORY; UNSUPPORTED where the kernel's state cannot be told from its memory
+   */
+  session(options: SessionOptions = {}): Session {
+    checkOptions(options);
+    if (!this.kernels.restores)
+      throw new SaffuError("UNSUPPORTED", "the kernel of this model keeps no sessions: fit or tune it anew");
+    const { kernels, tokenizer, base, vocabulary } = this;
+    const observe = (piece: Uint16Array, learning: ObserveOptions) => this.observe(piece, learning);
+    return new Session({ kernels, tokenizer, base: base.digest, vocabulary, observe }, options);
+  }
+
   info(): ModelInfo {
     const { config, digests } = this.verified;
-    const { build, memoryBytes } = this.kernels;
+    const { build = "given", memoryBytes } = this.kernels;
     const { shape, recipe } = config;
     return { shape, parameters: parameters(shape), build, memoryBytes, files: digests, recipe };
   }
@@ -317,13 +472,12 @@ export class Model {
   }
 
   /**
-   * Learns a text: adds it to the statistics, as a piece of its own, and keeps its tokens in mind, 32,768 of all texts together:
-   * history attention sees them in every later call, until as many newer ones have come, or `forget` or `reset`. What the statistics
-   * hold works with the next `refit`.
+   * Learns a text: adds it to the statistics, as a piece of its own, and keeps it in the memory, which history attention sees in every
+   * later call. What the statistics hold works with the next `refit`.
    *
    * @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED; then nothing has changed
    */
-  async observe(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
+  async observe(text: Text | Chunks, options: ObserveOptions = {}): Promise<Observation> {
     checkOptions(options);
     const observation = await this.learner.observe(text, options);
     this.apply();
@@ -331,12 +485,13 @@ export class Model {
   }
 
   /**
-   * Takes a text away that was observed as a piece, to the last bit. What was solved from it before stays in the correction until
-   * the next `refit` or `dropCorrection`; the recent tokens are forgotten, all of them.
+   * Takes a text away that was observed as a piece, to the last bit: from the statistics and from the memory. What was solved from it
+   * before stays in the correction until the next `refit` or `dropCorrection`.
    *
-   * @throws SaffuError INVALID_TEXT; NOT_OBSERVED where it can be told; ABORTED; then nothing has changed
+   * @throws SaffuError INVALID_TEXT; NOT_OBSERVED where it can be told; STATISTICS_AGED where the sums were halved since, or may have
+   * been; ABORTED; then nothing has changed
    */
-  async forget(text: string | Uint8Array | Chunks, options: LearnOptions = {}): Promise<Observation> {
+  async forget(text: Text | Chunks, options: ForgetOptions = {}): Promise<Observation> {
     checkOptions(options);
     const observation = await this.learner.forget(text, options);
     this.apply();
@@ -344,16 +499,41 @@ export class Model {
   }
 
   /**
-   * Adds the statistics of another device that learned over the same base.
+   * Halves the sums, so that there is room for more; the next generation begins. What was observed before weighs half as much from
+   * then on, and can no longer be forgotten. The memory stays.
+   *
+   * @throws SaffuError UNSUPPORTED where the kernel does not learn
+   */
+  age(): Promise<Merged> {
+    return this.learner.age();
+  }
+
+  /**
+   * Adds the statistics of another device that learned over the same base, and its memory where the file has it.
    *
    * @param statistics of exportStatistics, or a statistics.safetensors
-   * @throws SaffuError STATISTICS_MISMATCH, naming both bases; STATISTICS_FULL; MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST; ABORTED
+   * @throws SaffuError STATISTICS_MISMATCH, naming both bases; STATISTICS_AGED where they are of another generation; STATISTICS_FULL;
+   * MODEL_CORRUPT where no tokens come to such sums; MODEL_VERSION, MODEL_DIGEST; ABORTED; then nothing has changed
    */
-  async merge(statistics: Uint8Array, options: LearnOptions = {}): Promise<void> {
+  async merge(statistics: Uint8Array, options: LearnOptions = {}): Promise<Merged> {
     checkOptions(options);
     checkBytes("statistics", statistics);
-    const learned = await parseLearned(statistics, this.base, STATISTICS);
-    await this.learner.merge(learned.statistics, options);
+    const merged = await this.learner.merge(await parseLearned(statistics, this.base, STATISTICS), options);
+    this.apply();
+    return merged;
+  }
+
+  /**
+   * Takes away what `merge` added, to the last bit.
+   *
+   * @throws SaffuError as merge; NOT_OBSERVED where a sum would fall below what it can be
+   */
+  async unmerge(statistics: Uint8Array, options: LearnOptions = {}): Promise<Merged> {
+    checkOptions(options);
+    checkBytes("statistics", statistics);
+    const merged = await this.learner.unmerge(await parseLearned(statistics, this.base, STATISTICS), options);
+    this.apply();
+    return merged;
   }
 
   /**
@@ -369,34 +549,41 @@ export class Model {
     return report;
   }
 
-  /** Predicts with the base alone again. Statistics and recent tokens stay. */
+  /** Predicts with the base alone again. Statistics and memory stay. */
   dropCorrection(): void {
     this.learner.dropCorrection();
     this.apply();
   }
 
-  /** Forgets the recent tokens. Statistics and correction stay. */
+  /** Forgets the memory. Statistics and correction stay. */
   async reset(): Promise<void> {
     await this.learner.reset();
     this.apply();
   }
 
-  /** The statistics as a file to hand to `merge`: sums and count, no recent tokens, no correction. The same sums, the same bytes. */
-  async exportStatistics(): Promise<Uint8Array> {
-    const { statistics } = this.learner.learned;
-    return formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, this.base);
+  /**
+   * The statistics as a file to hand to `merge`: sums, count and generation, no correction. The same sums, the same bytes.
+   *
+   * @param options `memory`: whether the memory is in it, which is verbatim text. Default false
+   */
+  async exportStatistics({ memory = false }: { readonly memory?: boolean | undefined } = {}): Promise<Uint8Array> {
+    const { statistics, pieces } = this.learner.learned;
+    return formatLearned({ statistics, pieces: memory ? pieces : [], correction: undefined }, this.base);
   }
 
   /** What has been learned, in numbers. */
   async statistics(): Promise<StatisticsInfo> {
-    const { statistics, recent, correction } = this.learner.learned; // one state, whatever is learned meanwhile
-    const bytes = await formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, this.base);
+    const { statistics, pieces, correction } = this.learner.learned; // one state, whatever is learned meanwhile
+    const bytes = await formatLearned({ statistics, pieces: [], correction: undefined }, this.base);
     return {
       baseDigest: this.base.digest,
       statisticsDigest: await sha256(bytes),
       observedTokens: statistics.tokens,
+      generation: statistics.generation,
+      filled: greatest([statistics.observed, statistics.expected]) / CAPACITY,
       bytes: bytes.length,
-      recentTokens: withoutBreaks(recent).length,
+      memoryTokens: pieces.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      memoryCapacity: this.kernels.recall,
       corrected: correction !== undefined,
     };
   }
@@ -433,9 +620,23 @@ export class Model {
 
   /** Calls from now on run with what has been learned so far. */
   private apply(): void {
-    const { correction, recent } = this.learner.learned;
-    this.kernels.use({ correction, recent });
+    this.kernels.use({ correction: this.correction, recalled: this.learner.recalled });
   }
+}
+
+/** Tokens of a memory that is longer than the usual, so that a load without the option loses nothing of it. */
+function longMemory(learned: Learned | undefined): number | undefined {
+  const size = learned?.pieces.reduce((sum, { tokens }) => sum + tokens.length + 1, 0) ?? 0;
+  return size > MEMORY ? size : undefined;
+}
+
+/** The option of `load`. @throws SaffuError INVALID_OPTION */
+function checkMemory(memory: number | undefined): number | undefined {
+  if (memory === undefined) return undefined;
+  if (!Number.isInteger(memory) || memory < 0 || memory > MOST_MEMORY) {
+    throw invalidOption("memory", `an integer in 0..${MOST_MEMORY}`, memory);
+  }
+  return memory;
 }
 
 /** Bits and tokens so far. */
@@ -450,7 +651,6 @@ class Sum {
 
   totals(bytes: number): Totals {
     const { bits, tokens } = this;
-    if (tokens === 0) throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to score");
-    return { tokens, bytes, bits, bitsPerByte: bits / bytes, perplexity: 2 ** (bits / tokens) };
+    return { tokens, bytes, bits, bitsPerByte: bits / (bytes || 1), perplexity: 2 ** (bits / (tokens || 1)) };
   }
 }

@@ -14,6 +14,7 @@ export function directorySource(directory: string): Source {
   return {
     directory: resolve(directory),
     readFile: directoryReader(directory),
+    carried: true,
     readStatistics: (most, signal) => readStatistics(directory, most, signal),
   };
 }

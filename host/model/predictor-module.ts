@@ -13,28 +13,51 @@ const [IMPORTS, MEMORY, GLOBALS, EXPORTS] = [2, 5, 6, 7] as const;
 const GLOBAL_KIND = 3;
 const [I32_CONST, I64_CONST, F32_CONST, F64_CONST, EXPRESSION_END] = [0x41, 0x42, 0x43, 0x44, 0x0b] as const;
 
+/** A module for instances that only predict. */
+export interface PredictorModule {
+  readonly wasm: Uint8Array;
+  /** Tokens that it can recall. */
+  readonly recall: number;
+  /** Where they stand: behind the module's own memory, or 0 for its own place. */
+  readonly place: number;
+}
+
 /**
- * The module for an instance that only predicts: its memory has the pages up to PREDICTOR_END, at least and at most.
+ * The module for an instance that only predicts: its memory has the pages up to PREDICTOR_END, at least and at most, and behind them
+ * those of a memory that is longer than the module's own.
  *
- * @param wasm a device module
+ * @param wasm a device module; it is used as it is where it exports no PREDICTOR_END, as modules of older models do not
  * @param file its name, for messages
- * @returns `wasm` itself where it exports no PREDICTOR_END, as modules of older models do not
- * @throws SaffuError MODEL_CORRUPT where the sections cannot be read, or PREDICTOR_END is not within the module's memory
+ * @param recall tokens to recall; undefined for as many as the module has room for
+ * @throws SaffuError MODEL_CORRUPT where the sections cannot be read, or PREDICTOR_END is not within the module's memory; UNSUPPORTED
+ * where the module recalls nothing, or only in its own place, which is shorter
  */
-export function predictorModule(wasm: Uint8Array, file: string): Uint8Array {
+export function predictorModule(wasm: Uint8Array, file: string, recall?: number): PredictorModule {
   const corrupt: Corrupt = (what) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
   const sections = readSections(wasm, corrupt);
   const section = (id: number): Reader | undefined => {
     const found = sections.get(id);
     return found && new Reader(wasm, found.contents, found.end, corrupt);
   };
-  const index = globalNamed("PREDICTOR_END", section(EXPORTS));
-  if (index === undefined) return wasm;
-  if (sections.has(IMPORTS)) throw corrupt("imports something"); // which would shift the indices of globals
-  const end = globalValue(index, section(GLOBALS), corrupt);
-  const own = leastPages(section(MEMORY), corrupt);
-  const pages = Math.ceil(end / PAGE);
-  if (!(end > 0 && pages <= own)) throw corrupt(`PREDICTOR_END is ${end}, not within its memory of ${own} pages`);
+  const value = (name: string): number | undefined => {
+    const index = globalNamed(name, section(EXPORTS));
+    if (index === undefined) return undefined;
+    if (sections.has(IMPORTS)) throw corrupt("imports something"); // which would shift the indices of globals
+    return globalValue(index, section(GLOBALS), corrupt);
+  };
+  const end = value("PREDICTOR_END");
+  const own = value("RECALL") ?? 0;
+  const wanted = recall ?? own;
+  const longer = wanted > own;
+  if (longer && (end === undefined || own === 0 || value("RECALLED_PLACE") === undefined)) {
+    const room = own === 0 ? "recalls nothing" : `recalls ${own} tokens`;
+    throw new SaffuError("UNSUPPORTED", `a memory of ${wanted} tokens: ${file} ${room}`);
+  }
+  if (end === undefined) return { wasm, recall: wanted, place: 0 };
+  const most = leastPages(section(MEMORY), corrupt);
+  const before = Math.ceil(end / PAGE);
+  if (!(end > 0 && before <= most)) throw corrupt(`PREDICTOR_END is ${end}, not within its memory of ${most} pages`);
+  const pages = before + (longer ? Math.ceil((2 * wanted) / PAGE) : 0);
   const { start, end: rest } = sections.get(MEMORY)!;
   const limits = [1, 1, ...leb128(pages), ...leb128(pages)]; // one memory, with a least and a most
   const memory = [MEMORY, ...leb128(limits.length), ...limits];
@@ -42,7 +65,7 @@ export function predictorModule(wasm: Uint8Array, file: string): Uint8Array {
   out.set(wasm.subarray(0, start));
   out.set(memory, start);
   out.set(wasm.subarray(rest), start + memory.length);
-  return out;
+  return { wasm: out, recall: wanted, place: longer ? before * PAGE : 0 };
 }
 
 /**
@@ -98,12 +121,35 @@ function globalNamed(name: string, exported: Reader | undefined): number | undef
   return undefined;
 }
 
+/**
+ * Whether all that a module's calls change stands in its memory, so that a copy of the memory is a copy of the state. It does, but in
+ * modules of before version 2 of config.json, which have variables. Where it cannot be told, the answer is no.
+ */
+export function keepsStateInMemory(wasm: Uint8Array): boolean {
+  const unclear: Corrupt = (what) => new SaffuError("MODEL_CORRUPT", what);
+  try {
+    const found = readSections(wasm, unclear).get(GLOBALS);
+    if (found === undefined) return true;
+    return globalsOf(new Reader(wasm, found.contents, found.end, unclear), unclear).every(({ mutable }) => !mutable);
+  } catch {
+    return false;
+  }
+}
+
 /** The value of an i32 global, which is a constant. */
 function globalValue(index: number, globals: Reader | undefined, corrupt: Corrupt): number {
-  const many = globals?.unsigned() ?? 0;
-  if (globals === undefined || index >= many) throw corrupt(`has no global ${index}`);
-  for (let i = 0; ; ++i) {
-    globals.skip(2); // type and mutability
+  const found = globals && globalsOf(globals, corrupt)[index];
+  if (found === undefined) throw corrupt(`has no global ${index}`);
+  if (found.value === undefined) throw corrupt(`global ${index} is not an i32`);
+  return found.value;
+}
+
+/** Globals in order; the value of those that are i32. */
+function globalsOf(globals: Reader, corrupt: Corrupt): { mutable: boolean; value: number | undefined }[] {
+  const all = [];
+  for (let i = 0, many = globals.unsigned(); i < many; ++i) {
+    globals.skip(1); // type
+    const mutable = globals.byte() !== 0;
     const kind = globals.byte();
     let value: number | undefined;
     if (kind === I32_CONST) value = globals.signed();
@@ -112,10 +158,9 @@ function globalValue(index: number, globals: Reader | undefined, corrupt: Corrup
     else if (kind === F64_CONST) globals.skip(8);
     else throw corrupt(`global ${i} is not a constant`);
     if (globals.byte() !== EXPRESSION_END) throw corrupt(`global ${i} is not a constant`);
-    if (i < index) continue;
-    if (value === undefined) throw corrupt(`global ${i} is not an i32`);
-    return value;
+    all.push({ mutable, value });
   }
+  return all;
 }
 
 /** The least pages of the one memory. */

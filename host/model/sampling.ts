@@ -14,6 +14,10 @@ export interface GenerateOptions {
   readonly seed?: number | undefined;
   /** Generation ends before any of these strings; they are not emitted. */
   readonly stop?: readonly string[] | undefined;
+  /** Whether the prompt's end is healed, so that a word that it leaves unfinished can be finished. Default true. */
+  readonly heal?: boolean | undefined;
+  /** Whether the text is kept well-formed UTF-8. Default true. */
+  readonly wellFormed?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with each token as it is sampled, before the text that it completes (or holds back) is emitted. */
   readonly onToken?: ((token: number) => void) | undefined;
@@ -23,6 +27,7 @@ export interface GenerateOptions {
 export function checkGenerateOptions(options: GenerateOptions) {
   checkOptions(options, ["onToken"]);
   const { maxTokens = 256, temperature = 0.8, topK = 0, topP = 1, seed = 1, stop = [], signal, onToken } = options;
+  const { heal = true, wellFormed = true } = options;
   integer("maxTokens", maxTokens, 1, 1_000_000);
   integer("topK", topK, 0, 65535);
   integer("seed", seed, 0, 0xffffffff);
@@ -35,7 +40,10 @@ export function checkGenerateOptions(options: GenerateOptions) {
   if (!Array.isArray(stop)) throw invalidOption("stop", "an array of texts", stop);
   for (const text of stop)
     if (typeof text !== "string" || text === "") throw invalidOption("stop", "a text, not empty", text);
-  return { maxTokens, temperature, topK, topP, seed, stop, signal, onToken };
+  for (const [name, value] of Object.entries({ heal, wellFormed })) {
+    if (typeof value !== "boolean") throw invalidOption(name, "true or false", value);
+  }
+  return { maxTokens, temperature, topK, topP, seed, stop, signal, onToken, heal, wellFormed };
 }
 
 function integer(name: string, value: number, least: number, most: number): void {

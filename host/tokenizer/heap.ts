@@ -1,12 +1,16 @@
 /** A binary heap: `pop` gives the item that comes before all others. */
 export class Heap<T> {
-  private readonly items: T[] = [];
+  private size = 0;
 
-  constructor(private readonly before: (a: T, b: T) => boolean) {}
+  /** @param items where they stand: an array that grows, or numbers in a typed array with room for all that there can be at once */
+  constructor(
+    private readonly before: (a: T, b: T) => boolean,
+    private readonly items: { [index: number]: T } = [],
+  ) {}
 
   push(item: T): void {
     const { items, before } = this;
-    let at = items.length;
+    let at = this.size++;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       if (!before(item, items[parent]!)) break;
@@ -18,12 +22,13 @@ export class Heap<T> {
 
   pop(): T | undefined {
     const { items, before } = this;
-    const top = items[0];
-    const last = items.pop();
-    if (last === undefined || items.length === 0) return top;
+    if (this.size === 0) return undefined;
+    const top = items[0]!;
+    const size = --this.size;
+    const last = items[size]!;
     let at = 0;
-    for (let child = 1; child < items.length; child = 2 * at + 1) {
-      if (child + 1 < items.length && before(items[child + 1]!, items[child]!)) ++child;
+    for (let child = 1; child < size; child = 2 * at + 1) {
+      if (child + 1 < size && before(items[child + 1]!, items[child]!)) ++child;
       if (!before(items[child]!, last)) break;
       items[at] = items[child]!;
       at = child;

@@ -1,4 +1,6 @@
 /** The tokenizer's public names. Training is apart (train.ts), so that what only runs models does not carry it. */
+export { isIds } from "./ids.ts";
 export { tokenizerFromJSON } from "./json-read.ts";
-export { type Chunks, encodeStream } from "./stream.ts";
-export { byteTokenizer, type Tokenizer } from "./tokenizer.ts";
+export { type Chunks, encodeSettled, encodeStream, settledPrefix } from "./stream.ts";
+export { SymbolTokenizer, symbolTokenizer } from "./symbols.ts";
+export { byteTokenizer, type Text, type Tokenizer } from "./tokenizer.ts";

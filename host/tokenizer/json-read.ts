@@ -3,6 +3,8 @@ import { SaffuError } from "../errors.ts";
 import type { Merge } from "./bpe.ts";
 import { unspell } from "./bytes.ts";
 import { PairTable } from "./pair-table.ts";
+import { CAPPED, CAPPED_PATTERN, GPT2, type Split } from "./pretokenize.ts";
+import { SYMBOLS, symbolTokenizer } from "./symbols.ts";
 import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 type Json = Record<string, unknown>;
@@ -12,8 +14,8 @@ const MOST_TOKENS = 65528;
 const MOST_MERGES = 1 << 22;
 
 /**
- * The tokenizer that a parsed tokenizer.json describes: any byte-level BPE with GPT-2's split, whatever the order of its ids,
- * without special tokens.
+ * The tokenizer that a parsed tokenizer.json describes: symbols, or any byte-level BPE with one of the two splits of pretokenize.ts, whatever
+ * the order of its ids, without special tokens.
  *
  * @throws SaffuError TOKENIZER_INVALID
  */
@@ -23,16 +25,15 @@ export function tokenizerFromJSON(json: unknown): Tokenizer {
   for (const part of ["normalizer", "truncation", "padding"]) {
     if (isThere(file[part])) throw invalid(`a ${part} is not supported`);
   }
-  const { added_tokens: added, pre_tokenizer: split } = file;
+  const added = file.added_tokens;
   if (isThere(added) && !(Array.isArray(added) && added.length === 0)) throw invalid("added_tokens are not supported");
-  if (!isByteLevel(split) || split.add_prefix_space !== false || (split.use_regex ?? true) !== true) {
-    throw invalid("pre_tokenizer must be ByteLevel with add_prefix_space false and use_regex true");
-  }
+  if (isOf(file.model, SYMBOLS)) return readSymbols(file.model);
+  const split = readSplit(file.pre_tokenizer);
   // as a post-processor, ByteLevel moves offsets and leaves the tokens alone
-  if (isThere(file.post_processor) && !isByteLevel(file.post_processor)) {
+  if (isThere(file.post_processor) && !isOf(file.post_processor, "ByteLevel")) {
     throw invalid("a post_processor other than ByteLevel is not supported");
   }
-  if (!isByteLevel(file.decoder)) throw invalid("decoder must be ByteLevel");
+  if (!isOf(file.decoder, "ByteLevel")) throw invalid("decoder must be ByteLevel");
   const model = record(file.model, "model");
   if (model.type !== "BPE") throw invalid(`model.type ${show(model.type)} is not "BPE"`);
   for (const part of ["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"]) {
@@ -42,7 +43,34 @@ export function tokenizerFromJSON(json: unknown): Tokenizer {
     if ((model[part] ?? false) !== false) throw invalid(`model.${part} is not supported`);
   }
   const ids = record(model.vocab, "model.vocab");
-  return new BytePairTokenizer(readVocabulary(ids), readMerges(model.merges, ids));
+  return new BytePairTokenizer(readVocabulary(ids), readMerges(model.merges, ids), split);
+}
+
+function readSymbols({ size }: Json): Tokenizer {
+  if (
+    !Number.isInteger(size) ||
+    !((size as number) >= 8 && (size as number) <= MOST_TOKENS) ||
+    (size as number) % 8 !== 0
+  ) {
+    throw invalid(`model.size must be a multiple of 8 in 8..${MOST_TOKENS}, got ${show(size)}`);
+  }
+  return symbolTokenizer(size as number);
+}
+
+/** The split that a pre_tokenizer names. */
+function readSplit(named: unknown): Split {
+  const isSplit = (value: unknown, regex: boolean) =>
+    isOf(value, "ByteLevel") && value.add_prefix_space === false && (value.use_regex ?? true) === regex;
+  if (isSplit(named, true)) return GPT2;
+  const parts = isOf(named, "Sequence") ? named.pretokenizers : undefined;
+  if (Array.isArray(parts) && parts.length === 2 && isSplit(parts[1], false)) {
+    const [first] = parts as unknown[];
+    const pattern = isOf(first, "Split") && first.behavior === "Isolated" && !first.invert ? first.pattern : undefined;
+    if (typeof pattern === "object" && (pattern as Json | null)?.Regex === CAPPED_PATTERN) return CAPPED;
+  }
+  throw invalid(
+    "pre_tokenizer must be ByteLevel with add_prefix_space false and use_regex true, or a Sequence of the Split that saffu writes and ByteLevel",
+  );
 }
 
 /** Bytes of each token, by id. */
@@ -98,8 +126,8 @@ function isThere(value: unknown): boolean {
   return value !== null && value !== undefined;
 }
 
-function isByteLevel(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && (value as Json).type === "ByteLevel";
+function isOf(value: unknown, type: string): value is Json {
+  return typeof value === "object" && value !== null && (value as Json).type === type;
 }
 
 function record(value: unknown, name: string): Json {

@@ -10,15 +10,25 @@
 import { SaffuError } from "../errors.ts";
 import { type Merge, Merges } from "./bpe.ts";
 import { bytesOfText } from "./bytes.ts";
+import { checkIds, isIds } from "./ids.ts";
 import { writeJSON } from "./json-write.ts";
 import { PieceTable } from "./piece-table.ts";
-import { pieceEnd } from "./pretokenize.ts";
+import { CAPPED, GPT2, pieceEnd, type Scan, type Split } from "./pretokenize.ts";
+
+/** A text: a string, bytes, or the ids of its tokens. */
+export type Text = string | Uint8Array | Uint16Array;
 
 export interface Tokenizer {
   /** V: ids are 0 to V − 1. */
   readonly vocabularySize: number;
-  /** Token ids of a text; bytes that are not UTF-8 are data like any other. @throws SaffuError INVALID_TEXT where it is no text */
-  encode(text: string | Uint8Array): Uint16Array;
+  /** Most characters of a piece, but for a blank before it; no bound where there is none. */
+  readonly longestPiece?: number | undefined;
+  /**
+   * Token ids of a text; bytes that are not UTF-8 are data like any other, ids stay as they are.
+   *
+   * @throws SaffuError INVALID_TEXT where it is no text; TOKEN_OUT_OF_RANGE
+   */
+  encode(text: Text): Uint16Array;
   /** The bytes that tokens spell. @throws SaffuError TOKEN_OUT_OF_RANGE */
   decode(tokens: ArrayLike<number>): Uint8Array;
   /** The bytes of one token, a copy. @throws SaffuError TOKEN_OUT_OF_RANGE */
@@ -29,11 +39,16 @@ export interface Tokenizer {
 
 /** Pieces whose tokens are remembered, at most, and their longest, in bytes: natural text repeats its words. */
 const REMEMBERED = 16384;
-const LONGEST_REMEMBERED = 32;
+const LONGEST_REMEMBERED = 65;
+/** Bytes of a text between two steps of its encoding, and of a piece that are looked at in one. */
+const STEP = 1 << 14;
 
 /** A byte-level BPE tokenizer. */
 export class BytePairTokenizer implements Tokenizer {
   readonly vocabularySize: number;
+  readonly longestPiece: number | undefined;
+  /** Where no token crosses. */
+  readonly split: Split;
   private readonly spellings: Uint8Array; // bytes of all tokens, end to end
   private readonly ends: Uint32Array; // (V + 1) where each token begins, and the last ends
   private readonly ofByte = new Uint16Array(256); // token of each single byte
@@ -45,10 +60,12 @@ export class BytePairTokenizer implements Tokenizer {
   /**
    * @param bytes of each token, by id, no two alike; all 256 single bytes are among them
    * @param merges in order of rank; each makes a token that spells what its two parts spell
+   * @param named the split that its file names
    */
   constructor(
     bytes: readonly Uint8Array[],
     private readonly merges: readonly Merge[],
+    private readonly named: Split = GPT2,
   ) {
     this.vocabularySize = bytes.length;
     this.ends = new Uint32Array(bytes.length + 1);
@@ -59,14 +76,34 @@ export class BytePairTokenizer implements Tokenizer {
       if (spelled.length === 1) this.ofByte[spelled[0]!] = token;
     }
     this.byRank = new Merges(merges);
+    this.longestPiece = named.longest === Number.POSITIVE_INFINITY ? undefined : named.longest;
+    // where a token is a byte borders are of no account, and a stream holds the less back the more there are
+    this.split = merges.length === 0 ? CAPPED : named;
   }
 
-  encode(text: string | Uint8Array): Uint16Array {
-    const bytes = bytesOfText(text);
+  encode(text: Text): Uint16Array {
+    if (isIds(text)) return checkIds(text, this.vocabularySize);
+    const steps = this.encodeInSteps(bytesOfText(text));
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  /** The same in steps of bounded length, so that other work can go on in between. */
+  *encodeInSteps(bytes: Uint8Array): Generator<void, Uint16Array> {
+    const { split } = this;
+    const scan: Scan = { at: 0, last: 0, count: 0 };
     let tokens = new Uint16Array((bytes.length >> 1) + 16);
     let length = 0;
+    let rest = STEP;
     for (let start = 0, end = 0; start < bytes.length; start = end) {
-      end = pieceEnd(bytes, start, bytes.length, true);
+      scan.at = 0;
+      for (let seen = start + STEP; ; seen += STEP) {
+        end = pieceEnd(split, bytes, start, Math.min(seen, bytes.length), seen >= bytes.length, scan);
+        if (end >= 0) break;
+        yield;
+      }
       // a piece has at most as many tokens as bytes
       const most = length + end - start;
       if (most > tokens.length) {
@@ -74,7 +111,13 @@ export class BytePairTokenizer implements Tokenizer {
         wider.set(tokens);
         tokens = wider;
       }
-      length = this.encodePiece(bytes, start, end, tokens, length);
+      if (end - start > STEP) {
+        const piece = this.bytesAsTokens(bytes, start, end, tokens, length);
+        length += yield* this.byRank.applyLong(piece, end - start);
+      } else length = this.encodePiece(bytes, start, end, tokens, length);
+      if (end < rest) continue;
+      rest = end + STEP;
+      yield;
     }
     return tokens.slice(0, length);
   }
@@ -111,9 +154,15 @@ export class BytePairTokenizer implements Tokenizer {
   }
 
   private mergePiece(bytes: Uint8Array, start: number, end: number, outTokens: Uint16Array, length: number): number {
+    const piece = this.bytesAsTokens(bytes, start, end, outTokens, length);
+    return length + this.byRank.apply(piece, end - start);
+  }
+
+  /** Writes the token of each byte to outTokens from `length` on; returns that part of it. */
+  private bytesAsTokens(bytes: Uint8Array, start: number, end: number, outTokens: Uint16Array, length: number) {
     const piece = outTokens.subarray(length, length + end - start);
     for (let i = start; i < end; ++i) piece[i - start] = this.ofByte[bytes[i]!]!;
-    return length + this.byRank.apply(piece, end - start);
+    return piece;
   }
 
   decode(tokens: ArrayLike<number>): Uint8Array {
@@ -139,6 +188,7 @@ export class BytePairTokenizer implements Tokenizer {
     return writeJSON(
       Array.from({ length: this.vocabularySize }, (_, token) => this.bytesOf(token)),
       this.merges,
+      this.named,
     );
   }
 

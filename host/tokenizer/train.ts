@@ -9,9 +9,9 @@ import { checkChunks, checkOptions, SaffuError, throwIfAborted } from "../errors
 import type { Merge } from "./bpe.ts";
 import { PairCounts } from "./pair-counts.ts";
 import { PieceTable } from "./piece-table.ts";
-import { pieceEnd } from "./pretokenize.ts";
+import { CAPPED, pieceEnd } from "./pretokenize.ts";
 import { type Chunks, settledText } from "./stream.ts";
-import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
+import { BytePairTokenizer, byteTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 export interface TrainOptions {
   /** V, a multiple of 8 in 256..65528. */
@@ -27,7 +27,7 @@ export interface TrainOptions {
 /** Bytes in distinct pieces that can be trained on; each takes about 30 bytes of memory. */
 const MOST_DISTINCT = 1 << 27;
 /** Milliseconds of work between turns of the event loop. */
-const TURN = 30;
+const TURN = 16;
 
 /**
  * A tokenizer of `vocabulary` tokens: the 256 bytes, whose ids are their values, then merges in order. It has fewer, rounded
@@ -68,15 +68,16 @@ export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Pro
   const size = filled ?? bytes.length - (bytes.length % 8);
   total = done;
   report();
-  return new BytePairTokenizer(bytes.slice(0, size), merges.slice(0, size - 256));
+  if (size === 256) return byteTokenizer();
+  return new BytePairTokenizer(bytes.slice(0, size), merges.slice(0, size - 256), CAPPED);
 }
 
 async function countPairs(chunks: Chunks, turn: () => Promise<void>): Promise<PairCounts> {
   const words = new PieceTable();
   const counts: number[] = [];
-  for await (const bytes of settledText(chunks)) {
+  for await (const bytes of settledText(CAPPED, chunks)) {
     for (let start = 0, end = 0; start < bytes.length; start = end) {
-      end = pieceEnd(bytes, start, bytes.length, true);
+      end = pieceEnd(CAPPED, bytes, start, bytes.length, true);
       const word = words.indexOf(bytes, start, end);
       counts[word] = (counts[word] ?? 0) + 1;
     }

@@ -1,5 +1,5 @@
 /** The files of a tuned model: its weights, its card, config.json, and what it has of its base. */
-import { type ModelFiles, withConfig } from "../files/config.ts";
+import { KERNEL_FILES, type ModelFiles, withConfig } from "../files/config.ts";
 import { cardOf, storedAs } from "../fit/card.ts";
 import type { Model } from "../model/model.ts";
 import type { TuneRecipe } from "./recipe.ts";
@@ -15,8 +15,8 @@ export interface TuneFacts {
   readonly base: string;
 }
 
-/** What a tuned model has of its base: the shape is the same. */
-const KEPT = ["kernel.scalar.wasm", "kernel.simd.wasm", "tokenizer.json"] as const;
+/** What a tuned model has of its base, where its base has it: the shape is the same. */
+const KEPT = [...KERNEL_FILES, "tokenizer.json"] as const;
 
 const ORIGINS: Record<TuneRecipe["init"], string> = {
   warm: "Fitted in closed form by saffu, then tuned: back-propagation with Adam from there on.",
@@ -37,7 +37,10 @@ export function tunedFiles(
     new Map([
       ["model.safetensors", weights],
       ["README.md", new TextEncoder().encode(cardText(base, weights, recipe, facts))],
-      ...KEPT.map((name): [string, Uint8Array] => [name, base.files.get(name)!]),
+      ...KEPT.flatMap((name): [string, Uint8Array][] => {
+        const bytes = base.files.get(name);
+        return bytes === undefined ? [] : [[name, bytes]];
+      }),
     ]),
     shape,
     recipe.init === "warm" ? { ...base.config.recipe, tune: record } : { tune: record },

@@ -29,6 +29,7 @@ import { type Chunks, encodeAll, separated } from "../fit/text.ts";
 import { loadWeights, weightsOf } from "../fit/weights.ts";
 import { Model } from "../model/model.ts";
 import { directorySource, NODE } from "../model/platform-node.ts";
+import { assertSolvable } from "../model/webassembly.ts";
 import type { Shape } from "../shape.ts";
 import { assertCheckpointWritable } from "./checkpoint-node.ts";
 import { tunedFiles } from "./files.ts";
@@ -91,6 +92,7 @@ export async function tune(
   if (!isMap(base)) checkPath("base", base);
   const recipe = tuneRecipe(options);
   throwIfAborted(signal);
+  assertSolvable(build);
   if (checkpoint !== undefined) await assertCheckpointWritable(checkpoint);
   const source = typeof base === "string" ? directorySource(await modelDirectory(base)) : memorySource(base);
   const model = await Model.read(source, { signal, build: options.build }, NODE);

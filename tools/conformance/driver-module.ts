@@ -67,7 +67,7 @@ function entryOf(steps: readonly Step[]): string {
         return step.function === "seed" ? `${call}; return driver.NOTHING;` : `return driver.one(${call});`;
       }
       case "generate":
-        return `return driver.generate(${step.count}, ${step.temperature}, ${step.topK}, ${step.topP});`;
+        return `return driver.generate(${step.count}, ${step.temperature}, ${step.topK}, ${step.topP}, ${step.every ?? 1});`;
       case "each":
         return `return driver.each${step.function[0]!.toUpperCase()}${step.function.slice(1)}(${step.tokens.length});`;
       case "refit":

@@ -2,7 +2,8 @@
 // Steps of the golden script inside the module, for a runtime that calls exports without arguments and shows their results. Each
 // answers the digest that script.ts makes of the same values. It has no data of its own: what it reads is put into memory beyond the
 // device's END (driver-module.ts).
-import { append, feed, forget, observe, sample } from "./device";
+import { append, feed, forget, observe, PROBABILITIES, predict, sample } from "./device";
+import { V } from "./shape";
 
 /** Address of the text's tokens, u16. */
 const TEXT: usize = DRIVER_TEXT;
@@ -28,9 +29,13 @@ function word(digest: u64, value: u32): u64 {
   return digest;
 }
 
-export function generate(count: i32, temperature: f32, topK: u32, topP: f32): u64 {
+export function generate(count: i32, temperature: f32, topK: u32, topP: f32, every: i32): u64 {
   let digest = NOTHING;
   for (let i = 0; i < count; ++i) {
+    if (every > 1) {
+      predict();
+      for (let v = 0; v < V; ++v) if (v % every > 0) store<f32>(PROBABILITIES + (v << 2), -1);
+    }
     const token = sample(temperature, topK, topP);
     append(token);
     digest = word(digest, token);

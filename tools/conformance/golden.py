@@ -34,6 +34,9 @@ class Wasm3:
     def value(self, name):
         return self.module.get_global(name)
 
+    def write(self, start, data):
+        self.runtime.get_memory(0)[start : start + len(data)] = data
+
     def bytes(self, start, end):
         return bytes(self.runtime.get_memory(0)[start:end])
 
@@ -65,6 +68,9 @@ class Wasmtime:
     def value(self, name):
         return self.exports[name].value(self.store)
 
+    def write(self, start, data):
+        self.exports["memory"].write(self.store, data, start)
+
     def bytes(self, start, end):
         return self.exports["memory"].read(self.store, start, end)
 
@@ -87,9 +93,15 @@ def answer(device, step):
         return {"values": [] if value is None else [value]}
     if kind == "generate":
         sample, append = device.function("sample"), device.function("append")
+        every = step.get("every", 1)
         temperature, top_p = float(step["temperature"]), float(step["topP"])
         tokens = []
         for _ in range(step["count"]):
+            if every > 1:
+                device.function("predict")()
+                for token in range(step["vocabulary"]):
+                    if token % every > 0:
+                        device.write(device.value("PROBABILITIES") + 4 * token, struct.pack("<f", -1))
             tokens.append(sample(temperature, step["topK"], top_p))
             append(tokens[-1])
         return {"values": tokens}

@@ -46,7 +46,8 @@ export function playOracle({ config, files }: Model, steps: readonly Step[]): An
       case "generate":
         return {
           values: Array.from({ length: step.count }, () => {
-            const token = oracle.sample(step.temperature, step.topK, step.topP);
+            const allowed = (token: number) => token % (step.every ?? 1) === 0;
+            const token = oracle.sample(step.temperature, step.topK, step.topP, allowed);
             oracle.append(token);
             return token;
           }),

@@ -24,6 +24,11 @@ export function play(module: Uint8Array, weights: Uint8Array | null, steps: read
       case "generate":
         return {
           values: Array.from({ length: step.count }, () => {
+            if (step.every) {
+              run.predict!();
+              const probabilities = new Float32Array(memory.buffer, address("PROBABILITIES"), step.vocabulary);
+              for (const token of probabilities.keys()) if (token % step.every > 0) probabilities[token] = -1;
+            }
             const token = run.sample!(step.temperature, step.topK, step.topP)!;
             run.append!(token);
             return token;

@@ -1,10 +1,10 @@
 /** The runtimes that the golden script is run on. All but V8 itself are brought by install.sh, or by the project's own dependencies. */
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
 import type { Build } from "../../host/model/kernel.ts";
+import { ARM64, ARMV7, onPath } from "../hosts.ts";
 import type { Case } from "./cases.ts";
 import { play, playDriver } from "./play.ts";
 import type { Answer, Played } from "./script.ts";
@@ -49,6 +49,8 @@ export const RUNTIMES: readonly Runtime[] = [
     },
   },
   inChromium(),
+  emulated("32-bit ARM", ARMV7),
+  emulated("64-bit ARM", ARM64),
   python("wasm3", ["scalar"]), // it has no SIMD
   python("wasmtime", BOTH),
   program("wasmi", `${BUILT}/wasmi/release/golden`),
@@ -73,6 +75,26 @@ export const RUNTIMES: readonly Runtime[] = [
     play: interpret,
   },
 ];
+
+/** V8 of a Node for another machine, which qemu-user runs. */
+function emulated(machine: string, words: readonly string[] | undefined): Runtime {
+  let player: string | undefined;
+  return {
+    name: `V8 in Node on ${machine}`,
+    builds: BOTH,
+    needs: "qemu-user, a C library for it, and tools/hosts (.ci/run)",
+    found: () => words !== undefined,
+    play: async (made) => {
+      if (player === undefined) {
+        player = `${made.path}.player.cjs`;
+        const entryPoints = ["tools/conformance/player.ts"];
+        await build({ entryPoints, outfile: player, bundle: true, format: "cjs", platform: "node" });
+      }
+      const [file, ...before] = words!;
+      return runner(file!, [...before, player], JSON.stringify(made.script));
+    },
+  };
+}
 
 /** A package of Python, driven by golden.py. */
 function python(name: string, builds: readonly Build[]): Runtime {
@@ -203,11 +225,4 @@ async function bundle(): Promise<string> {
     globalName: "golden",
   });
   return outputFiles[0]!.text;
-}
-
-export function onPath(program: string): string | undefined {
-  return (process.env.PATH ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, program))
-    .find((path) => existsSync(path));
 }

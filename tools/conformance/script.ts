@@ -18,13 +18,19 @@ export interface Region {
 export type Step =
   /** Calls an export whose arguments are all i32, such as reset, seed or correct. Answers its result, if it has one. */
   | { readonly do: "call"; readonly function: string; readonly arguments: readonly number[] }
-  /** sample(temperature: f32, topK: i32, topP: f32), then append, `count` times. Answers the tokens. */
+  /**
+   * sample(temperature: f32, topK: i32, topP: f32), then append, `count` times. Answers the tokens. With `every`, only tokens that are
+   * multiples of it may be drawn: predict() goes before, and −1, an f32, is written to PROBABILITIES for each of the other of
+   * `vocabulary` tokens.
+   */
   | {
       readonly do: "generate";
       readonly count: number;
       readonly temperature: number;
       readonly topK: number;
       readonly topP: number;
+      readonly every?: number;
+      readonly vocabulary?: number;
     }
   /** Calls feed, observe or forget with each token. Answers the bits of each f32 result, as u32. */
   | { readonly do: "each"; readonly function: "feed" | "observe" | "forget"; readonly tokens: readonly number[] }
@@ -79,6 +85,10 @@ yesterday, past the ropes and the lamps and the passengers, past the house and t
 /** Tokens of it that are scored, observed and forgotten. */
 const READ = 300;
 
+/** Of the tokens drawn with a restriction: how many, and multiples of what. */
+const RESTRICTED = 60;
+const EVERY = 3;
+
 /**
  * The steps for a model of `vocabulary` tokens that reads `text`; one that learns also observes it, writes with what it has learned,
  * forgets, and writes as before.
@@ -111,7 +121,12 @@ export function goldenSteps(vocabulary: number, text: ArrayLike<number>, learnin
     ...refit,
     ...write,
   ];
-  return [...write, ...read("feed"), ...probabilities, ...(learning ? learn : [])];
+  const restricted: Step[] = [
+    call("reset"),
+    call("seed", SEED),
+    { do: "generate", count: RESTRICTED, ...SAMPLING, every: EVERY, vocabulary },
+  ];
+  return [...write, ...restricted, ...read("feed"), ...probabilities, ...(learning ? learn : [])];
 }
 
 /** What a step is called in a message. */

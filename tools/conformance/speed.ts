@@ -12,9 +12,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hiddenWidth, type Shape } from "../../host/shape.ts";
+import { onPath } from "../hosts.ts";
 import { compileEntry } from "./assembly.ts";
 import { Cases, FORMS, type FormName } from "./cases.ts";
-import { onPath, RUNTIMES, runner } from "./runtimes.ts";
+import { RUNTIMES, runner } from "./runtimes.ts";
 import { type Step, TEXT } from "./script.ts";
 
 const PYTHON = [".venv/bin/python", "tools/conformance/golden.py", "wasm3"] as const;

@@ -6,13 +6,15 @@ import fc from "fast-check";
 import { SaffuError } from "../../host/errors.ts";
 import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../../host/files/config.ts";
 import { isRecord, parseJson } from "../../host/files/json.ts";
+import { pieceOf } from "../../host/files/pieces.ts";
 import { readTensors, type Tensor, writeTensors } from "../../host/files/safetensors.ts";
-import { BREAK, formatLearned, parseLearned, STATISTICS } from "../../host/files/statistics.ts";
+import { formatLearned, parseLearned, STATISTICS } from "../../host/files/statistics.ts";
 import { load } from "../../host/index.ts";
 import { type Shape, validateShape } from "../../host/shape.ts";
 import { byteTokenizer, tokenizerFromJSON } from "../../host/tokenizer/index.ts";
 import { trainTokenizer } from "../../host/tokenizer/train.ts";
 import { anyBytes, edited, editedJson, partsOf, patched, respelled, sealed, withHeader } from "./mutations.ts";
+import { sumsOf } from "./plausible-sums.ts";
 
 /** A reader, and inputs for it. */
 export interface Target {
@@ -92,15 +94,15 @@ const anyTensor = fc
   .chain(([dtype, shape]) => tensorOf(dtype, shape));
 
 async function statisticsTarget(): Promise<Target> {
-  const sums = (step: number) => Uint32Array.from({ length: 64 }, (_, i) => Math.imul(i, step) >>> 0);
-  const statistics = { tokens: 12, observed: sums(0x9e3779b1), expected: sums(3) };
+  const tokens = Array.from({ length: 12 }, (_, i): [number, number, number] => [i * 5, i * 3, i]);
+  const statistics = sumsOf(BASE.shape, tokens);
   const correction = new Map<string, Tensor>([
     ["decoder.O", { dtype: "I8", shape: [8, 8], data: new Int8Array(64).fill(-3) }],
     ["decoder.O.scale", { dtype: "F32", shape: [8], data: new Float32Array(8).fill(0.5) }],
   ]);
-  const recent = Uint16Array.of(BREAK, 7, 0, BREAK, 3);
-  const bare = await formatLearned({ statistics, recent: new Uint16Array(0), correction: undefined }, BASE);
-  const full = await formatLearned({ statistics, recent, correction }, BASE);
+  const pieces = [pieceOf(Uint16Array.of(7, 0), 0), pieceOf(Uint16Array.of(3), 0)];
+  const bare = await formatLearned({ statistics, pieces: [], correction: undefined }, BASE);
+  const full = await formatLearned({ statistics, pieces, correction }, BASE);
   const { header, data } = partsOf(full);
   const file = readTensors(full, STATISTICS);
   const names = [...file.tensors.keys(), "correction.block.U", "correction.block.U.scale", "correction.x", "more"];
@@ -141,8 +143,8 @@ async function statisticsTarget(): Promise<Target> {
     check(observed.length === 64 && expected.length === 64, "the sums are not the shape's");
     check(Number.isInteger(tokens) && tokens >= 0 && tokens < 2 ** 32, "the count is none");
     check(
-      learned.recent.every((token) => token < 8 || token === BREAK),
-      "a recent token is none",
+      learned.pieces.every(({ tokens, length }) => tokens.length <= length && tokens.every((token) => token < 8)),
+      "a piece of the memory is none",
     );
     for (const { data } of learned.correction?.values() ?? []) {
       check(

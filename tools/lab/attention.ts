@@ -27,7 +27,7 @@ const { files, tokenizer, config } = await load(directory);
 const { shape } = config;
 if (shape.history === 0) throw new Error(`${directory} has no history attention`);
 const stack = await withoutAttention(files);
-const kernels = await Kernels.start(stack, parseConfig(stack.get("config.json")!).shape);
+const kernels = await Kernels.start(stack, parseConfig(stack.get("config.json")!).shape, "kernel.simd.wasm");
 const near = new NearMatches(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors, shape);
 
 const train = tokenizer.encode(corpus.train);

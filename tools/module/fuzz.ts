@@ -127,6 +127,10 @@ class Pair {
           ]);
     };
     const rows = 2 * hiddenWidth(this.subject.shape);
+    const staged = () => [
+      draws.of([draws.below(rows), draws.below(rows), rows - 1, rows, -1, MOST]),
+      draws.of([0, 1, 1, -1]),
+    ];
     const arguments_: Record<string, () => number[]> = {
       append: () => [token()],
       feed: () => [token()],
@@ -139,10 +143,9 @@ class Pair {
         draws.of([0, 1, 5, V - 1, V, MOST, -1]),
         float([1, 1, 1, 0.5, 0.99, 0.9, 1e-45, 1.0000001, 0]),
       ],
-      merge: () => [
-        draws.of([draws.below(rows), draws.below(rows), rows - 1, rows, -1, MOST]),
-        draws.of([0, 1, 1, -1]),
-      ],
+      merge: staged,
+      unmerge: staged,
+      age: () => [],
       refit: () => [...range(), float([3000, 2 ** -20, 1e9, 1]), float([1, 0, 4, 0.3])],
       correct: () => [draws.of([0, 1, 1, 7, -1])],
       reset: () => [],
@@ -169,7 +172,8 @@ class Pair {
     if (!Object.is(answer, other)) throw new Error(`scalar answers ${answer}, simd ${other}`);
     if (name === "reset") this.ready = answer === 0;
     this.checkAnswer(name, values, answer);
-    const mayLearn = answer !== undefined && answer >= 0 && ["observe", "forget", "merge"].includes(name);
+    const mayLearn =
+      answer !== undefined && answer >= 0 && ["observe", "forget", "merge", "unmerge", "age"].includes(name);
     for (const [i, device] of this.devices.entries()) {
       const beyond = device.memory.subarray(this.subject.memoryBytes);
       if (Buffer.compare(beyond, this.canaries[i]!) !== 0) throw new Error(`${device.build} writes beyond its memory`);
@@ -212,7 +216,7 @@ class Pair {
       const values = new type(length).map(value);
       for (const { memory, address } of this.devices) memory.set(new Uint8Array(values.buffer), address(where));
     };
-    if (name === "merge" && this.learns) {
+    if (["merge", "unmerge"].includes(name) && this.learns) {
       const scale = draws.of([1, 100, 2 ** 31, 2 ** 32]);
       fill("PROBABILITIES", V, () => draws.below(scale), Uint32Array);
     }
@@ -226,6 +230,7 @@ class Pair {
         () => draws.of([recall, draws.below(recall), 0, 1, recall + 1, 2 ** 31, MOST]),
         Uint32Array,
       );
+      fill("RECALLED_PLACE", 1, () => draws.of([0, 0, 64, draws.below(2 ** 16), 2 ** 31, MOST]), Uint32Array);
     }
     if (this.learns && draws.below(300) === 0) {
       const [sum, tokens] = draws.of([
@@ -284,8 +289,10 @@ class Pair {
         return predicted[0] !== 0 ? predicted : [0, name === "observe" ? CODES.full : CODES.unobserved];
       }
       case "merge":
+      case "unmerge":
         if (!this.learns) return [CODES.uncompiled];
-        return word(first) < 2 * hiddenWidth(this.subject.shape) ? [0, CODES.full] : [CODES.range];
+        if (word(first) >= 2 * hiddenWidth(this.subject.shape)) return [CODES.range];
+        return [0, name === "merge" ? CODES.full : CODES.unobserved];
       case "refit": {
         if (!this.learns) return [CODES.uncompiled];
         const [pseudoCounts, step] = [Math.fround(third), Math.fround(fourth)];
@@ -294,6 +301,7 @@ class Pair {
         return inRange && valid ? (this.failed ? [CODES.unread] : [0]) : [CODES.range];
       }
       case "correct":
+      case "age":
         return this.learns ? [0] : [CODES.uncompiled];
       default:
         return [0];

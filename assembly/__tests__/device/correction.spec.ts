@@ -51,7 +51,9 @@ function wanted(c: i32, tokens: f64, pseudoCounts: f64, step: f64): f64 {
   const a = (pseudoCounts * share) / (<f64>M / <f64>GROUPS);
   const observed = <f64>sum(OBSERVED, c) / <f64>HIDDEN_UNIT;
   const expected = <f64>sum(EXPECTED, c) / unit;
-  return base(c) + (step / <f64>GROUPS) * Math.log((observed + a) / (expected + a));
+  // what is expected less often than once in 2^20 is not told from nothing
+  const least = (observed + a) / 1048576.0;
+  return base(c) + (step / <f64>GROUPS) * Math.log((observed + a) / Math.max(expected + a, least));
 }
 
 /** Largest distance of the solved row from `wanted`, in steps of its scale. */
@@ -135,6 +137,18 @@ describe("a corrected row", () => {
         expect(farthest(solve(counts[j], pseudoCounts, 4), <f64>counts[j], pseudoCounts, 4)).toBeLessThan(0.501, pseudoCounts.toString());
       }
     }
+  });
+
+  test("is bounded where what came was never expected: by log 2^20 a group, however often it came", () => {
+    writeRow(7);
+    for (let c = 0; c < M; ++c) {
+      store<i8>(BASE + c, 0);
+      setSum(OBSERVED, c, 1 << 30);
+      setSum(EXPECTED, c, 0);
+    }
+    const scale = <f64>solve(1 << 22, 3000, 1);
+    const most = 20.0 * Math.log(2) / <f64>GROUPS;
+    for (let c = 0; c < M; ++c) expect(Math.abs(scale * <f64>load<i8>(ROW + c) - most)).toBeLessThan(1e-4);
   });
 
   test("reads what the base has, and writes one row", () => {

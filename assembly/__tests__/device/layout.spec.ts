@@ -6,15 +6,19 @@ import {
   CONTEXT,
   CORRECTED_O,
   CORRECTED_O_SCALE,
+  CORRECTION,
   DISTINCT,
   DOCUMENT,
   END,
   EXPECTED,
+  GENERATION,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
+  HISTORY_RECORD,
   MARGINALS,
   MATCHES,
+  MATCHES_RECORD,
   MIXED,
   MIXTURE,
   MIXTURE_SUMS,
@@ -22,19 +26,20 @@ import {
   NEWEST,
   NEXT_DOCUMENT,
   O,
-  O_SCALE,
   O0,
   OBSERVED,
   OBSERVED_TOKENS,
+  O_SCALE,
   PAIR_LINKS,
   PAIR_NEWEST,
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
+  RECALLED_PLACE,
   RECENCY,
   RECENCY_VALUES,
   RING,
-  SAMPLE_ROWS,
+  SAMPLE_RECORD,
   SAMPLE_WEIGHTS,
   SEEN,
   STATE,
@@ -54,12 +59,8 @@ import {
   W,
   W0,
   WEIGHTS,
-  HISTORY_RECORD,
-  MATCHES_RECORD,
-  SAMPLE_RECORD,
-  CORRECTION,
 } from "../../device/layout";
-import { SAMPLE_BYTES, SAMPLES } from "../../device/sums";
+import { SAMPLE_BYTES } from "../../device/sums";
 import { HISTORY_BYTES } from "../../history/history";
 import { MATCHES_BYTES } from "../../history/matches";
 import {
@@ -80,6 +81,7 @@ import {
   MOST_MATCHES,
   PAIRS,
   RECALL,
+  RECALLS,
   REMEMBERS,
   rowBytes,
   rowsOf,
@@ -149,15 +151,16 @@ describe("the device's memory", () => {
     follows(WEIGHTS, V, 4);
     follows(PROBABILITIES, V, 4);
     follows(RECALLED, RECALL, 2);
-    follows(RECALLED_LENGTH, 1, 4);
+    follows(RECALLED_LENGTH, 2, 4);
+    expect(RECALLED_PLACE).toBe(RECALLED_LENGTH + RECALLS * 4);
     follows(SAMPLE_RECORD, LEARNING * 16, 1);
     follows(SAMPLE_WEIGHTS, LEARNING * M, 4);
-    follows(SAMPLE_ROWS, LEARNING * <i32>SAMPLES, 4);
-    expect(SAMPLE_ROWS + LEARNING * SAMPLES * 4).toBe(SAMPLE_RECORD + LEARNING * SAMPLE_BYTES);
+    expect(SAMPLE_WEIGHTS + LEARNING * M * 4).toBe(SAMPLE_RECORD + LEARNING * SAMPLE_BYTES);
     follows(CORRECTION, LEARNING * <i32>offsetof<Correction>(), 1);
     follows(OBSERVED, LEARNING * V * M, 4);
     follows(EXPECTED, LEARNING * V * M, 4);
-    follows(OBSERVED_TOKENS, LEARNING, 4);
+    follows(OBSERVED_TOKENS, LEARNING * 2, 4);
+    expect(GENERATION).toBe(OBSERVED_TOKENS + LEARNING * 4);
     follows(CORRECTED_O, LEARNING * V * M, 1);
     follows(CORRECTED_O_SCALE, LEARNING * V, 4);
     follows(END, 0, 1);

@@ -157,6 +157,10 @@ int32_t saffu_correct(int32_t on) { return integer(CORRECT, 1, (uint32_t[1]){(ui
 
 const uint8_t *saffu_probabilities(void) { return wasm_runtime_addr_app_to_native(instance, probabilities); }
 
+void saffu_weigh(uint32_t token, float weight) {
+  memcpy((uint8_t *)wasm_runtime_addr_app_to_native(instance, probabilities) + 4 * token, &weight, 4);
+}
+
 uint8_t *saffu_statistics(size_t *bytes) {
   *bytes = statistics_end > statistics ? statistics_end + 4 - statistics : 0;
   return *bytes > 0 ? wasm_runtime_addr_app_to_native(instance, statistics) : NULL;

@@ -32,6 +32,7 @@ type step struct {
 	PseudoCounts      float32
 	Step              float32
 	Beyond            uint32
+	Every, Vocabulary uint32 // of a restricted generate; 0: every token may be drawn
 }
 
 type answer map[string]any
@@ -95,6 +96,15 @@ func (device device) answer(step step) answer {
 		tokens := make([]int64, step.Count)
 		temperature, topK, topP := api.EncodeF32(step.Temperature), api.EncodeI32(step.TopK), api.EncodeF32(step.TopP)
 		for i := range tokens {
+			if step.Every > 1 {
+				device.call("predict")
+				probabilities := device.address(json.RawMessage(`"PROBABILITIES"`))
+				for token := uint32(0); token < step.Vocabulary; token++ {
+					if token%step.Every > 0 && !device.Memory().WriteFloat32Le(probabilities+4*token, -1) {
+						panic("probabilities beyond memory")
+					}
+				}
+			}
 			token := device.call("sample", temperature, topK, topP)[0]
 			device.call("append", token)
 			tokens[i] = int64(api.DecodeI32(token))

@@ -55,8 +55,17 @@ impl Device {
             }
             Some("generate") => {
                 let options = [f32_of(&step["temperature"])?, i32_of(&step["topK"])?, f32_of(&step["topP"])?];
+                let every = step["every"].as_u64().unwrap_or(1) as usize;
+                let vocabulary = step["vocabulary"].as_u64().unwrap_or(0) as usize;
                 let mut tokens = Vec::new();
                 for _ in 0..step["count"].as_u64().ok_or("no count")? {
+                    if every > 1 {
+                        self.call("predict", &[])?;
+                        let probabilities = self.address(&json!("PROBABILITIES"))?;
+                        for token in (0..vocabulary).filter(|token| token % every > 0) {
+                            self.memory.write(&mut self.store, probabilities + 4 * token, &(-1f32).to_le_bytes())?;
+                        }
+                    }
                     let token = self.call("sample", &options)?.ok_or("no token")? as i32;
                     self.call("append", &[Val::I32(token)])?;
                     tokens.push(token);

@@ -1,0 +1,111 @@
+/**
+ * The long-term memory: the latest pieces of text that were observed, verbatim, in bounded room. History attention sees them beside
+ * the text at hand.
+ *
+ * They are laid out in an order of their own, not in that of their arrival: as long as there is room, predictions depend on which
+ * pieces are kept alone. Where there is none, the piece that came first gives way.
+ *
+ * ```ts
+ * const { memory } = new Memory(32768).with(pieceOf(tokens, 0));
+ * memory.laid; // tokens with BREAK before each piece
+ * ```
+ */
+import { comparePieces, type Piece, samePiece } from "../files/pieces.ts";
+import { BREAK } from "../files/statistics.ts";
+
+/** A memory is never written to: what changes is another one. */
+export class Memory {
+  private layout: Uint16Array | undefined;
+  /** The pieces in their canonical order, once that was asked for; handed on from one memory to the next. */
+  private sorted: readonly Piece[] | undefined;
+
+  /**
+   * @param capacity tokens that there is room for, a break for each piece included
+   * @param pieces in the order of their arrival, which fit
+   */
+  constructor(
+    readonly capacity: number,
+    readonly pieces: readonly Piece[] = [],
+  ) {}
+
+  /** A memory of as many of `pieces` as fit, the latest. */
+  static of(capacity: number, pieces: readonly Piece[]): Memory {
+    let memory = new Memory(capacity);
+    if (sizeOf(pieces) <= capacity) return new Memory(capacity, pieces);
+    for (const piece of pieces) memory = memory.with(piece).memory;
+    return memory;
+  }
+
+  /** Tokens that are kept. */
+  get tokens(): number {
+    return this.pieces.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  }
+
+  /** The memory with one more piece, and the tokens that had to give way for it, or did not fit. */
+  with(piece: Piece): { readonly memory: Memory; readonly evicted: number } {
+    if (piece.tokens.length === 0) return { memory: this, evicted: piece.length };
+    const pieces = [...this.pieces, piece];
+    let over = sizeOf(pieces) - this.capacity;
+    let first = 0;
+    let evicted = piece.length - piece.tokens.length;
+    while (over > 0 && first < pieces.length) {
+      const oldest = pieces[first]!;
+      const { tokens } = oldest;
+      if (tokens.length > over) {
+        pieces[first] = { ...oldest, tokens: tokens.slice(over) };
+        evicted += over;
+        break;
+      }
+      evicted += tokens.length;
+      over -= tokens.length + 1;
+      ++first;
+    }
+    return { memory: this.next(pieces.slice(first)), evicted };
+  }
+
+  /** The memory without one copy of a piece, the latest of its generation; the same memory where there is none. */
+  without(piece: Piece): Memory {
+    const at = this.pieces.findLastIndex((kept) => samePiece(kept, piece) && kept.generation === piece.generation);
+    if (at < 0) return this;
+    return this.next([...this.pieces.slice(0, at), ...this.pieces.slice(at + 1)]);
+  }
+
+  /** The generation of the latest copy of a piece; undefined where none is kept. */
+  generationOf(piece: Piece): number | undefined {
+    return this.pieces.findLast((kept) => samePiece(kept, piece))?.generation;
+  }
+
+  /** All that is kept, BREAK before each piece, in the canonical order of the pieces. */
+  get laid(): Uint16Array {
+    if (this.layout !== undefined) return this.layout;
+    const laid = new Uint16Array(sizeOf(this.pieces));
+    let at = 0;
+    this.sorted ??= [...this.pieces].sort(comparePieces);
+    for (const { tokens } of this.sorted) {
+      laid[at] = BREAK;
+      laid.set(tokens, at + 1);
+      at += 1 + tokens.length;
+    }
+    this.layout = laid;
+    return laid;
+  }
+
+  /** A memory of other pieces, most of which are here, too: sorted by moving the few that are not. */
+  private next(pieces: readonly Piece[]): Memory {
+    const memory = new Memory(this.capacity, pieces);
+    if (this.sorted === undefined) return memory;
+    const [before, after] = [new Set(this.pieces), new Set(pieces)];
+    const sorted = this.sorted.filter((piece) => after.has(piece));
+    for (const piece of pieces) {
+      if (before.has(piece)) continue;
+      const at = sorted.findIndex((other) => comparePieces(other, piece) > 0);
+      sorted.splice(at < 0 ? sorted.length : at, 0, piece);
+    }
+    memory.sorted = sorted;
+    return memory;
+  }
+}
+
+function sizeOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { tokens }) => sum + tokens.length + 1, 0);
+}

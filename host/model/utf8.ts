@@ -1,0 +1,40 @@
+/** Well-formed UTF-8 byte by byte (the Unicode standard, table 3-7), as a machine of eight states. */
+
+/** Between characters. */
+export const WHOLE = 0;
+export const STATES = 8;
+/** No well-formed text goes on like this. */
+const ILL_FORMED = -1;
+
+/** The state after `byte`, or −1. 1, 2, 3: as many bytes are missing; 4 to 7: the same after E0, ED, F0, F4, which narrow the next. */
+function next(state: number, byte: number): number {
+  if (state === WHOLE) {
+    if (byte < 0x80) return WHOLE;
+    if (byte < 0xc2 || byte > 0xf4) return ILL_FORMED;
+    if (byte < 0xe0) return 1;
+    if (byte < 0xf0) return byte === 0xe0 ? 4 : byte === 0xed ? 5 : 2;
+    return byte === 0xf0 ? 6 : byte === 0xf4 ? 7 : 3;
+  }
+  const least = state === 4 ? 0xa0 : state === 6 ? 0x90 : 0x80;
+  const most = state === 5 ? 0x9f : state === 7 ? 0x8f : 0xbf;
+  if (byte < least || byte > most) return ILL_FORMED;
+  return state < 4 ? state - 1 : state < 6 ? 1 : 2;
+}
+
+/** The state after `bytes` from `state` on, or −1 where they are not well-formed. */
+export function after(state: number, bytes: Uint8Array): number {
+  for (const byte of bytes) {
+    state = next(state, byte);
+    if (state < 0) return state;
+  }
+  return state;
+}
+
+/** Bytes at the end of any bytes that begin a character and do not end it: at most 3. */
+export function unfinished(bytes: Uint8Array): Uint8Array {
+  for (let length = 1; length <= Math.min(3, bytes.length); ++length) {
+    const end = bytes.subarray(bytes.length - length);
+    if (after(WHOLE, end) > WHOLE) return end;
+  }
+  return bytes.subarray(bytes.length);
+}

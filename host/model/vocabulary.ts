@@ -1,0 +1,45 @@
+/** What tokens spell, and which of them keep a text well-formed. */
+import type { Tokenizer } from "../tokenizer/index.ts";
+import { after, STATES } from "./utf8.ts";
+
+export class Vocabulary {
+  /** Bytes of each token, by id. */
+  readonly spelled: readonly Uint8Array[];
+  /** The same as strings, a character a byte: to look them up by. */
+  readonly keys: readonly string[];
+  /** Of the longest, in bytes. */
+  readonly longest: number;
+  /** Whether each token's bytes are encoded as it: 0 where nobody has asked, 1 no, 2 yes. */
+  private readonly alone: Uint8Array;
+  private readonly refused = new Array<Uint16Array | undefined>(STATES).fill(undefined);
+
+  constructor(private readonly tokenizer: Tokenizer) {
+    this.alone = new Uint8Array(tokenizer.vocabularySize);
+    this.spelled = Array.from({ length: tokenizer.vocabularySize }, (_, token) => tokenizer.bytesOf(token));
+    this.keys = this.spelled.map((bytes) => String.fromCharCode(...bytes));
+    this.longest = this.spelled.reduce((most, { length }) => Math.max(most, length), 0);
+  }
+
+  /** Whether the bytes of a token are encoded as this token. */
+  isEncoding(token: number): boolean {
+    if (this.alone[token] === 0) {
+      const tokens = this.tokenizer.encode(this.spelled[token]!);
+      this.alone[token] = tokens.length === 1 && tokens[0] === token ? 2 : 1;
+    }
+    return this.alone[token] === 2;
+  }
+
+  /**
+   * Tokens that no well-formed text goes on with in a state of utf8.ts; made when they are first asked for. None where that would
+   * be all, as in a vocabulary without single bytes.
+   */
+  illFormed(state: number): Uint16Array {
+    let tokens = this.refused[state];
+    if (tokens === undefined) {
+      const all = Array.from(this.spelled.keys()).filter((token) => after(state, this.spelled[token]!) < 0);
+      tokens = Uint16Array.from(all.length === this.spelled.length ? [] : all);
+      this.refused[state] = tokens;
+    }
+    return tokens;
+  }
+}

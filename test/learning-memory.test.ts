@@ -1,0 +1,192 @@
+/** The long-term memory: predictions are those of the pieces that are kept, whatever their order and way; what leaves it is said. */
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import { pieceOf } from "../host/files/pieces.ts";
+import { type Base, BREAK, baseOf, parseLearned } from "../host/files/statistics.ts";
+import { load, type Model, type ModelFiles } from "../host/index.ts";
+import { Memory } from "../host/learning/memory.ts";
+import { afterObserving, anyText, expectSame, learnedBytes, learningModel, lines } from "./learning-fixture.ts";
+import { refusal } from "./model-fixture.ts";
+
+let files: ModelFiles;
+let base: Base;
+beforeAll(async () => {
+  files = await learningModel();
+  base = await baseOf((await load(files)).config);
+});
+
+const bytesOf = (text: string | Uint8Array) => (typeof text === "string" ? new TextEncoder().encode(text) : text);
+/** Predictions of a model, which its memory has a say in. */
+const said = (model: Model) => model.score(lines(60)).surprisal;
+const piecesOf = async (model: Model) => {
+  const bytes = await model.learnedFile();
+  return bytes ? (await parseLearned(bytes, base, "s")).pieces : [];
+};
+
+describe("predictions", () => {
+  test("after observe(A), observe(B), forget(A) are those of observe(B) alone, to the bit, refitted or not", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyText, { maxLength: 3 }), anyText, fc.boolean(), async (kept, gone, early) => {
+        const model = await afterObserving(files, early ? [gone, ...kept] : [...kept, gone]);
+        const { memoryTokens } = await model.forget(gone);
+        const alone = await afterObserving(files, kept);
+        expect(memoryTokens).toBe((await alone.statistics()).memoryTokens);
+        expect(said(model)).toEqual(said(alone));
+        expectSame(await learnedBytes(model), await learnedBytes(alone));
+        for (const each of [model, alone]) await each.refit({ pseudoCounts: 10 });
+        expect(said(model)).toEqual(said(alone));
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  test("are the same in whatever order pieces came, and by whichever devices, where memories are merged as well", async () => {
+    const shuffled = fc.array(anyText, { minLength: 1, maxLength: 6 }).chain((texts) =>
+      fc.record({
+        texts: fc.constant(texts),
+        order: fc.shuffledSubarray(texts, { minLength: texts.length, maxLength: texts.length }),
+        cut: fc.nat(texts.length),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(shuffled, async ({ texts, order, cut }) => {
+        const one = await afterObserving(files, texts);
+        const other = await afterObserving(files, order);
+        expect(said(other)).toEqual(said(one));
+        const [a, b] = [
+          await afterObserving(files, order.slice(0, cut)),
+          await afterObserving(files, order.slice(cut)),
+        ];
+        const exported = await b.exportStatistics({ memory: true });
+        const alone = said(a);
+        await a.merge(exported);
+        expect(said(a)).toEqual(said(one));
+        const { memoryTokens } = await a.unmerge(exported);
+        expect(said(a)).toEqual(alone);
+        expect(memoryTokens).toBe(order.slice(0, cut).reduce((sum, text) => sum + bytesOf(text).length, 0));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("have both copies of a piece that was observed twice, until both are forgotten", async () => {
+    const model = await afterObserving(files, [lines(40), lines(40)]);
+    const once = said(await afterObserving(files, [lines(40)]));
+    await model.forget(lines(40));
+    expect(said(model)).toEqual(once);
+    await model.forget(lines(40));
+    expect(said(model)).toEqual(said(await load(files)));
+  });
+
+  test("are the base's after reset, and the sums stay", async () => {
+    const model = await afterObserving(files, [lines(40), lines(40, 2)]);
+    const sums = await model.exportStatistics();
+    await model.reset();
+    expect(await piecesOf(model)).toEqual([]);
+    expect(said(model)).toEqual(said(await load(files)));
+    expectSame(await model.exportStatistics(), sums);
+    await (await load(files)).reset();
+  });
+});
+
+describe("its room", () => {
+  test("is the kernel's, or an option up to 1,048,576 tokens, breaks included; the oldest pieces give way, and that is said", async () => {
+    const pieces = fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(pieces, fc.constantFrom(undefined, 0, 1, 100, 512, 513, 2000), async (lengths, memory) => {
+        const model = await load(files, { memory });
+        const capacity = memory ?? 512;
+        expect((await model.statistics()).memoryCapacity).toBe(capacity);
+        const all: number[] = [];
+        let [came, lost] = [0, 0];
+        for (const [i, length] of lengths.entries()) {
+          const text = new Uint8Array(length).map((_, at) => (at * 7 + i) % 251);
+          const { evictedTokens, memoryTokens } = await model.observe(text);
+          came += length;
+          lost += evictedTokens;
+          expect(memoryTokens).toBe(came - lost);
+          all.push(BREAK, ...text);
+        }
+        // the newest with their breaks; a break alone, or a piece without one, is not kept
+        const newest = all.slice(-capacity);
+        const first = newest[0] === BREAK || capacity === 0 ? newest : newest.slice(1);
+        const kept = (await piecesOf(model)).flatMap(({ tokens }) => [BREAK, ...tokens]);
+        const wanted = capacity === 0 ? [] : [...(newest[0] === BREAK || newest[1] === BREAK ? [] : [BREAK]), ...first];
+        expect(kept.filter((token) => token !== BREAK)).toEqual(wanted.filter((token) => token !== BREAK));
+        expect(kept.length).toBeLessThanOrEqual(capacity);
+        const again = await load(files, { memory, statistics: (await model.learnedFile())! });
+        expect(said(again)).toEqual(said(model));
+      }),
+      {
+        numRuns: 40,
+        examples: [
+          [[511], undefined],
+          [[512], undefined],
+          [[513, 1], undefined],
+          [[1, 510], 512],
+        ],
+      },
+    );
+  });
+
+  test("of a long memory is behind the kernel's own, and holds what a short one loses", async () => {
+    const texts = [lines(200), lines(200, 2), lines(200, 3)];
+    const [short, long] = [await load(files), await load(files, { memory: 100_000 })];
+    for (const model of [short, long]) for (const text of texts) await model.observe(text);
+    expect(long.info().memoryBytes).toBeGreaterThan(short.info().memoryBytes);
+    expect((await short.statistics()).memoryTokens).toBe(511);
+    expect((await long.statistics()).memoryTokens).toBe(texts.join("").length);
+    expect(long.score(texts[0]!).bits).toBeLessThan(short.score(texts[0]!).bits);
+    // what fits in both is recalled alike
+    const [a, b] = [await load(files), await load(files, { memory: 100_000 })];
+    for (const model of [a, b]) await model.observe(lines(40));
+    expect(said(a)).toEqual(said(b));
+  });
+
+  test("that a shorter memory lacks is taken from what a file holds, the oldest first", async () => {
+    const model = await load(files, { memory: 3000 });
+    for (const text of [lines(200), lines(20, 2)]) await model.observe(text);
+    const short = await load(files, { memory: 300, statistics: (await model.learnedFile())! });
+    expect((await short.statistics()).memoryTokens).toBe(298);
+    expect(said(short)).toEqual(said(await load(files, { memory: 300, statistics: (await short.learnedFile())! })));
+  });
+
+  test("out of bounds, or beyond what a kernel can, is refused by name", async () => {
+    for (const memory of [-1, 1.5, 2 ** 20 + 1, Number.NaN, "9" as unknown as number]) {
+      await expect(load(files, { memory })).rejects.toThrow(refusal("INVALID_OPTION", "memory", "0..1048576"));
+    }
+    await expect(load("models/nano-en", { memory: 8 })).rejects.toThrow(refusal("UNSUPPORTED", "recalls nothing"));
+    expect((await (await load("models/nano-en")).statistics()).memoryCapacity).toBe(0);
+  });
+
+  test("is kept when a call fails, with all that was in it", async () => {
+    const model = await afterObserving(files, [lines(40)]);
+    const before = said(model);
+    const failing = async function* () {
+      yield lines(300);
+      throw new TypeError("unplugged");
+    };
+    await expect(model.observe(failing())).rejects.toThrow("unplugged");
+    await expect(model.forget("never seen")).rejects.toThrow(refusal("NOT_OBSERVED"));
+    expect(said(model)).toEqual(before);
+  });
+});
+
+test("a memory is sorted as it changes as it is when sorted anew", () => {
+  const piece = fc
+    .array(fc.nat(5), { minLength: 1, maxLength: 6 })
+    .map((tokens) => pieceOf(Uint16Array.from(tokens), 0));
+  const step = fc.record({ piece, add: fc.boolean(), look: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), fc.integer({ min: 0, max: 40 }), (steps, capacity) => {
+      let memory = new Memory(capacity);
+      for (const { piece, add, look } of steps) {
+        memory = add ? memory.with(piece).memory : memory.without(piece);
+        if (look) expect(memory.laid).toEqual(Memory.of(capacity, memory.pieces).laid);
+        expect(memory.laid.length).toBeLessThanOrEqual(capacity);
+      }
+      expect(memory.laid).toEqual(Memory.of(capacity, memory.pieces).laid);
+    }),
+    { numRuns: 300 },
+  );
+});
