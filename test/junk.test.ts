@@ -151,6 +151,7 @@ const CALLS: Record<string, Call> = {
   "trainTokenizer(junk)": (a, b) => api.trainTokenizer(a, b),
   "trainTokenizer(text, junk)": (a) => api.trainTokenizer(["a text"], a),
   "trainTokenizer(junk, options)": (a) => api.trainTokenizer(a, { vocabulary: 264 }),
+  "symbolTokenizer(junk)": (a) => void api.symbolTokenizer(a),
   "chunksOf(junk)": (a) => drained(api.chunksOf(a)),
   "textStream(junk)": (a) => void api.textStream(a),
   "surprisalStream(junk)": (a, b) => void api.surprisalStream(a, b),
@@ -163,6 +164,20 @@ const CALLS: Record<string, Call> = {
   "model.surprisals(junk)": (a, b) => drained(model.surprisals(a, b)),
   "model.surprisals(text, junk)": (a) => drained(model.surprisals(["a"], a)),
   "model.predict(junk)": (a) => model.predict(a),
+  "model.candidates(junk)": (a, b) => model.candidates(a, b),
+  "model.candidates(context, junk)": (a) => model.candidates("a", a),
+  "model.session(junk)": (a) => model.session(a),
+  "session.push(junk)": (a) => model.session().push(a),
+  "session.candidates(junk)": (a) => model.session().candidates(a),
+  "session.observe(junk)": async (a) => {
+    const session = model.session();
+    session.push("a text");
+    await session.observe(a);
+  },
+  "model.unmerge(junk)": (a, b) => model.unmerge(a, b),
+  "model.exportStatistics(junk)": (a) => model.exportStatistics(a),
+  "encodeStream(junk)": (a, b) => drained(api.encodeStream(a, b)),
+  "encodeStream(tokenizer, junk)": (a) => drained(api.encodeStream(model.tokenizer, a)),
   "model.observe(junk)": (a, b) => model.observe(a, b),
   "model.observe(text, junk)": (a) => model.observe("a", a),
   "model.forget(junk)": (a, b) => model.forget(a, b),

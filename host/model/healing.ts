@@ -8,7 +8,7 @@
  * p(cover | tokens before it). Ours; the idea is that of token healing (Lundberg 2023), which draws from the tokens that begin with
  * the bytes taken back, whatever the shorter ones before them would cost.
  */
-import { invalidOption } from "../errors.ts";
+import { checkOptions, invalidOption } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import type { Predictor } from "./kernel.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -25,8 +25,10 @@ export interface CandidateOptions {
 }
 
 /** Most candidates. @throws SaffuError INVALID_OPTION */
-export function checkTop({ top = Number.POSITIVE_INFINITY }: CandidateOptions): number {
-  if (!(top >= 1)) throw invalidOption("top", "a number of candidates, 1 or more", top);
+export function checkTop(options: CandidateOptions): number {
+  checkOptions(options, []);
+  const { top = Number.POSITIVE_INFINITY } = options;
+  if (typeof top !== "number" || !(top >= 1)) throw invalidOption("top", "a number of candidates, 1 or more", top);
   return top;
 }
 

@@ -566,7 +566,9 @@ export class Model {
    *
    * @param options `memory`: whether the memory is in it, which is verbatim text. Default false
    */
-  async exportStatistics({ memory = false }: { readonly memory?: boolean | undefined } = {}): Promise<Uint8Array> {
+  async exportStatistics(options: { readonly memory?: boolean | undefined } = {}): Promise<Uint8Array> {
+    checkOptions(options, []);
+    const { memory = false } = options;
     const { statistics, pieces } = this.learner.learned;
     return formatLearned({ statistics, pieces: memory ? pieces : [], correction: undefined }, this.base);
   }

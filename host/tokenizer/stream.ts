@@ -1,5 +1,5 @@
 /** Encoding a text that arrives in chunks: the same tokens as of the whole, however it is cut. */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { checkChunks, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { Pace } from "../pace.ts";
 import { bytesOfText } from "./bytes.ts";
 import { GPT2, type Scan, type Split, settledLength } from "./pretokenize.ts";
@@ -26,6 +26,8 @@ export async function* encodeStream(
   chunks: Chunks,
   signal?: AbortSignal | undefined,
 ): AsyncGenerator<Uint16Array> {
+  if (typeof tokenizer?.encode !== "function") throw invalidOption("tokenizer", "a tokenizer", tokenizer);
+  checkChunks(chunks);
   const rest = yield* encodeSettled(tokenizer, chunks, signal);
   if (rest.length > 0) yield await encodeInTurns(tokenizer, rest, new Pace(), signal);
 }
