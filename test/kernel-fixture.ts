@@ -19,7 +19,7 @@ const CONTRACT = [
   ...["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `BLOCK_${name}`),
   ...["CIPHER", "CORRECTED_O", "CORRECTED_O_SCALE", "DECODER_O", "DECODER_O0", "DECODER_O_SCALE", "END", "EXPECTED"],
   ...["GATE", "GENERATION", "OBSERVED", "OBSERVED_TOKENS", "PREDICTOR_END", "PROBABILITIES", "RECALL", "RECALLED"],
-  ...["RECALLED_LENGTH", "RECALLED_PLACE", "RING", "__data_end", "__heap_base"],
+  ...["RECALLED_LENGTH", "RECALLED_AT", "RING", "__data_end", "__heap_base"],
 ]
   .map((name) => `${name}: i32`)
   .concat(
@@ -122,7 +122,7 @@ export class Device {
     const { buffer } = this.run.memory;
     new Uint16Array(buffer, place || this.value("RECALLED"), tokens.length).set(tokens);
     new Uint32Array(buffer, this.value("RECALLED_LENGTH"), 1)[0] = tokens.length;
-    new Uint32Array(buffer, this.value("RECALLED_PLACE"), 1)[0] = place;
+    new Uint32Array(buffer, this.value("RECALLED_AT"), 1)[0] = place;
   }
 
   /** A copy of all linear memory. */

@@ -134,7 +134,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
       expect(same(none, own)).toBe(false);
       for (const place of [device.memory().length, 2 ** 31, 2 ** 32 - 2]) {
         new Uint32Array(device.run.memory.buffer, device.value("RECALLED_LENGTH"), 1)[0] = tokens.length;
-        new Uint32Array(device.run.memory.buffer, device.value("RECALLED_PLACE"), 1)[0] = place;
+        new Uint32Array(device.run.memory.buffer, device.value("RECALLED_AT"), 1)[0] = place;
         device.run.reset!();
         for (const token of few(9, 3)) device.run.append!(token);
         device.run.predict!();
@@ -163,7 +163,7 @@ describe.each(SHAPES)("%s", (_name, shape, options) => {
       const device = trio(4).devices[0];
       expect(device.value("RECALL")).toBe(0);
       expect(device.value("RECALLED_LENGTH")).toBe(device.value("PREDICTOR_END"));
-      expect(device.value("RECALLED_PLACE")).toBe(device.value("PREDICTOR_END"));
+      expect(device.value("RECALLED_AT")).toBe(device.value("PREDICTOR_END"));
     });
   }
 

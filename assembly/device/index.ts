@@ -54,7 +54,7 @@ import {
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
-  RECALLED_PLACE,
+  RECALLED_AT,
   RECENCY,
   RESIDENT_LEVELS,
   RESIDENT_O0,
@@ -93,7 +93,7 @@ export {
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
-  RECALLED_PLACE,
+  RECALLED_AT,
   RING,
   SAMPLE_RECORD as PREDICTOR_END,
   U_0 as BLOCK_U,
@@ -235,7 +235,7 @@ function mixText(recall: bool): void {
   if (RECALL > 0 && recall) {
     let recalled = RECALLED;
     let room: i32 = RECALL;
-    const place = load<u32>(RECALLED_PLACE);
+    const place = load<u32>(RECALLED_AT);
     if (place != 0) {
       recalled = place;
       room = max<i32>(0, (memory.size() << 15) - (place >> 1)); // up to the memory's end

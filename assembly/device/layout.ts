@@ -104,10 +104,10 @@ export const PROBABILITIES: usize = (WEIGHTS + V * 4 + 15) & ~15; // (V) f32
 // what was observed last: written by the host, or by the firmware
 export const RECALLED: usize = (PROBABILITIES + V * 4 + 15) & ~15; // (RECALL) u16, oldest first; ABSENT between texts
 export const RECALLED_LENGTH: usize = (RECALLED + RECALL * 2 + 15) & ~15; // u32, tokens in it
-export const RECALLED_PLACE: usize = RECALLED_LENGTH + RECALLS * 4; // u32, where they stand instead: behind the module's own memory; 0 for RECALLED
+export const RECALLED_AT: usize = RECALLED_LENGTH + RECALLS * 4; // u32, where they stand instead: behind the module's own memory; 0 for RECALLED
 
 // learning; a predictor's memory ends before it
-export const SAMPLE_RECORD: usize = (RECALLED_PLACE + RECALLS * 4 + 15) & ~15; // one Sample; its tensors stand right behind it
+export const SAMPLE_RECORD: usize = (RECALLED_AT + RECALLS * 4 + 15) & ~15; // one Sample; its tensors stand right behind it
 export const SAMPLE_WEIGHTS: usize = SAMPLE_RECORD + LEARNING * 16; // (M) u32
 export const CORRECTION: usize = (SAMPLE_WEIGHTS + LEARNING * M * 4 + 15) & ~15; // one Correction
 export const OBSERVED: usize = (CORRECTION + LEARNING * 3 * 4 + 15) & ~15; // (V, M) u32; the statistics, contiguous: what a host stores and loads as one piece

@@ -166,7 +166,7 @@ export const DEVICE: Table = {
         region("RECALLED", ["RECALL"], 2, "(RECALL) u16, oldest first; ABSENT between texts"),
         region("RECALLED_LENGTH", ["RECALLS"], 4, "u32, tokens in it"),
         region(
-          "RECALLED_PLACE",
+          "RECALLED_AT",
           ["RECALLS"],
           4,
           "u32, where they stand instead: behind the module's own memory; 0 for RECALLED",

@@ -140,7 +140,7 @@ export class Instance {
     if (place === 0) this.view(Uint16Array, "RECALLED", tokens.length).set(tokens);
     else new Uint16Array(this.buffer, place, tokens.length).set(tokens);
     this.view(Uint32Array, "RECALLED_LENGTH", 1)[0] = tokens.length;
-    if (place !== 0) this.view(Uint32Array, "RECALLED_PLACE", 1)[0] = place;
+    if (place !== 0) this.view(Uint32Array, "RECALLED_AT", 1)[0] = place;
   }
 
   /** @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer */

@@ -49,7 +49,7 @@ export function predictorModule(wasm: Uint8Array, file: string, recall?: number)
   const own = value("RECALL") ?? 0;
   const wanted = recall ?? own;
   const longer = wanted > own;
-  if (longer && (end === undefined || own === 0 || value("RECALLED_PLACE") === undefined)) {
+  if (longer && (end === undefined || own === 0 || value("RECALLED_AT") === undefined)) {
     const room = own === 0 ? "recalls nothing" : `recalls ${own} tokens`;
     throw new SaffuError("UNSUPPORTED", `a memory of ${wanted} tokens: ${file} ${room}`);
   }

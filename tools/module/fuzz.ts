@@ -230,7 +230,7 @@ class Pair {
         () => draws.of([recall, draws.below(recall), 0, 1, recall + 1, 2 ** 31, MOST]),
         Uint32Array,
       );
-      fill("RECALLED_PLACE", 1, () => draws.of([0, 0, 64, draws.below(2 ** 16), 2 ** 31, MOST]), Uint32Array);
+      fill("RECALLED_AT", 1, () => draws.of([0, 0, 64, draws.below(2 ** 16), 2 ** 31, MOST]), Uint32Array);
     }
     if (this.learns && draws.below(300) === 0) {
       const [sum, tokens] = draws.of([

@@ -35,7 +35,7 @@ import {
   PROBABILITIES,
   RECALLED,
   RECALLED_LENGTH,
-  RECALLED_PLACE,
+  RECALLED_AT,
   RECENCY,
   RECENCY_VALUES,
   RING,
@@ -152,7 +152,7 @@ describe("the device's memory", () => {
     follows(PROBABILITIES, V, 4);
     follows(RECALLED, RECALL, 2);
     follows(RECALLED_LENGTH, 2, 4);
-    expect(RECALLED_PLACE).toBe(RECALLED_LENGTH + RECALLS * 4);
+    expect(RECALLED_AT).toBe(RECALLED_LENGTH + RECALLS * 4);
     follows(SAMPLE_RECORD, LEARNING * 16, 1);
     follows(SAMPLE_WEIGHTS, LEARNING * M, 4);
     expect(SAMPLE_WEIGHTS + LEARNING * M * 4).toBe(SAMPLE_RECORD + LEARNING * SAMPLE_BYTES);
