@@ -9,6 +9,8 @@ import { reasonOf } from "../files/directory-node.ts";
 
 const STANDARD_INPUT = "-";
 const CHUNK = 1 << 18;
+/** Bytes that readAhead keeps of each text. */
+const MOST_AHEAD = 1 << 26;
 
 /** TEXT arguments that were looked at before any work. */
 export interface Input {
@@ -18,8 +20,8 @@ export interface Input {
   readonly again: boolean;
   /** Chunks of the texts, in order. What can be read but once (standard input, a pipe) is kept, if `keep`, for the next call. */
   chunks(keep?: boolean): AsyncGenerator<Uint8Array>;
-  /** Reads what can be read but once, and keeps it. */
-  keep(): Promise<void>;
+  /** Reads what can be read but once, and keeps it: all of it, or the first 64 MiB, behind which the next `chunks` goes on. */
+  readAhead(): Promise<void>;
 }
 
 /**
@@ -41,18 +43,34 @@ export async function openTexts(texts: readonly string[], signal: AbortSignal): 
     kept.set(text, chunks);
     return chunks;
   };
+  const begun = new Map<string, { chunks: Uint8Array[]; rest: AsyncGenerator<Uint8Array> }>();
   async function* chunks(keep = false): AsyncGenerator<Uint8Array> {
     for (const [i, text] of texts.entries()) {
-      const once = sizes[i] === undefined && (keep || kept.has(text));
-      yield* once ? await whole(text) : read(text, signal);
+      const ahead = begun.get(text);
+      if (ahead !== undefined) {
+        begun.delete(text);
+        yield* ahead.chunks;
+        yield* ahead.rest;
+      } else yield* sizes[i] === undefined && keep ? await whole(text) : read(text, signal);
     }
   }
   return {
     bytes: sizes.includes(undefined) ? 0 : sizes.reduce<number>((sum, size) => sum + size!, 0),
     again: !sizes.includes(undefined),
     chunks,
-    async keep() {
-      for (const text of texts.filter((_, i) => sizes[i] === undefined)) await whole(text);
+    async readAhead() {
+      for (const text of texts.filter((_, i) => sizes[i] === undefined)) {
+        const rest = read(text, signal);
+        const ahead = { chunks: [] as Uint8Array[], rest };
+        let bytes = 0;
+        while (bytes < MOST_AHEAD) {
+          const next = await rest.next();
+          if (next.done) break;
+          ahead.chunks.push(next.value);
+          bytes += next.value.length;
+        }
+        begun.set(text, ahead);
+      }
     },
   };
 }

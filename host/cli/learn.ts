@@ -24,7 +24,7 @@ export async function run(
   for (const text of texts) inputs.push(await openTexts([text], signal));
   // what waits for its writer is read before others have to wait; a bad model is told before that
   if (inputs.some(({ again }) => !again)) await loadModel(directory, undefined, signal);
-  for (const input of inputs) await input.keep();
+  for (const input of inputs) await input.readAhead();
   const progress = await Progress.start();
   const start = performance.now();
   const pieces: Observation[] = [];
