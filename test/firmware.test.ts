@@ -101,8 +101,8 @@ needs(`gcc, make, and wasm3's C sources (${EXAMPLE}/fetch-wasm3.sh)`, found)("on
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: wanted, stderr: "" });
   });
 
-  test.each(NAMES)("half of the operand stack is enough for %s", (form) => {
-    expect(run("arduino", form, "-DSAFFU_STACK_BYTES=1024").stdout).toBe(golden(form));
+  test.each(NAMES)("five eighths of the operand stack are enough for %s", (form) => {
+    expect(run("arduino", form, "-DSAFFU_STACK_BYTES=1280").stdout).toBe(golden(form));
   });
 
   test("one byte of linear memory less than the header says is too little", () => {

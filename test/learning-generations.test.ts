@@ -107,10 +107,43 @@ describe("after ageing", () => {
     );
     await young.age();
     await young.merge(await old.exportStatistics());
+    // a memory of another generation is refused as well, where the sums are empty
+    await old.forget(lines(30), { generation: 1 }).catch(() => {});
+    const kept = await load(files);
+    await kept.age();
+    await kept.observe("x");
+    const export1 = await kept.exportStatistics();
+    await kept.unmerge(export1);
+    const first = await afterObserving(files, ["y"]);
+    await refused(kept, async () => kept.merge(await first.exportStatistics()), refusal("STATISTICS_AGED"));
     const empty = await load(files);
     await empty.merge(await old.exportStatistics());
     expectSame(await empty.exportStatistics(), await old.exportStatistics());
   });
+});
+
+test("what many aged devices learned is merged, saved and read again", async () => {
+  const all = await load(files);
+  for (let device = 0; device < 20; ++device) {
+    const one = await afterObserving(files, [noise(3000, device + 1)]);
+    await one.age();
+    await one.observe("a line");
+    await one.age();
+    await all.merge(await one.exportStatistics());
+  }
+  const again = await load(files, { statistics: (await all.learnedFile())! });
+  expect(await again.statistics()).toEqual(await all.statistics());
+});
+
+test("forgetting what was never observed is refused where what is left is of no text, and the model can be saved and read", async () => {
+  const model = await afterObserving(files, [lines(600)]);
+  await model.reset(); // the memory would tell
+  for (const text of ["e".repeat(3000), noise(2000)]) {
+    const before = await learnedBytes(model);
+    const forgotten = await model.forget(text).catch((error) => error.code);
+    if (forgotten === "NOT_OBSERVED") expectSame(await learnedBytes(model), before);
+    await load(files, { statistics: (await model.learnedFile())! });
+  }
 });
 
 describe("what was merged", () => {

@@ -159,6 +159,31 @@ describe("its room", () => {
     expect((await (await load("models/nano-en")).statistics()).memoryCapacity).toBe(0);
   });
 
+  test("knows what was never observed, where it has all that was; a text can be taken out of it alone, whatever its generation", async () => {
+    const model = await afterObserving(files, ["a line\n", "another\n"]);
+    for (const text of ["a line", "another", "a"]) {
+      await expect(model.forget(text)).rejects.toThrow(refusal("NOT_OBSERVED"));
+    }
+    await model.age();
+    await expect(model.forget("a line\n")).rejects.toThrow(refusal("STATISTICS_AGED"));
+    const sums = await model.exportStatistics();
+    expect(await model.forget("a line\n", { memoryOnly: true })).toMatchObject({ tokens: 7, memoryTokens: 8 });
+    expectSame(await model.exportStatistics(), sums);
+    await expect(model.forget("a line\n", { memoryOnly: true })).rejects.toThrow(refusal("NOT_OBSERVED", "memory"));
+    const alone = await load(files);
+    await alone.observe("another\n");
+    expect(said(model)).toEqual(said(alone));
+  });
+
+  test("that is smaller than a file's says what it drops", async () => {
+    const model = await load(files, { memory: 3000 });
+    for (const seed of [1, 2]) await model.observe(lines(100, seed));
+    const { memoryTokens } = await model.statistics();
+    const short = await load(files, { memory: 300, statistics: (await model.learnedFile())! });
+    expect((await short.statistics()).memoryTokens).toBe(299);
+    expect(await short.observe("x")).toMatchObject({ memoryTokens: 298, evictedTokens: memoryTokens + 1 - 298 });
+  });
+
   test("is kept when a call fails, with all that was in it", async () => {
     const model = await afterObserving(files, [lines(40)]);
     const before = said(model);

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { load, type Model, type Session } from "../host/index.ts";
-import { sealed } from "../tools/fuzz/mutations.ts";
+import { partsOf, sealed, withHeader } from "../tools/fuzz/mutations.ts";
 import { expectSame, learningModel, lines } from "./learning-fixture.ts";
 import { refusal } from "./model-fixture.ts";
 import { LICENCE } from "./texts.ts";
@@ -237,6 +237,60 @@ describe("a session that learns", () => {
     session.restore(saved);
     expect(session.predict()).toEqual(plain);
     for (const each of [session, other]) each.close();
+  });
+
+  test("observes each piece once, whatever is called meanwhile; what fails can be observed again; a fork has none of it", async () => {
+    const model = await load(await learningModel());
+    const session = model.session({ learn: true });
+    session.push("the miller ");
+    const place = session.save();
+    const [first, second] = await Promise.all([session.observe(), session.observe()]);
+    expect([first.tokens, second.tokens]).toEqual([11, 0]);
+    session.push("weighs ");
+    const fork = session.fork();
+    await expect(session.observe({ signal: AbortSignal.abort() })).rejects.toThrow(refusal("ABORTED"));
+    session.push("grain");
+    expect((await session.observe()).tokens).toBe(12);
+    expect((await fork.observe()).tokens).toBe(0);
+    // a place that is restored while a piece is learned keeps its own
+    session.push("again");
+    const learning = session.observe();
+    session.restore(place);
+    await learning;
+    expect((await session.observe()).tokens).toBe(11);
+    for (const text of ["the miller ", "weighs grain", "again", "the miller "]) await model.forget(text);
+    for (const each of [session, fork]) each.close();
+  });
+
+  test("of bytes holds nothing back: a token is a byte", () => {
+    const session = bytes.session();
+    for (const character of "temp=60.1") expect(session.push(character).tokens).toBe(1);
+    expect(session.heldBack).toBe(0);
+    session.push("\ud83d");
+    expect(session.heldBack).toBe(3);
+    session.close();
+  });
+
+  test("whose state came from hostile bytes harms no other call", async () => {
+    const model = await load(await learningModel());
+    const wanted = model.score(lines(30)).surprisal;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(3000), fc.nat(255)), { minLength: 1, maxLength: 60 }), (edits) => {
+        const session = model.session();
+        session.push(lines(5));
+        const { header, data } = partsOf(session.save());
+        for (const [at, byte] of edits) data[data.length - 1 - (at % data.length)] = byte;
+        try {
+          session.restore(sealed(withHeader(header, data)));
+          session.push(lines(5, 2));
+        } catch (error) {
+          expect((error as { name: string }).name).toBe("SaffuError");
+        }
+        session.close();
+        expect(model.score(lines(30)).surprisal).toEqual(wanted);
+      }),
+      { numRuns: 100 },
+    );
   });
 
   test("without learn keeps nothing to observe", async () => {

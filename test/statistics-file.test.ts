@@ -451,8 +451,8 @@ describe("sums that no tokens come to are refused", () => {
     };
     await expect(of(one(1))).rejects.toThrow(corrupt("column", "expected", "observed"));
     await expect(of(one(-1))).rejects.toThrow(corrupt("column"));
+    // every ageing cuts, and merges add that up
     expect((await of(one(1), 1)).statistics.generation).toBe(1);
-    await expect(of(one(64 * 8 + 1), 1)).rejects.toThrow(corrupt("column"));
   });
 
   test("a group that has more than a token each can give it", async () => {

@@ -46,7 +46,7 @@ describe("a tokenizer of symbols", () => {
 
   test("has a multiple of 8 tokens, which its file names", () => {
     for (const [size, vocabulary] of [
-      [1, 8],
+      [4, 8],
       [8, 8],
       [9, 16],
       [65_521, 65_528],
@@ -55,14 +55,16 @@ describe("a tokenizer of symbols", () => {
       expect(tokenizer.vocabularySize).toBe(vocabulary);
       const again = tokenizerFromJSON(JSON.parse(JSON.stringify(tokenizer.toJSON())));
       expect(again.vocabularySize).toBe(vocabulary);
-      expect([...again.encode("1 2 3")]).toEqual([1, 2, 3]);
+      expect([...again.encode(`1 2 ${size - 1}`)]).toEqual([1, 2, size - 1]);
+      // ids that V has beyond the symbols are of none
+      expect(() => again.encode(`${size}`)).toThrow(refusal("TOKEN_OUT_OF_RANGE", `0..${size - 1}`) as Error);
     }
     for (const size of [0, 65_529, 1.5, Number.NaN, "8" as unknown as number]) {
       expect(() => symbolTokenizer(size)).toThrow(refusal("INVALID_OPTION", "size", "1..65528") as Error);
     }
-    for (const size of [0, 9, 65_536, 1.5, "8", undefined]) {
+    for (const size of [0, 65_536, 1.5, "8", undefined]) {
       const json = { version: "1.0", model: { type: "Symbols", size } };
-      expect(() => tokenizerFromJSON(json)).toThrow(refusal("TOKENIZER_INVALID", "model.size", "8..65528") as Error);
+      expect(() => tokenizerFromJSON(json)).toThrow(refusal("TOKENIZER_INVALID", "model.size", "1..65528") as Error);
     }
   });
 
@@ -140,9 +142,18 @@ describe("a model of symbols", () => {
     expect(await learner.exportStatistics()).toEqual(before);
     const written: number[] = [];
     let text = "";
-    for await (const each of model.generate("0 1 1 2", { maxTokens: 20, onToken: (id) => written.push(id) }))
-      text += each;
+    const hot = { maxTokens: 200, temperature: 30, onToken: (id: number) => void written.push(id) };
+    for await (const each of model.generate("0 1 1 2", hot)) text += each;
     expect(text).toBe(written.map((id) => `${id} `).join(""));
+    expect(Math.max(...written)).toBe(11); // of 12 symbols, where V is 16
+    let again = "";
+    for await (const each of model.generate(Uint16Array.of(0, 1, 1, 2), hot)) again += each;
+    expect(again).toBe(text);
+    const found = model.candidates(Uint16Array.of(0, 1));
+    expect(found.length).toBe(12);
+    expect(found.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 5);
+    expect(model.candidates("0 1")).toEqual(found);
+    expect(model.score("0  1\n\n1").bytes).toBe((await model.scoreStream(["0  1\n\n1"])).bytes);
   });
 
   test("does not take text that is none of symbols; a model of text takes ids", async () => {
@@ -162,5 +173,16 @@ describe("a model of symbols", () => {
     const own = { ...symbolTokenizer(8), vocabularySize: 8, toJSON: () => ({ mine: true }) };
     const wrapped = Object.assign(Object.create(symbolTokenizer(8)), own);
     await expect(fit(() => [states(100)], { tokenizer: wrapped })).rejects.toThrow(refusal("TOKENIZER_INVALID"));
+  });
+
+  test("a session holds a number back that may go on", () => {
+    const session = model.session();
+    expect(session.push("0 1 1").pieces.map(({ id }) => id)).toEqual([0, 1]);
+    expect(session.heldBack).toBe(1);
+    expect(session.push("0 2 ").pieces.map(({ id }) => id)).toEqual([10, 2]);
+    session.push("3");
+    expect(session.candidates().length).toBe(12);
+    expect(session.flush().pieces.map(({ id }) => id)).toEqual([3]);
+    session.close();
   });
 });

@@ -9,6 +9,7 @@ interface Options {
   readonly age?: boolean;
   readonly memory?: number;
   readonly generation?: number;
+  readonly memoryOnly?: boolean;
   readonly json?: boolean;
 }
 
@@ -16,7 +17,7 @@ export async function run(
   verb: "observe" | "forget",
   directory: string,
   texts: string[],
-  { age, memory, generation, json }: Options,
+  { age, memory, generation, memoryOnly, json }: Options,
 ): Promise<void> {
   const signal = interruptSignal();
   await openTexts(texts, signal); // all of them, before any work
@@ -32,7 +33,7 @@ export async function run(
   const model = await changeModel(change, async (model, save) => {
     for (const input of inputs) {
       const onProgress = ({ tokens }: { tokens: number }) => progress.update(verb, tokens, 0);
-      const options = { signal, onProgress, ...(verb === "observe" ? { age } : { generation }) };
+      const options = { signal, onProgress, ...(verb === "observe" ? { age } : { generation, memoryOnly }) };
       pieces.push(await model[verb](input.chunks(), options));
     }
     await save();
@@ -44,6 +45,8 @@ export async function run(
   const bitsPerByte = bits / (bytes || 1); // an empty text is learned, and nothing with it
   const { observedTokens, statisticsDigest, corrected, generation: now, memoryTokens } = await model.statistics();
   const evictedTokens = sum((piece) => piece.evictedTokens);
+  const keeps = evictedTokens > 0 && memoryTokens > 0;
+  const left = keeps ? `; ${evictedTokens} tokens left the memory, which has room for ${memoryTokens}` : "";
   // sums are exact at once, predictions once they are solved
   const stale =
     verb === "forget" && corrected
@@ -52,6 +55,6 @@ export async function run(
   process.stdout.write(
     json
       ? `${JSON.stringify({ pieces: pieces.length, tokens, bytes, bitsPerByte, observedTokens, generation: now, memoryTokens, evictedTokens, statisticsDigest, seconds })}\n`
-      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${bitsPerByte.toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics${stale}\n`,
+      : `${verb === "observe" ? "observed" : "forgot"} ${tokens} tokens (${bytes} bytes, ${bitsPerByte.toFixed(4)} bits per byte under the base); ${observedTokens} tokens are in the statistics${left}${stale}\n`,
   );
 }

@@ -166,6 +166,7 @@ program
   .argument("<dir>", MODEL)
   .argument("<text...>", pieces)
   .option("--generation <n>", "generation that TEXT was observed in, where the sums were halved since", parse.integer)
+  .option("--memory-only", "take TEXT out of the observed texts that are kept verbatim alone; the sums stay")
   .option("--json", "print what was taken away as JSON")
   .addHelpText("after", "\nExample:\n  saffu forget models/mine notes.txt")
   .action(async (directory, texts, options) => (await import("./learn.ts")).run("forget", directory, texts, options));

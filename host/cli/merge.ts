@@ -20,7 +20,7 @@ export async function run(
 ): Promise<void> {
   const signal = interruptSignal();
   const change = { model: directory, out, signal, quiet: json };
-  const { observedTokens, statisticsDigest } = await changeModel(change, async (model, save) => {
+  const { observedTokens, memoryTokens, statisticsDigest } = await changeModel(change, async (model, save) => {
     const most = mostLearnedBytes(model.config.shape);
     for (const path of paths) {
       const bytes = await readStatisticsOf(path, most, signal);
@@ -32,10 +32,14 @@ export async function run(
     await save();
     return model.statistics();
   });
+  const kept =
+    verb === "unmerge" && memoryTokens > observedTokens
+      ? `; ${memoryTokens - observedTokens} tokens of texts that came with them are still kept verbatim: unmerge with statistics of --with-memory, or forget --memory-only`
+      : "";
   process.stdout.write(
     json
-      ? `${JSON.stringify({ [`${verb}d`]: paths.length, observedTokens, statisticsDigest })}\n`
-      : `${verb}d ${paths.length} ${verb === "merge" ? "into" : "from"} ${out}: ${observedTokens} tokens are in the statistics\n`,
+      ? `${JSON.stringify({ [`${verb}d`]: paths.length, observedTokens, memoryTokens, statisticsDigest })}\n`
+      : `${verb}d ${paths.length} ${verb === "merge" ? "into" : "from"} ${out}: ${observedTokens} tokens are in the statistics${kept}\n`,
   );
 }
 

@@ -4,14 +4,14 @@
  *
  * A call that fails, or is aborted, leaves everything as it was.
  */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { PieceReader } from "../files/pieces.ts";
 import { type Base, CAPACITY, type Correction, type Learned, type Statistics } from "../files/statistics.ts";
 import { faultOfSums, greatest } from "../files/sums.ts";
 import type { LearningKernel } from "../model/kernel.ts";
 import { unlessAborted } from "../pace.ts";
 import { hiddenWidth } from "../shape.ts";
-import { type Chunks, isIds, type Text, type Tokenizer } from "../tokenizer/index.ts";
+import type { Chunks, Text, Tokenizer } from "../tokenizer/index.ts";
 import { Memory } from "./memory.ts";
 import {
   checkRefitOptions,
@@ -24,7 +24,7 @@ import {
   type RefitReport,
 } from "./options.ts";
 import { learnText, type Read, readAhead } from "./pass.ts";
-import { accepted, aged, busy, full } from "./refusals.ts";
+import { accepted, aged, busy, full, unmerged } from "./refusals.ts";
 import { solveDecoder } from "./solve.ts";
 import { Sums } from "./sums.ts";
 
@@ -41,6 +41,8 @@ export class Learner {
   /** While a call changes the sums: what they were before it. */
   private before: Statistics | undefined;
   private memory: Memory;
+  /** Tokens of the file that there was no room for: said with the first call. */
+  private evictedAtLoad: number;
   private correction: Correction | undefined;
 
   /**
@@ -56,7 +58,9 @@ export class Learner {
     capacity: number,
   ) {
     this.sums = new Sums(start, base.shape, learned?.statistics);
-    this.memory = Memory.of(capacity, learned?.pieces ?? []);
+    const pieces = learned?.pieces ?? [];
+    this.memory = Memory.of(capacity, pieces);
+    this.evictedAtLoad = new Memory(Number.POSITIVE_INFINITY, pieces).tokens - this.memory.tokens;
     this.correction = learned?.correction;
   }
 
@@ -89,8 +93,10 @@ export class Learner {
 
   /** Adds a text, as a piece of its own. @throws SaffuError INVALID_TEXT, STATISTICS_FULL, ABORTED */
   observe(text: Text | Chunks, options: ObserveOptions = {}): Promise<Observation> {
+    const { age = false } = options;
+    if (typeof age !== "boolean") return Promise.reject(invalidOption("age", "true or false", age));
     return this.changingBy(text, options, async (kernel, read) => {
-      if (options.age && fullest(kernel) > HALF_FULL) accepted(kernel.age());
+      if (age && fullest(kernel) > HALF_FULL) accepted(kernel.age());
       kernel.reset();
       const reader = this.reader();
       const passed = await learnText(read, (token) => kernel.observe(token), reader, options);
@@ -106,16 +112,39 @@ export class Learner {
    * @throws SaffuError INVALID_TEXT, NOT_OBSERVED, ABORTED; STATISTICS_AGED where the sums were halved since, or may have been
    */
   forget(text: Text | Chunks, options: ForgetOptions = {}): Promise<Observation> {
+    const { generation: said = 0 } = options;
+    if (!Number.isInteger(said) || said < 0) return Promise.reject(invalidOption("generation", "a whole number", said));
     return this.changingBy(text, options, async (kernel, read) => {
       const now = this.sums.generation;
+      if (options.memoryOnly) return this.forgetKept(read);
       const { generation = now === 0 ? 0 : this.generationOf(read) } = options;
       if (generation !== now) throw aged(now, generation);
+      // where the memory has every piece that is in the sums, what it does not have was never observed
+      const knowsAll = now === 0 && read.rest === undefined && this.memory.tokens === this.sums.tokens;
+      if (knowsAll && read.tokens.length > 0 && this.generationOf(read) === undefined) accepted(-3);
       kernel.reset();
       const reader = this.reader();
       const passed = await learnText(read, (token) => kernel.forget(token), reader, options);
+      // what is left must be what some text can have given
+      if (faultOfSums(this.sums.copy(), this.base.shape) !== undefined) accepted(-3);
       this.memory = this.memory.without(reader.piece(now));
       return { ...passed, ...this.figures(0) };
     });
+  }
+
+  /** Takes a text out of the memory alone. @throws SaffuError NOT_OBSERVED */
+  private forgetKept(read: Read): Observation {
+    const generation = this.generationOf(read);
+    if (generation === undefined) {
+      throw new SaffuError(
+        "NOT_OBSERVED",
+        "the memory does not have the text, as a piece of its own: nothing was taken away",
+      );
+    }
+    const reader = this.reader();
+    reader.add(read.tokens);
+    this.memory = this.memory.without(reader.piece(generation));
+    return { tokens: read.tokens.length, bytes: read.bytes, bits: 0, ...this.figures(0) };
   }
 
   /** The generation of a text that the memory knows. */
@@ -123,7 +152,7 @@ export class Learner {
     if (rest !== undefined) return undefined;
     const reader = this.reader();
     reader.add(tokens);
-    return this.memory.generationOf(reader.piece(0));
+    return this.memory.generationOf(reader.piece(this.sums.generation));
   }
 
   private reader(): PieceReader {
@@ -141,14 +170,12 @@ export class Learner {
   /** Adds what another device learned. @throws SaffuError STATISTICS_FULL, STATISTICS_AGED, ABORTED */
   merge({ statistics, pieces }: Learned, options: LearnOptions = {}): Promise<Merged> {
     return this.changing(async (kernel) => {
-      if (this.sums.tokens === 0 && statistics.tokens > 0) kernel.generation[0] = statistics.generation;
+      const empty = this.sums.tokens === 0 && this.memory.pieces.length === 0;
+      if (empty) kernel.generation[0] = statistics.generation;
+      if (pieces.length > 0) this.checkGeneration(statistics);
       await this.addSums(kernel, statistics, 1, options);
-      let evicted = 0;
-      for (const piece of pieces) {
-        const next = this.memory.with(piece);
-        this.memory = next.memory;
-        evicted += next.evicted;
-      }
+      const { memory, evicted } = this.memory.withAll(pieces);
+      this.memory = memory;
       return this.figures(evicted);
     }, options.signal);
   }
@@ -157,7 +184,7 @@ export class Learner {
   unmerge({ statistics, pieces }: Learned, options: LearnOptions = {}): Promise<Merged> {
     return this.changing(async (kernel) => {
       await this.addSums(kernel, statistics, -1, options);
-      if (faultOfSums(this.sums.copy(), this.base.shape) !== undefined) accepted(-3);
+      if (faultOfSums(this.sums.copy(), this.base.shape) !== undefined) throw unmerged();
       for (const piece of pieces) this.memory = this.memory.without(piece);
       return this.figures(0);
     }, options.signal);
@@ -172,22 +199,18 @@ export class Learner {
   ): Promise<void> {
     throwIfAborted(signal);
     if (tokens === 0) return;
-    if (generation !== this.sums.generation) {
-      const what = `they are of generation ${generation}, this model's of ${this.sums.generation}`;
-      throw new SaffuError(
-        "STATISTICS_AGED",
-        `${what}: sums of one generation alone add up; age the younger ones first`,
-      );
-    }
+    this.checkGeneration({ generation });
     if (this.sums.tokens + add * tokens > CAPACITY) throw full();
-    if (this.sums.tokens + add * tokens < 0) accepted(-3);
+    if (this.sums.tokens + add * tokens < 0) throw unmerged();
     const { vocabulary } = this.base.shape;
     const width = hiddenWidth(this.base.shape);
     for (const commit of [0, 1]) {
       for (let row = 0; row < 2 * width; ++row) {
         const from = (row % width) * vocabulary;
         kernel.staging.set((row < width ? observed : expected).subarray(from, from + vocabulary));
-        accepted(add > 0 ? kernel.merge(row, commit) : kernel.unmerge(row, commit));
+        const answer = add > 0 ? kernel.merge(row, commit) : kernel.unmerge(row, commit);
+        if (answer === -3) throw unmerged();
+        accepted(answer);
       }
     }
     kernel.observedTokens[0]! += add * tokens;
@@ -195,8 +218,17 @@ export class Learner {
     throwIfAborted(signal);
   }
 
-  private figures(evictedTokens: number): Merged {
+  /** @throws SaffuError STATISTICS_AGED */
+  private checkGeneration({ generation }: Pick<Statistics, "generation">): void {
+    if (generation === this.sums.generation) return;
+    const what = `they are of generation ${generation}, this model's of ${this.sums.generation}`;
+    throw new SaffuError("STATISTICS_AGED", `${what}: sums of one generation alone add up; age the younger ones first`);
+  }
+
+  private figures(evicted: number): Merged {
     const { tokens: observedTokens, generation } = this.sums;
+    const evictedTokens = evicted + this.evictedAtLoad;
+    this.evictedAtLoad = 0;
     return { observedTokens, generation, memoryTokens: this.memory.tokens, evictedTokens };
   }
 
@@ -234,18 +266,18 @@ export class Learner {
     work: (kernel: LearningKernel, read: Read) => Promise<T>,
   ): Promise<T> {
     const reading = () => readAhead(text, this.tokenizer, signal);
-    if (typeof text === "string" || text instanceof Uint8Array || isIds(text)) {
+    if (typeof text === "string" || ArrayBuffer.isView(text)) {
       return this.changing(async (kernel) => work(kernel, await reading()), signal);
     }
     const read = await reading();
-    const long = read.rest !== undefined;
     try {
       return await this.changing(async (kernel) => {
-        this.streaming = long;
-        return work(kernel, read);
+        this.streaming = read.rest !== undefined;
+        return work(kernel, read).finally(() => {
+          this.streaming = false;
+        });
       }, signal);
     } finally {
-      if (long) this.streaming = false;
       await read.rest?.return(undefined);
     }
   }

@@ -43,11 +43,17 @@ export class Memory {
 
   /** The memory with one more piece, and the tokens that had to give way for it, or did not fit. */
   with(piece: Piece): { readonly memory: Memory; readonly evicted: number } {
-    if (piece.tokens.length === 0) return { memory: this, evicted: piece.length };
-    const pieces = [...this.pieces, piece];
+    return this.withAll([piece]);
+  }
+
+  /** The same with several pieces, one after the other. */
+  withAll(added: readonly Piece[]): { readonly memory: Memory; readonly evicted: number } {
+    const some = added.filter(({ tokens }) => tokens.length > 0);
+    let evicted = added.reduce((sum, { length, tokens }) => sum + length - tokens.length, 0);
+    if (some.length === 0) return { memory: this, evicted };
+    const pieces = [...this.pieces, ...some];
     let over = sizeOf(pieces) - this.capacity;
     let first = 0;
-    let evicted = piece.length - piece.tokens.length;
     while (over > 0 && first < pieces.length) {
       const oldest = pieces[first]!;
       const { tokens } = oldest;
@@ -63,16 +69,17 @@ export class Memory {
     return { memory: this.next(pieces.slice(first)), evicted };
   }
 
-  /** The memory without one copy of a piece, the latest of its generation; the same memory where there is none. */
+  /** The memory without one copy of a piece, the oldest of its generation, which may be cut; the same memory where there is none. */
   without(piece: Piece): Memory {
-    const at = this.pieces.findLastIndex((kept) => samePiece(kept, piece) && kept.generation === piece.generation);
+    const at = this.pieces.findIndex((kept) => samePiece(kept, piece) && kept.generation === piece.generation);
     if (at < 0) return this;
     return this.next([...this.pieces.slice(0, at), ...this.pieces.slice(at + 1)]);
   }
 
-  /** The generation of the latest copy of a piece; undefined where none is kept. */
+  /** The generation of a copy of a piece, of the piece's own where there is one; undefined where none is kept. */
   generationOf(piece: Piece): number | undefined {
-    return this.pieces.findLast((kept) => samePiece(kept, piece))?.generation;
+    const copies = this.pieces.filter((kept) => samePiece(kept, piece));
+    return (copies.find(({ generation }) => generation === piece.generation) ?? copies.at(-1))?.generation;
   }
 
   /** All that is kept, BREAK before each piece, in the canonical order of the pieces. */
@@ -95,6 +102,7 @@ export class Memory {
     const memory = new Memory(this.capacity, pieces);
     if (this.sorted === undefined) return memory;
     const [before, after] = [new Set(this.pieces), new Set(pieces)];
+    if (pieces.length > before.size + 64) return memory; // many are new: sorted anew when that is asked for
     const sorted = this.sorted.filter((piece) => after.has(piece));
     for (const piece of pieces) {
       if (before.has(piece)) continue;

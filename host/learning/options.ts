@@ -21,6 +21,8 @@ export interface ObserveOptions extends LearnOptions {
 export interface ForgetOptions extends LearnOptions {
   /** The generation that the text was observed in, as `observe` told. Not needed where the sums were never halved, or the memory has the text. */
   readonly generation?: number | undefined;
+  /** Whether the text is taken out of the memory alone, and stays in the sums: of any generation. Default false. */
+  readonly memoryOnly?: boolean | undefined;
 }
 
 /** What a piece of text came to. */

@@ -34,7 +34,7 @@ export async function readAhead(
     const tokens = tokenizer.encode(text);
     return { tokens, bytes: tokenizer.decode(tokens).length, rest: undefined, tokenizer };
   }
-  const chunks = typeof text === "string" || text instanceof Uint8Array ? [text] : text;
+  const chunks = typeof text === "string" || ArrayBuffer.isView(text) ? [text as Text] : text;
   const stream = encodeStream(tokenizer, abortable(chunks, signal), signal);
   const pace = new Pace();
   let tokens = new Uint16Array(1024);

@@ -27,8 +27,15 @@ export function aged(generation: number, of: number | undefined): SaffuError {
   const why =
     of === undefined
       ? "say in which one the text was observed, as the option generation"
-      : `what was observed in generation ${of} can no longer be forgotten`;
+      : of > generation
+        ? `there is no generation ${of} yet`
+        : `what was observed in generation ${of} can no longer be forgotten`;
   return new SaffuError("STATISTICS_AGED", `${what}: ${why}; nothing was taken away`);
+}
+
+/** Statistics to take out that are not in the sums. */
+export function unmerged(): SaffuError {
+  return new SaffuError("NOT_OBSERVED", "these statistics were never merged here: nothing was taken away");
 }
 
 /** Calls that come while a text is read that may not end. */

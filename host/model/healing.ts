@@ -9,7 +9,7 @@
  * the bytes taken back, whatever the shorter ones before them would cost.
  */
 import { checkOptions, invalidOption } from "../errors.ts";
-import type { Tokenizer } from "../tokenizer/index.ts";
+import { SymbolTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import type { Predictor } from "./kernel.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
@@ -58,6 +58,7 @@ export interface Taken {
  * @param end the prompt's bytes that are not settled
  */
 export function takeBack(end: Uint8Array, tokenizer: Tokenizer, vocabulary: Vocabulary): Taken {
+  if (tokenizer instanceof SymbolTokenizer) return { kept: tokenizer.encode(end), covers: [] }; // a number at the end is whole
   const { spelled, longest } = vocabulary;
   let own = tokenizer.encode(end);
   let kept = own.subarray(0, 0);
@@ -163,10 +164,12 @@ export function continuations(predictor: Predictor, covers: readonly Cover[], vo
   predictor.predict();
   const share = shares[0] ?? 1;
   const found = beyond.map((cover, i) => ({ ...cover, probability: shares[i + 1]! }));
-  const { spelled, keys } = vocabulary;
+  const { spelled, keys, count } = vocabulary;
+  let all = 1;
+  for (let token = count; token < spelled.length; ++token) all -= probabilities[token]!;
   const byBytes = new Map(found.map((each) => [keys[each.token]!.slice(-each.added.length), each]));
-  for (const [token, added] of spelled.entries()) {
-    const probability = share * probabilities[token]!;
+  for (const [token, added] of spelled.slice(0, count).entries()) {
+    const probability = (share * probabilities[token]!) / all;
     const same = byBytes.get(keys[token]!);
     if (same !== undefined) same.probability += probability;
     else found.push({ before: prompt, token, added, probability });

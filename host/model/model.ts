@@ -47,7 +47,6 @@ import {
   encodeSettled,
   encodeStream,
   isIds,
-  SymbolTokenizer,
   settledPrefix,
   type Text,
   type Tokenizer,
@@ -259,7 +258,7 @@ export class Model {
    *
    * @throws SaffuError INVALID_OPTION, INVALID_TEXT, ABORTED
    */
-  async *generate(prompt: string | Uint8Array = "", options: GenerateOptions = {}): AsyncGenerator<string, void> {
+  async *generate(prompt: Text = "", options: GenerateOptions = {}): AsyncGenerator<string, void> {
     const { maxTokens, temperature, topK, topP, seed, stop, signal, onToken, heal, wellFormed } =
       checkGenerateOptions(options);
     throwIfAborted(signal);
@@ -274,7 +273,8 @@ export class Model {
           throwIfAborted(signal);
         }
       };
-      const bytes = bytesOfText(prompt);
+      if (isIds(prompt)) await read(tokenizer.encode(prompt));
+      const bytes = bytesOfText(isIds(prompt) ? "" : prompt);
       const begun = wellFormed ? unfinished(bytes) : bytes.subarray(0, 0);
       let state = after(WHOLE, begun);
       const settled = encodeSettled(tokenizer, [bytes], signal);
@@ -290,7 +290,7 @@ export class Model {
         onToken?.(token);
         return text.add(decoder.decode(added, { stream: true }));
       };
-      if (!heal || tokenizer instanceof SymbolTokenizer) await read(tokenizer.encode(part.value));
+      if (!heal) await read(tokenizer.encode(part.value));
       else {
         const { kept, covers } = this.takenBack(part.value);
         await read(kept);
@@ -338,7 +338,7 @@ export class Model {
     try {
       const { tokenizer } = this;
       const tokens = tokenizer.encode(text);
-      const bytes = isIds(text) ? tokenizer.decode(tokens).length : bytesOfText(text).length;
+      const bytes = tokenizer.decode(tokens).length;
       const surprisal = Float32Array.from(tokens, (token) => kernel.feed(token));
       const sum = new Sum();
       sum.add(surprisal);
@@ -425,16 +425,17 @@ export class Model {
    *
    * @throws SaffuError INVALID_TEXT; INVALID_OPTION
    */
-  candidates(context: string | Uint8Array, options: CandidateOptions = {}): Candidate[] {
+  candidates(context: Text, options: CandidateOptions = {}): Candidate[] {
     const top = checkTop(options);
     const { tokenizer, vocabulary } = this;
     const kernel = this.kernels.take();
     try {
-      const bytes = bytesOfText(context);
-      const settled = settledPrefix(tokenizer, bytes);
       const read = (tokens: Uint16Array) => {
         for (const token of tokens) kernel.feed(token);
       };
+      if (isIds(context)) read(tokenizer.encode(context));
+      const bytes = bytesOfText(isIds(context) ? "" : context);
+      const settled = settledPrefix(tokenizer, bytes);
       read(tokenizer.encode(bytes.subarray(0, settled)));
       const { kept, covers } = this.takenBack(bytes.subarray(settled));
       read(kept);

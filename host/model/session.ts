@@ -72,15 +72,19 @@ interface Place {
   held: Uint8Array;
   /** A high surrogate whose other half the next string may begin with. */
   high: string;
-  /** Tokens since the last `observe`. */
-  piece: readonly number[];
 }
 
-const START: Place = { bytes: 0, held: new Uint8Array(0), high: "", piece: [] };
+const START: Place = { bytes: 0, held: new Uint8Array(0), high: "" };
 
 export class Session {
   private predictor: Predictor | undefined;
   private place: Place = START;
+  /** Tokens since the last `observe`, where the session learns. */
+  private piece: number[] = [];
+  /** Times that another piece was begun: one that could not be learned is kept within its own alone. */
+  private seat = 0;
+  /** Whether the state came from outside: such an instance is used for nothing else. */
+  private foreign = false;
   private readonly learns: boolean;
 
   /** `model.session()` is the way to call it. @throws SaffuError INVALID_OPTION, OUT_OF_MEMORY */
@@ -101,7 +105,7 @@ export class Session {
 
   /** Bytes that are held back: with what follows they may be other tokens. */
   get heldBack(): number {
-    return this.place.held.length;
+    return this.heldBytes().length;
   }
 
   /**
@@ -166,7 +170,7 @@ export class Session {
   }
 
   /**
-   * Learns what was pushed since the last `observe`, as a piece of its own; what is held back is settled first. To take it away again,
+   * Learns what was pushed since the last `observe`, as a piece of its own; what is held back is settled first, as by `flush`. To take it away again,
    * forget the same text, or the same ids.
    *
    * @throws SaffuError as the model's `observe`; then the piece is kept, and can be observed again. INVALID_OPTION without `learn`
@@ -176,33 +180,39 @@ export class Session {
     if (!this.learns)
       throw new SaffuError("INVALID_OPTION", "this session keeps nothing to observe: open it with learn: true");
     this.flush();
-    const { piece } = this.place;
-    const observation = await this.model.observe(Uint16Array.from(piece), options);
-    // what was pushed meanwhile is the beginning of the next piece
-    this.place = { ...this.place, piece: this.place.piece.slice(piece.length) };
-    return observation;
+    const { piece, seat } = this;
+    this.piece = []; // taken at once: what is pushed, skipped, restored or observed meanwhile is of the next piece
+    try {
+      return await this.model.observe(Uint16Array.from(piece), options);
+    } catch (cause) {
+      if (this.seat === seat) this.piece = [...piece, ...this.piece];
+      throw cause;
+    }
   }
 
   /** Drops what was pushed since the last `observe`: it is not learned, and stays in the context. */
   skip(): void {
     this.open();
     this.flush();
-    this.place = { ...this.place, piece: [] };
+    this.piece = [];
+    ++this.seat;
   }
 
-  /** Another session at this place, which goes its own way. @throws SaffuError OUT_OF_MEMORY */
+  /** Another session at this place, which goes its own way; what waits for `observe` stays here. @throws SaffuError OUT_OF_MEMORY */
   fork(): Session {
     const predictor = this.open();
     const other = new Session(this.model, { learn: this.learns });
     other.predictor!.restore(predictor.save());
     other.place = this.place;
+    other.foreign = this.foreign;
     return other;
   }
 
   /** This place as bytes, for `restore`, of this session or another of the same model, in any process. */
   save(): Uint8Array {
     const state = this.open().save();
-    const { bytes, held, high, piece } = this.place;
+    const { bytes, held, high } = this.place;
+    const { piece } = this;
     const tensors = new Map<string, Tensor>([
       ["held", { dtype: "U8", shape: [held.length], data: held } as Tensor],
       ["piece", { dtype: "U16", shape: [piece.length], data: Uint16Array.from(piece) } as Tensor],
@@ -245,20 +255,35 @@ export class Session {
       if (tensor.dtype !== dtype) throw corrupt(`${name} is ${tensor.dtype}, not ${dtype}`);
       return tensor.data as Uint8Array | Uint16Array;
     };
+    const unknown = [...tensors.keys()].find((name) => !["held", "piece", "state"].includes(name));
+    if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);
     const state = take("state", "U8") as Uint8Array;
     const wanted = predictor.save().length;
     if (state.length !== wanted) throw corrupt(`the state has ${state.length} bytes, this model's has ${wanted}`);
-    const bytes = Number(metadata.bytes);
-    if (!Number.isSafeInteger(bytes) || bytes < 0) throw corrupt(`"bytes" is ${JSON.stringify(metadata.bytes)}`);
-    const piece = [...this.model.tokenizer.encode(Uint16Array.from(take("piece", "U16")))];
+    const { bytes = "", high = "" } = metadata;
+    if (!/^\d{1,15}$/.test(bytes)) throw corrupt(`"bytes" is ${JSON.stringify(bytes)}`);
+    if (high.length > 1 || (high !== "" && (high.charCodeAt(0) & 0xfc00) !== 0xd800)) {
+      throw corrupt(`"high" is ${JSON.stringify(high)}, no half of a surrogate pair`);
+    }
+    const held = (take("held", "U8") as Uint8Array).slice();
+    const piece = Array.from(take("piece", "U16"));
+    const { vocabularySize } = this.model.tokenizer;
+    if (piece.length > MOST_PIECE || piece.some((id) => id >= vocabularySize)) {
+      throw corrupt(
+        `the piece has more than ${MOST_PIECE} tokens, or one beyond the ${vocabularySize} of the vocabulary`,
+      );
+    }
     predictor.restore(state);
+    this.foreign = true;
+    ++this.seat;
     predictor.forgetPrediction(); // it may be of what was learned then
-    this.place = { bytes, held: (take("held", "U8") as Uint8Array).slice(), high: metadata.high ?? "", piece };
+    this.place = { bytes: Number(bytes), held, high };
+    this.piece = piece;
   }
 
   /** Gives back what the session holds; no other call may follow. */
   close(): void {
-    if (this.predictor !== undefined) this.model.kernels.give(this.predictor);
+    if (this.predictor !== undefined && !this.foreign) this.model.kernels.give(this.predictor);
     this.predictor = undefined;
   }
 
@@ -279,8 +304,7 @@ export class Session {
     const predictor = this.open();
     const { spelled } = this.model.vocabulary;
     const ids = Array.from(tokens);
-    const piece = this.learns ? [...this.place.piece, ...ids] : START.piece;
-    if (piece.length > MOST_PIECE) {
+    if (this.learns && this.piece.length + ids.length > MOST_PIECE) {
       throw new SaffuError("INVALID_OPTION", `more than ${MOST_PIECE} tokens since the last observe or skip`);
     }
     const pieces: SessionToken[] = [];
@@ -294,7 +318,8 @@ export class Session {
       at = end;
     }
     const bytes = at - this.place.bytes;
-    this.place = { bytes: at, held, high, piece };
+    this.place = { bytes: at, held, high };
+    if (this.learns) for (const id of ids) this.piece.push(id);
     return { bits, tokens: ids.length, bytes, pieces };
   }
 }

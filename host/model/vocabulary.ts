@@ -1,5 +1,5 @@
 /** What tokens spell, and which of them keep a text well-formed. */
-import type { Tokenizer } from "../tokenizer/index.ts";
+import { SymbolTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { after, STATES } from "./utf8.ts";
 
 export class Vocabulary {
@@ -7,6 +7,8 @@ export class Vocabulary {
   readonly spelled: readonly Uint8Array[];
   /** The same as strings, a character a byte: to look them up by. */
   readonly keys: readonly string[];
+  /** Tokens that are of something: of symbols V may be more. */
+  readonly count: number;
   /** Of the longest, in bytes. */
   readonly longest: number;
   /** Whether each token's bytes are encoded as it: 0 where nobody has asked, 1 no, 2 yes. */
@@ -14,6 +16,7 @@ export class Vocabulary {
   private readonly refused = new Array<Uint16Array | undefined>(STATES).fill(undefined);
 
   constructor(private readonly tokenizer: Tokenizer) {
+    this.count = tokenizer instanceof SymbolTokenizer ? tokenizer.size : tokenizer.vocabularySize;
     this.alone = new Uint8Array(tokenizer.vocabularySize);
     this.spelled = Array.from({ length: tokenizer.vocabularySize }, (_, token) => tokenizer.bytesOf(token));
     this.keys = this.spelled.map((bytes) => String.fromCharCode(...bytes));
@@ -30,13 +33,15 @@ export class Vocabulary {
   }
 
   /**
-   * Tokens that no well-formed text goes on with in a state of utf8.ts; made when they are first asked for. None where that would
+   * Tokens of nothing, and those that no well-formed text goes on with in a state of utf8.ts; made when they are first asked for. None where that would
    * be all, as in a vocabulary without single bytes.
    */
   illFormed(state: number): Uint16Array {
     let tokens = this.refused[state];
     if (tokens === undefined) {
-      const all = Array.from(this.spelled.keys()).filter((token) => after(state, this.spelled[token]!) < 0);
+      const all = Array.from(this.spelled.keys()).filter(
+        (token) => token >= this.count || after(state, this.spelled[token]!) < 0,
+      );
       tokens = Uint16Array.from(all.length === this.spelled.length ? [] : all);
       this.refused[state] = tokens;
     }

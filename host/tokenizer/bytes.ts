@@ -38,5 +38,13 @@ export function bytesOfText(text: string | Uint8Array): Uint8Array {
   if (typeof text === "string") return new TextEncoder().encode(text);
   // not instanceof: the bytes may come from another realm
   if (ArrayBuffer.isView(text) && text[Symbol.toStringTag] === "Uint8Array") return text;
-  throw new SaffuError("INVALID_TEXT", `a text must be a string or a Uint8Array, got ${typeof text}`);
+  throw new SaffuError(
+    "INVALID_TEXT",
+    `a text must be a string, a Uint8Array, or ids in a Uint16Array where they are taken, got ${nameOf(text)}`,
+  );
+}
+
+/** What a value is called in a message: a kind of array by its name. */
+function nameOf(value: unknown): string {
+  return ArrayBuffer.isView(value) ? String(value[Symbol.toStringTag as never]) : typeof value;
 }

@@ -47,12 +47,8 @@ export function tokenizerFromJSON(json: unknown): Tokenizer {
 }
 
 function readSymbols({ size }: Json): Tokenizer {
-  if (
-    !Number.isInteger(size) ||
-    !((size as number) >= 8 && (size as number) <= MOST_TOKENS) ||
-    (size as number) % 8 !== 0
-  ) {
-    throw invalid(`model.size must be a multiple of 8 in 8..${MOST_TOKENS}, got ${show(size)}`);
+  if (!Number.isInteger(size) || !((size as number) >= 1 && (size as number) <= MOST_TOKENS)) {
+    throw invalid(`model.size must be a number of symbols in 1..${MOST_TOKENS}, got ${show(size)}`);
   }
   return symbolTokenizer(size as number);
 }

@@ -58,7 +58,8 @@ export async function* encodeSettled(
 
 /** Length of the longest prefix whose tokens are the same whatever follows the text. */
 export function settledPrefix(tokenizer: Tokenizer, bytes: Uint8Array): number {
-  if (tokenizer instanceof SymbolTokenizer) return bytes.length; // a number at the end is whole
+  if (tokenizer instanceof SymbolTokenizer) return tokenizer.settledPrefix(bytes);
+  if (isOwn(tokenizer) && tokenizer.isOfBytes) return bytes.length;
   return settledLength(splitOf(tokenizer), bytes);
 }
 

@@ -23,10 +23,15 @@ const MOST_DIGITS = 20;
 const NOTHING = new Uint8Array(0);
 
 export class SymbolTokenizer implements Tokenizer {
-  constructor(readonly vocabularySize: number) {}
+  /** V, the next multiple of 8. Ids from `size` on are of no symbol. */
+  readonly vocabularySize: number;
+
+  constructor(readonly size: number) {
+    this.vocabularySize = Math.ceil(size / 8) * 8;
+  }
 
   encode(text: Text): Uint16Array {
-    if (isIds(text)) return checkIds(text, this.vocabularySize);
+    if (isIds(text)) return checkIds(text, this.size);
     const bytes = bytesOfText(text);
     const tokens: number[] = [];
     const rest = this.read(bytes, tokens);
@@ -45,7 +50,14 @@ export class SymbolTokenizer implements Tokenizer {
   }
 
   toJSON(): object {
-    return { version: "1.0", model: { type: SYMBOLS, size: this.vocabularySize } };
+    return { version: "1.0", model: { type: SYMBOLS, size: this.size } };
+  }
+
+  /** Length of a text without a number at its end that may go on. */
+  settledPrefix(bytes: Uint8Array): number {
+    let end = bytes.length;
+    while (end > 0 && !isBlank(bytes[end - 1]!)) --end;
+    return end;
   }
 
   /** Ids of a text in chunks, a batch at a time. @returns the bytes of a last number that may go on */
@@ -57,7 +69,7 @@ export class SymbolTokenizer implements Tokenizer {
     let held: Uint8Array = NOTHING;
     for await (const chunk of chunks) {
       if (isIds(chunk)) {
-        const ids = checkIds(chunk, this.vocabularySize);
+        const ids = checkIds(chunk, this.size);
         if (held.length > 0) yield Uint16Array.of(this.id(held));
         held = NOTHING;
         yield ids;
@@ -92,12 +104,12 @@ export class SymbolTokenizer implements Tokenizer {
   }
 
   private id(digits: Uint8Array): number {
-    const text = new TextDecoder().decode(digits.subarray(0, MOST_DIGITS + 1));
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(digits.subarray(0, MOST_DIGITS + 1));
     if (digits.length > MOST_DIGITS || !/^[0-9]+$/.test(text)) {
       const what = "a text of symbols is of decimal numbers with white space between them";
       throw new SaffuError("INVALID_TEXT", `${what}, found ${JSON.stringify(text)}`);
     }
-    return checkId(Number(text), this.vocabularySize);
+    return checkId(Number(text), this.size);
   }
 }
 
@@ -110,7 +122,7 @@ export function symbolTokenizer(size: number): Tokenizer {
   if (!Number.isInteger(size) || size < 1 || size > MOST_SYMBOLS) {
     throw invalidOption("size", `a number of symbols in 1..${MOST_SYMBOLS}`, size);
   }
-  return new SymbolTokenizer(Math.ceil(size / 8) * 8);
+  return new SymbolTokenizer(size);
 }
 
 function isBlank(byte: number): boolean {

@@ -81,6 +81,11 @@ export class BytePairTokenizer implements Tokenizer {
     this.split = merges.length === 0 ? CAPPED : named;
   }
 
+  /** Whether a token is a byte, so that none depends on what follows it. */
+  get isOfBytes(): boolean {
+    return this.merges.length === 0;
+  }
+
   encode(text: Text): Uint16Array {
     if (isIds(text)) return checkIds(text, this.vocabularySize);
     const steps = this.encodeInSteps(bytesOfText(text));
