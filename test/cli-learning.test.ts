@@ -371,6 +371,7 @@ describe("merge", () => {
     expect(await done("merge", model, ...others, "--out", out)).toEqual({
       merged: 2,
       observedTokens,
+      memoryTokens: 0,
       statisticsDigest,
     });
     expect(await stats(out)).toMatchObject({ statisticsDigest, memoryTokens: 0 });
