@@ -232,7 +232,7 @@ describe("a kernel whose digests agree", () => {
     ["observe", "f32.const nan", LEARNS("observe")],
     ["observe", "f32.const -77", LEARNS("observe")],
     ["observe", "unreachable", LEARNS("observe")],
-    ["forget", "f32.const nan", LEARNS("forget")],
+    ["forget", "f32.const nan", [["forget", (model) => observed(model).then(() => model.forget("abc"))]]],
     ["refit", "unreachable", REFITS],
     ["refit", "i32.const -9", REFITS],
     ["merge", "unreachable", [["merge", async (model) => observed(model).then(() => merged(model))]]],
@@ -243,7 +243,7 @@ describe("a kernel whose digests agree", () => {
       const model = await loaded(kernelWith(name, body));
       await expect(call(model)).rejects.toEqual(refusal("MODEL_CORRUPT", "kernel.simd.wasm", name));
       const { observedTokens } = await model.statistics();
-      expect(observedTokens).toBe(["refit", "merge"].includes(name) ? 3 : 0);
+      expect(observedTokens).toBe(["refit", "merge", "forget"].includes(name) ? 3 : 0);
     },
   );
 

@@ -197,6 +197,29 @@ describe("its room", () => {
   });
 });
 
+test("many pieces are added and taken away in one step as one by one", () => {
+  const piece = fc.array(fc.nat(3), { maxLength: 5 }).map((tokens) => pieceOf(Uint16Array.from(tokens), 0));
+  const pieces = fc.array(piece, { maxLength: 12 });
+  fc.assert(
+    fc.property(pieces, pieces, pieces, fc.integer({ min: 0, max: 60 }), (first, added, removed, capacity) => {
+      let [one, evicted] = [Memory.of(capacity, first), 0];
+      const all = one.withAll(added);
+      for (const each of added) {
+        const next = one.with(each);
+        one = next.memory;
+        evicted += next.evicted;
+      }
+      expect(all.evicted).toBe(evicted);
+      expect(all.memory.pieces).toEqual(one.pieces);
+      const less = one.withoutAll(removed);
+      for (const each of removed) one = one.without(each);
+      expect(less.pieces).toEqual(one.pieces);
+      expect(less.laid).toEqual(one.laid);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test("a memory is sorted as it changes as it is when sorted anew", () => {
   const piece = fc
     .array(fc.nat(5), { minLength: 1, maxLength: 6 })

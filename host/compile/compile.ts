@@ -246,7 +246,11 @@ function notInstalled(entry: string, { vocabulary, groups, units }: Shape, cause
   const range = ownPackage()?.manifest.peerDependencies[COMPILER];
   const ahead = shapesAhead().join(", ") || "no profiles";
   const shape = `vocabulary ${vocabulary}, ${groups} groups of ${units} units`;
-  const message = `no ${entry} module is built ahead for these options (${shape}); ${ahead} have theirs, base where the text fills its vocabulary: npm install ${COMPILER}@${range}, or name compiled modules in ${KEPT_MODULES}`;
+  const theirs =
+    entry === "device"
+      ? `${ahead} have theirs with the options of a model directory, of them recall`
+      : `${ahead} have theirs`;
+  const message = `no ${entry} module is built ahead for these options (${shape}); ${theirs}, base where the text fills its vocabulary: npm install ${COMPILER}@${range}, or name compiled modules in ${KEPT_MODULES}`;
   return new SaffuError("UNSUPPORTED", message, { cause });
 }
 

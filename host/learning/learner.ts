@@ -162,6 +162,7 @@ export class Learner {
   /** Halves the sums: there is room again, and what was observed before can no longer be forgotten. @throws SaffuError UNSUPPORTED */
   age(): Promise<Merged> {
     return this.changing(async (kernel) => {
+      if (this.sums.generation === CAPACITY) throw full();
       accepted(kernel.age());
       return this.figures(0);
     });
@@ -185,7 +186,7 @@ export class Learner {
     return this.changing(async (kernel) => {
       await this.addSums(kernel, statistics, -1, options);
       if (faultOfSums(this.sums.copy(), this.base.shape) !== undefined) throw unmerged();
-      for (const piece of pieces) this.memory = this.memory.without(piece);
+      this.memory = this.memory.withoutAll(pieces);
       return this.figures(0);
     }, options.signal);
   }
