@@ -283,9 +283,11 @@ describe("types", () => {
 
 describe("elsewhere the same bits come out", () => {
   const GOLDEN = `import { readdirSync, rmSync } from "node:fs";
+    import process from "node:process";
     import { fit, load, save } from "saffu";
     const model = await load("nano-en");
-    const found = { build: model.info().build, bits: model.score("It was a dark night. Ünïcödé 🏞️").bits, text: "" };
+    const build = process.arch === "arm" ? "scalar" : "simd"; // 32-bit ARM's vectors are not exact
+    const found = { build: model.info().build === build, bits: model.score("It was a dark night. Ünïcödé 🏞️").bits, text: "" };
     for await (const piece of model.generate("It was", { maxTokens: 40, seed: 7 })) found.text += piece;
     await model.observe("She sells sea shells. ".repeat(10));
     await model.refit({ pseudoCounts: 1000 });

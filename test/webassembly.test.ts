@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import wabt from "wabt";
 import { fit, load, tune } from "../host/index.ts";
-import { hasSimd } from "../host/model/webassembly.ts";
+import { hasExactSimd, hasSimd } from "../host/model/webassembly.ts";
 import { refusal } from "./model-fixture.ts";
 
 const NANO = "models/nano-en";
@@ -137,6 +137,17 @@ test("whether there is SIMD is asked with a module that needs it, and nothing el
   const check = (simd: boolean) => readWasm(module, { simd } as never).validate();
   expect(() => check(true)).not.toThrow();
   expect(() => check(false)).toThrow();
+});
+
+test("vectors that take subnormal numbers for zero are not used", async () => {
+  expect(hasExactSimd()).toBe(true);
+  expect((await load(NANO)).info().build).toBe("simd");
+  class Flushing {
+    readonly exports = { half: () => 0 };
+  }
+  vi.stubGlobal("WebAssembly", Object.assign(Object.create(WebAssembly), { Instance: Flushing }));
+  expect(hasExactSimd()).toBe(false);
+  await expect(load(NANO, { build: "simd" })).rejects.toThrow(refusal("UNSUPPORTED", "rounds small numbers to zero"));
 });
 
 test("without SIMD, a fit and a tuning say which option does without, and it does, to the same bytes", async () => {

@@ -10,7 +10,7 @@ import { readWeights } from "../files/weights.ts";
 import type { Shape, TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
 import { assertContained, keepsStateInMemory, type PredictorModule, predictorModule } from "./predictor-module.ts";
-import { assertWebAssembly, compileModule, hasSimd } from "./webassembly.ts";
+import { assertWebAssembly, compileModule, hasExactSimd } from "./webassembly.ts";
 
 /** What predictions are made from beside the base. Neither part is ever written to: what is new is another one. */
 export interface Learnt {
@@ -49,9 +49,12 @@ export function kernelFiles({ build, kernel }: KernelOptions): string[] {
     if (build !== undefined) throw invalidOption("build", "left out where a kernel is given", build);
     return [];
   }
-  const simd = build !== "scalar" && hasSimd();
+  const simd = build !== "scalar" && hasExactSimd();
   if (build === "simd" && !simd) {
-    throw new SaffuError("UNSUPPORTED", `this runtime has no SIMD: it does not run ${fileOf("simd")}`);
+    throw new SaffuError(
+      "UNSUPPORTED",
+      `this runtime has no SIMD, or one that rounds small numbers to zero: it does not run ${fileOf("simd")}`,
+    );
   }
   return build !== undefined ? [fileOf(build)] : simd ? [fileOf("simd"), fileOf("scalar")] : [fileOf("scalar")];
 }

@@ -11,6 +11,26 @@ export function hasSimd(): boolean {
   return WebAssembly.validate(Uint8Array.from(module));
 }
 
+/**
+ * Whether the runtime's vectors give the bits that single numbers do: half of the least normal f32, a subnormal number, as a product of
+ * vectors. 32-bit ARM takes it for zero. Where a policy forbids to ask, it is not told here.
+ */
+export function hasExactSimd(): boolean {
+  if (!hasSimd()) return false;
+  try {
+    const { half } = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(HALF_OF_LEAST))).exports;
+    return (half as () => number)() === 1 << 22;
+  } catch {
+    return true;
+  }
+}
+
+/** (func (export "half") (result i32) (i32x4.extract_lane 0 (f32x4.mul (f32x4.splat 2^-126) (f32x4.splat 0.5)))) */
+const HALF_OF_LEAST = [
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 8, 1, 4, 104, 97, 108, 102, 0, 0, 10, 24, 1],
+  ...[22, 0, 67, 0, 0, 128, 0, 253, 19, 67, 0, 0, 0, 63, 253, 19, 253, 230, 1, 253, 27, 0, 11],
+];
+
 /** @throws SaffuError UNSUPPORTED where the runtime cannot run a model or a fit at all */
 export function assertWebAssembly(): void {
   if (typeof WebAssembly !== "object") {
