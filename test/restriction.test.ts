@@ -13,7 +13,7 @@ beforeAll(async () => {
 describe.each(["scalar", "simd"] as const)("%s", (build) => {
   let kernel: Predictor;
   beforeAll(async () => {
-    kernel = (await Kernels.start(files, SHAPE, build)).take();
+    kernel = (await Kernels.start(files, SHAPE, `kernel.${build}.wasm`)).take();
   });
   /** After a few tokens, a prediction in which only `allowed` may be drawn. */
   const restricted = (allowed: readonly number[], seed: number) => {

@@ -17,9 +17,9 @@ import { dts } from "rollup-plugin-dts";
 import { tsImport } from "tsx/esm/api";
 
 /** A sensor's page is served over slow links: everything that runs a model, before its weights, in bytes gzipped. */
-const BROWSER_BUDGET = 24 * 1024; // 1.8 of them are the table of Unicode's classes, 2 finish words and characters
+const BROWSER_BUDGET = 33 * 1024; // learning, sessions, unfinished words, SHA-256 and Unicode's classes among them
 /** What each package may take once it is installed, in bytes, by its folder. */
-const PACKAGE_BUDGETS = { ".": 1_650_000 };
+const PACKAGE_BUDGETS = { ".": 1_770_000 };
 /** Packages that the command line has inside, so that a dependant installs none. */
 const BUNDLED = ["commander", "cli-progress"];
 
