@@ -5,9 +5,9 @@
  * A call that fails, or is aborted, leaves everything as it was.
  */
 import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
-import { PieceReader } from "../files/pieces.ts";
+import { type Piece, PieceReader } from "../files/pieces.ts";
 import { type Base, CAPACITY, type Correction, type Learned, type Statistics } from "../files/statistics.ts";
-import { faultOfSums, greatest } from "../files/sums.ts";
+import { greatest } from "../files/sums.ts";
 import type { LearningKernel } from "../model/kernel.ts";
 import { unlessAborted } from "../pace.ts";
 import { hiddenWidth } from "../shape.ts";
@@ -126,7 +126,7 @@ export class Learner {
       const reader = this.reader();
       const passed = await learnText(read, (token) => kernel.forget(token), reader, options);
       // what is left must be what some text can have given
-      if (faultOfSums(this.sums.copy(), this.base.shape) !== undefined) accepted(-3);
+      if (this.sums.fault !== undefined) accepted(-3);
       this.memory = this.memory.without(reader.piece(now));
       return { ...passed, ...this.figures(0) };
     });
@@ -141,18 +141,20 @@ export class Learner {
         "the memory does not have the text, as a piece of its own: nothing was taken away",
       );
     }
-    const reader = this.reader();
-    reader.add(read.tokens);
-    this.memory = this.memory.without(reader.piece(generation));
+    this.memory = this.memory.without(this.pieceOf(read, generation));
     return { tokens: read.tokens.length, bytes: read.bytes, bits: 0, ...this.figures(0) };
   }
 
   /** The generation of a text that the memory knows. */
-  private generationOf({ tokens, rest }: Read): number | undefined {
-    if (rest !== undefined) return undefined;
+  private generationOf(read: Read): number | undefined {
+    return read.rest === undefined ? this.memory.generationOf(this.pieceOf(read, this.sums.generation)) : undefined;
+  }
+
+  /** A text that was read to its end, as the memory has it. */
+  private pieceOf({ tokens }: Read, generation: number): Piece {
     const reader = this.reader();
     reader.add(tokens);
-    return this.memory.generationOf(reader.piece(this.sums.generation));
+    return reader.piece(generation);
   }
 
   private reader(): PieceReader {
@@ -185,7 +187,7 @@ export class Learner {
   unmerge({ statistics, pieces }: Learned, options: LearnOptions = {}): Promise<Merged> {
     return this.changing(async (kernel) => {
       await this.addSums(kernel, statistics, -1, options);
-      if (faultOfSums(this.sums.copy(), this.base.shape) !== undefined) throw unmerged();
+      if (this.sums.fault !== undefined) throw unmerged();
       this.memory = this.memory.withoutAll(pieces);
       return this.figures(0);
     }, options.signal);
@@ -252,7 +254,7 @@ export class Learner {
     }, options.signal);
   }
 
-  /** The base predicts again. Sums and recent tokens stay. */
+  /** The base predicts again. Sums and memory stay. */
   dropCorrection(): void {
     this.correction = undefined;
   }

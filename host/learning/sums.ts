@@ -2,7 +2,7 @@
  * The sums F and F̂ of a model. They are in the memory of a learning kernel, which is started by the first call that needs one:
  * until then they are as they were read, and a model that only predicts never pays for it.
  */
-import { nothingObserved, type Statistics } from "../files/statistics.ts";
+import { faultOfSums, nothingObserved, type Statistics } from "../files/sums.ts";
 import type { LearningKernel } from "../model/kernel.ts";
 import type { Shape } from "../shape.ts";
 
@@ -37,6 +37,14 @@ export class Sums {
   /** How often the sums were halved. */
   get generation(): number {
     return this.kernel?.generation[0] ?? this.read?.generation ?? 0;
+  }
+
+  /** What is impossible about the sums as they are now, as a sentence; undefined where nothing is. */
+  get fault(): string | undefined {
+    const { kernel, shape } = this;
+    if (kernel === undefined) return this.read && faultOfSums(this.read, shape);
+    const { observed, expected } = kernel;
+    return faultOfSums({ observed, expected, tokens: this.tokens, generation: this.generation }, shape);
   }
 
   /** The sums as they are now, copied where they can change. */
