@@ -5,40 +5,7 @@ import { webReader } from "./files/directory-web.ts";
 import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model as WholeModel } from "./model/model.ts";
 
-export { type ErrorCode, SaffuError } from "./errors.ts";
-export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
-export type {
-  ForgetOptions,
-  LearnOptions,
-  Merged,
-  Observation,
-  ObserveOptions,
-  RefitOptions,
-  RefitReport,
-} from "./learning/options.ts";
-export type { Candidate, CandidateOptions } from "./model/healing.ts";
-export type { Build } from "./model/kernel.ts";
-export type {
-  LoadOptions,
-  ModelInfo,
-  Score,
-  StatisticsInfo,
-  StreamOptions,
-  Totals,
-} from "./model/model.ts";
-export type { GenerateOptions } from "./model/sampling.ts";
-export type { Pushed, Session, SessionOptions, SessionToken } from "./model/session.ts";
-export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
-export type { Shape } from "./shape.ts";
-export {
-  byteTokenizer,
-  type Chunks,
-  encodeStream,
-  symbolTokenizer,
-  type Text,
-  type Tokenizer,
-  tokenizerFromJSON,
-} from "./tokenizer/index.ts";
+export * from "./common.ts";
 
 /** A model; in a browser it has no directories to be saved to. */
 export type Model = Omit<WholeModel, "save">;

@@ -18,46 +18,14 @@ import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
 import { directorySource, NODE } from "./model/platform-node.ts";
 
+export * from "./common.ts";
 export { bytesNeeded, predictorBytes } from "./compile/layout.ts";
 export { cHeader, type Package, type PackageOptions, packageModel } from "./compile/package.ts";
-export { type ErrorCode, SaffuError } from "./errors.ts";
-export type { FileDigest, ModelConfig, ModelFiles } from "./files/config.ts";
 export { writeDirectory as save } from "./files/directory-node.ts";
 export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
-export type {
-  ForgetOptions,
-  LearnOptions,
-  Merged,
-  Observation,
-  ObserveOptions,
-  RefitOptions,
-  RefitReport,
-} from "./learning/options.ts";
-export type { Candidate, CandidateOptions } from "./model/healing.ts";
-export type { Build } from "./model/kernel.ts";
-export type {
-  LoadOptions,
-  Model,
-  ModelInfo,
-  Score,
-  StatisticsInfo,
-  StreamOptions,
-  Totals,
-} from "./model/model.ts";
-export type { GenerateOptions } from "./model/sampling.ts";
-export type { Pushed, Session, SessionOptions, SessionToken } from "./model/session.ts";
-export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
-export { parameters, type Shape, validateShape } from "./shape.ts";
-export {
-  byteTokenizer,
-  type Chunks,
-  encodeStream,
-  symbolTokenizer,
-  type Text,
-  type Tokenizer,
-  tokenizerFromJSON,
-} from "./tokenizer/index.ts";
+export type { Model } from "./model/model.ts";
+export { parameters, validateShape } from "./shape.ts";
 export { trainTokenizer } from "./tokenizer/train.ts";
 export type { TuneInit, TuneRecipe, TuneRecipeOptions } from "./tune/recipe.ts";
 export { type TuneOptions, type TuneProgress, type TuneReport, type TuneResult, tune } from "./tune/tune.ts";
