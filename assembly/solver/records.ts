@@ -48,6 +48,8 @@ export class Step {
   eta: f32; // Σ η of the run, the averaging rates
   begins: bool; // it is the run's first
   ends: bool; // it is the run's last
+  order: u32; // names the order of the pass
+  first: i32; // number of the batch's first place in it
   start: i32; // the run's first step
   end: i32; // the step after its last
   taken: i32; // samples of the weights so far

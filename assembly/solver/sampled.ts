@@ -8,9 +8,9 @@ import { sumInLanes } from "../common/softmax";
 import { addScaled } from "../common/vectors";
 import { forward } from "../layers/forward";
 import { Batch, Network } from "../layers/records";
-import { GROUPS, INPUTS, M, ROW_BYTES, V } from "../shape";
+import { GROUPS, INPUTS, M, ROW_BYTES } from "../shape";
 import { setOf, VOID } from "./candidates";
-import { CANDIDATE_BIASES, CANDIDATE_IDS, CANDIDATES, O0, O_FIXED, SAMPLES, TILE } from "./layout";
+import { CANDIDATE_BIASES, CANDIDATE_IDS, CANDIDATES, ESTIMATES, O0, O_FIXED, SAMPLES, TILE } from "./layout";
 import { settings, STRIDE, Work } from "./records";
 import { targetOfGain } from "./scaling";
 import { ownerOf } from "./threads";
@@ -67,7 +67,7 @@ function fixHidden(hidden: usize, outFixed: usize): void {
 
 /** ŷ of a place: exact among its candidates for the token that came, in samples for the others. */
 @unmanaged
-class Prediction {
+class Estimate {
   own: f32; // ŷ of the token that came
   share: f32; // of each sample
   // then up to SAMPLES u32, each a row in its lower half, and in its upper half how many samples fell on it; 0 ends them
@@ -75,34 +75,36 @@ class Prediction {
 
 const SAMPLES_AT: usize = 8;
 
-/** They stand where predictions of all tokens would. */
+/** The estimate of place t of the batch. */
 // @ts-ignore: decorator
 @inline
-function predictionOf(batch: Batch, t: usize): Prediction {
-  const at = batch.predicted + (t / TILE) * (TILE * V * 4) + (t % TILE) * (SAMPLES_AT + SAMPLES * 4);
-  return changetype<Prediction>(at);
+function estimateOf(t: usize): Estimate {
+  return changetype<Estimate>(ESTIMATES + t * (SAMPLES_AT + SAMPLES * 4));
 }
 
-/** Hidden states, samples and, where `targets`, hidden targets of a tile, whose first place is number `index` in the `order` of a pass. */
-export function sampleTile(tile: Batch, index: i32, order: u32, targets: bool, network: Network, work: Work): void {
+/**
+ * Hidden states, estimates and, where `targets`, hidden targets of a tile. Its first place is number `first` of the batch.
+ */
+export function sampleTile(tile: Batch, first: i32, targets: bool, network: Network, work: Work): void {
   const place = work.place;
   place.tokens = tile.tokens;
   place.cipher = network.cipher;
-  const key = mix(order ^ 0x2545f491);
+  const key = mix(work.step.order ^ 0x2545f491);
+  const index = <u32>(work.step.first + first);
   for (let t: usize = 0; t < <usize>tile.count; ++t) {
     const hidden = tile.hidden + ((t * M) << 2);
     place.at = load<i32>(tile.places + (t << 2));
     place.inputs = tile.inputs + ((t * INPUTS) << 2);
     forward(place, network, hidden);
     const label = <u32>load<u16>(tile.tokens + (<usize>place.at << 1));
-    const bits = mix(key + (<u32>index + <u32>t) * 0x85ebca6b);
-    const prediction = predictionOf(tile, t);
+    const bits = mix(key + (index + <u32>t) * 0x85ebca6b);
+    const estimate = estimateOf(<usize>first + t);
     fixHidden(hidden, work.fixed);
     predictCandidates(setOf(place.at, bits), label, work);
-    drawSamples(mix(bits), work, prediction);
+    drawSamples(mix(bits), work, estimate);
     if (!targets) continue;
     const target = tile.targets + ((t * M) << 2);
-    gainOf(label, prediction, network.decoder, work.odds, target);
+    gainOf(label, estimate, network.decoder, work.odds, target);
     targetOfGain(hidden, network, settings.sharpness, work.rows, target);
   }
   const rest = <usize>tile.count * ROW_BYTES;
@@ -185,19 +187,19 @@ function strike(label: u32, ids: usize, outBiases: usize): void {
 }
 
 /** Lays SAMPLES evenly spaced thresholds over the cumulated odds of the candidates but the last. @param bits uniform: where the first one stands */
-function drawSamples(bits: u32, work: Work, outPrediction: Prediction): void {
+function drawSamples(bits: u32, work: Work, outEstimate: Estimate): void {
   const ids = work.candidates;
   const values = work.odds;
   const own = load<f32>(values, (CANDIDATES - 1) << 2);
   store<f32>(values, 0, (CANDIDATES - 1) << 2);
   const others = sumInLanes(values, CANDIDATES);
-  outPrediction.own = own / (own + others);
-  outPrediction.share = (<f32>1 - outPrediction.own) * (<f32>1 / <f32>SAMPLES);
+  outEstimate.own = own / (own + others);
+  outEstimate.share = (<f32>1 - outEstimate.own) * (<f32>1 / <f32>SAMPLES);
   const unit = <f32>SAMPLES / others;
   // thresholds are half a sample past whole numbers, as 1.5 · 2^23, added to a number, rounds it: the low bits of the sum are the nearest
   let cumulated: f32 = <f32>0.5 - <f32>(bits >> 8) * <f32>5.9604644775390625e-8;
   let before = 0;
-  let at = changetype<usize>(outPrediction) + SAMPLES_AT;
+  let at = changetype<usize>(outEstimate) + SAMPLES_AT;
   const end = at + (SAMPLES << 2);
   for (let i: usize = 0; i < <usize>(CANDIDATES - 1); ++i) {
     cumulated += unit * load<f32>(values + (i << 2));
@@ -215,16 +217,16 @@ function drawSamples(bits: u32, work: Work, outPrediction: Prediction): void {
  *
  * @param list (SAMPLES) scratch of an address and a weight each
  */
-function gainOf(label: u32, prediction: Prediction, decoder: usize, list: usize, outGain: usize): void {
-  let at = changetype<usize>(prediction) + SAMPLES_AT;
+function gainOf(label: u32, estimate: Estimate, decoder: usize, list: usize, outGain: usize): void {
+  let at = changetype<usize>(estimate) + SAMPLES_AT;
   let last = list;
   for (const end = at + (SAMPLES << 2); at < end; at += 4, last += 8) {
     const sample = load<u32>(at);
     if (sample == 0) break;
     store<u32>(last, <u32>(decoder + ((<usize>(sample & 0xffff) * M) << 2)));
-    store<f32>(last, prediction.share * <f32>(sample >> 16), 4);
+    store<f32>(last, estimate.share * <f32>(sample >> 16), 4);
   }
-  const own = <f32>1 - prediction.own;
+  const own = <f32>1 - estimate.own;
   const wanted = decoder + ((<usize>label * M) << 2);
   if (ASC_FEATURE_SIMD) {
     for (let c: usize = 0; c < ROW_BYTES; c += 32) {
@@ -257,13 +259,13 @@ export function addSampledSums(batch: Batch, network: Network, weight: f32, work
   for (let t: usize = 0; t < <usize>batch.count; ++t) {
     const hidden = batch.hidden + ((t * M) << 2);
     const label = <u32>load<u16>(batch.tokens + (<usize>load<u32>(batch.places + (t << 2)) << 1));
-    const prediction = predictionOf(batch, t);
+    const estimate = estimateOf(t);
     if (ownerOf(label, threads) == thread) {
       addScaled(hidden, weight, M, observed + ((<usize>label * M) << 2));
-      addScaled(hidden, weight * prediction.own, M, expected + ((<usize>label * M) << 2));
+      addScaled(hidden, weight * estimate.own, M, expected + ((<usize>label * M) << 2));
     }
-    const unit = weight * prediction.share;
-    let at = changetype<usize>(prediction) + SAMPLES_AT;
+    const unit = weight * estimate.share;
+    let at = changetype<usize>(estimate) + SAMPLES_AT;
     for (const end = at + (SAMPLES << 2); at < end; at += 4) {
       const sample = load<u32>(at);
       if (sample == 0) break;

@@ -33,12 +33,14 @@ export function scalingStep(step: i32, work: Work): void {
   batch.count = min<i32>(settings.batch, n - start);
   batch.tiles = (batch.count + TILE - 1) / TILE;
   placeInRun(step, n, work);
+  work.step.order = order;
+  work.step.first = start;
   const movesHidden = step >= settings.lead;
   const end = shareStart(batch.tiles, 1, work.thread + 1, work.threads);
   for (let i = shareStart(batch.tiles, 1, work.thread, work.threads); i < end; ++i) {
     const tile = tileOf(batch, i, work);
     shuffledPlaces(start + i * TILE, tile.count, n, order, tile.places);
-    if (sampled) sampleTile(tile, start + i * TILE, order, movesHidden, network, work);
+    if (sampled) sampleTile(tile, i * TILE, movesHidden, network, work);
     else {
       forwardTile(tile, network, work);
       if (movesHidden) targetsOfTile(tile, network, settings.sharpness, work);

@@ -334,6 +334,7 @@ export const SOLVER: Table = {
         region("PROPOSALS", ["THREADS", 2, "V"], 4, "(2, V) f32 a thread: logarithms and odds of candidates"),
         region("CANDIDATE_IDS", ["POOL_SETS", "CANDIDATES"], 2, "(sets, candidates) u16"),
         region("CANDIDATE_BIASES", ["POOL_SETS", "CANDIDATES"], 4, "(sets, candidates) f32"),
+        region("ESTIMATES", ["BATCH", 2 + SAMPLES], 4, "one Estimate a place"),
         region("PLACE_CANDIDATES", ["THREADS", "CANDIDATES"], 2, "(candidates) u16 a thread"),
         region("PLACE_ODDS", ["THREADS", "CANDIDATES"], 4, "(candidates) f32 a thread"),
         region("PLACE_FIXED", ["THREADS", "M"], 2, "(M) i16 a thread, a hidden state"),
