@@ -32,7 +32,7 @@ const POWER: f32 = 0.8;
 /** Power of the flattened marginal. */
 const FLATTENED: f32 = 0.75;
 /** Places that share one set, on average. */
-const PLACES_A_SET: i32 = 2;
+const PLACES_A_SET: i32 = 4;
 /** Bias of a candidate that is none: it comes to nothing. */
 export const VOID: f32 = -10000;
 
@@ -87,7 +87,7 @@ export function layPool(step: i32, work: Work): void {
   barrier(work.threads);
 }
 
-/** POOL ← each token's first set and their number: one for every two places that it is the latest token of, MOST_SETS at the most. */
+/** POOL ← each token's first set and their number: one for every four places that it is the latest token of, MOST_SETS at the most. */
 function shareSets(step: i32): void {
   const n = settings.places;
   const steps = (n + settings.batch - 1) / settings.batch;

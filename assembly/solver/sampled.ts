@@ -125,29 +125,40 @@ function predictCandidates(set: usize, label: u32, work: Work): void {
   const end = values + (CANDIDATES << 2);
   if (ASC_FEATURE_SIMD) {
     let top = f32x4.splat(-Infinity);
-    let id = ids;
-    for (let at = values; at < end; at += 16, id += 8) {
+    for (let at = values; at < end; at += 32) {
+      const id = ids + ((at - values) >> 1);
       const r0 = fixedRow(load<u16>(id));
       const r1 = fixedRow(load<u16>(id, 2));
       const r2 = fixedRow(load<u16>(id, 4));
       const r3 = fixedRow(load<u16>(id, 6));
-      let a = i32x4.splat(0);
-      let b = i32x4.splat(0);
-      let c = i32x4.splat(0);
-      let d = i32x4.splat(0);
+      const r4 = fixedRow(load<u16>(id, 8));
+      const r5 = fixedRow(load<u16>(id, 10));
+      const r6 = fixedRow(load<u16>(id, 12));
+      const r7 = fixedRow(load<u16>(id, 14));
+      let s0 = i32x4.splat(0);
+      let s1 = i32x4.splat(0);
+      let s2 = i32x4.splat(0);
+      let s3 = i32x4.splat(0);
+      let s4 = i32x4.splat(0);
+      let s5 = i32x4.splat(0);
+      let s6 = i32x4.splat(0);
+      let s7 = i32x4.splat(0);
       for (let i: usize = 0; i < <usize>M << 1; i += 16) {
         const h = v128.load(hidden + i);
-        a = i32x4.add(a, i32x4.dot_i16x8_s(h, v128.load(r0 + i)));
-        b = i32x4.add(b, i32x4.dot_i16x8_s(h, v128.load(r1 + i)));
-        c = i32x4.add(c, i32x4.dot_i16x8_s(h, v128.load(r2 + i)));
-        d = i32x4.add(d, i32x4.dot_i16x8_s(h, v128.load(r3 + i)));
+        s0 = i32x4.add(s0, i32x4.dot_i16x8_s(h, v128.load(r0 + i)));
+        s1 = i32x4.add(s1, i32x4.dot_i16x8_s(h, v128.load(r1 + i)));
+        s2 = i32x4.add(s2, i32x4.dot_i16x8_s(h, v128.load(r2 + i)));
+        s3 = i32x4.add(s3, i32x4.dot_i16x8_s(h, v128.load(r3 + i)));
+        s4 = i32x4.add(s4, i32x4.dot_i16x8_s(h, v128.load(r4 + i)));
+        s5 = i32x4.add(s5, i32x4.dot_i16x8_s(h, v128.load(r5 + i)));
+        s6 = i32x4.add(s6, i32x4.dot_i16x8_s(h, v128.load(r6 + i)));
+        s7 = i32x4.add(s7, i32x4.dot_i16x8_s(h, v128.load(r7 + i)));
       }
-      const ab = i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 2, 6), v128.shuffle<i32>(a, b, 1, 5, 3, 7));
-      const cd = i32x4.add(v128.shuffle<i32>(c, d, 0, 4, 2, 6), v128.shuffle<i32>(c, d, 1, 5, 3, 7));
-      const sums = i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
-      const logits = f32x4.add(v128.load(at), f32x4.mul(f32x4.splat(UNIT), f32x4.convert_i32x4_s(sums)));
-      v128.store(at, logits);
-      top = f32x4.pmax(top, logits);
+      const low = logits4(v128.load(at), s0, s1, s2, s3);
+      const high = logits4(v128.load(at, 16), s4, s5, s6, s7);
+      v128.store(at, low);
+      v128.store(at, high, 16);
+      top = f32x4.pmax(top, f32x4.pmax(low, high));
     }
     const peak = f32x4.splat(maxOfLanes(top));
     for (let at = values; at < end; at += 16) {
@@ -166,6 +177,16 @@ function predictCandidates(set: usize, label: u32, work: Work): void {
     }
     for (let at = values; at < end; at += 4) store<f32>(at, exp(max<f32>(load<f32>(at) - peak, LEAST_LOGIT)));
   }
+}
+
+/** Biases and what each of four sums of products comes to. */
+// @ts-ignore: decorator
+@inline
+function logits4(biases: v128, a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = i32x4.add(v128.shuffle<i32>(a, b, 0, 4, 2, 6), v128.shuffle<i32>(a, b, 1, 5, 3, 7));
+  const cd = i32x4.add(v128.shuffle<i32>(c, d, 0, 4, 2, 6), v128.shuffle<i32>(c, d, 1, 5, 3, 7));
+  const sums = i32x4.add(v128.shuffle<i64>(ab, cd, 0, 2), v128.shuffle<i64>(ab, cd, 1, 3));
+  return f32x4.add(biases, f32x4.mul(f32x4.splat(UNIT), f32x4.convert_i32x4_s(sums)));
 }
 
 // @ts-ignore: decorator

@@ -84,6 +84,6 @@ export function sizesOf(shape: Shape, options: ModuleOptions = {}) {
     THREADS,
     MIXTURE_PLACES,
     CANDIDATES,
-    POOL_SETS: POOL_PLACES / 2 + vocabulary,
+    POOL_SETS: POOL_PLACES / 4 + vocabulary,
   };
 }
