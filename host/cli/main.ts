@@ -73,6 +73,7 @@ program
     "passes of iterative scaling, 0 to 100; 0: the plain explicit decoder (default: by the length of the text)",
     parse.integer,
   )
+  .option("--exact", "compute all predictions (default: estimated on candidates from 50,000 tokens on)")
   .option("--targets <name>", "hidden targets: responsibility or cipher (default: responsibility)")
   .option("--seed <n>", "same seed and text, same files (default: 1)", parse.integer)
   .option("--threads <n>", "worker threads, 0 to 16; the result does not depend on it (default: 2)", parse.integer)
