@@ -27,6 +27,7 @@ module.exports = {
     below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
     below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),
     below("nothing-knows-the-lab", "^(host|assembly|tools/(?!lab/))", "^tools/lab/"),
+    below("nothing-knows-the-peers", "^(host|assembly|tools/(?!peers/))", "^tools/peers/"),
     below("assembly-stands-alone", "^assembly", "^(host|tools|test)"),
     {
       name: "inference-has-no-dependency",
@@ -56,7 +57,7 @@ module.exports = {
   options: {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    doNotFollow: { path: "node_modules|^tools/lab/" },
+    doNotFollow: { path: "node_modules|^tools/(lab|peers)/" },
     exclude: { path: "^(dist|build)/|__tests__" },
   },
 };
