@@ -5,7 +5,7 @@ module.exports = {
     {
       name: "no-orphans",
       severity: "error",
-      from: { orphan: true, pathNot: "\\.d\\.ts$|^[^/]+\\.(ts|mjs|cjs)$" },
+      from: { orphan: true, pathNot: "\\.d\\.m?ts$|^[^/]+\\.(ts|mjs|cjs)$" },
       to: {},
     },
     { name: "peers-know-no-command-line", severity: "error", from: {}, to: { path: "host/cli" } },
