@@ -109,7 +109,7 @@ async function difference(file: Uint8Array, device: Device, tokens: ArrayLike<nu
   return most;
 }
 
-describe.each(["nano-en", "potato-en"])("%s", (name) => {
+describe.each(["nano-en", "potato-en", "potato-en-tuned", "base-en"])("%s", (name) => {
   test("predicts in onnxruntime what the model's network does, over text", async () => {
     const model = await load(inRoot("models", name));
     const shape = validateShape({ ...model.config.shape, history: 0, matchLength: 0, adapts: false, indexed: false });
