@@ -52,6 +52,9 @@ test("a faster peer is named before all tables, with what its result is worth; s
     "- **Fit a text of 100,000 tokens**: quick takes 0.25 of saffu's CPU time, at 6.40 bits a token against 6.20.",
   );
   expect(first).not.toMatch(/slow|history|Score/);
+  const even = { job: "fit", peer: "even", values: [7, 9, 7.5, 8.5], peak: 1e6 } as const;
+  const own = { job: "fit", peer: "saffu", values: [8, 8, 8, 8], peak: 1e6 } as const;
+  expect(page({ ...RESULTS, series: [even, own] }), "some rounds are not enough").toContain("In no job of this run.");
   const none = page({ ...RESULTS, series: RESULTS.series.slice(0, 2) });
   expect(none).toContain("In no job of this run.");
 });
