@@ -44,6 +44,13 @@ export const JOBS: readonly Job[] = [
   },
 ];
 
+/** Peers that npm does not bring, and what they do where they are. */
+export const OPTIONAL: Readonly<Record<string, readonly JobName[]>> = {
+  PyTorch: ["decode", "write", "write-cut", "fit", "learn", "first"],
+  "C at 128 bits": ["decode", "write", "write-cut", "first"],
+  KenLM: ["decode", "fit", "first"],
+};
+
 /** What is asked of a peer's process, by job. */
 export const REQUESTS: Partial<Record<JobName, string>> = {
   decode: `decode ${SCORED}`,

@@ -1,6 +1,6 @@
 /** docs/performance.md, from what was measured. Where a peer is faster stands first. */
 import { table } from "../markdown.ts";
-import { JOBS, type Job } from "./jobs.ts";
+import { JOBS, type Job, OPTIONAL } from "./jobs.ts";
 import type { Results, Series } from "./results.ts";
 
 /** The peer that the others are compared with. */
@@ -21,7 +21,7 @@ export function page(results: Results): string {
     `saffu and other ways to the same end, measured in one run of \`npm run bench:peers\` ([tools/peers](../tools/peers)), which wrote this page.`,
     "## Where a peer is faster",
     faster(measured, rows),
-    ...measured.flatMap((job) => [`## ${job.title}`, job.what, tableOf(job, rows.get(job)!)]),
+    ...measured.flatMap((job) => [`## ${job.title}`, job.what, tableOf(results, job, rows.get(job)!)]),
     "## What was measured",
     how(results),
     Object.entries(results.versions)
@@ -63,13 +63,14 @@ function faster(jobs: readonly Job[], rows: ReadonlyMap<Job, readonly Row[]>): s
   return lines.length > 0 ? lines.join("\n") : "In no job of this run.";
 }
 
-function tableOf(job: Job, rows: readonly Row[]): string {
+function tableOf({ missing }: Results, job: Job, rows: readonly Row[]): string {
   const bits = job.name === "fit";
   const memory = bits || job.name === "first"; // a process that goes on has that of all its jobs
   const heads = ["", job.unit, "× saffu", "middle half of the rounds"];
-  return table(
-    [...heads, ...(bits ? ["bits a token"] : []), ...(memory ? ["peak memory, MB"] : [])],
-    rows.map(({ series, cost, ratio: [low, median, high] }) => [
+  heads.push(...(bits ? ["bits a token"] : []), ...(memory ? ["peak memory, MB"] : []));
+  const absent = Object.keys(missing).filter((peer) => OPTIONAL[peer]?.includes(job.name));
+  return table(heads, [
+    ...rows.map(({ series, cost, ratio: [low, median, high] }) => [
       series.peer,
       figure(cost),
       series.peer === OWN ? "1" : times(median),
@@ -77,7 +78,8 @@ function tableOf(job: Job, rows: readonly Row[]): string {
       ...(bits ? [series.bits?.toFixed(3) ?? ""] : []),
       ...(memory ? [(series.peak / 1e6).toFixed(0)] : []),
     ]),
-  );
+    ...absent.map((peer) => [peer, "not measured", ...heads.slice(2).map(() => "")]),
+  ]);
 }
 
 function how({ processor, node, series }: Results): string {

@@ -59,7 +59,10 @@ test("a faster peer is named before all tables, with what its result is worth; s
   expect(none).toContain("In no job of this run.");
 });
 
-test("peers that were not there are named, with the reason", () => {
+test("peers that were not there are named in the tables of what they do, and with the reason", () => {
+  const text = page({ ...RESULTS, missing: { "C at 128 bits": "no compiler" } });
+  expect(text.split("| C at 128 bits | not measured |  |  |").length, "it scores, and does not fit").toBe(2);
+  expect(text).toContain("- C at 128 bits: no compiler");
   expect(page(RESULTS)).toContain("Not measured in this run:\n\n- absent: not here");
   expect(page({ ...RESULTS, missing: {} })).not.toContain("Not measured");
 });
