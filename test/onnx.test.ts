@@ -5,7 +5,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { dequantised } from "../host/files/dequantise.ts";
 import { readTensors } from "../host/files/safetensors.ts";
 import { load, onnxModel, save } from "../host/index.ts";
@@ -161,6 +161,18 @@ describe("onnxModel", () => {
     const large = { ...BASE, vocabulary: 65528, bits: 65528, window: 8, groups: 128, units: 8 };
     refused(of(large)).toThrow(refusal("UNSUPPORTED", "bytes in f32", String(2 ** 31 - 2 ** 20)));
   });
+});
+
+test("memory that is refused is an error by type, which says how much was wanted", async () => {
+  const files = await randomModel(SHAPES.plain);
+  const refused = vi.spyOn(Float32Array, "from").mockImplementation(() => {
+    throw new RangeError("Array buffer allocation failed");
+  });
+  try {
+    expect(() => onnxModel({ config: { shape: SHAPES.plain! }, files })).toThrow(refusal("OUT_OF_MEMORY", "bytes"));
+  } finally {
+    refused.mockRestore();
+  }
 });
 
 describe("saffu export", () => {

@@ -38,7 +38,7 @@ const MOST_BYTES = 2 ** 31 - 2 ** 20;
 
 /**
  * @returns the file, the same bytes for the same model
- * @throws SaffuError INVALID_OPTION, INVALID_SHAPE, MODEL_MISSING_FILE, MODEL_CORRUPT; UNSUPPORTED where the weights in f32 pass what an ONNX file
+ * @throws SaffuError INVALID_OPTION, INVALID_SHAPE, MODEL_MISSING_FILE, MODEL_CORRUPT, OUT_OF_MEMORY; UNSUPPORTED where the weights in f32 pass what an ONNX file
  * can hold
  */
 export function onnxModel(model: Exportable, options: OnnxOptions = {}): Uint8Array {
@@ -64,7 +64,12 @@ export function onnxModel(model: Exportable, options: OnnxOptions = {}): Uint8Ar
     }
     tensors.set(name, tensor);
   }
-  return new NetworkGraph(shape, tensors).bytes();
+  try {
+    return new NetworkGraph(shape, tensors).bytes();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause; // what engines refuse memory with
+    throw new SaffuError("OUT_OF_MEMORY", `an ONNX file of ${bytes} bytes needs more memory than there is`, { cause });
+  }
 }
 
 /** Of all weights in f32, and of the ciphers. */
