@@ -232,6 +232,16 @@ program
   .action(async (directory, options) => (await import("./compile.ts")).run(directory, options));
 
 program
+  .command("export")
+  .description("write the network of DIR, without its history, for other runtimes")
+  .argument("<dir>", MODEL)
+  .requiredOption("--onnx <file>", "ONNX file to write or replace, operators of opset 13, weights in f32")
+  .option("--corrected", "with what the last refit solved in place of the base's rows")
+  .option("--json", "print size and digest as JSON")
+  .addHelpText("after", "\nExample:\n  saffu export models/potato-en --onnx potato.onnx")
+  .action(async (directory, options) => (await import("./export.ts")).run(directory, options));
+
+program
   .command("help")
   .description("the same as saffu COMMAND --help")
   .argument("[command]")
