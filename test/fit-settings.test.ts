@@ -7,7 +7,7 @@ import { compileSolver } from "../host/compile/compile.ts";
 import { sizesOf } from "../host/compile/sizes.ts";
 import { writeTensors } from "../host/files/safetensors.ts";
 import { type FitOptions, fit } from "../host/fit/fit.ts";
-import { recipeOf } from "../host/fit/recipe.ts";
+import { type RecipeOptions, recipeOf, shapeOf } from "../host/fit/recipe.ts";
 import { Solver } from "../host/fit/solver.ts";
 import { weightsOf } from "../host/fit/weights.ts";
 import { hiddenWidth } from "../host/shape.ts";
@@ -37,15 +37,15 @@ const TABLE = `
      10000 | 3  4096 | 12 | 100   20   | 1     8    | 250    1.32  | 0.25  |   500
      20000 | 3  4096 |  9 | 100   20   | 1     8    | 250    1.66  | 0.25  |  1000
      30000 | 3  4096 |  8 |  86.8 17.7 | 1.06  8    | 250    1.9   | 0.25  |  1500
-     60000 | 3  4096 |  8 |  68.1 14.4 | 1.18  8    | 250    2.39  | 0.25  |  3000
-    100000 | 3  4096 |  8 |  57   12.3 | 1.27  8    | 250    2.84  | 0.25  |  5000
-    199999 | 3  4096 |  8 |  44.7 10   | 1.41  9.67 | 250    3.58  | 0.19  |  9999
-    200000 | 1 16384 |  8 |  44.7 10   | 1.41  9.67 | 250    3.58  | 0.19  | 10000
-    316228 | 1 16384 |  7 |  38.1 8.71 | 1.52 11    | 250    4.17  | 0.158 | 15811
-   1000000 | 1 16384 |  5 |  25.5 6.16 | 1.8  15    | 250    6.12  | 0.1   | 50000
-   1500000 | 1 16384 |  4 |  22.1 5.45 | 1.92 15    | 250    7     | 0.1   | 65536
-   2000000 | 1 16384 |  4 |  20   5    | 2    15    | 250    7     | 0.1   | 65536
-  10000000 | 1 16384 |  2 |  20   5    | 2    15    | 250    7     | 0.1   | 65536
+     60000 | 3  4096 |  8 |  68.1 14.4 | 1     8    | 250    2.39  | 0.25  |  3000
+    100000 | 3  4096 |  8 |  57   12.3 | 1.08  8    | 250    2.84  | 0.25  |  5000
+    199999 | 3  4096 |  9 |  44.7 10   | 1.2   9.67 | 250    3.58  | 0.19  |  9999
+    200000 | 1 16384 |  9 |  44.7 10   | 1.2   9.67 | 250    3.58  | 0.19  | 10000
+    316228 | 1 16384 |  9 |  38.1 8.71 | 1.29 11    | 250    4.17  | 0.158 | 15811
+   1000000 | 1 16384 |  6 |  25.5 6.16 | 1.53 15    | 250    6.12  | 0.1   | 50000
+   1500000 | 1 16384 |  5 |  22.1 5.45 | 1.63 15    | 250    7     | 0.1   | 65536
+   2000000 | 1 16384 |  5 |  20   5    | 1.7  15    | 250    7     | 0.1   | 65536
+  10000000 | 1 16384 |  3 |  20   5    | 1.7  15    | 250    7     | 0.1   | 65536
 `;
 const ROWS = TABLE.trim()
   .split("\n")
@@ -68,6 +68,16 @@ describe("the recipe", () => {
     expect(groups).toMatchObject({ rate: 0.7, pseudoCounts: 5, decay: 0.6 });
     expect(scaling).toMatchObject({ batch: 512, rate: 0.5, lead: 20, averaged: 0.5 });
     expect(mixture.sweeps).toBe(60);
+  });
+
+  test("estimates predictions from 50,000 tokens on, of vocabularies that are worth it, unless all are asked for", () => {
+    const scaling = (options: RecipeOptions, tokens: number) => recipeOf(options, tokens).scaling;
+    expect(scaling({}, 49_999).sampled).toBe(false);
+    expect(scaling({}, 50_000).sampled).toBe(true);
+    expect(scaling({ exact: true }, 1_000_000)).toMatchObject({ sampled: false, passes: 5, decoderStep: 1.8 });
+    const shape = shapeOf({});
+    expect(recipeOf({}, 50_000, { ...shape, vocabulary: 128, bits: 128 }).scaling.sampled).toBe(true);
+    expect(recipeOf({}, 50_000, { ...shape, vocabulary: 120, bits: 120 }).scaling.sampled).toBe(false);
   });
 
   test("what a caller asks for, and nothing else, is another", () => {

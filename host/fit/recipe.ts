@@ -42,7 +42,7 @@ export interface RecipeOptions {
   readonly secondGroups?: number | undefined;
   /** Hidden states that it sees, where there is one. Default 2. */
   readonly secondWindow?: number | undefined;
-  /** Passes of iterative scaling over the text; 0 leaves them out. Default by the amount of text: at most 24, 12 on 10,000 tokens, 8 from 30,000 to 180,000, 7 on 300,000, 5 on a million. */
+  /** Passes of iterative scaling over the text; 0 leaves them out. Default by the amount of text: at most 24, 12 on 10,000 tokens, 8 from 30,000 to 180,000, 9 on 300,000, 6 on a million. */
   readonly passes?: number | undefined;
   /** Computes all predictions of iterative scaling; by default, from 50,000 tokens on, they are estimated on candidates. */
   readonly exact?: boolean | undefined;
@@ -208,7 +208,10 @@ function remembers(history: unknown): boolean {
  */
 export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = shapeOf(options)): Recipe {
   const few = tokens < FEW;
-  const { targets = "responsibility", seed = 1, passes = passesFor(tokens), exact = false } = options;
+  const { targets = "responsibility", seed = 1, exact = false } = options;
+  if (typeof exact !== "boolean") throw invalidOption("exact", "true or false", exact);
+  const sampled = !exact && tokens >= SAMPLED && shape.vocabulary >= LEAST_SAMPLED;
+  const { passes = passesFor(tokens, sampled) } = options;
   if (!["responsibility", "cipher"].includes(targets))
     throw invalidOption("targets", `"responsibility" or "cipher"`, targets);
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
@@ -223,7 +226,6 @@ export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = 
     Number((most * Math.min(1, tokens / from) ** power).toPrecision(3));
   const later = held(Math.log10(tokens / 100_000));
   const cipher = targets === "cipher";
-  const sampled = !exact && tokens >= SAMPLED;
   const { groups, documentGroups = 0, secondGroups = 0 } = shape;
   return {
     targets,
@@ -256,17 +258,20 @@ export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = 
 
 /** From so many tokens on predictions are estimated, and then the decoder's steps are shorter. */
 const SAMPLED = 50_000;
+/** Vocabularies of less than twice the candidates gain nothing. */
+const LEAST_SAMPLED = 128;
 const SAMPLED_STEP = 0.85;
 /** Below so many tokens groups take more passes in smaller batches. */
 const FEW = 200_000;
 
 /**
- * Passes of iterative scaling over a text (ours): 8 · (30,000 / tokens)^⅓ below 30,000 tokens, at most 24; 8 · (180,000 / tokens)^⅓ above 180,000, at
- * least 2; 8 between. To the nearest. The fewer the tokens, the fewer the steps of a pass. Found on 2,000 tokens to a million.
+ * Passes of iterative scaling over a text (ours): 8 · (30,000 / tokens)^⅓ below 30,000 tokens, at most 24; above 180,000 tokens
+ * 9 · (300,000 / tokens)^⅓ where predictions are estimated, else 8 · (180,000 / tokens)^⅓, at most 9 or 8 and at least 2; 8 between. To the nearest.
+ * The fewer the tokens, the fewer the steps of a pass. Found on 2,000 tokens to a million.
  */
-function passesFor(tokens: number): number {
-  let passes = tokens < 30_000 ? 24 : 8;
-  const most = 512 * (tokens < 30_000 ? 30_000 : 180_000);
+function passesFor(tokens: number, sampled: boolean): number {
+  let passes = tokens < 30_000 ? 24 : sampled && tokens > 180_000 ? 9 : 8;
+  const most = passes === 9 ? 729 * 300_000 : 512 * (tokens < 30_000 ? 30_000 : 180_000);
   // products alone, whose last bits are the same in any engine
   while (passes > 2 && tokens * (passes - 0.5) * (passes - 0.5) * (passes - 0.5) > most) --passes;
   return passes;
