@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `saffu` command. Each subcommand is a file of its own, loaded when it is called. */
 import { Command, CommanderError } from "commander";
-import { SaffuError } from "../errors.ts";
+import { SaffuError, WARNING } from "../errors.ts";
 import { reasonOf } from "../files/directory-node.ts";
 import { EXIT_HELP, report } from "./exit.ts";
 import { goneOption } from "./gone.ts";
@@ -242,6 +242,7 @@ program
 
 leaveBy(() => process.exit(process.exitCode ?? report(undefined, json)));
 process.stderr.on("error", () => {}); // the exit code is said all the same
+sayWarnings();
 // a reader that has seen enough (head, less) is not an error
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
   if (cause.code === "EPIPE") process.exit(0);
@@ -254,6 +255,16 @@ try {
   if (!(error instanceof CommanderError)) process.exitCode = report(error, json, flags());
   else if (error.exitCode !== 0) process.exitCode = report(usageError(error), json);
   if (interruptedBy() !== undefined) process.exit(); // what nobody reads is not waited for
+}
+
+/** The library's warnings as lines of the command's own, none with --json; what else warns does so as ever. */
+function sayWarnings(): void {
+  const usual = process.listeners("warning");
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    if (warning.name !== WARNING) for (const listener of usual) listener.call(process, warning);
+    else if (!json) process.stderr.write(`saffu: ${warning.message}\n`);
+  });
 }
 
 function commandOf(name: string | undefined): Command | undefined {
