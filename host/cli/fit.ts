@@ -3,7 +3,7 @@
 import { invalidOption } from "../errors.ts";
 import { assertWritable, writeDirectory } from "../files/directory-node.ts";
 import { fit } from "../fit/fit.ts";
-import type { RecipeOptions } from "../fit/recipe.ts";
+import { type RecipeOptions, vocabularyRule } from "../fit/recipe.ts";
 import { parameters } from "../shape.ts";
 import { symbolTokenizer } from "../tokenizer/index.ts";
 import { openTexts } from "./input.ts";
@@ -61,8 +61,10 @@ export async function run(texts: string[], options: Options): Promise<void> {
       );
       const { vocabulary } = report.shape;
       if (vocabulary < report.wantedVocabulary) {
+        const { minFrequency } = vocabularyRule({ ...recipe, vocabulary: vocab });
+        const often = minFrequency === 2 ? "twice" : `${minFrequency} times; --vocab asks for more`;
         process.stdout.write(
-          `${out}: the text fills ${vocabulary} of ${report.wantedVocabulary} tokens: no further pair of its pieces occurs twice\n`,
+          `${out}: ${vocabulary} of ${report.wantedVocabulary} tokens: no further pair of the text's pieces occurs ${often}\n`,
         );
       }
     }

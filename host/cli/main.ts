@@ -31,7 +31,7 @@ program
   .option("--profile <name>", "shape to start from: nano, potato or base", "potato")
   .option(
     "--vocab <n>",
-    "vocabulary size, 256 to 65528, a multiple of 8; 256 means bytes (default: the profile's)",
+    "vocabulary size, 256 to 65528, a multiple of 8; 256 means bytes (default: the profile's; potato's by TEXT, as far as pairs occur ten times)",
     parse.integer,
   )
   .option(

@@ -13,7 +13,7 @@ import { writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
 import { assertSolvable } from "../model/webassembly.ts";
 import { abortable } from "../pace.ts";
-import type { Shape } from "../shape.ts";
+import { hiddenWidth, type Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
@@ -26,7 +26,7 @@ import {
   type RecipeOptions,
   recipeOf,
   shapeOf,
-  vocabulariesOf,
+  vocabularyRule,
 } from "./recipe.ts";
 import { fitScaling } from "./scaling.ts";
 import { settingsOf } from "./settings.ts";
@@ -69,7 +69,7 @@ export interface FitOptions extends RecipeOptions, RunOptions, FitHooks {
 export interface FitReport {
   readonly shape: Shape;
   readonly recipe: Recipe;
-  /** V as it was asked for; `shape.vocabulary` is less where no further pair of the text's pieces occurs twice. */
+  /** V as it was asked for, or the profile's; `shape.vocabulary` is less where no further pair of the text's pieces occurs twice, or ten times where none was asked for. */
   readonly wantedVocabulary: number;
   readonly trainTokens: number;
   readonly trainBytes: number;
@@ -140,7 +140,9 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const wasm = await compileSolver(shape, build, threads > 0, signal);
   await turn(signal);
   const all = tokens.length;
-  const solver = await Solver.start(wasm, shape, all, threads, signal);
+  const workers =
+    options.threads === undefined && isLittle(recipe, trainTokens, shape) ? Math.min(1, threads) : threads;
+  const solver = await Solver.start(wasm, shape, all, workers, signal);
   const solverSeconds = clock();
   const seconds = { tokenizer: tokenizerSeconds, tokens: tokensSeconds, groups: 0, scaling: 0, mixture: 0 };
   let heldOutBits: number;
@@ -187,6 +189,13 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   };
 }
 
+/** Multiply-adds of a fit that one thread has done before a second has started: half a second's. */
+const LITTLE = 2.5e9;
+
+function isLittle({ scaling }: Recipe, tokens: number, shape: Shape): boolean {
+  return 3 * scaling.passes * tokens * shape.vocabulary * hiddenWidth(shape) < LITTLE;
+}
+
 function checkKernels(kernels: readonly Build[]): void {
   const known = Array.isArray(kernels) && kernels.length > 0 && kernels.every((each) => BUILDS.includes(each));
   if (!known || new Set(kernels).size < kernels.length)
@@ -216,7 +225,7 @@ async function tokenizerFor(text: () => Chunks, vocabulary: number, options: Fit
   if (vocabulary === BYTES) return byteTokenizer();
   return trainTokenizer(abortable(text(), options.signal), {
     vocabulary,
-    sizes: vocabulariesOf(options),
+    ...vocabularyRule(options),
     ...(options.signal && { signal: options.signal }),
     onProgress: ({ done, total }) => options.onProgress?.({ phase: "tokenizer", done, total }),
   });
