@@ -40,7 +40,7 @@ describe.each(["nano", "potato"] as const)("%s", (profile) => {
   test.each([0, 1, 15])("of %i bytes is refused by what there is and what it takes", async (length) => {
     const error = await fit(() => [new Uint8Array(length).fill(97)], { profile, threads: 0 }).catch((cause) => cause);
     expect(error).toEqual(refusal("INVALID_TEXT"));
-    expect((error as SaffuError).message).toMatch(length === 0 && profile === "potato" ? /empty/ : /\b16 tokens$/);
+    expect((error as SaffuError).message).toMatch(length === 0 && profile === "potato" ? /empty/ : /at least 16$/);
   });
 });
 
