@@ -30,7 +30,9 @@ export async function run(texts: string[], options: Options): Promise<void> {
   const progress = await Progress.start();
   const start = performance.now();
   try {
-    const { files, report } = await fit(() => input.chunks(true), {
+    // a tokenizer is trained on the text before it is encoded
+    const twice = tokenizer === undefined && (vocab ?? (recipe.profile === "nano" ? 256 : 0)) !== 256;
+    const { files, report } = await fit(() => input.chunks(twice), {
       ...recipe,
       vocabulary: vocab,
       tokenizer,

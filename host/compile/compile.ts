@@ -190,9 +190,9 @@ async function compileApart(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array | undefined> {
   throwIfAborted(signal);
-  // of a group of its own, as Ctrl-C is for this process to hear; killed, as a thread would be seconds in ending
+  // with a signal of a group of its own, as Ctrl-C is for this process to hear; killed, as a thread would be seconds in ending
   const child = spawn(process.execPath, ["--input-type=module", "-e", APART], {
-    detached: true,
+    detached: signal !== undefined,
     stdio: ["pipe", "pipe", "ignore"],
     env: { ...process.env, NODE_OPTIONS: "" },
   });
