@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
+import { solverBytesNeeded } from "../host/compile/layout.ts";
 import { commandIn } from "./cli-fixture.ts";
 
 const { main } = commandIn("build/test-fit-memory");
@@ -19,7 +20,7 @@ const FITTING = `
     }
   }
   const { report } = await fit(text, options);
-  console.log(JSON.stringify({ tokens: report.trainTokens, peak: process.resourceUsage().maxRSS * 1024 }));`;
+  console.log(JSON.stringify({ tokens: report.trainTokens, bytes: report.memoryBytes, shape: report.shape, peak: process.resourceUsage().maxRSS * 1024 }));`;
 
 test.each([
   ["nano, on a million tokens", 20_000, { profile: "nano", passes: 1 }],
@@ -28,8 +29,9 @@ test.each([
 ])("%s", (_what, lines, options) => {
   const env = { ...process.env, SAFFU_MODULES: "", NODE_OPTIONS: "" };
   const words = ["--input-type=module", "-e", FITTING, String(lines), JSON.stringify(options)];
-  const { tokens, peak } = JSON.parse(execFileSync(process.execPath, words, { encoding: "utf8", env }));
+  const { tokens, bytes, shape, peak } = JSON.parse(execFileSync(process.execPath, words, { encoding: "utf8", env }));
   expect(tokens).toBeGreaterThan(10 * lines);
+  expect(bytes).toBe(solverBytesNeeded(shape) + 2 * tokens); // as the report says
   expect(peak).toBeGreaterThan(40e6); // Node's own: the figure is one of bytes
   expect(peak).toBeLessThan(200e6);
 });

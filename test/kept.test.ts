@@ -102,6 +102,16 @@ describe("the user's cache directory", () => {
     expect(left).not.toContain(ofAKilled);
   });
 
+  test.runIf(process.platform === "linux")("that cannot be made is said once, and nothing hangs", async () => {
+    withCache();
+    vi.stubEnv("XDG_CACHE_HOME", "/proc/self/nowhere");
+    for (let again = 0; again < 2; ++again) await keepModule(request, compiled);
+    expect(await warned()).toEqual([
+      expect.stringMatching(/^compiled modules cannot be kept in \/proc\/self\/nowhere.*ENOENT/),
+    ]);
+    expect(readKept(request).bytes).toBeUndefined();
+  });
+
   test("counts a read as a use", async () => {
     const folder = withCache();
     await keepModule(request, compiled);

@@ -52,6 +52,7 @@ export async function run(texts: string[], options: Options): Promise<void> {
       weightBytes: files.get("model.safetensors")!.length,
       seconds: (performance.now() - start) / 1000,
       phases: report.seconds,
+      solverMemoryBytes: report.memoryBytes,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
       shape: report.shape,
       wantedVocabulary: report.wantedVocabulary,

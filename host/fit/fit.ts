@@ -73,6 +73,8 @@ export interface FitReport {
   readonly wantedVocabulary: number;
   readonly trainTokens: number;
   readonly trainBytes: number;
+  /** Bytes of the solver's memory: what the shape takes, and two a token of `text` and `heldOut`. */
+  readonly memoryBytes: number;
   /** Σ −log2 p over `heldOut` under the f32 network, without history attention. */
   readonly heldOutBits: number;
   readonly seconds: {
@@ -135,6 +137,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   await encodeSeparated(tokens, options.heldOut ?? [], tokenizer, shape.window, signal);
   const tokensSeconds = clock();
 
+  const memoryBytes = assertFits(shape, tokens.length);
   await assertCompilable(modulesOf(shape), shape);
   await turn(signal);
   const wasm = await compileSolver(shape, build, threads > 0, signal);
@@ -183,7 +186,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     files,
     tokenizer,
     report: {
-      ...{ shape, recipe, wantedVocabulary, ...facts, heldOutBits },
+      ...{ shape, recipe, wantedVocabulary, ...facts, memoryBytes, heldOutBits },
       seconds: { ...seconds, compile, files: filesSeconds + clock() },
     },
   };
