@@ -49,7 +49,7 @@ export function groupStep(first: i32, end: i32, step: i32, network: Network, set
   const steps = (n + settings.groupBatch - 1) / settings.groupBatch; // a pass
   const from = (step % steps) * settings.groupBatch;
   const count = min<i32>(settings.groupBatch, n - from);
-  const order = mix(settings.seed + <u32>(step / steps) * 0x9e3779b9);
+  const order = mix(settings.seed + <u32>(step / steps) * 0x9e3779b9 + <u32>first * 0x85ebca6b);
   const fixed = step == 0 || settings.labelCiphers != 0;
   const eta: f32 = step == 0 ? 1 : power(<f32>(step + 2), -settings.groupRate);
   const own = work.step;

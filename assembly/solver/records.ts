@@ -129,7 +129,7 @@ export function workOf(thread: i32, threads: i32): Work {
   work.shares = PLACE_SHARES + n * 3 * SHARES * 4;
   work.depths = DEPTHS + n * 2 * M * 4;
   work.candidates = PLACE_CANDIDATES + n * CANDIDATES * 2;
-  work.odds = PLACE_ODDS + n * CANDIDATES * 4;
+  work.odds = PLACE_ODDS + n * 2 * CANDIDATES * 4;
   work.fixed = PLACE_FIXED + n * M * 2;
   const batch = work.batch;
   batch.tokens = TOKENS;

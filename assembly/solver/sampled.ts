@@ -22,6 +22,8 @@ const DECODER_BOUND: f32 = <f32>(1 << (30 - DECODER_BITS - HIDDEN_BITS)) * 2 / <
 const DECODER_MOST: f32 = (DECODER_BOUND < 31 ? DECODER_BOUND : 31) * <f32>(1 << DECODER_BITS);
 const UNIT: f32 = <f32>1 / <f32>(1 << (DECODER_BITS + HIDDEN_BITS));
 const ROUND: f32 = 12582912;
+/** Others of an estimate at the most: parts that are taken, and one more by rounding. */
+const MOST_DRAWN: usize = SAMPLES + 2;
 /** Least logit below the highest, as in tiles.ts. */
 const LEAST_LOGIT: f32 = -38;
 
@@ -65,21 +67,20 @@ function fixHidden(hidden: usize, outFixed: usize): void {
   }
 }
 
-/** ŷ of a place: exact among its candidates for the token that came, in samples for the others. */
+/** ŷ of a place: of the token that came, and of others as they were drawn. */
 @unmanaged
 class Estimate {
   own: f32; // ŷ of the token that came
-  share: f32; // of each sample
-  // then up to SAMPLES u32, each a row in its lower half, and in its upper half how many samples fell on it; 0 ends them
+  end: usize; // address behind the others, each a row, u16, and what stands for its ŷ, i16 in units of 2^-15 and f32
 }
 
-const SAMPLES_AT: usize = 8;
+const OTHERS_AT: usize = 8;
 
 /** The estimate of place t of the batch. */
 // @ts-ignore: decorator
 @inline
 function estimateOf(t: usize): Estimate {
-  return changetype<Estimate>(ESTIMATES + t * (SAMPLES_AT + SAMPLES * 4));
+  return changetype<Estimate>(ESTIMATES + t * (OTHERS_AT + MOST_DRAWN * 8));
 }
 
 /**
@@ -104,7 +105,7 @@ export function sampleTile(tile: Batch, first: i32, targets: bool, network: Netw
     drawSamples(mix(bits), work, estimate);
     if (!targets) continue;
     const target = tile.targets + ((t * M) << 2);
-    gainOf(label, estimate, network.decoder, work.odds, target);
+    gainOf(label, estimate, target);
     targetOfGain(hidden, network, settings.sharpness, work.rows, target);
   }
   const rest = <usize>tile.count * ROW_BYTES;
@@ -207,7 +208,12 @@ function strike(label: u32, ids: usize, outBiases: usize): void {
   }
 }
 
-/** Lays SAMPLES evenly spaced thresholds over the cumulated odds of the candidates but the last. @param bits uniform: where the first one stands */
+/**
+ * The estimate of a place from the odds of its candidates: others whose share is at least 1 / SAMPLES are taken as they are, and of what they
+ * leave every SAMPLES-th part is taken by the one that it falls on.
+ *
+ * @param bits uniform: where the first part ends
+ */
 function drawSamples(bits: u32, work: Work, outEstimate: Estimate): void {
   const ids = work.candidates;
   const values = work.odds;
@@ -215,60 +221,109 @@ function drawSamples(bits: u32, work: Work, outEstimate: Estimate): void {
   store<f32>(values, 0, (CANDIDATES - 1) << 2);
   const others = sumInLanes(values, CANDIDATES);
   outEstimate.own = own / (own + others);
-  outEstimate.share = (<f32>1 - outEstimate.own) * (<f32>1 / <f32>SAMPLES);
-  const unit = <f32>SAMPLES / others;
-  // thresholds are half a sample past whole numbers, as 1.5 · 2^23, added to a number, rounds it: the low bits of the sum are the nearest
+  sizesOf(values);
+  const sizes = values + (CANDIDATES << 2);
+  const unit = <f32>SAMPLES / sumInLanes(sizes, CANDIDATES);
+  shareOut((<f32>1 - outEstimate.own) / others, unit, values);
+  // 1.5 · 2^23, added to a number, rounds it to the nearest, which the low bits of the sum are: parts end half a part past whole ones
   let cumulated: f32 = <f32>0.5 - <f32>(bits >> 8) * <f32>5.9604644775390625e-8;
   let before = 0;
-  let at = changetype<usize>(outEstimate) + SAMPLES_AT;
-  const end = at + (SAMPLES << 2);
+  let at = changetype<usize>(outEstimate) + OTHERS_AT;
   for (let i: usize = 0; i < <usize>(CANDIDATES - 1); ++i) {
-    cumulated += unit * load<f32>(values + (i << 2));
-    const reached = min<i32>(SAMPLES, reinterpret<i32>(cumulated + ROUND) - reinterpret<i32>(ROUND));
-    store<u32>(at, <u32>load<u16>(ids + (i << 1)) | (<u32>(reached - before) << 16));
-    at += <usize>i32(reached > before) << 2;
+    const parts = unit * load<f32>(sizes + (i << 2));
+    const large = parts >= 1;
+    cumulated += large ? 0 : parts;
+    const reached = reinterpret<i32>(cumulated + ROUND) - reinterpret<i32>(ROUND);
+    const probability = load<f32>(values + (i << 2));
+    store<u16>(at, load<u16>(ids + (i << 1)));
+    store<i16>(at, <i16>fixedShare(probability), 2);
+    store<f32>(at, probability, 4);
+    at += <usize>(i32(large) | (reached - before)) << 3;
     before = reached;
-    if (at == end) return;
   }
-  store<u32>(at, 0);
+  outEstimate.end = at;
+}
+
+/** Sizes, which stand behind the odds, ← odds^¾. */
+// @ts-ignore: decorator
+@inline
+function sizesOf(odds: usize): void {
+  const end = odds + (CANDIDATES << 2);
+  if (ASC_FEATURE_SIMD) {
+    for (let at = odds; at < end; at += 16) {
+      const root = f32x4.sqrt(v128.load(at));
+      v128.store(at + (CANDIDATES << 2), f32x4.mul(root, f32x4.sqrt(root)));
+    }
+  } else {
+    for (let at = odds; at < end; at += 4) {
+      const root = sqrt<f32>(load<f32>(at));
+      store<f32>(at + (CANDIDATES << 2), root * sqrt<f32>(root));
+    }
+  }
+}
+
+/** Odds ← what each counts where it is taken: its ŷ over how likely that is. */
+// @ts-ignore: decorator
+@inline
+function shareOut(probability: f32, unit: f32, outOdds: usize): void {
+  const end = outOdds + (CANDIDATES << 2);
+  if (ASC_FEATURE_SIMD) {
+    for (let at = outOdds; at < end; at += 16) {
+      const parts = f32x4.pmin(f32x4.splat(1), f32x4.mul(f32x4.splat(unit), v128.load(at + (CANDIDATES << 2))));
+      v128.store(at, f32x4.div(f32x4.mul(f32x4.splat(probability), v128.load(at)), parts));
+    }
+  } else {
+    for (let at = outOdds; at < end; at += 4) {
+      const parts = min<f32>(1, unit * load<f32>(at + (CANDIDATES << 2)));
+      store<f32>(at, (probability * load<f32>(at)) / parts);
+    }
+  }
 }
 
 /**
- * outGain (M) f32 ← O[label] − Σ ŷ_v O[v], eight columns at a time.
- *
- * @param list (SAMPLES) scratch of an address and a weight each
+ * outGain (M) f32 ← O[label] − Σ ŷ_v O[v], in units of 2^-DECODER_BITS, and probabilities in those of 2^-15: the rows of the candidates are at
+ * hand in fixed point.
  */
-function gainOf(label: u32, estimate: Estimate, decoder: usize, list: usize, outGain: usize): void {
-  let at = changetype<usize>(estimate) + SAMPLES_AT;
-  let last = list;
-  for (const end = at + (SAMPLES << 2); at < end; at += 4, last += 8) {
-    const sample = load<u32>(at);
-    if (sample == 0) break;
-    store<u32>(last, <u32>(decoder + ((<usize>(sample & 0xffff) * M) << 2)));
-    store<f32>(last, estimate.share * <f32>(sample >> 16), 4);
-  }
-  const own = <f32>1 - estimate.own;
-  const wanted = decoder + ((<usize>label * M) << 2);
+function gainOf(label: u32, estimate: Estimate, outGain: usize): void {
+  const wanted = fixedRow(label);
+  const own = fixedShare(<f32>1 - estimate.own);
+  const others = changetype<usize>(estimate) + OTHERS_AT;
+  const end = estimate.end;
   if (ASC_FEATURE_SIMD) {
-    for (let c: usize = 0; c < ROW_BYTES; c += 32) {
-      let low = f32x4.mul(f32x4.splat(own), v128.load(wanted + c));
-      let high = f32x4.mul(f32x4.splat(own), v128.load(wanted + c, 16));
-      for (let i = list; i < last; i += 8) {
-        const row = <usize>load<u32>(i) + c;
-        const weight = v128.load32_splat(i, 4);
-        low = f32x4.sub(low, f32x4.mul(weight, v128.load(row)));
-        high = f32x4.sub(high, f32x4.mul(weight, v128.load(row, 16)));
+    const unit = f32x4.splat(<f32>1 / <f32>(1 << DECODER_BITS));
+    for (let c: usize = 0; c < <usize>M << 1; c += 16, outGain += 32) {
+      let gain = i16x8.q15mulr_sat_s(i16x8.splat(<i16>own), v128.load(wanted + c));
+      for (let i = others; i < end; i += 8) {
+        const row = v128.load(fixedRow(load<u16>(i)) + c);
+        gain = i16x8.sub_sat_s(gain, i16x8.q15mulr_sat_s(v128.load16_splat(i, 2), row));
       }
-      v128.store(outGain + c, low);
-      v128.store(outGain + c, high, 16);
+      v128.store(outGain, f32x4.mul(unit, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(gain))));
+      v128.store(outGain, f32x4.mul(unit, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(gain))), 16);
     }
   } else {
-    for (let c: usize = 0; c < ROW_BYTES; c += 4) {
-      let gain = own * load<f32>(wanted + c);
-      for (let i = list; i < last; i += 8) gain -= load<f32>(i, 4) * load<f32>(<usize>load<u32>(i) + c);
-      store<f32>(outGain + c, gain);
+    for (let c: usize = 0; c < <usize>M << 1; c += 2, outGain += 4) {
+      let gain = fixedProduct(own, load<i16>(wanted + c));
+      for (let i = others; i < end; i += 8) {
+        const less = gain - fixedProduct(load<i16>(i, 2), load<i16>(fixedRow(load<u16>(i)) + c));
+        gain = min<i32>(0x7fff, max<i32>(-0x8000, less));
+      }
+      store<f32>(outGain, (<f32>1 / <f32>(1 << DECODER_BITS)) * <f32>gain);
     }
   }
+}
+
+/** nearest(share · 2^15), below 2^15. */
+// @ts-ignore: decorator
+@inline
+function fixedShare(share: f32): i32 {
+  return min<i32>(0x7fff, reinterpret<i32>(share * <f32>32768 + ROUND) - reinterpret<i32>(ROUND));
+}
+
+/** The product of two numbers of 16 bits, the first in units of 2^-15, to the nearest, halves up; neither is −2^15. */
+// @ts-ignore: decorator
+@inline
+function fixedProduct(share: i32, value: i32): i32 {
+  return (share * value + 0x4000) >> 15;
 }
 
 /** Sums of this thread's rows of the decoder: F += weight · Σ h ⊗ y, F̂ likewise with the samples. */
@@ -285,14 +340,9 @@ export function addSampledSums(batch: Batch, network: Network, weight: f32, work
       addScaled(hidden, weight, M, observed + ((<usize>label * M) << 2));
       addScaled(hidden, weight * estimate.own, M, expected + ((<usize>label * M) << 2));
     }
-    const unit = weight * estimate.share;
-    let at = changetype<usize>(estimate) + SAMPLES_AT;
-    for (const end = at + (SAMPLES << 2); at < end; at += 4) {
-      const sample = load<u32>(at);
-      if (sample == 0) break;
-      const row = sample & 0xffff;
-      if (ownerOf(row, threads) != thread) continue;
-      addScaled(hidden, unit * <f32>(sample >> 16), M, expected + ((<usize>row * M) << 2));
+    for (let at = changetype<usize>(estimate) + OTHERS_AT; at < estimate.end; at += 8) {
+      const row = <u32>load<u16>(at);
+      if (ownerOf(row, threads) == thread) addScaled(hidden, weight * load<f32>(at, 4), M, expected + ((<usize>row * M) << 2));
     }
   }
 }

@@ -73,7 +73,7 @@ export interface FitReport {
   readonly wantedVocabulary: number;
   readonly trainTokens: number;
   readonly trainBytes: number;
-  /** Bytes of the solver's memory: what the shape takes, and two a token of `text` and `heldOut`. */
+  /** Bytes of the solver's memory: what the shape takes, and four a token of `text` and `heldOut`. */
   readonly memoryBytes: number;
   /** Σ −log2 p over `heldOut` under the f32 network, without history attention. */
   readonly heldOutBits: number;
