@@ -179,3 +179,15 @@ export function checkTexts(name: string, value: unknown): void {
   if (!Array.isArray(value)) throw invalidOption(name, "a list of texts as bytes", value);
   for (const each of value) checkBytes(`a text of ${name}`, each);
 }
+
+/** Type of this library's warnings, by which a program tells them from others. */
+export const WARNING = "SaffuWarning";
+
+const said = new Set<string>();
+
+/** Warns of what is no error, as a work-around is at hand: once a process (Node only). */
+export function warn(message: string): void {
+  if (said.has(message)) return;
+  said.add(message);
+  process.emitWarning(shortened(message), WARNING);
+}

@@ -3,9 +3,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { aheadName, packed, readAhead, sourceFolder, sourcesDigest } from "../host/compile/ahead.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { aheadName, sourceFolder, sourcesDigest } from "../host/compile/ahead.ts";
 import { compileDevice, compileRequest, compileSolver, deviceRequest, solverRequest } from "../host/compile/compile.ts";
+import { readKept } from "../host/compile/kept.ts";
 import { shapeOf } from "../host/fit/recipe.ts";
 import { buildModules } from "../tools/modules.ts";
 
@@ -56,12 +57,12 @@ describe("what a fit of a profile asks for", () => {
   test.each(["nano", "potato", "base"] as const)("%s: every module is there", async (profile) => {
     const shape = shapeOf({ profile });
     for (const build of ["scalar", "simd"] as const) {
-      const found = readAhead(deviceRequest(shape, build));
+      const found = readKept(deviceRequest(shape, build)).bytes;
       expect(found).toBeDefined();
       expect(await compileDevice(shape, build)).toEqual(found);
     }
     for (const threads of [true, false]) {
-      const found = readAhead(solverRequest(shape, "simd", threads));
+      const found = readKept(solverRequest(shape, "simd", threads)).bytes;
       expect(found).toBeDefined();
       expect(await compileSolver(shape, "simd", threads)).toEqual(found);
     }
@@ -69,52 +70,7 @@ describe("what a fit of a profile asks for", () => {
 
   test("is what the compiler makes", async () => {
     for (const request of [deviceRequest(nano, "simd"), solverRequest(nano, "simd", true)]) {
-      expect(Buffer.compare(await compileRequest(request, nano), readAhead(request)!)).toBe(0);
-    }
-  });
-});
-
-describe("a module that is compiled", () => {
-  const odd = { ...nano, groups: 1 };
-  const request = deviceRequest(odd, "scalar");
-  const name = aheadName(request, sourcesDigest(sourceFolder()));
-  const before = process.env.SAFFU_MODULES;
-  afterEach(() => {
-    process.env.SAFFU_MODULES = before;
-  });
-
-  test("is kept where SAFFU_MODULES says, and found again; what is no module there is compiled anew", async () => {
-    const folder = join(home, "kept");
-    process.env.SAFFU_MODULES = folder;
-    expect(readAhead(request)).toBeUndefined();
-    const compiled = await compileDevice(odd, "scalar");
-    expect(readdirSync(folder)).toEqual([name]);
-    expect(readAhead(request)).toEqual(compiled);
-    const noModule = new TextEncoder().encode("no module");
-    const other = await compileDevice(odd, "simd");
-    const ofAnother = packed(aheadName(deviceRequest(odd, "simd"), sourcesDigest(sourceFolder())), other);
-    const cut = packed(name, compiled).subarray(0, 100);
-    for (const broken of [ofAnother, compiled, cut, new Uint8Array(), noModule]) {
-      writeFileSync(join(folder, name), broken);
-      expect(readAhead(request)).toBeUndefined();
-      expect(await compileDevice(odd, "scalar")).toEqual(compiled);
-      expect(readAhead(request)).toEqual(compiled);
-    }
-  });
-
-  test("is nowhere else, and no error where there is no such folder", async () => {
-    process.env.SAFFU_MODULES = "";
-    await compileDevice(odd, "scalar");
-    expect(readAhead(request)).toBeUndefined();
-  });
-
-  test("is made all the same where the folder cannot be written, and nothing hangs where it cannot be made", async () => {
-    const file = join(home, "file");
-    writeFileSync(file, "");
-    for (const folder of [file, join(file, "below"), join(home, "no", "parent"), "/proc/nope"]) {
-      process.env.SAFFU_MODULES = folder;
-      expect((await compileDevice(odd, "scalar")).length).toBeGreaterThan(1000);
-      expect(readAhead(request)).toBeUndefined();
+      expect(Buffer.compare(await compileRequest(request, nano), readKept(request).bytes!)).toBe(0);
     }
   });
 });
@@ -145,7 +101,7 @@ describe("a build", () => {
     expect(
       Buffer.compare(
         gunzipSync(readFileSync(join(folder, name))).subarray(32),
-        readAhead(deviceRequest(nano, "scalar"))!,
+        readKept(deviceRequest(nano, "scalar")).bytes!,
       ),
     ).toBe(0);
   });

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { BYTES, SMALL, TEXT } from "./fit-fixture.ts";
 
-/** A resolver to which the compiler is not installed, as to a user of the package who has not asked for it. */
+/** A resolver of imports to which the compiler is not installed, as to a user of the package who has not asked for it. */
 const HOOKS = `export async function resolve(name, context, next) {
   if (!name.startsWith("assemblyscript")) return next(name, context);
   throw Object.assign(new Error("not installed"), { code: "ERR_MODULE_NOT_FOUND" });
@@ -14,7 +14,12 @@ const HOOKS = `export async function resolve(name, context, next) {
 /** Fits in a process without the compiler: the error, and the phases that were reported before it. */
 function withoutCompiler(options: object): { code?: string; message?: string; phases: string[]; reads: number } {
   const script = `
-    import { register } from "node:module";
+    import Module, { register } from "node:module";
+    const resolve = Module._resolveFilename;
+    Module._resolveFilename = (name, ...rest) => {
+      if (!name.startsWith("assemblyscript")) return resolve(name, ...rest);
+      throw Object.assign(new Error("not installed"), { code: "MODULE_NOT_FOUND" });
+    };
     register("data:text/javascript," + encodeURIComponent(${JSON.stringify(HOOKS)}));
     const { fit } = await import(${JSON.stringify(new URL("../host/fit/fit.ts", import.meta.url).href)});
     const { byteTokenizer } = await import(${JSON.stringify(new URL("../host/tokenizer/index.ts", import.meta.url).href)});

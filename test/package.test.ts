@@ -117,7 +117,7 @@ describe("installed", () => {
     const fitted = await saffu("fit", "gateway.log", "--out", "models/log", "--json");
     expect(fitted).toMatchObject({ code: 0, err: "" });
     const { shape } = JSON.parse((await saffu("info", "models/log", "--json")).out);
-    expect(shape).toMatchObject({ vocabulary: 512, bits: 512, groups: 14 });
+    expect(shape).toMatchObject({ vocabulary: 384, bits: 384, groups: 14 });
   });
 
   test("where the compiler is needed, one line says what to install", async () => {

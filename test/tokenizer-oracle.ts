@@ -61,7 +61,7 @@ export function splitBytes(bytes: Uint8Array, split: RegExp): Uint8Array[] {
 }
 
 /** BPE training that counts everything again for each merge. */
-export function trainNaively(bytes: Uint8Array, vocabulary: number): [left: number, right: number][] {
+export function trainNaively(bytes: Uint8Array, vocabulary: number, least = 2): [left: number, right: number][] {
   let words = splitBytes(bytes, CAPPED_SPLIT).map((piece) => Array.from(piece));
   const merges: [number, number][] = [];
   while (256 + merges.length < vocabulary) {
@@ -73,7 +73,7 @@ export function trainNaively(bytes: Uint8Array, vocabulary: number): [left: numb
       }
     }
     const [best] = Array.from(counts, ([pair, count]) => [...pair.split(" ").map(Number), count] as number[])
-      .filter((row) => row[2]! >= 2)
+      .filter((row) => row[2]! >= least)
       .sort((a, b) => b[2]! - a[2]! || a[0]! - b[0]! || a[1]! - b[1]!);
     if (best === undefined) break;
     const token = 256 + merges.length;

@@ -46,7 +46,7 @@ export async function buildModules(
   const keep = new Set([INDEX, ...rungs.map(({ file }) => file)]);
   const there = new Set(readdirSync(folder));
   for (const name of there) if (!keep.has(name)) rmSync(join(folder, name));
-  const missing = rungs.filter(({ file }) => !there.has(file) || readModule(folder, file) === undefined);
+  const missing = rungs.filter(({ file }) => !there.has(file) || typeof readModule(folder, file) === "string");
   // first, so that a build that is stopped goes on from where it was
   if (compilerOf(folder) !== version) write(join(folder, INDEX), JSON.stringify({ compiler: version, modules: [] }));
   for (const { file, request, of } of missing)

@@ -3,7 +3,7 @@
 import { invalidOption } from "../errors.ts";
 import { assertWritable, writeDirectory } from "../files/directory-node.ts";
 import { fit } from "../fit/fit.ts";
-import type { RecipeOptions } from "../fit/recipe.ts";
+import { type RecipeOptions, vocabularyRule } from "../fit/recipe.ts";
 import { parameters } from "../shape.ts";
 import { symbolTokenizer } from "../tokenizer/index.ts";
 import { openTexts } from "./input.ts";
@@ -30,7 +30,9 @@ export async function run(texts: string[], options: Options): Promise<void> {
   const progress = await Progress.start();
   const start = performance.now();
   try {
-    const { files, report } = await fit(() => input.chunks(true), {
+    // a tokenizer is trained on the text before it is encoded
+    const twice = tokenizer === undefined && (vocab ?? (recipe.profile === "nano" ? 256 : 0)) !== 256;
+    const { files, report } = await fit(() => input.chunks(twice), {
       ...recipe,
       vocabulary: vocab,
       tokenizer,
@@ -50,6 +52,7 @@ export async function run(texts: string[], options: Options): Promise<void> {
       weightBytes: files.get("model.safetensors")!.length,
       seconds: (performance.now() - start) / 1000,
       phases: report.seconds,
+      solverMemoryBytes: report.memoryBytes,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
       shape: report.shape,
       wantedVocabulary: report.wantedVocabulary,
@@ -61,8 +64,10 @@ export async function run(texts: string[], options: Options): Promise<void> {
       );
       const { vocabulary } = report.shape;
       if (vocabulary < report.wantedVocabulary) {
+        const { minFrequency } = vocabularyRule({ ...recipe, vocabulary: vocab });
+        const often = minFrequency === 2 ? "twice" : `${minFrequency} times; --vocab asks for more`;
         process.stdout.write(
-          `${out}: the text fills ${vocabulary} of ${report.wantedVocabulary} tokens: no further pair of its pieces occurs twice\n`,
+          `${out}: ${vocabulary} of ${report.wantedVocabulary} tokens: no further pair of the text's pieces occurs ${often}\n`,
         );
       }
     }

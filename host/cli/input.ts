@@ -6,6 +6,7 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { isatty, ReadStream } from "node:tty";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { reasonOf } from "../files/directory-node.ts";
+import { Spool } from "./spool.ts";
 
 const STANDARD_INPUT = "-";
 const CHUNK = 1 << 18;
@@ -34,15 +35,15 @@ export async function openTexts(texts: readonly string[], signal: AbortSignal): 
     throw new SaffuError("INVALID_TEXT", "standard input (-) can be read once, it is named twice");
   }
   const sizes = await Promise.all(texts.map(sizeOf));
-  const kept = new Map<string, Uint8Array[]>();
-  const whole = async (text: string): Promise<Uint8Array[]> => {
-    const before = kept.get(text);
-    if (before !== undefined) return before;
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of read(text, signal)) chunks.push(chunk);
-    kept.set(text, chunks);
-    return chunks;
-  };
+  const kept = new Map<string, Spool>();
+  async function* keeping(text: string): AsyncGenerator<Uint8Array> {
+    const spool = new Spool();
+    for await (const chunk of read(text, signal)) {
+      spool.add(chunk);
+      yield chunk;
+    }
+    kept.set(text, spool);
+  }
   const begun = new Map<string, { chunks: Uint8Array[]; rest: AsyncGenerator<Uint8Array> }>();
   async function* chunks(keep = false): AsyncGenerator<Uint8Array> {
     for (const [i, text] of texts.entries()) {
@@ -51,7 +52,11 @@ export async function openTexts(texts: readonly string[], signal: AbortSignal): 
         begun.delete(text);
         yield* ahead.chunks;
         yield* ahead.rest;
-      } else yield* sizes[i] === undefined && keep ? await whole(text) : read(text, signal);
+        continue;
+      }
+      const before = kept.get(text);
+      if (before !== undefined) yield* before.read();
+      else yield* sizes[i] === undefined && keep ? keeping(text) : read(text, signal);
     }
   }
   return {

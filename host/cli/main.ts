@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `saffu` command. Each subcommand is a file of its own, loaded when it is called. */
 import { Command, CommanderError } from "commander";
-import { SaffuError } from "../errors.ts";
+import { SaffuError, WARNING } from "../errors.ts";
 import { reasonOf } from "../files/directory-node.ts";
 import { EXIT_HELP, report } from "./exit.ts";
 import { goneOption } from "./gone.ts";
@@ -31,7 +31,7 @@ program
   .option("--profile <name>", "shape to start from: nano, potato or base", "potato")
   .option(
     "--vocab <n>",
-    "vocabulary size, 256 to 65528, a multiple of 8; 256 means bytes (default: the profile's)",
+    "vocabulary size, 256 to 65528, a multiple of 8; 256 means bytes (default: the profile's; potato's by TEXT, as far as pairs occur ten times)",
     parse.integer,
   )
   .option(
@@ -253,6 +253,7 @@ program
 
 leaveBy(() => process.exit(process.exitCode ?? report(undefined, json)));
 process.stderr.on("error", () => {}); // the exit code is said all the same
+sayWarnings();
 // a reader that has seen enough (head, less) is not an error
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
   if (cause.code === "EPIPE") process.exit(0);
@@ -265,6 +266,16 @@ try {
   if (!(error instanceof CommanderError)) process.exitCode = report(error, json, flags());
   else if (error.exitCode !== 0) process.exitCode = report(usageError(error), json);
   if (interruptedBy() !== undefined) process.exit(); // what nobody reads is not waited for
+}
+
+/** The library's warnings as lines of the command's own, none with --json; what else warns does so as ever. */
+function sayWarnings(): void {
+  const usual = process.listeners("warning");
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    if (warning.name !== WARNING) for (const listener of usual) listener.call(process, warning);
+    else if (!json) process.stderr.write(`saffu: ${warning.message}\n`);
+  });
 }
 
 function commandOf(name: string | undefined): Command | undefined {

@@ -3,16 +3,14 @@
  *
  * `npm run build` compiles a small ladder of shapes (LADDER of host/fit/recipe.ts) into dist/modules/, a file a module, gzipped. A file's name is the
  * digest of everything that its bytes follow from: the entry, the compiler's options with the shape's constants among them, and the
- * sources in assembly/. So a module of other sources is never found, however old dist/ is, and what is not found is compiled.
+ * sources in assembly/. So a module of other sources is never found, however old dist/ is, and what is not found is compiled (and kept, kept.ts).
  * The compiler's version is not part of the name: it is in dist/modules/index.json, and the build compiles anew where it has changed.
  */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { SaffuError } from "../errors.ts";
-import { replaceFile } from "../files/directory-node.ts";
 import { ownPackage } from "../files/package-node.ts";
 
 /** One module: a program of assembly/, its files that export, and the options of the compiler, which name shape and build. */
@@ -42,16 +40,13 @@ export interface AheadIndex {
 
 /** Bytes of the digest that a module's file begins with. */
 const SEAL_BYTES = 32;
+/** Most bytes of a module and its seal: ten times those of the largest. What claims more is none. */
+const MOST_BYTES = 1 << 20;
 
 /** File of a module in dist/modules/. `sources` is of sourcesDigest. */
 export function aheadName({ entry, files, options }: ModuleRequest, sources: string): string {
   const digest = createHash("sha256").update(JSON.stringify([files, options, sources]));
   return `${entry}-${digest.digest("hex").slice(0, 32)}.wasm.gz`;
-}
-
-/** File of a module of the sources as they stand. */
-function todaysName(request: ModuleRequest): string {
-  return aheadName(request, sourcesDigest(sourceFolder()));
 }
 
 /** Digest of names and contents of the sources, without the specs. It takes a few milliseconds. */
@@ -73,16 +68,6 @@ function namesBelow(folder: string): string[] {
   });
 }
 
-/** The environment variable that names a folder for modules of other shapes: what is compiled is kept there, and found again. */
-export const KEPT_MODULES = "SAFFU_MODULES";
-
-/** The module, if it was built ahead, or compiled and kept earlier. */
-export function readAhead(request: ModuleRequest): Uint8Array | undefined {
-  const name = todaysName(request);
-  const kept = process.env[KEPT_MODULES];
-  return readModule(aheadFolder(), name) ?? (kept ? readModule(kept, name) : undefined);
-}
-
 /** A module's file: gzipped, behind the digest of its name and its bytes, so that a file that is cut, or has another's name, is none. */
 export function packed(name: string, bytes: Uint8Array): Uint8Array {
   return gzipSync(Buffer.concat([sealOf(name, bytes), bytes]), { level: 9 });
@@ -92,27 +77,27 @@ function sealOf(name: string, bytes: Uint8Array): Buffer {
   return createHash("sha256").update(name).update(bytes).digest();
 }
 
-/** The module of that name, if the folder has it whole. */
-export function readModule(folder: string, name: string): Uint8Array | undefined {
-  try {
-    const file = gunzipSync(readFileSync(join(folder, name)));
-    const bytes = Uint8Array.from(file.subarray(SEAL_BYTES));
-    return sealOf(name, bytes).equals(file.subarray(0, SEAL_BYTES)) ? bytes : undefined;
-  } catch {
-    return undefined;
-  }
-}
+/** What a folder has by a module's name: its bytes, nothing that can be read, or a file that is cut, altered or another's. */
+export type Found = Uint8Array | "missing" | "damaged";
 
-/**
- * Keeps a module that was compiled, where SAFFU_MODULES names a folder that can be written; its parent must exist. Else nothing is kept:
- * the folder of a machine without a compiler may be for reading alone.
- */
-export async function keepModule(request: ModuleRequest, bytes: Uint8Array): Promise<void> {
-  const folder = process.env[KEPT_MODULES];
-  if (!folder) return;
-  const name = todaysName(request);
-  await mkdir(folder).catch(() => {}); // it is there, or replaceFile fails
-  await replaceFile([join(folder, name), packed(name, bytes)]).catch(() => {});
+/** Reads a module. */
+export function readModule(folder: string, name: string): Found {
+  const path = join(folder, name);
+  let packed: Uint8Array;
+  try {
+    const found = statSync(path);
+    if (!found.isFile() || found.size > MOST_BYTES) return "damaged"; // a pipe would be waited for
+    packed = readFileSync(path);
+  } catch {
+    return "missing";
+  }
+  try {
+    const file = gunzipSync(packed, { maxOutputLength: MOST_BYTES });
+    const bytes = Uint8Array.from(file.subarray(SEAL_BYTES));
+    return sealOf(name, bytes).equals(file.subarray(0, SEAL_BYTES)) ? bytes : "damaged";
+  } catch {
+    return "damaged";
+  }
 }
 
 /** What is built ahead, by name of the rung. */
@@ -130,7 +115,8 @@ export function sourceFolder(): string {
   return join(packageFolder(), "assembly");
 }
 
-function aheadFolder(): string {
+/** Where modules that were built ahead are. */
+export function aheadFolder(): string {
   return join(packageFolder(), "dist", "modules");
 }
 

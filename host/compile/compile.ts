@@ -1,5 +1,5 @@
 /**
- * The modules of one shape: built ahead (ahead.ts), or compiled from the AssemblyScript sources. The compiler is an optional peer of the
+ * The modules of one shape: built ahead (ahead.ts), kept from earlier (kept.ts), or compiled from the AssemblyScript sources. The compiler is an optional peer of the
  * package. It is loaded here, on first use, by a name that bundlers do not follow; nothing that runs a model imports this file.
  */
 import { spawn } from "node:child_process";
@@ -11,7 +11,8 @@ import { SaffuError, throwIfAborted } from "../errors.ts";
 import { ownPackage } from "../files/package-node.ts";
 import type { Build } from "../model/kernel.ts";
 import { cipherWidth, hiddenLayers, type Shape } from "../shape.ts";
-import { KEPT_MODULES, keepModule, type ModuleRequest, readAhead, shapesAhead, sourceFolder } from "./ahead.ts";
+import { type ModuleRequest, shapesAhead, sourceFolder } from "./ahead.ts";
+import { KEPT_MODULES, keepModule, readKept, warnOfDamage } from "./kept.ts";
 import { bytesNeeded, PAGE } from "./layout.ts";
 import { type ModuleOptions, moduleOptions } from "./options.ts";
 
@@ -46,13 +47,18 @@ export async function compileSolver(
 }
 
 /**
- * Finds out before long work whether its modules can be had at its end: that all are built ahead, or that the compiler is installed.
+ * Finds out before long work whether its modules can be had at its end: that all are there, or that the compiler is installed.
  *
  * @throws SaffuError UNSUPPORTED
  */
 export async function assertCompilable(wanted: readonly ModuleRequest[], shape: Shape): Promise<void> {
-  const missing = wanted.find((request) => readAhead(request) === undefined);
-  if (missing !== undefined) await compiler(missing.entry, shape);
+  for (const request of wanted) {
+    const kept = readKept(request);
+    if (kept.bytes !== undefined) continue;
+    warnOfDamage(kept);
+    if (compilerFile() === undefined) await compiler(request.entry, shape); // else it is loaded where it works, apart
+    return;
+  }
 }
 
 /** What compileDevice asks for. @throws SaffuError OUT_OF_MEMORY */
@@ -108,16 +114,17 @@ async function readOrCompile(
   shape: Shape,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const ready = readAhead(wanted);
-  if (ready !== undefined) return ready;
+  const kept = readKept(wanted);
+  if (kept.bytes !== undefined) return kept.bytes;
+  warnOfDamage(kept);
   const bytes = await compileRequest(wanted, shape, signal);
   await keepModule(wanted, bytes);
   return bytes;
 }
 
 /**
- * Compiles, whatever is built ahead. `shape` is for the error. With a signal the compiler, which looks up for nothing while it works,
- * has a process of its own, which an abort ends.
+ * Compiles, whatever is built ahead. `shape` is for the error. The compiler has a process of its own: it looks up for nothing while it works, so an
+ * abort ends it, and the 300 MB that it takes go with it. Where no process can be started it works here.
  *
  * @throws SaffuError UNSUPPORTED, ABORTED
  */
@@ -128,7 +135,7 @@ export async function compileRequest(
 ): Promise<Uint8Array> {
   const sources = sourceFolder();
   const words = [...files, "--outFile=module.wasm", ...options];
-  const file = signal && compilerFile();
+  const file = compilerFile();
   const made = file && (await compileApart({ file, sources, words }, signal));
   if (made) return made;
   const { bytes, said } = await compileHere(await compiler(entry, shape), sources, words);
@@ -180,12 +187,12 @@ process.stdout.write(bytes);
 /** The module, or nothing where another process cannot compile it: then this one can, or says why not. @throws SaffuError ABORTED */
 async function compileApart(
   task: { file: string; sources: string; words: string[] },
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Uint8Array | undefined> {
   throwIfAborted(signal);
-  // of a group of its own, as Ctrl-C is for this process to hear; killed, as a thread would be seconds in ending
+  // with a signal of a group of its own, as Ctrl-C is for this process to hear; killed, as a thread would be seconds in ending
   const child = spawn(process.execPath, ["--input-type=module", "-e", APART], {
-    detached: true,
+    detached: signal !== undefined,
     stdio: ["pipe", "pipe", "ignore"],
     env: { ...process.env, NODE_OPTIONS: "" },
   });
@@ -202,12 +209,12 @@ async function compileApart(
         child.kill("SIGKILL");
         resolve(null);
       };
-      signal.addEventListener("abort", abort);
+      signal?.addEventListener("abort", abort);
     });
     throwIfAborted(signal);
     return code === 0 ? new Uint8Array(Buffer.concat(chunks)) : undefined;
   } finally {
-    signal.removeEventListener("abort", abort);
+    signal?.removeEventListener("abort", abort);
   }
 }
 

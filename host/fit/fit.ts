@@ -13,7 +13,7 @@ import { writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
 import { assertSolvable } from "../model/webassembly.ts";
 import { abortable } from "../pace.ts";
-import type { Shape } from "../shape.ts";
+import { hiddenWidth, type Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
@@ -26,7 +26,7 @@ import {
   type RecipeOptions,
   recipeOf,
   shapeOf,
-  vocabulariesOf,
+  vocabularyRule,
 } from "./recipe.ts";
 import { fitScaling } from "./scaling.ts";
 import { settingsOf } from "./settings.ts";
@@ -41,7 +41,7 @@ import {
   stopwatch,
   turn,
 } from "./steps.ts";
-import { type Chunks, encodeAll, evaluated, separated } from "./text.ts";
+import { type Chunks, encodeInto, encodeSeparated, evaluated, Tokens } from "./text.ts";
 import { weightsOf } from "./weights.ts";
 
 export { LEAST_TOKENS } from "./steps.ts";
@@ -51,7 +51,7 @@ export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "groups" | "sca
 
 /** The vocabulary that needs no tokenizer to be trained. */
 const BYTES = 256;
-/** A model has its kernels in both. */
+/** Builds of a model's kernels. */
 const BUILDS = ["scalar", "simd"] as const;
 
 type FitHooks = Hooks<FitProgress["phase"]>;
@@ -61,16 +61,20 @@ export interface FitOptions extends RecipeOptions, RunOptions, FitHooks {
   readonly heldOut?: readonly Uint8Array[] | undefined;
   /** Uses this tokenizer in place of training one, such as of `symbolTokenizer`; V is its size, whatever `vocabulary` says. */
   readonly tokenizer?: Tokenizer | undefined;
+  /** Kernels that the model gets. By default both: `scalar` runs everywhere, `simd` is faster. */
+  readonly kernels?: readonly Build[] | undefined;
 }
 
 /** What was fitted and how long each phase took; the times are in no file. */
 export interface FitReport {
   readonly shape: Shape;
   readonly recipe: Recipe;
-  /** V as it was asked for; `shape.vocabulary` is less where no further pair of the text's pieces occurs twice. */
+  /** V as it was asked for, or the profile's; `shape.vocabulary` is less where no further pair of the text's pieces occurs twice, or ten times where none was asked for. */
   readonly wantedVocabulary: number;
   readonly trainTokens: number;
   readonly trainBytes: number;
+  /** Bytes of the solver's memory: what the shape takes, and four a token of `text` and `heldOut`. */
+  readonly memoryBytes: number;
   /** Σ −log2 p over `heldOut` under the f32 network, without history attention. */
   readonly heldOutBits: number;
   readonly seconds: {
@@ -102,7 +106,8 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   if (typeof text !== "function")
     throw invalidOption("text", "a function that gives the whole text, each time anew", text);
   const { threads, build } = runOptions(options);
-  const { signal, onProgress } = options;
+  const { signal, onProgress, kernels = BUILDS } = options;
+  checkKernels(kernels);
   checkTexts("heldOut", options.heldOut ?? []);
   if (options.tokenizer !== undefined) checkTokenizer(options.tokenizer);
   const least = options.tokenizer === undefined ? LEAST_VOCABULARY : LEAST_SYMBOLS;
@@ -112,72 +117,92 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   assertFits(wanted, LEAST_TOKENS);
   throwIfAborted(signal);
   assertSolvable(build);
+  const modulesOf = (shape: Shape) => [
+    solverRequest(shape, build, threads > 0),
+    ...kernels.map((each) => deviceRequest(shape, each)),
+  ];
   // a tokenizer to be trained may come out smaller, and the shape with it
-  if (options.tokenizer !== undefined || wanted.vocabulary === BYTES) {
-    const modules = [...BUILDS.map((each) => deviceRequest(wanted, each)), solverRequest(wanted, build, threads > 0)];
-    await assertCompilable(modules, wanted);
-  }
+  if (options.tokenizer !== undefined || wanted.vocabulary === BYTES) await assertCompilable(modulesOf(wanted), wanted);
   const clock = stopwatch();
 
   const tokenizer = options.tokenizer ?? (await tokenizerFor(text, wanted.vocabulary, options));
   const vocabulary = tokenizer.vocabularySize; // a short text has fewer pairs to merge than were wanted
   const shape = shapeOf({ ...options, vocabulary, bits: Math.min(wanted.bits, vocabulary) }, least);
   const tokenizerSeconds = clock();
-  const { tokens, bytes } = await encodeAll(text(), tokenizer, { signal, onProgress });
-  assertEnough(tokens.length, "a fit");
-  const recipe = recipeOf(options, tokens.length, shape);
+  const tokens = new Tokens();
+  const trainBytes = await encodeInto(tokens, text(), tokenizer, { signal, onProgress });
+  const trainTokens = tokens.length;
+  assertEnough(trainTokens, "a fit");
+  const recipe = recipeOf(options, trainTokens, shape);
+  await encodeSeparated(tokens, options.heldOut ?? [], tokenizer, shape.window, signal);
   const tokensSeconds = clock();
 
-  const heldOut = await separated(options.heldOut ?? [], tokenizer, shape.window, signal);
-  await turn(signal);
-  const scalar = await compileDevice(shape, "scalar", {}, signal);
-  await turn(signal);
-  const simd = await compileDevice(shape, "simd", {}, signal);
+  const memoryBytes = assertFits(shape, tokens.length);
+  await assertCompilable(modulesOf(shape), shape);
   await turn(signal);
   const wasm = await compileSolver(shape, build, threads > 0, signal);
   await turn(signal);
-  const solver = await Solver.start(wasm, shape, tokens.length + heldOut.length, threads, signal);
-  const compileSeconds = clock();
+  const all = tokens.length;
+  const workers =
+    options.threads === undefined && isLittle(recipe, trainTokens, shape) ? Math.min(1, threads) : threads;
+  const solver = await Solver.start(wasm, shape, all, workers, signal);
+  const solverSeconds = clock();
+  const seconds = { tokenizer: tokenizerSeconds, tokens: tokensSeconds, groups: 0, scaling: 0, mixture: 0 };
+  let heldOutBits: number;
+  let weights: Uint8Array;
   try {
-    const places = solver.view(Uint16Array, "TOKENS", tokens.length + heldOut.length);
-    places.set(tokens);
-    places.set(heldOut, tokens.length);
-    const trained = tokens.length - (shape.history === 0 ? 0 : recipe.mixture.tokens);
+    tokens.moveTo(solver.view(Uint16Array, "TOKENS", all));
+    const trained = trainTokens - (shape.history === 0 ? 0 : recipe.mixture.tokens);
     const settings = settingsOf(recipe, trained);
     await solver.configure(settings);
     await fitGroups(solver, shape, recipe, settings, options);
-    const groupsSeconds = clock();
+    seconds.groups = clock();
     const rounded = await fitScaling(solver, shape, recipe, settings, options);
-    const scalingSeconds = clock();
-    await fitMixture(solver, shape, recipe.mixture.sweeps, trained, tokens.length, options);
-    const mixtureSeconds = clock();
-    const heldOutBits = await bitsOf(solver, heldOut, tokens.length, signal);
+    seconds.scaling = clock();
+    await fitMixture(solver, shape, recipe.mixture.sweeps, trained, trainTokens, options);
+    seconds.mixture = clock();
+    heldOutBits = await bitsOf(solver, trainTokens, all, signal);
     throwIfAborted(signal);
     onProgress?.({ phase: "files", done: 0, total: 1 });
     if (!rounded) await solver.once("storeHidden");
     await solver.once("storeDecoder");
-    const weights = writeTensors(weightsOf(solver, shape));
-    throwIfAborted(signal);
-    const facts = { trainTokens: tokens.length, trainBytes: bytes };
-    const files = await filesOf({ shape, recipe, facts, weights, tokenizer, kernels: { scalar, simd } });
-    onProgress?.({ phase: "files", done: 1, total: 1 });
-    const seconds = {
-      tokenizer: tokenizerSeconds,
-      tokens: tokensSeconds,
-      compile: compileSeconds,
-      groups: groupsSeconds,
-      scaling: scalingSeconds,
-      mixture: mixtureSeconds,
-      files: clock(),
-    };
-    return {
-      files,
-      tokenizer,
-      report: { shape, recipe, wantedVocabulary: wanted.vocabulary, ...facts, heldOutBits, seconds },
-    };
+    weights = writeTensors(weightsOf(solver, shape));
   } finally {
     await solver.stop();
   }
+  const facts = { trainTokens, trainBytes };
+  const filesSeconds = clock();
+  const compiled = new Map<Build, Uint8Array>();
+  for (const each of kernels) {
+    await turn(signal);
+    compiled.set(each, await compileDevice(shape, each, {}, signal));
+  }
+  await turn(signal);
+  const compile = solverSeconds + clock();
+  const files = await filesOf({ shape, recipe, facts, weights, tokenizer, kernels: compiled });
+  onProgress?.({ phase: "files", done: 1, total: 1 });
+  const { vocabulary: wantedVocabulary } = wanted;
+  return {
+    files,
+    tokenizer,
+    report: {
+      ...{ shape, recipe, wantedVocabulary, ...facts, memoryBytes, heldOutBits },
+      seconds: { ...seconds, compile, files: filesSeconds + clock() },
+    },
+  };
+}
+
+/** Multiply-adds of a fit that one thread has done before a second has started: half a second's. */
+const LITTLE = 2.5e9;
+
+function isLittle({ scaling }: Recipe, tokens: number, shape: Shape): boolean {
+  return 3 * scaling.passes * tokens * shape.vocabulary * hiddenWidth(shape) < LITTLE;
+}
+
+function checkKernels(kernels: readonly Build[]): void {
+  const known = Array.isArray(kernels) && kernels.length > 0 && kernels.every((each) => BUILDS.includes(each));
+  if (!known || new Set(kernels).size < kernels.length)
+    throw invalidOption("kernels", `of "scalar" and "simd"`, kernels);
 }
 
 function checkTokenizer(tokenizer: Tokenizer): void {
@@ -203,7 +228,7 @@ async function tokenizerFor(text: () => Chunks, vocabulary: number, options: Fit
   if (vocabulary === BYTES) return byteTokenizer();
   return trainTokenizer(abortable(text(), options.signal), {
     vocabulary,
-    sizes: vocabulariesOf(options),
+    ...vocabularyRule(options),
     ...(options.signal && { signal: options.signal }),
     onProgress: ({ done, total }) => options.onProgress?.({ phase: "tokenizer", done, total }),
   });
@@ -217,8 +242,7 @@ function filesOf({ shape, recipe, facts, weights, tokenizer, kernels }: Fitted):
       ["model.safetensors", weights],
       ["tokenizer.json", encoder.encode(`${JSON.stringify(tokenizer.toJSON())}\n`)],
       ["README.md", encoder.encode(modelCard(shape, recipe, { ...facts, weightBytes: weights.length }))],
-      ["kernel.scalar.wasm", kernels.scalar],
-      ["kernel.simd.wasm", kernels.simd],
+      ...BUILDS.filter((each) => kernels.has(each)).map((each) => [`kernel.${each}.wasm`, kernels.get(each)!] as const),
     ]),
     shape,
     { ...recipe, ...facts },
@@ -232,11 +256,12 @@ interface Fitted {
   readonly facts: { readonly trainTokens: number; readonly trainBytes: number };
   readonly weights: Uint8Array;
   readonly tokenizer: Tokenizer;
-  readonly kernels: Readonly<Record<Build, Uint8Array>>;
+  readonly kernels: ReadonlyMap<Build, Uint8Array>;
 }
 
-/** Σ −log2 p of `tokens`, which stand at `from` in the solver, under the f32 network. */
-async function bitsOf(solver: Solver, tokens: Uint16Array, from: number, signal: AbortSignal | undefined) {
+/** Σ −log2 p of the tokens at [from, end) in the solver, under the f32 network. */
+async function bitsOf(solver: Solver, from: number, end: number, signal: AbortSignal | undefined) {
+  const tokens = solver.view(Uint16Array, solver.address("TOKENS") + 2 * from, end - from);
   let bits = 0;
   for await (const places of evaluated(solver, tokens, from, signal)) {
     for (const p of solver.view(Float32Array, "LIKELIHOOD", places)) bits -= Math.log2(p);

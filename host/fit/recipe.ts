@@ -12,7 +12,7 @@ export type Profile = "nano" | "potato" | "base";
 export interface RecipeOptions {
   /** Shape to start from. Default "potato". */
   readonly profile?: Profile | undefined;
-  /** V, a multiple of 8 in 256..65528; 256 means bytes. */
+  /** V, a multiple of 8 in 256..65528; 256 means bytes. Default the profile's; of potato by the text (vocabularyRule). */
   readonly vocabulary?: number | undefined;
   /** b; default V (one-hot). */
   readonly bits?: number | undefined;
@@ -112,16 +112,29 @@ export const LADDER: Readonly<Record<Profile, readonly number[]>> = {
   base: [4096],
 };
 
-/** The vocabularies that a fit's tokenizer may come out with, where the shape is otherwise a profile's that has several. */
-export function vocabulariesOf(options: RecipeOptions): readonly number[] | undefined {
+/** Times that a pair occurs at least to become a token, where no vocabulary is asked for. */
+export const LEAST_PAIRS = 10;
+
+/** How the tokenizer of a fit is trained: vocabularies that it may come out with, any where there are none, and how often a pair must occur to be merged. */
+export interface VocabularyRule {
+  readonly sizes: readonly number[] | undefined;
+  readonly minFrequency: number;
+}
+
+/**
+ * The vocabulary's rule (ours). Where none is asked for, potato merges a pair while it occurs LEAST_PAIRS times, and has the largest size of its
+ * ladder that is reached. A token that the text shows less often is known too little, and takes from what is known of others. So V follows from
+ * the text, in any script: 256 or 320 of 5 kB, 384 to 768 of 50 kB, and from 100 kB of prose on all of 1,024. base is for megabytes, and takes
+ * its 4,096 as far as pairs occur twice.
+ */
+export function vocabularyRule(options: RecipeOptions): VocabularyRule {
   const { profile = "potato" } = options;
-  const own = (each: RecipeOptions) => JSON.stringify(shapeOf(each));
   const rungs = LADDER[profile];
-  return rungs.length > 1 &&
-    options.bits === undefined &&
-    own({ ...options, vocabulary: undefined }) === own({ profile })
-    ? rungs
-    : undefined;
+  if (rungs.length === 1) return { sizes: undefined, minFrequency: 2 };
+  if (options.vocabulary === undefined) return { sizes: rungs, minFrequency: LEAST_PAIRS };
+  const own = (each: RecipeOptions) => JSON.stringify(shapeOf(each));
+  const whole = options.bits === undefined && own({ ...options, vocabulary: undefined }) === own({ profile });
+  return { sizes: whole ? rungs : undefined, minFrequency: 2 };
 }
 
 /** Options of before. */

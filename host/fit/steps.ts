@@ -18,7 +18,7 @@ export interface Hooks<Phase extends string> {
 
 /** How the work is done; no result depends on it. */
 export interface RunOptions {
-  /** Worker threads; 0 works in the calling thread. Default 2 under Node. */
+  /** Worker threads; 0 works in the calling thread. Default 2 under Node, 1 where a fit takes less than a second. */
   readonly threads?: number | undefined;
   /** `scalar` works where SIMD is missing. */
   readonly build?: Build | undefined;

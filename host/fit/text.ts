@@ -9,12 +9,39 @@ import type { Hooks } from "./steps.ts";
 /** A text in order, as bytes in any cut; as ids for a tokenizer of symbols. */
 export type Chunks = AsyncIterable<Uint8Array | Uint16Array> | Iterable<Uint8Array | Uint16Array>;
 
-/** Tokens and bytes of a text. @throws SaffuError ABORTED */
-export async function encodeAll(
+/** Tokens as they come, two bytes each, in parts of one size: nothing is copied while they grow. */
+export class Tokens {
+  length = 0;
+  private parts: Uint16Array[] = [];
+
+  push(tokens: Uint16Array): void {
+    for (let from = 0; from < tokens.length; ) {
+      const at = this.length % PART;
+      if (at === 0) this.parts.push(new Uint16Array(PART));
+      const some = tokens.subarray(from, from + PART - at);
+      this.parts.at(-1)!.set(some, at);
+      this.length += some.length;
+      from += some.length;
+    }
+  }
+
+  /** Copies all of them, and lets go of them. */
+  moveTo(out: Uint16Array): void {
+    for (const [i, part] of this.parts.entries()) out.set(part.subarray(0, this.length - i * PART), i * PART);
+    this.parts = [];
+    this.length = 0;
+  }
+}
+
+const PART = 1 << 16;
+
+/** Appends the tokens of a text, and gives its bytes. @throws SaffuError INVALID_TEXT, ABORTED */
+export async function encodeInto(
+  out: Tokens,
   text: Chunks,
   tokenizer: Tokenizer,
   { signal, onProgress }: Hooks<"tokens">,
-): Promise<{ tokens: Uint16Array; bytes: number }> {
+): Promise<number> {
   let bytes = 0;
   async function* counted() {
     for await (const chunk of abortable(text, signal)) {
@@ -23,49 +50,63 @@ export async function encodeAll(
       yield chunk;
     }
   }
-  let tokens = new Uint16Array(1 << 16);
-  let length = 0;
   const pace = new Pace();
   for await (const piece of encodeStream(tokenizer, counted(), signal)) {
-    while (length + piece.length > tokens.length) {
-      const grown = new Uint16Array(tokens.length * 2);
-      grown.set(tokens);
-      tokens = grown;
-    }
-    tokens.set(piece, length);
-    length += piece.length;
+    out.push(piece);
     if (pace.due()) await pace.rest(); // a chunk may be a whole library
     throwIfAborted(signal);
   }
-  return { tokens: tokens.subarray(0, length), bytes };
+  return bytes;
+}
+
+/** Tokens and bytes of a text. @throws SaffuError INVALID_TEXT, ABORTED */
+export async function encodeAll(
+  text: Chunks,
+  tokenizer: Tokenizer,
+  hooks: Hooks<"tokens">,
+): Promise<{ tokens: Uint16Array; bytes: number }> {
+  const all = new Tokens();
+  const bytes = await encodeInto(all, text, tokenizer, hooks);
+  return { tokens: joined(all), bytes };
 }
 
 /** Marks a place before a text's start: no token. */
 const ABSENT = 0xffff;
 
 /**
- * Tokens of some texts, each after as many absent tokens as the window sees, so that no context reaches from one into the next.
+ * Appends tokens of some texts, each after as many absent tokens as the window sees, so that no context reaches from one into the next.
  *
  * @throws SaffuError ABORTED
  */
+export async function encodeSeparated(
+  out: Tokens,
+  texts: readonly Uint8Array[],
+  tokenizer: Tokenizer,
+  window: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const text of texts) {
+    out.push(new Uint16Array(window).fill(ABSENT));
+    await encodeInto(out, [text], tokenizer, { signal });
+  }
+}
+
+/** The same as an array. @throws SaffuError ABORTED */
 export async function separated(
   texts: readonly Uint8Array[],
   tokenizer: Tokenizer,
   window: number,
   signal?: AbortSignal | undefined,
 ): Promise<Uint16Array> {
-  const parts: Uint16Array[] = [];
-  for (const text of texts) {
-    const { tokens } = await encodeAll([text], tokenizer, { signal });
-    parts.push(new Uint16Array(window).fill(ABSENT), tokens);
-  }
-  const all = new Uint16Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  const all = new Tokens();
+  await encodeSeparated(all, texts, tokenizer, window, signal);
+  return joined(all);
+}
+
+function joined(all: Tokens): Uint16Array {
+  const tokens = new Uint16Array(all.length);
+  all.moveTo(tokens);
+  return tokens;
 }
 
 /** Runs `evaluate` over `tokens`, which stand at `from` in a solver, batch by batch; gives each batch's places. Absent tokens are context. */

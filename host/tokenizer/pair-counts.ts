@@ -35,8 +35,14 @@ export class PairCounts {
     (a, b) => a.count > b.count || (a.count === b.count && a.key < b.key),
   );
 
-  /** @param places sum of the lengths of all words, in bytes */
-  constructor(places: number) {
+  /**
+   * @param places sum of the lengths of all words, in bytes
+   * @param least times that a pair occurs at least to be merged
+   */
+  constructor(
+    places: number,
+    private readonly least = 2,
+  ) {
     this.tokens = new Uint16Array(places);
     this.next = new Int32Array(places);
     this.previous = new Int32Array(places);
@@ -57,7 +63,7 @@ export class PairCounts {
     }
   }
 
-  /** The most frequent pair of those that occur at least twice; of equals, that of the lower left id, then right id. */
+  /** The most frequent pair of those that occur often enough; of equals, that of the lower left id, then right id. */
   mostFrequent(): readonly [left: number, right: number] | undefined {
     for (; this.announced < this.keys.length; ++this.announced) this.announce(this.announced);
     for (let best = this.candidates.pop(); best !== undefined; best = this.candidates.pop()) {
@@ -70,7 +76,7 @@ export class PairCounts {
 
   private announce(pair: number): void {
     const count = this.counts[pair]!;
-    if (count >= 2) this.candidates.push({ pair, count, key: this.keys[pair]! });
+    if (count >= this.least) this.candidates.push({ pair, count, key: this.keys[pair]! });
   }
 
   /** Merges the pair into `token`, a new id, wherever it stands: from the left, without overlap. */

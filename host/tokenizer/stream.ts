@@ -44,7 +44,8 @@ export async function* encodeSettled(
 ): AsyncGenerator<Uint16Array, Uint8Array> {
   if (tokenizer instanceof SymbolTokenizer) return yield* tokenizer.encodeChunks(chunks, signal);
   const pace = new Pace();
-  const parts = settledParts(splitOf(tokenizer), chunks, signal);
+  const ofBytes = isOwn(tokenizer) && tokenizer.isOfBytes;
+  const parts = ofBytes ? boundedParts(chunks, signal) : settledParts(splitOf(tokenizer), chunks, signal);
   try {
     for (;;) {
       const part = await parts.next();
@@ -100,6 +101,17 @@ async function encodeInTurns(
 export async function* settledText(split: Split, chunks: Chunks): AsyncGenerator<Uint8Array> {
   const rest = yield* settledParts(split, chunks, undefined);
   if (rest.length > 0) yield rest;
+}
+
+/** The text in parts of bounded length, of which none is held back. */
+async function* boundedParts(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, Uint8Array> {
+  for await (const chunk of bytesOfChunks(chunks)) {
+    for (let from = 0; from < chunk.length; from += TURN) {
+      throwIfAborted(signal);
+      yield chunk.subarray(from, from + TURN);
+    }
+  }
+  return NOTHING;
 }
 
 /** The same without the end that is not settled, which it returns. */

@@ -97,6 +97,7 @@ export class BytePairTokenizer implements Tokenizer {
 
   /** The same in steps of bounded length, so that other work can go on in between. */
   *encodeInSteps(bytes: Uint8Array): Generator<void, Uint16Array> {
+    if (this.isOfBytes) return yield* this.encodeBytes(bytes);
     const { split } = this;
     const scan: Scan = { at: 0, last: 0, count: 0 };
     let tokens = new Uint16Array((bytes.length >> 1) + 16);
@@ -125,6 +126,16 @@ export class BytePairTokenizer implements Tokenizer {
       yield;
     }
     return tokens.slice(0, length);
+  }
+
+  /** Where a token is a byte, no border of pieces matters. */
+  private *encodeBytes(bytes: Uint8Array): Generator<void, Uint16Array> {
+    const tokens = new Uint16Array(bytes.length);
+    for (let at = 0; at < bytes.length; at += STEP) {
+      this.bytesAsTokens(bytes, at, Math.min(at + STEP, bytes.length), tokens, at);
+      yield;
+    }
+    return tokens;
   }
 
   /** Writes the tokens of the piece bytes[start..end) to outTokens from `length` on; returns where they end. */

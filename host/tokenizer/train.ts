@@ -5,7 +5,7 @@
  * No two merges spell the same token: nothing has crossed the borders of a token while it grew, so its bytes can have been
  * merged in one order only.
  */
-import { checkChunks, checkOptions, SaffuError, throwIfAborted } from "../errors.ts";
+import { checkChunks, checkOptions, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import type { Merge } from "./bpe.ts";
 import { PairCounts } from "./pair-counts.ts";
 import { PieceTable } from "./piece-table.ts";
@@ -18,6 +18,8 @@ export interface TrainOptions {
   readonly vocabulary: number;
   /** Ascending, from 256 on: a text with too few pairs gets the largest of these that it fills. By default any multiple of 8 will do. */
   readonly sizes?: readonly number[] | undefined;
+  /** Times that a pair has to occur to be merged, 2 or more. Default 2. */
+  readonly minFrequency?: number | undefined;
   /** Looked at between chunks of the text and at every turn of the event loop. */
   readonly signal?: AbortSignal | undefined;
   /** `done` of `total` merges; at the end the two are equal. */
@@ -31,19 +33,22 @@ const TURN = 16;
 
 /**
  * A tokenizer of `vocabulary` tokens: the 256 bytes, whose ids are their values, then merges in order. It has fewer, rounded
- * down to one of `sizes`, where the text has no more pairs that occur twice.
+ * down to one of `sizes`, where the text has no more pairs that occur `minFrequency` times.
  *
  * @throws SaffuError INVALID_OPTION; INVALID_TEXT where the text is empty; OUT_OF_MEMORY; ABORTED
  */
 export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Promise<Tokenizer> {
   checkOptions(options);
   checkChunks(chunks);
-  const { vocabulary } = options;
+  const { vocabulary, minFrequency = 2 } = options;
   if (!Number.isInteger(vocabulary) || vocabulary % 8 !== 0 || vocabulary < 256 || vocabulary > 65528) {
     throw new SaffuError(
       "INVALID_OPTION",
       `vocabulary must be a multiple of 8 in 256..65528, got ${String(vocabulary)}`,
     );
+  }
+  if (!Number.isInteger(minFrequency) || minFrequency < 2) {
+    throw invalidOption("minFrequency", "a whole number, 2 or more", minFrequency);
   }
   let done = 0;
   let total = vocabulary - 256;
@@ -51,7 +56,7 @@ export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Pro
   const turn = turns(options.signal, report);
   throwIfAborted(options.signal);
   report();
-  const pairs = await countPairs(chunks, turn);
+  const pairs = await countPairs(chunks, turn, minFrequency);
 
   const bytes: Uint8Array[] = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
   const merges: Merge[] = [];
@@ -72,7 +77,7 @@ export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Pro
   return new BytePairTokenizer(bytes.slice(0, size), merges.slice(0, size - 256), CAPPED);
 }
 
-async function countPairs(chunks: Chunks, turn: () => Promise<void>): Promise<PairCounts> {
+async function countPairs(chunks: Chunks, turn: () => Promise<void>, least: number): Promise<PairCounts> {
   const words = new PieceTable();
   const counts: number[] = [];
   for await (const bytes of settledText(CAPPED, chunks)) {
@@ -88,7 +93,7 @@ async function countPairs(chunks: Chunks, turn: () => Promise<void>): Promise<Pa
   }
   if (words.size === 0)
     throw new SaffuError("INVALID_TEXT", "the text is empty: there is nothing to train a tokenizer on");
-  const pairs = new PairCounts(words.length);
+  const pairs = new PairCounts(words.length, least);
   for (const [word, count] of counts.entries()) {
     pairs.addWord(words.get(word), count);
     if (word % 1024 === 0) await turn();

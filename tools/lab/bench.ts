@@ -42,7 +42,7 @@ async function speed(): Promise<void> {
     cli("fit", path, "--out", join(folder, "potato"), "--profile", "potato", "--threads", "2", "--json"),
   );
   console.log(
-    `whole command: ${command.seconds.toFixed(1)} s (bound 180), peak memory ${(command.peakMemoryBytes / 1e6).toFixed(0)} MB (bound 500), ${command.tokens} tokens`,
+    `whole command: ${command.seconds.toFixed(1)} s (bound 180), peak memory ${(command.peakMemoryBytes / 1e6).toFixed(0)} MB (bound 200), ${command.tokens} tokens`,
   );
   const sample = new TextEncoder().encode(firstWords(corpus.train, Math.min(words, 100_000)));
   const rate = async (threads: number, build: "simd" | "scalar" = "simd") => {
