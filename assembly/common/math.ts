@@ -7,6 +7,8 @@ const LN2_LOW: f32 = -2.12194440e-4;
 const SQRT_HALF: f32 = 0.707106781186547524;
 /** exp is clamped below at this argument; its value there is 1.6e-38, the least that stays normal. */
 export const EXP_LEAST: f32 = -87.0;
+/** 1.5 · 2^23: a number below 2^22 that it is added to is rounded to the nearest integer, ties to even, which the sum's low bits are. */
+const ROUND: f32 = 12582912.0;
 
 /** e^x for x ≤ 88; arguments below EXP_LEAST count as EXP_LEAST. */
 // @ts-ignore: decorator
@@ -47,12 +49,18 @@ export function log(x: f32): f32 {
   return m + (p * m * z + e * LN2_LOW - 0.5 * z) + e * LN2_HIGH;
 }
 
+/** log where it is not called so often that it has to be inlined: a module has one. */
+export function logOf(x: f32): f32 {
+  return log(x);
+}
+
 /** exp of four lanes. */
 // @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
-  x = f32x4.max(x, f32x4.splat(EXP_LEAST));
-  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(LOG2E)));
+  x = f32x4.pmax(x, f32x4.splat(EXP_LEAST)); // one instruction; max would be eight, for NaN and zeros
+  const rounded = f32x4.add(f32x4.mul(x, f32x4.splat(LOG2E)), f32x4.splat(ROUND));
+  const n = f32x4.sub(rounded, f32x4.splat(ROUND));
   const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, f32x4.splat(LN2_HIGH))), f32x4.mul(n, f32x4.splat(LN2_LOW)));
   let p = f32x4.splat(1.9875691500e-4);
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3));
@@ -61,7 +69,7 @@ export function exp4(x: v128): v128 {
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
   p = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(p, r), r), r), f32x4.splat(1.0));
-  return f32x4.mul(p, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23));
+  return f32x4.mul(p, i32x4.shl(i32x4.add(rounded, i32x4.splat(127)), 23));
 }
 
 /** log of four lanes. */

@@ -7,22 +7,22 @@ import { exp, exp4, maxOfLanes, sumOfLanes } from "./math";
  *
  * @param values (n) f32, logits in, probabilities out
  */
-// @ts-ignore: decorator
-@inline
 export function softmax(values: usize, n: i32): void {
   const end = values + ((<usize>n) << 2);
   if (ASC_FEATURE_SIMD) {
     let top = v128.load(values);
-    for (let at = values + 16; at < end; at += 16) top = f32x4.max(top, v128.load(at));
+    for (let at = values + 16; at < end; at += 16) top = f32x4.pmax(top, v128.load(at));
     const peak = f32x4.splat(maxOfLanes(top));
     let sum = f32x4.splat(0);
-    for (let at = values; at < end; at += 16) {
+    let at = values;
+    do {
       const e = exp4(f32x4.sub(v128.load(at), peak));
       v128.store(at, e);
       sum = f32x4.add(sum, e);
-    }
+      at += 16;
+    } while (at < end);
     const scale = f32x4.splat(<f32>1 / sumOfLanes(sum));
-    for (let at = values; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), scale));
+    for (at = values; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), scale));
   } else {
     let peak = load<f32>(values);
     for (let at = values + 4; at < end; at += 4) peak = max<f32>(peak, load<f32>(at));

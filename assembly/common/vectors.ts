@@ -37,7 +37,7 @@ export function raise(out: usize, n: usize, least: f32): void {
   const end = out + (n << 2);
   if (ASC_FEATURE_SIMD) {
     const lanes = f32x4.splat(least);
-    for (; out < end; out += 16) v128.store(out, f32x4.max(v128.load(out), lanes));
+    for (; out < end; out += 16) v128.store(out, f32x4.pmax(v128.load(out), lanes));
   } else {
     for (; out < end; out += 4) store<f32>(out, max<f32>(load<f32>(out), least));
   }
