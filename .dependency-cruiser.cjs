@@ -21,24 +21,26 @@ module.exports = {
       "^host/(?!errors|pace|shape|tokenizer|files|learning|pace|model/kernel)",
     ),
     below("model-knows-learning", "^host/model", "^host/(?!errors|pace|shape|tokenizer|files|learning|model)"),
+    below("onnx-knows-model", "^host/onnx", "^host/(?!errors|pace|shape|files|model|onnx)"),
     below("compile-knows-model", "^host/compile", "^host/(?!errors|pace|shape|files|model|compile)"),
     below("tune-is-known-above", "^host/(?!tune|cli|index)", "^host/tune"),
     below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
     below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),
     below("nothing-knows-the-lab", "^(host|assembly|tools/(?!lab/))", "^tools/lab/"),
+    below("nothing-knows-the-peers", "^(host|assembly|tools/(?!peers/))", "^tools/peers/"),
     below("assembly-stands-alone", "^assembly", "^(host|tools|test)"),
     {
       name: "inference-has-no-dependency",
       comment: "What runs a model imports no package: the command line, the compiler and the tools may.",
       severity: "error",
-      from: { path: "^host/(errors|pace|shape|tokenizer|files|learning|model|fit|tune|browser|index)" },
+      from: { path: "^host/(errors|pace|shape|tokenizer|files|learning|model|onnx|fit|tune|browser|index)" },
       to: npm,
     },
     {
       name: "browser-needs-no-node",
       severity: "error",
       from: { path: "^host/browser" },
-      to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile|tune)" },
+      to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile|onnx|tune)" },
     },
     {
       name: "node-builtins-where-named",
@@ -55,7 +57,7 @@ module.exports = {
   options: {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    doNotFollow: { path: "node_modules|^tools/lab/" },
+    doNotFollow: { path: "node_modules|^tools/(lab|peers)/" },
     exclude: { path: "^(dist|build)/|__tests__" },
   },
 };

@@ -157,6 +157,8 @@ export const PARTS: i32 = 1 + MATCH_LENGTH;
 export const BUCKETS: i32 = 32;
 /** Cells of the mixture's weights. */
 export const CELLS: i32 = MATCH_LENGTH * BUCKETS;
+/** Sets of candidates in a pool at the most: one for every four of its 65536 places, and for each token one more. */
+export const POOL_SETS: i32 = 16384 + V;
 /** Pairs of tokens are told apart by so many hashes in the index. */
 export const PAIRS: i32 = HISTORY / 4;
 

@@ -25,6 +25,7 @@ export { writeDirectory as save } from "./files/directory-node.ts";
 export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";
 export type { Model } from "./model/model.ts";
+export { type OnnxOptions, onnxModel } from "./onnx/network.ts";
 export { parameters, validateShape } from "./shape.ts";
 export { trainTokenizer } from "./tokenizer/train.ts";
 export type { TuneInit, TuneRecipe, TuneRecipeOptions } from "./tune/recipe.ts";

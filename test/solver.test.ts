@@ -1,8 +1,6 @@
 /** The solver of a fit against the f64 reference, and what each of its solves promises. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
-import { averagedSteps } from "../host/fit/average.ts";
-import { scaledTables } from "../host/fit/scaling.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
 import { bagOf } from "./layers-reference.ts";
@@ -285,30 +283,32 @@ describe("iterative scaling", () => {
 
   test("averages what is solved over the last share of the steps, a sample every four and at the end", async () => {
     const tokens = stream(600);
-    const begin = async () => {
+    const begin = async (averageFrom: number) => {
       const on = await start(tokens);
       await groups(on, 4, { places: 600, ...GROUPS });
+      await on.configure({ places: 600, batch: 100, ...SCALING, end: 15, averageFrom });
       await on.once("initialiseScaling");
-      await on.configure({ places: 600, batch: 100, ...SCALING });
       return on;
     };
-    const alone = await begin();
+    const alone = await begin(15);
     const after = [];
     for (let step = 0; step < 15; ++step) {
       await scale(alone, [step, step + 1]);
       after.push(weightsOf(alone));
     }
     await alone.stop();
-    // half of 15 steps, rounded down: from step 8 on, so after steps 12 and 15
+    // from step 8 on: after steps 12 and 15
     const [first, last] = [after[11]!, after[14]!];
     const mean = (a: reference.Matrix, b: reference.Matrix) =>
       a.map((row, i) => row.map((value, j) => Math.fround((value + b[i]![j]!) / 2)));
-    for (const [share, u, o] of [
-      [0.5, mean(first.u, last.u), mean(first.o, last.o)],
-      [0, last.u, last.o],
+    for (const [averageFrom, u, o] of [
+      [8, mean(first.u, last.u), mean(first.o, last.o)],
+      [15, last.u, last.o],
     ] as const) {
-      const on = await begin();
-      await averagedSteps(on, scaledTables(shape), share, [0, 15], (steps) => scale(on, steps));
+      const on = await begin(averageFrom);
+      await scale(on, [0, 7]); // in any calls
+      await scale(on, [7, 15]);
+      await on.once("takeAverages");
       expect(weightsOf(on)).toEqual({ ...last, u, o });
       await on.stop();
     }

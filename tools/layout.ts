@@ -1,7 +1,6 @@
 /** assembly/device/layout.ts and assembly/solver/layout.ts, written from the table of addresses: `npm run build` does it. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { DEVICE, layoutSource, layoutTable, SOLVER, solverExtras, TILE_ROWS } from "../host/compile/layout.ts";
-import { BATCH, MIXTURE_PLACES, THREADS, TILE } from "../host/compile/sizes.ts";
 import { readBlock, writeBlock } from "./markdown.ts";
 
 /** Text of each file by its path. */
@@ -11,7 +10,7 @@ export const LAYOUTS: Readonly<Record<string, string>> = {
     "../shape",
     `\n/** Decoder rows in a tile of the flash form. */\nexport const TILE_ROWS: usize = ${TILE_ROWS};\n`,
   ),
-  "assembly/solver/layout.ts": layoutSource(SOLVER, "../shape", solverExtras({ BATCH, TILE, THREADS, MIXTURE_PLACES })),
+  "assembly/solver/layout.ts": layoutSource(SOLVER, "../shape", solverExtras()),
 };
 
 /** The documents' tables, and the block of each. */

@@ -1,12 +1,17 @@
-// Everything that `npm test` checks. With --lab, which CI gives and which needs `npm ci --prefix tools/lab`, the lab's tests before it.
+// Everything that `npm test` checks. With --lab and --peers, which CI gives and which need `npm ci --prefix tools/lab` and `npm ci --prefix
+// tools/peers`, the tests of those packages before it.
 import { parseArgs } from "node:util";
 import { bin, countAspect, countStages, node, runStages, vitest } from "./stages.mjs";
 
-const { values } = parseArgs({ options: { lab: { type: "boolean", default: false } } });
-const lab = { name: "the lab", command: node("tools/lab/test.mjs"), count: countStages };
+const { values } = parseArgs({
+  options: { lab: { type: "boolean", default: false }, peers: { type: "boolean", default: false } },
+});
+/** Packages of their own, whose test commands run stages, too. */
+const ofPackage = (folder, name) => ({ name, command: node(`tools/${folder}/test.mjs`), count: countStages });
 
 await runStages([
-  ...(values.lab ? [lab] : []),
+  ...(values.lab ? [ofPackage("lab", "the lab")] : []),
+  ...(values.peers ? [ofPackage("peers", "the peers")] : []),
   { name: "build, size budget", command: node("tools/build.mjs", "--budget") },
   [
     { name: "types", command: bin("typescript/bin/tsc", "--noEmit") },

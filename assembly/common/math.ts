@@ -104,17 +104,14 @@ export function log4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function sumOfLanes(x: v128): f32 {
-  return (
-    f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3))
-  );
+  const pairs = f32x4.add(x, v128.shuffle<i32>(x, x, 1, 0, 3, 2));
+  return f32x4.extract_lane(f32x4.add(pairs, v128.shuffle<i32>(pairs, pairs, 2, 3, 0, 1)), 0);
 }
 
 /** Largest of four lanes. */
 // @ts-ignore: decorator
 @inline
 export function maxOfLanes(x: v128): f32 {
-  return max<f32>(
-    max<f32>(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)),
-    max<f32>(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),
-  );
+  const pairs = f32x4.pmax(x, v128.shuffle<i32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(f32x4.pmax(pairs, v128.shuffle<i32>(pairs, pairs, 1, 0, 3, 2)), 0);
 }

@@ -7,6 +7,8 @@ import { exp, exp4, maxOfLanes, sumOfLanes } from "./math";
  *
  * @param values (n) f32, logits in, probabilities out
  */
+// @ts-ignore: decorator
+@inline
 export function softmax(values: usize, n: i32): void {
   const end = values + ((<usize>n) << 2);
   if (ASC_FEATURE_SIMD) {
@@ -14,13 +16,24 @@ export function softmax(values: usize, n: i32): void {
     for (let at = values + 16; at < end; at += 16) top = f32x4.pmax(top, v128.load(at));
     const peak = f32x4.splat(maxOfLanes(top));
     let sum = f32x4.splat(0);
+    // in pairs, and tested at the loop's end: V8 makes each constant of exp anew else, for every vector
     let at = values;
-    do {
+    if (n >= 8) {
+      const pairs = end - 16;
+      do {
+        const e = exp4(f32x4.sub(v128.load(at), peak));
+        const f = exp4(f32x4.sub(v128.load(at, 16), peak));
+        v128.store(at, e);
+        v128.store(at, f, 16);
+        sum = f32x4.add(f32x4.add(sum, e), f);
+        at += 32;
+      } while (at < pairs);
+    }
+    if ((n & 4) != 0) {
       const e = exp4(f32x4.sub(v128.load(at), peak));
       v128.store(at, e);
       sum = f32x4.add(sum, e);
-      at += 16;
-    } while (at < end);
+    }
     const scale = f32x4.splat(<f32>1 / sumOfLanes(sum));
     for (at = values; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), scale));
   } else {
@@ -42,6 +55,11 @@ export function softmax(values: usize, n: i32): void {
     }
     scaleInPlace(values, n, <f32>1 / (s0 + s1 + (s2 + s3)));
   }
+}
+
+/** The same, not inlined: a module has one, whatever n is. */
+export function softmaxOnce(values: usize, n: i32): void {
+  softmax(values, n);
 }
 
 /** values[0..n) ← values · scale. n is a multiple of 4. */
@@ -72,6 +90,32 @@ export function sumInLanes(values: usize, n: i32): f32 {
     s1 += load<f32>(at, 4);
     s2 += load<f32>(at, 8);
     s3 += load<f32>(at, 12);
+  }
+  return s0 + s1 + (s2 + s3);
+}
+
+/** Σ of those of values[0..n) that are less than `bound`, in the lane order of softmax. n is a multiple of 4. */
+export function sumOfLess(values: usize, n: i32, bound: f32): f32 {
+  const end = values + ((<usize>n) << 2);
+  if (ASC_FEATURE_SIMD) {
+    let sum = f32x4.splat(0);
+    for (let at = values; at < end; at += 16) {
+      const x = v128.load(at);
+      sum = f32x4.add(sum, v128.and(x, f32x4.lt(x, f32x4.splat(bound))));
+    }
+    return sumOfLanes(sum);
+  }
+  let s0: f32 = 0;
+  let s1: f32 = 0;
+  let s2: f32 = 0;
+  let s3: f32 = 0;
+  for (let at = values; at < end; at += 4) {
+    const x = load<f32>(at);
+    const next = s0 + (x < bound ? x : 0);
+    s0 = s1;
+    s1 = s2;
+    s2 = s3;
+    s3 = next;
   }
   return s0 + s1 + (s2 + s3);
 }

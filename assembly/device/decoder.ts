@@ -2,7 +2,7 @@
 // order is free, and each row's sum is scaled once.
 import { fetch, readFailed } from "./flash";
 import { TILE, TILE_ROWS, TILE_SCALES } from "./layout";
-import { softmax } from "../common/softmax";
+import { softmaxOnce } from "../common/softmax";
 import { HIDDEN_ONE, M, V } from "../shape";
 
 /** Of eight bytes, the first and the fifth, each in the low bits of 32. */
@@ -52,7 +52,7 @@ export function placeOf(c: usize): usize {
  */
 export function decode(hidden: usize, o: usize, oScale: usize, o0: usize, outProbabilities: usize): void {
   decodeRows(hidden, o, oScale, o0, V, outProbabilities);
-  softmax(outProbabilities, V);
+  softmaxOnce(outProbabilities, V);
 }
 
 /** The same where `o` and `oScale` lie in flash. False, and no probabilities, where a read failed. */
@@ -64,7 +64,7 @@ export function decodeStored(hidden: usize, o: usize, oScale: usize, o0: usize, 
     if (readFailed()) return false;
     decodeRows(hidden, rows, scales, o0 + (v << 2), <i32>n, outProbabilities + (v << 2));
   }
-  softmax(outProbabilities, V);
+  softmaxOnce(outProbabilities, V);
   return true;
 }
 

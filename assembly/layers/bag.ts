@@ -35,7 +35,7 @@ export function addToBag(place: Place, outer: Outer): void {
     for (let i = 0; i < bits; ++i) {
       const row = <i32>cipherBit(place.cipher, token, i);
       if (row < outer.first || row >= outer.end) continue;
-      addScaled(outer.values, share / <f32>bits, outer.columns, outer.sums + ((<usize>row * BAG_WIDTH) << 2));
+      outer.addTo(outer.sums + ((<usize>row * BAG_WIDTH) << 2), share / <f32>bits);
     }
   }
 }

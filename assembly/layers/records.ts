@@ -1,5 +1,7 @@
 // What the solver's kernels are given: where a network's weights stand, a place of the text, a tile of places.
 
+import { addScaled } from "../common/vectors";
+
 /** Weights of a network in f32. */
 @unmanaged
 export class Network {
@@ -35,7 +37,7 @@ export class Batch {
   predicted: usize; // (tiles, V, TILE) f32, ŷ
 }
 
-/** Rows of a table that are added to: sums += weight · x ⊗ values, for rows [first, end). */
+/** Rows of a table that are added to: sums += weight · x ⊗ values, for rows [first, end); and likewise second ones, where there are some. */
 @unmanaged
 export class Outer {
   values: usize; // (columns) f32
@@ -44,4 +46,14 @@ export class Outer {
   first: i32;
   end: i32;
   sums: usize; // (rows, width of the layer) f32, offset to the first column
+  second: usize; // (columns) f32; 0 for none
+  apart: usize; // bytes from the sums to those of the second values
+
+  /** The row of sums at an address += share · values. */
+  // @ts-ignore: decorator
+  @inline
+  addTo(row: usize, share: f32): void {
+    addScaled(this.values, share, this.columns, row);
+    if (this.second != 0) addScaled(this.second, share, this.columns, row + this.apart);
+  }
 }

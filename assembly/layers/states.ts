@@ -21,8 +21,7 @@ export function addStates(place: Place, j: i32, table: usize, columns: usize, ou
 export function addToStates(place: Place, outer: Outer): void {
   const states = place.inputs + STATES_AT;
   for (let row = <usize>outer.first; row < <usize>outer.end; ++row) {
-    const weight = outer.weight * load<f32>(states + (row << 2));
-    addScaled(outer.values, weight, outer.columns, outer.sums + ((row * WIDTH) << 2));
+    outer.addTo(outer.sums + ((row * WIDTH) << 2), outer.weight * load<f32>(states + (row << 2)));
   }
 }
 

@@ -59,11 +59,6 @@ export function addTokens(place: Place, j: i32, table: usize, columns: usize, ou
 @inline
 export function addToTokens(place: Place, outer: Outer): void {
   const cipher = place.cipher;
-  const values = outer.values;
-  const columns = outer.columns;
-  const sums = outer.sums;
-  const first = outer.first;
-  const end = outer.end;
   for (let j = 0; j < WINDOW; ++j) {
     const token = contextToken(place, j);
     if (token == ABSENT) continue;
@@ -71,7 +66,7 @@ export function addToTokens(place: Place, outer: Outer): void {
     const share = shareOf(place.inputs, j, outer.weight, bits);
     for (let i = 0; i < bits; ++i) {
       const row = j * BITS + cipherBit(cipher, token, i);
-      if (row >= first && row < end) addScaled(values, share, columns, sums + ((<usize>row * WIDTH_0) << 2));
+      if (row >= outer.first && row < outer.end) outer.addTo(outer.sums + ((<usize>row * WIDTH_0) << 2), share);
     }
   }
 }

@@ -3,7 +3,7 @@
 // makes the same calls with its own number; what thread 0 does alone, only it is called for.
 import { log } from "../common/math";
 import { quantiseRow } from "../common/quantise";
-import { mix, nextUniform, seedGenerator } from "../common/random";
+import { nextUniform, seedGenerator } from "../common/random";
 import { softmax } from "../common/softmax";
 import { addScaled, scale } from "../common/vectors";
 import { findMatches } from "../history/find";
@@ -30,10 +30,11 @@ import {
 } from "../shape";
 import { addAttentionTargets, attendedWeight, countPairs, Pairs, solveAttention, totalPairs } from "./attention";
 import { assignCipher, labelCiphers, rankTokens } from "./ciphers";
+import { groupFollowers } from "./candidates";
 import { decodeHidden, encodeHidden } from "./codes";
 import { explicitDecoder } from "./explicit";
 import { likelihoodsOfTile } from "./gradient";
-import { groupStep, power, solveGroup } from "./groups";
+import { groupStep, solveGroup } from "./groups";
 import { solveInputWeight } from "./input-weight";
 import {
   ATTENTION_SUMS,
@@ -48,6 +49,7 @@ import {
   MIXTURE_LIKELIHOODS,
   MIXTURE_SUMS,
   O,
+  O_FIXED,
   O_INT8,
   O_SCALE,
   O0,
@@ -66,11 +68,10 @@ import {
   U,
 } from "./layout";
 import { mixtureInputs, solveMixture } from "./mixture";
-import { consecutivePlaces, shuffledPlaces } from "./places";
+import { consecutivePlaces } from "./places";
 import { network, placeRecords, readNetwork, settings, Work, workOf } from "./records";
 import { roundAll, roundAsStored } from "./rounding";
-import { scaleDecoder, scaleHidden, targetsOfTile } from "./scaling";
-import { barrier, shareStart } from "./threads";
+import { scalingStep, takeAverages as takeMeans } from "./scaling-step";
 import { forwardTile, tileOf } from "./tiles";
 import * as tune from "./tune";
 
@@ -137,15 +138,10 @@ export function initialiseGroups(): void {
   }
 }
 
-/**
- * Steps [from, to) of those of groups [first, end) that are this thread's. No barrier: groups of one layer do not know of one another;
- * those of a layer of states want the first's solution.
- */
+/** Steps [from, to) of groups [first, end). Those of a layer of states want the first's solution. */
 export function groupSteps(thread: i32, threads: i32, first: i32, end: i32, from: i32, to: i32): void {
   const work = workAt(thread, threads);
-  for (let group = first + thread; group < end; group += threads) {
-    for (let step = from; step < to; ++step) groupStep(group, step, network, settings, work);
-  }
+  for (let step = from; step < to; ++step) groupStep(first, end, step, network, settings, work);
 }
 
 /** The weight of the inputs of those of groups [first, end) that are this thread's, over places [from, to), then U at the new weight. */
@@ -178,45 +174,26 @@ export function attentionSteps(pass: i32, from: i32, to: i32): void {
   for (let i: usize = 0; i < <usize>(groupsOf(0) * POSITIONS_A_GROUP); ++i) store<f32>(POSITIONS + (i << 2), weight);
 }
 
-/** Clears sums and decoder before iterative scaling. */
+/** Clears sums and decoder before iterative scaling, and groups tokens by the one before them where predictions are estimated. */
 export function initialiseScaling(): void {
+  if (settings.sampled != 0) groupFollowers();
   memory.fill(SECOND, 0, HIDDEN_WEIGHTS * 4);
   memory.fill(THIRD, 0, HIDDEN_WEIGHTS * 4);
   memory.fill(SECOND_O, 0, V * M * 4);
   memory.fill(THIRD_O, 0, V * M * 4);
   memory.fill(O, 0, V * M * 4);
+  memory.fill(O_FIXED, 0, V * M * 2);
 }
 
-/** Steps [from, to) of iterative scaling: tiles are shared among threads, then rows of the sums, with a barrier after each. */
+/** Steps [from, to) of iterative scaling. */
 export function scalingSteps(thread: i32, threads: i32, from: i32, to: i32): void {
   const work = workAt(thread, threads);
   for (let step = from; step < to; ++step) scalingStep(step, work);
 }
 
-function scalingStep(step: i32, work: Work): void {
-  const n = settings.places;
-  const steps = (n + settings.batch - 1) / settings.batch; // a pass
-  const start = (step % steps) * settings.batch;
-  const order = mix(settings.seed + <u32>(step / steps) * 0x9e3779b9);
-  const batch = work.batch;
-  batch.count = min<i32>(settings.batch, n - start);
-  batch.tiles = (batch.count + TILE - 1) / TILE;
-  const movesHidden = step >= settings.lead;
-  const end = shareStart(batch.tiles, 1, work.thread + 1, work.threads);
-  for (let i = shareStart(batch.tiles, 1, work.thread, work.threads); i < end; ++i) {
-    const tile = tileOf(batch, i, work);
-    shuffledPlaces(start + i * TILE, tile.count, n, order, tile.places);
-    forwardTile(tile, network, work);
-    if (movesHidden) targetsOfTile(tile, network, settings.sharpness, work);
-  }
-  barrier(work.threads);
-  const average = work.step;
-  average.eta = power(<f32>(step + 2), -settings.rate);
-  average.keep = 1 - average.eta;
-  average.weight = (average.eta * <f32>n) / <f32>batch.count;
-  scaleDecoder(batch, network, settings, work);
-  if (movesHidden) scaleHidden(batch, network, settings, work);
-  barrier(work.threads);
+/** The weights ← their means over the last steps of a phase. */
+export function takeAverages(): void {
+  takeMeans(workOf(0, 1));
 }
 
 /** The explicit decoder of the plain published form: F = Σ h ⊗ y over places [from, to) is added to; the last call solves. */

@@ -19,6 +19,7 @@ import {
   MOST_MATCHES,
   PAIRS,
   PARTS,
+  POOL_SETS,
   POSITIONS_A_GROUP,
   REMEMBERS,
   ROWS_0,
@@ -35,6 +36,12 @@ export const TILE: i32 = 64;
 export const THREADS: i32 = 16;
 /** Places that the mixture is solved on at the most. */
 export const MIXTURE_PLACES: i32 = 65536;
+/** Candidates of a place, the token that came among them, and samples of them. */
+export const CANDIDATES: i32 = 64;
+export const SAMPLES: i32 = 32;
+/** Places that a pool of candidates is laid for, and sets of one token at the most. */
+export const POOL_PLACES: i32 = 65536;
+export const MOST_SETS: i32 = 64;
 
 /** What a fit or a tuning run is asked for; the host writes it. */
 @unmanaged
@@ -55,6 +62,10 @@ export class Settings {
   decoderPrior: f32; // κ of O, in places; 0 for none
   hiddenPrior: f32; // κ of U
   sharpness: f32; // β of the hidden targets, above 0
+  sampled: i32; // 1: predictions are estimated on candidates, not computed of all tokens
+  followers: u32; // address of (places) u16, scratch of candidates
+  end: i32; // the step after the last of this phase
+  averageFrom: i32; // first step whose weights are averaged
   steps: i32; // tuning: steps of the whole run
   learningRate: f32; // tuning: at its peak
   warmUp: i32; // tuning: steps in which the rate rises to there
@@ -67,7 +78,7 @@ export const BASE: usize = 64;
 // threads, settings, records
 export const SYNC: usize = (BASE + 63) & ~63; // (2) i32: threads arrived, generation; a cache line of its own
 export const SETTINGS: usize = (SYNC + 2 * 4 + 63) & ~63; // one Settings, written by the host
-export const RECORDS: usize = (SETTINGS + 20 * 4 + 63) & ~63; // one Network, one Batch
+export const RECORDS: usize = (SETTINGS + 24 * 4 + 63) & ~63; // one Network, one Batch
 export const CIPHER: usize = (RECORDS + 512 + 63) & ~63; // (V, k) u16
 export const MARGINAL: usize = (CIPHER + CIPHERED * V * CIPHER_WIDTH * 2 + 63) & ~63; // (V) f32, π
 export const POSITIONS: usize = (MARGINAL + V * 4 + 63) & ~63; // (H, positions) f32, weights of what each group reads
@@ -114,8 +125,23 @@ export const ROWS: usize = (LANES + THREADS * 2 * TILE * 4 + 63) & ~63; // (4, M
 export const PLACE_INPUTS: usize = (ROWS + THREADS * 4 * M * 4 + 63) & ~63; // (INPUTS) f32
 export const PLACE_SHARES: usize = (PLACE_INPUTS + THREADS * INPUTS * 4 + 63) & ~63; // (3, SHARES) f32, attention over an earlier place
 
+// candidates of predictions, and weights averaged
+export const FLAT: usize = (PLACE_SHARES + THREADS * ATTENDED * 3 * SHARES * 4 + 63) & ~63; // (V) f32, the flattened marginal
+export const FOLLOWERS: usize = (FLAT + V * 4 + 63) & ~63; // (V, 2) u32: first token that follows each, and how many do
+export const POOL: usize = (FOLLOWERS + V * 2 * 4 + 63) & ~63; // (V, 2) u32: first set of each token, and how many it has
+export const PROPOSALS: usize = (POOL + V * 2 * 4 + 63) & ~63; // (2, V) f32 a thread: logarithms and odds of candidates
+export const CANDIDATE_IDS: usize = (PROPOSALS + THREADS * 2 * V * 4 + 63) & ~63; // (sets, candidates) u16
+export const CANDIDATE_BIASES: usize = (CANDIDATE_IDS + POOL_SETS * CANDIDATES * 2 + 63) & ~63; // (sets, candidates) f32
+export const ESTIMATES: usize = (CANDIDATE_BIASES + POOL_SETS * CANDIDATES * 4 + 63) & ~63; // one Estimate a place
+export const PLACE_CANDIDATES: usize = (ESTIMATES + BATCH * 35 * 8 + 63) & ~63; // (candidates) u16 a thread
+export const PLACE_ODDS: usize = (PLACE_CANDIDATES + THREADS * CANDIDATES * 2 + 63) & ~63; // (2, candidates) f32 a thread: odds and sizes
+export const PLACE_FIXED: usize = (PLACE_ODDS + THREADS * 2 * CANDIDATES * 4 + 63) & ~63; // (M) i16 a thread, a hidden state
+export const O_FIXED: usize = (PLACE_FIXED + THREADS * M * 2 + 63) & ~63; // (V, M) i16, O in fixed point
+export const AVERAGE_U: usize = (O_FIXED + V * M * 2 + 63) & ~63; // f64 sums of samples, laid out as U
+export const AVERAGE_O: usize = (AVERAGE_U + HIDDEN_CELLS * 8 + 63) & ~63; // (V, M) f64, likewise
+
 // the mixture
-export const HISTORY_RECORD: usize = (PLACE_SHARES + THREADS * ATTENDED * 3 * SHARES * 4 + 63) & ~63; // one History; its tensors stand right behind it
+export const HISTORY_RECORD: usize = (AVERAGE_O + V * M * 8 + 63) & ~63; // one History; its tensors stand right behind it
 export const RING: usize = HISTORY_RECORD + REMEMBERS * 16; // (R) u16
 export const NEWEST: usize = RING + HISTORY * 2; // (V) u16, the newest place of each token; absent without an index, as the three that follow
 export const TOKEN_LINKS: usize = NEWEST + INDEXED * V * 2; // (R) u16

@@ -6,6 +6,7 @@ import { INPUTS, M, SHARES } from "../shape";
 import { AdamStep } from "./adam";
 import {
   BATCH_INPUTS,
+  CANDIDATES,
   CIPHER,
   DEPTHS,
   EARLIER_DELTA,
@@ -14,7 +15,10 @@ import {
   MARGINAL,
   O,
   O0,
+  PLACE_CANDIDATES,
+  PLACE_FIXED,
   PLACE_INPUTS,
+  PLACE_ODDS,
   PLACE_SHARES,
   PLACES,
   POSITIONS,
@@ -36,12 +40,20 @@ import {
 /** Bytes from a weight to its observed sum or gradient, from there to its expected sum or first moment, and to the second moment. */
 export const STRIDE: usize = SECOND - U;
 
-/** One step of iterative scaling. */
+/** One step of iterative scaling, and the run of steps that are solved with it. */
 @unmanaged
 export class Step {
-  keep: f32; // what sums so far are multiplied by, 1 − η
+  keep: f32; // what sums so far are multiplied by at the run's first step, Π (1 − η)
   weight: f32; // of each place in the sums
-  eta: f32; // η, the averaging rate
+  eta: f32; // Σ η of the run, the averaging rates
+  begins: bool; // it is the run's first
+  ends: bool; // it is the run's last
+  order: u32; // names the order of the pass
+  first: i32; // number of the batch's first place in it
+  start: i32; // the run's first step
+  end: i32; // the step after its last
+  taken: i32; // samples of the weights so far
+  samples: i32; // the same where this step gives one, else 0
 }
 
 const WORK_BYTES: usize = 512; // the last record ends at 500
@@ -57,6 +69,9 @@ export class Work {
   inputs: usize; // (INPUTS) f32
   shares: usize; // (3, SHARES) f32
   depths: usize; // (2, M) f32, of four bits alone
+  candidates: usize; // (CANDIDATES) u16
+  odds: usize; // (CANDIDATES) f32
+  fixed: usize; // (M) i16, a hidden state
 
   // @ts-ignore: decorator
   @inline
@@ -113,6 +128,9 @@ export function workOf(thread: i32, threads: i32): Work {
   work.inputs = PLACE_INPUTS + n * INPUTS * 4;
   work.shares = PLACE_SHARES + n * 3 * SHARES * 4;
   work.depths = DEPTHS + n * 2 * M * 4;
+  work.candidates = PLACE_CANDIDATES + n * CANDIDATES * 2;
+  work.odds = PLACE_ODDS + n * 2 * CANDIDATES * 4;
+  work.fixed = PLACE_FIXED + n * M * 2;
   const batch = work.batch;
   batch.tokens = TOKENS;
   batch.places = PLACES;

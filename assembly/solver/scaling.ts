@@ -2,8 +2,9 @@
 // batches, with decaying averages of both sums, decoder and hidden layers together (step 2 of the recipe). Observed sums stand STRIDE
 // behind the weights, expected ones as far again.
 import { multiply } from "../common/product";
+import { exp, exp4, sumOfLanes } from "../common/math";
 import { sumInLanes } from "../common/softmax";
-import { addLogRatio, addScaled, expTimes, scale } from "../common/vectors";
+import { addLogRatio, addScaled, scale } from "../common/vectors";
 import { addToInputs } from "../layers/inputs";
 import { normOf, STATES_AT, tableOf } from "../layers/list";
 import { Batch, Network } from "../layers/records";
@@ -11,6 +12,7 @@ import { addGains } from "../layers/states";
 import {
   BITS,
   columnOf,
+  GROUP_BYTES,
   GROUPS,
   groupsOf,
   INPUTS,
@@ -28,10 +30,14 @@ import {
   widthOf,
   WINDOW,
 } from "../shape";
-import { Settings, TILE } from "./layout";
+import { addSample } from "./average";
+import { AVERAGE_O, AVERAGE_U, Settings, TILE } from "./layout";
 import { STRIDE, Work } from "./records";
 import { shareStart } from "./threads";
 import { addExpected, backToHidden } from "./tiles";
+
+/** Most of the exponent of a hidden target. */
+const MOST_SLOPE: f32 = 5;
 
 /**
  * Hidden targets: t ∝ h · exp(β (g − ⟨h, g⟩)) per group, g_c = O[y, c] − Σ_v ŷ_v O[v, c], the exponent held to ±5. What each unit would
@@ -43,7 +49,6 @@ import { addExpected, backToHidden } from "./tiles";
  */
 export function targetsOfTile(tile: Batch, network: Network, sharpness: f32, work: Work): void {
   backToHidden(tile, network, work);
-  const delta = work.rows;
   for (let t: usize = 0; t < <usize>TILE; ++t) {
     const target = tile.targets + ((t * M) << 2);
     if (<i32>t >= tile.count) {
@@ -52,23 +57,64 @@ export function targetsOfTile(tile: Batch, network: Network, sharpness: f32, wor
     }
     const label = <usize>load<u16>(tile.tokens + (load<u32>(tile.places + (t << 2)) << 1));
     const wanted = network.decoder + ((label * M) << 2);
-    const h = tile.hidden + ((t * M) << 2);
     for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(target + c, load<f32>(wanted + c) - load<f32>(target + c));
-    if (STATES_LAYER > 0) {
-      const column = <usize>columnOf(STATES_LAYER) << 2;
-      softmaxGradient(h + column, target + column, groupsOf(STATES_LAYER), delta);
-      addGains(network.hidden + tableOf(STATES_LAYER), 0, delta, target);
+    targetOfGain(tile.hidden + ((t * M) << 2), network, sharpness, work.rows, target);
+  }
+}
+
+/**
+ * The hidden target of one place, from the gain that stands in its place.
+ *
+ * @param delta (M) f32 scratch
+ * @param outTarget (M) f32: g, then t
+ */
+export function targetOfGain(h: usize, network: Network, sharpness: f32, delta: usize, outTarget: usize): void {
+  if (STATES_LAYER > 0) {
+    const column = <usize>columnOf(STATES_LAYER) << 2;
+    softmaxGradient(h + column, outTarget + column, groupsOf(STATES_LAYER), delta);
+    addGains(network.hidden + tableOf(STATES_LAYER), 0, delta, outTarget);
+  }
+  for (let at: usize = 0; at < ROW_BYTES; at += GROUP_BYTES) targetOfGroup(h + at, sharpness, outTarget + at);
+}
+
+/** outTarget (m) f32 ← h · exp(β (g − ⟨h, g⟩)) / Σ of one group, from g; sums in the lane order of softmax. */
+// @ts-ignore: decorator
+@inline
+function targetOfGroup(h: usize, sharpness: f32, outTarget: usize): void {
+  if (ASC_FEATURE_SIMD) {
+    let gain = f32x4.splat(0);
+    for (let c: usize = 0; c < GROUP_BYTES; c += 16) {
+      gain = f32x4.add(gain, f32x4.mul(v128.load(h + c), v128.load(outTarget + c)));
     }
-    for (let group: usize = 0; group < <usize>GROUPS; ++group) {
-      const offset = (group * UNITS) << 2;
-      let mean: f32 = 0;
-      for (let c = offset; c < offset + (UNITS << 2); c += 4) mean += load<f32>(h + c) * load<f32>(target + c);
-      for (let c = offset; c < offset + (UNITS << 2); c += 4) {
-        store<f32>(target + c, min<f32>(5, max<f32>(-5, sharpness * (load<f32>(target + c) - mean))));
-      }
-      expTimes(h + offset, UNITS, target + offset);
-      scale(<f32>1 / sumInLanes(target + offset, UNITS), UNITS, target + offset);
+    const mean = f32x4.splat(sumOfLanes(gain));
+    let total = f32x4.splat(0);
+    for (let c: usize = 0; c < GROUP_BYTES; c += 16) {
+      const slope = f32x4.mul(f32x4.splat(sharpness), f32x4.sub(v128.load(outTarget + c), mean));
+      const held = f32x4.pmin(f32x4.splat(MOST_SLOPE), f32x4.pmax(f32x4.splat(-MOST_SLOPE), slope));
+      const t = f32x4.mul(exp4(held), v128.load(h + c));
+      v128.store(outTarget + c, t);
+      total = f32x4.add(total, t);
     }
+    const unit = f32x4.splat(<f32>1 / sumOfLanes(total));
+    for (let c: usize = 0; c < GROUP_BYTES; c += 16) v128.store(outTarget + c, f32x4.mul(v128.load(outTarget + c), unit));
+  } else {
+    let s0: f32 = 0;
+    let s1: f32 = 0;
+    let s2: f32 = 0;
+    let s3: f32 = 0;
+    for (let c: usize = 0; c < GROUP_BYTES; c += 4) {
+      const next = s0 + load<f32>(h + c) * load<f32>(outTarget + c);
+      s0 = s1;
+      s1 = s2;
+      s2 = s3;
+      s3 = next;
+    }
+    const mean = s0 + s1 + (s2 + s3);
+    for (let c: usize = 0; c < GROUP_BYTES; c += 4) {
+      const slope = min<f32>(MOST_SLOPE, max<f32>(-MOST_SLOPE, sharpness * (load<f32>(outTarget + c) - mean)));
+      store<f32>(outTarget + c, exp(slope) * load<f32>(h + c));
+    }
+    scale(<f32>1 / sumInLanes(outTarget, UNITS), UNITS, outTarget);
   }
 }
 
@@ -83,114 +129,148 @@ export function softmaxGradient(hidden: usize, gradient: usize, groups: i32, out
   }
 }
 
-/**
- * Sums and solve of this thread's share of the decoder's rows: F ← keep·F + weight·Σ h ⊗ y, F̂ likewise with ŷ, then
- * O += s / H · η · log[(F + (α + κ) π) / (F̂ + α π + κ π exp(O))].
- */
+/** Sums of this thread's share of the decoder's rows, F ← keep·F + weight·Σ h ⊗ y, F̂ likewise with ŷ, and their solution. */
 export function scaleDecoder(batch: Batch, network: Network, settings: Settings, work: Work): void {
-  const first: usize = shareStart(V, 4, work.thread, work.threads);
-  const end: usize = shareStart(V, 4, work.thread + 1, work.threads);
+  const first = shareStart(V, 4, work.thread, work.threads);
+  const end = shareStart(V, 4, work.thread + 1, work.threads);
+  if (first == end) return;
   const step = work.step;
-  const base = network.decoder + ((first * M) << 2);
-  const n = (end - first) * M;
   const observed = network.decoder + STRIDE;
-  scale(step.keep, n, base + STRIDE);
-  scale(step.keep, n, base + 2 * STRIDE);
+  const rows = observed + ((<usize>first * M) << 2);
+  scale(step.keep, <usize>(end - first) * M, rows);
+  scale(step.keep, <usize>(end - first) * M, rows + STRIDE);
   for (let t: usize = 0; t < <usize>batch.count; ++t) {
-    const label = <usize>load<u16>(batch.tokens + (load<u32>(batch.places + (t << 2)) << 1));
+    const label = <i32>load<u16>(batch.tokens + (load<u32>(batch.places + (t << 2)) << 1));
     if (label < first || label >= end) continue;
-    addScaled(batch.hidden + ((t * M) << 2), step.weight, M, observed + ((label * M) << 2));
+    addScaled(batch.hidden + ((t * M) << 2), step.weight, M, observed + ((<usize>label * M) << 2));
   }
-  addExpected(batch, first, end, step.weight, base + 2 * STRIDE, work);
+  addExpected(batch, first, end, step.weight, rows + STRIDE, work);
+  decoderRatio(settings, work);
+  for (let v = first; v < end; ++v) solveDecoderRow(v, network, work);
+}
+
+/** How this step solves the decoder's rows: O += s / H · η · log[(F + (α + κ) π) / (F̂ + α π + κ π exp(O))]. */
+export function decoderRatio(settings: Settings, work: Work): void {
   const ratio = work.ratio;
   ratio.pseudoCounts = settings.decoderPseudoCounts;
   ratio.priorPseudoCounts = settings.decoderPrior;
-  ratio.step = (settings.decoderStep / <f32>GROUPS) * step.eta;
+  ratio.step = (settings.decoderStep / <f32>GROUPS) * work.step.eta;
   ratio.columns = M;
+}
+
+/** Solves row v of the decoder, with the thread's ratio. */
+export function solveDecoderRow(v: i32, network: Network, work: Work): void {
+  const row = network.decoder + ((<usize>v * M) << 2);
+  const p = load<f32>(network.marginal + (<usize>v << 2));
   const prior = work.rows;
-  for (let v = first; v < end; ++v) {
-    const row = network.decoder + ((v * M) << 2);
-    const p = load<f32>(network.marginal + (v << 2));
-    for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(prior + c, p);
-    addLogRatio(row + STRIDE, row + 2 * STRIDE, prior, ratio, row);
+  for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(prior + c, p);
+  addLogRatio(row + STRIDE, row + 2 * STRIDE, prior, work.ratio, row);
+  addSample(row, M, work.step, AVERAGE_O + ((<usize>v * M) << 3));
+}
+
+/** First of a thread's share of a hidden layer's rows; its last is the next thread's first. */
+// @ts-ignore: decorator
+@inline
+function firstRow(layer: i32, thread: i32, threads: i32): i32 {
+  return shareStart(rowsOf(layer), readsOf(layer) == STATES ? 4 : 1, thread, threads);
+}
+
+/** Sums of this thread's share of a hidden layer's rows: G ← keep·G + weight·Σ x ⊗ t, Ĝ likewise with h. */
+// @ts-ignore: decorator
+@inline
+function addLayerSums(layer: i32, batch: Batch, network: Network, work: Work): void {
+  const column = <usize>columnOf(layer) << 2;
+  const width = <usize>widthOf(layer);
+  const table = network.hidden + tableOf(layer);
+  const first = firstRow(layer, work.thread, work.threads);
+  const end = firstRow(layer, work.thread + 1, work.threads);
+  const step = work.step;
+  if (step.begins) {
+    const rows = table + ((<usize>first * width) << 2);
+    const n = <usize>(end - first) * width;
+    scale(step.keep, n, rows + STRIDE);
+    scale(step.keep, n, rows + 2 * STRIDE);
   }
+  if (readsOf(layer) == STATES) {
+    addStateSums(layer, batch, batch.targets + column, step.weight, table + STRIDE, work);
+    addStateSums(layer, batch, batch.hidden + column, step.weight, table + 2 * STRIDE, work);
+    return;
+  }
+  const place = work.place;
+  place.tokens = batch.tokens;
+  place.cipher = network.cipher;
+  const outer = work.outer;
+  outer.weight = step.weight;
+  outer.columns = width;
+  outer.first = first;
+  outer.end = end;
+  outer.sums = table + STRIDE;
+  outer.apart = STRIDE;
+  for (let t: usize = 0; t < <usize>batch.count; ++t) {
+    place.at = load<i32>(batch.places + (t << 2));
+    place.inputs = batch.inputs + ((t * INPUTS) << 2);
+    outer.values = batch.targets + ((t * M) << 2) + column;
+    outer.second = batch.hidden + ((t * M) << 2) + column;
+    addToInputs(layer, place, outer);
+  }
+  outer.second = 0;
+}
+
+/** Sums of this thread's share of the rows of all hidden layers, and at the end of a run their solution. */
+export function scaleHidden(batch: Batch, network: Network, settings: Settings, work: Work): void {
+  addLayerSums(0, batch, network, work);
+  if (LAYERS > 1) addLayerSums(1, batch, network, work);
+  if (LAYERS > 2) addLayerSums(2, batch, network, work);
+  if (work.step.ends) solveHidden(batch, network, settings, work);
 }
 
 /**
- * Sums and solve of this thread's share of the hidden layers' rows: G ← keep·G + weight·Σ x ⊗ t, Ĝ likewise with h, then
- * U += s / (β K) · η · log[(G + (α + κ) c) / (Ĝ + α c + κ c exp(U))], c the mean hidden state of the batch, K the norm of the layer's inputs.
- * A position of the window that was given little weight is held the more: its κ is κ · (largest weight / its own)², as the spread of its
- * weights is in proportion to it.
+ * Solves this thread's share of the hidden layers' rows: U += s / (β K) · η · log[(G + (α + κ) c) / (Ĝ + α c + κ c exp(U))], c the mean hidden
+ * state of the batch, K the norm of the layer's inputs. A position of the window that was given little weight is held the more: its κ is
+ * κ · (largest weight / its own)², as the spread of its weights is in proportion to it.
  */
-export function scaleHidden(batch: Batch, network: Network, settings: Settings, work: Work): void {
+function solveHidden(batch: Batch, network: Network, settings: Settings, work: Work): void {
   const mean = work.rows;
   memory.fill(mean, 0, M << 2);
   for (let t = 0; t < batch.count; ++t) addScaled(batch.hidden + ((<usize>t * M) << 2), <f32>1 / <f32>batch.count, M, mean);
   const ratio = work.ratio;
   ratio.pseudoCounts = settings.hiddenPseudoCounts;
-  scaleLayer(0, batch, network, settings, work);
-  if (LAYERS > 1) scaleLayer(1, batch, network, settings, work);
-  if (LAYERS > 2) scaleLayer(2, batch, network, settings, work);
+  solveLayer(0, network, settings, work);
+  if (LAYERS > 1) solveLayer(1, network, settings, work);
+  if (LAYERS > 2) solveLayer(2, network, settings, work);
 }
 
 /** @param work its rows: the batch's mean hidden state; its ratio: α */
-// @ts-ignore: decorator
-@inline
-function scaleLayer(layer: i32, batch: Batch, network: Network, settings: Settings, work: Work): void {
-  const column = <usize>columnOf(layer) << 2;
-  const width = <usize>widthOf(layer);
+function solveLayer(layer: i32, network: Network, settings: Settings, work: Work): void {
   const table = network.hidden + tableOf(layer);
-  const first = shareStart(rowsOf(layer), readsOf(layer) == STATES ? 4 : 1, work.thread, work.threads);
-  const end = shareStart(rowsOf(layer), readsOf(layer) == STATES ? 4 : 1, work.thread + 1, work.threads);
-  const step = work.step;
-  const rows = table + ((<usize>first * width) << 2);
-  const n = <usize>(end - first) * width;
-  scale(step.keep, n, rows + STRIDE);
-  scale(step.keep, n, rows + 2 * STRIDE);
-  if (readsOf(layer) == STATES) {
-    addStateSums(layer, batch, batch.targets + column, step.weight, table + STRIDE, work);
-    addStateSums(layer, batch, batch.hidden + column, step.weight, table + 2 * STRIDE, work);
-  } else {
-    const place = work.place;
-    place.tokens = batch.tokens;
-    place.cipher = network.cipher;
-    const outer = work.outer;
-    outer.weight = step.weight;
-    outer.columns = width;
-    outer.first = first;
-    outer.end = end;
-    for (let t: usize = 0; t < <usize>batch.count; ++t) {
-      place.at = load<i32>(batch.places + (t << 2));
-      place.inputs = batch.inputs + ((t * INPUTS) << 2);
-      outer.values = batch.targets + ((t * M) << 2) + column;
-      outer.sums = table + STRIDE;
-      addToInputs(layer, place, outer);
-      outer.values = batch.hidden + ((t * M) << 2) + column;
-      outer.sums = table + 2 * STRIDE;
-      addToInputs(layer, place, outer);
-    }
-  }
+  const first = firstRow(layer, work.thread, work.threads);
+  const end = firstRow(layer, work.thread + 1, work.threads);
   const ratio = work.ratio;
   const prior = settings.sharpness * settings.hiddenPrior;
-  ratio.step = (settings.hiddenStep / settings.sharpness / <f32>normOf(layer)) * step.eta;
-  ratio.columns = width;
-  const mean = work.rows + column;
+  ratio.step = (settings.hiddenStep / settings.sharpness / <f32>normOf(layer)) * work.step.eta;
+  ratio.columns = widthOf(layer);
+  const mean = work.rows + (<usize>columnOf(layer) << 2);
+  const average = AVERAGE_U + 2 * tableOf(layer);
   if (readsOf(layer) == TOKENS) {
     let largest: f32 = 0;
     for (let j = 0; j < WINDOW; ++j) largest = max<f32>(largest, positionTotal(network.positions, j));
     for (let j = 0; j < WINDOW; ++j) {
       const held = largest / positionTotal(network.positions, j);
       ratio.priorPseudoCounts = prior * held * held;
-      scaleRows(max<i32>(first, j * BITS), min<i32>(end, (j + 1) * BITS), table, mean, work);
+      solveRows(max<i32>(first, j * BITS), min<i32>(end, (j + 1) * BITS), table, mean, work);
     }
   } else {
     ratio.priorPseudoCounts = prior;
-    scaleRows(first, end, table, mean, work);
+    solveRows(first, end, table, mean, work);
+  }
+  if (first < end) {
+    const offset = <usize>first * ratio.columns;
+    addSample(table + (offset << 2), <usize>(end - first) * ratio.columns, work.step, average + (offset << 3));
   }
 }
 
 /** Rows [first, end) of a table, each by addLogRatio with the thread's ratio. */
-function scaleRows(first: i32, end: i32, table: usize, mean: usize, work: Work): void {
+function solveRows(first: i32, end: i32, table: usize, mean: usize, work: Work): void {
   const ratio = work.ratio;
   for (let row = <usize>first; row < <usize>end; ++row) {
     const at = table + ((row * ratio.columns) << 2);

@@ -24,3 +24,10 @@ export function shareStart(n: i32, unit: i32, thread: i32, threads: i32): i32 {
   const units = (n + unit - 1) / unit;
   return min<i32>(n, ((units * thread) / threads) * unit);
 }
+
+/** The thread that adds to a row of the decoder, and solves it, where rows are not shared in order: those that come often are spread. */
+// @ts-ignore: decorator
+@inline
+export function ownerOf(row: u32, threads: i32): i32 {
+  return <i32>((((row * 0x9e3779b9) >> 16) * <u32>threads) >> 16);
+}

@@ -1,14 +1,12 @@
 /** saffu compile */
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { cHeader, packageModel } from "../compile/package.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
-import { reasonOf, replaceFile, unwritable } from "../files/directory-node.ts";
+import { replaceFile } from "../files/directory-node.ts";
 import type { Build } from "../model/kernel.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
 import { done } from "./output.ts";
+import { assertWritable } from "./writable.ts";
 
 interface Options {
   readonly out: string;
@@ -62,12 +60,4 @@ export async function run(directory: string, options: Options): Promise<void> {
       ? `${JSON.stringify(report)}\n`
       : `${out}: module of ${report.moduleBytes} bytes${made.weights ? `, weights of ${report.weightBytes}` : ""}, runs in ${memoryBytes} bytes of memory\n`,
   );
-}
-
-/** Refuses before the work what cannot be written after it. Where a directory stands, the second of two renames would fail. */
-async function assertWritable(path: string): Promise<void> {
-  if ((await stat(path).catch(() => undefined))?.isDirectory()) throw unwritable(path, "EISDIR: it is a directory");
-  await access(dirname(path), constants.W_OK).catch((cause: Error) => {
-    throw unwritable(path, reasonOf(cause), cause);
-  });
 }

@@ -73,6 +73,7 @@ program
     "passes of iterative scaling, 0 to 100; 0: the plain explicit decoder (default: by the length of the text)",
     parse.integer,
   )
+  .option("--exact", "compute all predictions (default: estimated on candidates from 50,000 tokens on)")
   .option("--targets <name>", "hidden targets: responsibility or cipher (default: responsibility)")
   .option("--seed <n>", "same seed and text, same files (default: 1)", parse.integer)
   .option("--threads <n>", "worker threads, 0 to 16; the result does not depend on it (default: 2)", parse.integer)
@@ -229,6 +230,16 @@ program
   .option("--json", "print sizes and digest as JSON")
   .addHelpText("after", "\nExample:\n  saffu compile models/nano-en --target wasm --out nano.wasm")
   .action(async (directory, options) => (await import("./compile.ts")).run(directory, options));
+
+program
+  .command("export")
+  .description("write the network of DIR, without its history, for other runtimes")
+  .argument("<dir>", MODEL)
+  .requiredOption("--onnx <file>", "ONNX file to write or replace, operators of opset 13, weights in f32")
+  .option("--corrected", "with what the last refit solved in place of the base's rows")
+  .option("--json", "print size and digest as JSON")
+  .addHelpText("after", "\nExample:\n  saffu export models/potato-en --onnx potato.onnx")
+  .action(async (directory, options) => (await import("./export.ts")).run(directory, options));
 
 program
   .command("help")

@@ -7,7 +7,19 @@
  */
 import { type Shape, validateShape } from "../shape.ts";
 import type { ModuleOptions } from "./options.ts";
-import { type SizeName, type Sizes, sizesOf } from "./sizes.ts";
+import {
+  BATCH,
+  CANDIDATES,
+  MIXTURE_PLACES,
+  MOST_SETS,
+  POOL_PLACES,
+  SAMPLES,
+  type SizeName,
+  type Sizes,
+  sizesOf,
+  THREADS,
+  TILE,
+} from "./sizes.ts";
 
 /** One tensor: its name in assembly/, the counts whose product is its number of elements, the bytes of one, and what it is. */
 export interface Region {
@@ -215,6 +227,10 @@ export const SETTINGS = [
   ["decoderPrior", "f32", "κ of O, in places; 0 for none"],
   ["hiddenPrior", "f32", "κ of U"],
   ["sharpness", "f32", "β of the hidden targets, above 0"],
+  ["sampled", "i32", "1: predictions are estimated on candidates, not computed of all tokens"],
+  ["followers", "u32", "address of (places) u16, scratch of candidates"],
+  ["end", "i32", "the step after the last of this phase"],
+  ["averageFrom", "i32", "first step whose weights are averaged"],
   ["steps", "i32", "tuning: steps of the whole run"],
   ["learningRate", "f32", "tuning: at its peak"],
   ["warmUp", "i32", "tuning: steps in which the rate rises to there"],
@@ -308,6 +324,24 @@ export const SOLVER: Table = {
           4,
           "(3, SHARES) f32, attention over an earlier place",
         ),
+      ],
+    },
+    {
+      title: "candidates of predictions, and weights averaged",
+      regions: [
+        region("FLAT", ["V"], 4, "(V) f32, the flattened marginal"),
+        region("FOLLOWERS", ["V", 2], 4, "(V, 2) u32: first token that follows each, and how many do"),
+        region("POOL", ["V", 2], 4, "(V, 2) u32: first set of each token, and how many it has"),
+        region("PROPOSALS", ["THREADS", 2, "V"], 4, "(2, V) f32 a thread: logarithms and odds of candidates"),
+        region("CANDIDATE_IDS", ["POOL_SETS", "CANDIDATES"], 2, "(sets, candidates) u16"),
+        region("CANDIDATE_BIASES", ["POOL_SETS", "CANDIDATES"], 4, "(sets, candidates) f32"),
+        region("ESTIMATES", ["BATCH", 3 + SAMPLES], 8, "one Estimate a place"),
+        region("PLACE_CANDIDATES", ["THREADS", "CANDIDATES"], 2, "(candidates) u16 a thread"),
+        region("PLACE_ODDS", ["THREADS", 2, "CANDIDATES"], 4, "(2, candidates) f32 a thread: odds and sizes"),
+        region("PLACE_FIXED", ["THREADS", "M"], 2, "(M) i16 a thread, a hidden state"),
+        region("O_FIXED", ["V", "M"], 2, "(V, M) i16, O in fixed point"),
+        region("AVERAGE_U", ["HIDDEN_CELLS"], 8, "f64 sums of samples, laid out as U"),
+        region("AVERAGE_O", ["V", "M"], 8, "(V, M) f64, likewise"),
       ],
     },
     {
@@ -443,7 +477,7 @@ export function layoutSource(table: Table, shapeModule: string, extras = ""): st
     lines.push("", `export const END: usize = (${end} + ${boundary - 1}) & ~${boundary - 1};`);
     used.add("FLASH");
   }
-  const own = ["BATCH", "TILE", "THREADS", "MIXTURE_PLACES"] as const;
+  const own = ["BATCH", "TILE", "THREADS", "MIXTURE_PLACES", "CANDIDATES"] as const;
   const imported = [...used].filter((name) => !(own as readonly string[]).includes(name)).sort();
   return `// Written by \`npm run build\` from the table in host/compile/layout.ts: change it there.
 import {
@@ -457,16 +491,22 @@ ${lines.join("\n")}
 }
 
 /** The solver's own constants and the record of settings, for its layout. */
-export function solverExtras(sizes: Pick<Sizes, "BATCH" | "TILE" | "THREADS" | "MIXTURE_PLACES">): string {
+export function solverExtras(): string {
   return `
 /** Places of one step at the most. */
-export const BATCH: i32 = ${sizes.BATCH};
+export const BATCH: i32 = ${BATCH};
 /** Places that one thread works on at a time; a tile of probabilities, (V, TILE) f32, stays in cache. */
-export const TILE: i32 = ${sizes.TILE};
+export const TILE: i32 = ${TILE};
 /** Threads at the most: each has a scratch of its own. */
-export const THREADS: i32 = ${sizes.THREADS};
+export const THREADS: i32 = ${THREADS};
 /** Places that the mixture is solved on at the most. */
-export const MIXTURE_PLACES: i32 = ${sizes.MIXTURE_PLACES};
+export const MIXTURE_PLACES: i32 = ${MIXTURE_PLACES};
+/** Candidates of a place, the token that came among them, and samples of them. */
+export const CANDIDATES: i32 = ${CANDIDATES};
+export const SAMPLES: i32 = ${SAMPLES};
+/** Places that a pool of candidates is laid for, and sets of one token at the most. */
+export const POOL_PLACES: i32 = ${POOL_PLACES};
+export const MOST_SETS: i32 = ${MOST_SETS};
 
 /** What a fit or a tuning run is asked for; the host writes it. */
 @unmanaged

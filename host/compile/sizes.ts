@@ -10,6 +10,12 @@ export const BATCH = 2048;
 export const TILE = 64;
 export const THREADS = 16;
 export const MIXTURE_PLACES = 65536;
+/** Candidates of a place, and samples of them. */
+export const CANDIDATES = 64;
+export const SAMPLES = 32;
+/** Places that a pool of candidates is laid for, and sets of one token at the most. */
+export const POOL_PLACES = 65536;
+export const MOST_SETS = 64;
 
 /** The counts by name. */
 export type Sizes = Readonly<Record<SizeName, number>>;
@@ -77,5 +83,7 @@ export function sizesOf(shape: Shape, options: ModuleOptions = {}) {
     TILE,
     THREADS,
     MIXTURE_PLACES,
+    CANDIDATES,
+    POOL_SETS: POOL_PLACES / 4 + vocabulary,
   };
 }

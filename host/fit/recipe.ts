@@ -44,6 +44,8 @@ export interface RecipeOptions {
   readonly secondWindow?: number | undefined;
   /** Passes of iterative scaling over the text; 0 leaves them out. Default by the amount of text: at most 24, 12 on 10,000 tokens, 8 from 30,000 to 180,000, 7 on 300,000, 5 on a million. */
   readonly passes?: number | undefined;
+  /** Computes all predictions of iterative scaling; by default, from 50,000 tokens on, they are estimated on candidates. */
+  readonly exact?: boolean | undefined;
   /** Hidden targets of the groups: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
   /** Whole number in 0..2^32−1. Default 1. */
@@ -76,6 +78,8 @@ export interface Recipe {
     readonly hiddenPrior: number;
     /** β of the hidden targets: 1 for what each unit would have gained, towards 0 for the likelihood's own gradient. */
     readonly sharpness: number;
+    /** Predictions are estimated on candidates; else computed of all tokens. */
+    readonly sampled: boolean;
     /** Last part of the passes over which weights are averaged. */
     readonly averaged: number;
   };
@@ -204,7 +208,7 @@ function remembers(history: unknown): boolean {
  */
 export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = shapeOf(options)): Recipe {
   const few = tokens < FEW;
-  const { targets = "responsibility", seed = 1, passes = passesFor(tokens) } = options;
+  const { targets = "responsibility", seed = 1, passes = passesFor(tokens), exact = false } = options;
   if (!["responsibility", "cipher"].includes(targets))
     throw invalidOption("targets", `"responsibility" or "cipher"`, targets);
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
@@ -219,6 +223,7 @@ export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = 
     Number((most * Math.min(1, tokens / from) ** power).toPrecision(3));
   const later = held(Math.log10(tokens / 100_000));
   const cipher = targets === "cipher";
+  const sampled = !exact && tokens >= SAMPLED;
   const { groups, documentGroups = 0, secondGroups = 0 } = shape;
   return {
     targets,
@@ -237,17 +242,21 @@ export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = 
       lead: 20,
       decoderPseudoCounts: between(100, 20),
       hiddenPseudoCounts: between(20, 5),
-      decoderStep: between(1, 2),
+      decoderStep: Number((between(1, 2) * (sampled ? SAMPLED_STEP : 1)).toPrecision(3)),
       hiddenStep: between(8, 15, later),
       decoderPrior: prior(250, 10_000, 1),
       hiddenPrior: prior(7 * Math.min(1, 21 / (groups + documentGroups + secondGroups)), 1_500_000, 1 / 3),
       sharpness: between(0.25, 0.1, later),
+      sampled,
       averaged: 0.5,
     },
     mixture: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
   };
 }
 
+/** From so many tokens on predictions are estimated, and then the decoder's steps are shorter. */
+const SAMPLED = 50_000;
+const SAMPLED_STEP = 0.85;
 /** Below so many tokens groups take more passes in smaller batches. */
 const FEW = 200_000;
 

@@ -1,7 +1,5 @@
 /** Iterative scaling of all layers, step 2 of the recipe: passes over the text with averaged weights, and one of the decoder after rounding. */
-import { sizesOf } from "../compile/sizes.ts";
-import { hiddenWidth, type Shape } from "../shape.ts";
-import { averagedSteps, type Table } from "./average.ts";
+import type { Shape } from "../shape.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Settings, Solver } from "./solver.ts";
 import { type Hooks, inCalls, PLACES, runSteps } from "./steps.ts";
@@ -23,27 +21,22 @@ export async function fitScaling(
     });
     return false;
   }
-  await solver.once("initialiseScaling");
   const steps = Math.ceil(places / settings.batch!);
   const solved = steps * passes;
   const rounds = shape.weightBits === 4;
   const total = rounds ? solved + steps : solved;
-  const run = (steps: readonly [number, number]) => runSteps(solver, "scalingSteps", "scaling", steps, total, hooks);
-  await averagedSteps(solver, scaledTables(shape), averaged, [0, solved], run);
+  /** Steps [first, last), and the means of the weights over the last `share` of them, 0..1, in their place. */
+  const phase = async (first: number, last: number, share: number, more: Settings = {}) => {
+    const averageFrom = last - Math.floor((last - first) * share);
+    await solver.configure({ ...settings, ...more, end: last, averageFrom });
+    if (first === 0) await solver.once("initialiseScaling");
+    await runSteps(solver, "scalingSteps", "scaling", [first, last], total, hooks);
+    await solver.once("takeAverages");
+  };
+  await phase(0, solved, averaged);
   if (!rounds) return false;
   await solver.once("roundHidden");
   // for hidden states as the device has them the decoder is solved alone: one pass, averaged whole
-  await solver.configure({ ...settings, lead: total });
-  await averagedSteps(solver, [decoderTable(shape)], 1, [solved, total], run);
+  await phase(solved, total, 1, { lead: total });
   return true;
-}
-
-/** O in a solver's memory. */
-function decoderTable(shape: Shape): Table {
-  return { address: "O", length: shape.vocabulary * hiddenWidth(shape) };
-}
-
-/** What passes of iterative scaling change: U of every hidden layer, and O. */
-export function scaledTables(shape: Shape): Table[] {
-  return [{ address: "U", length: sizesOf(shape).HIDDEN_CELLS }, decoderTable(shape)];
 }

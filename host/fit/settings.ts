@@ -22,5 +22,6 @@ export function settingsOf(recipe: Recipe, places: number): Settings {
     decoderPrior: scaling.decoderPrior,
     hiddenPrior: scaling.hiddenPrior,
     sharpness: scaling.sharpness,
+    sampled: scaling.sampled ? 1 : 0,
   };
 }

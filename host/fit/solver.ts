@@ -12,7 +12,7 @@ import type { Shape } from "../shape.ts";
 export type Argument = number | "thread" | "threads";
 
 /** What a fit or a tuning run is asked for, by the names of the layout; what is left out is 0. */
-export type Settings = Partial<Record<(typeof SETTINGS)[number][0], number>>;
+export type Settings = Partial<Record<Exclude<(typeof SETTINGS)[number][0], "followers">, number>>;
 
 /** Runs an exported function on one thread. */
 interface Runner {
@@ -27,6 +27,8 @@ export class Solver {
     private readonly addresses: Addresses,
     private readonly memory: WebAssembly.Memory,
     private readonly runners: Runner[],
+    /** Tokens that the memory has room for. */
+    private readonly tokens: number,
   ) {}
 
   /**
@@ -56,10 +58,10 @@ export class Solver {
         cause,
       });
     }
-    if (!shared) return new Solver(addresses, memory, [await startInline(module, memory)]);
+    if (!shared) return new Solver(addresses, memory, [await startInline(module, memory)], tokens);
     const starts = await Promise.allSettled(Array.from({ length: threads }, () => startWorker(module, memory, signal)));
     const runners = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
-    const solver = new Solver(addresses, memory, runners);
+    const solver = new Solver(addresses, memory, runners, tokens);
     const failed = starts.find((start) => start.status === "rejected");
     if (failed === undefined) return solver;
     await solver.stop();
@@ -86,7 +88,7 @@ export class Solver {
     const at = this.address("SETTINGS");
     const view = new DataView(this.memory.buffer, at);
     for (const [i, [name, type]] of SETTINGS.entries()) {
-      const value = settings[name] ?? 0;
+      const value = name === "followers" ? this.address("TOKENS") + 2 * this.tokens : (settings[name] ?? 0);
       if (type === "f32") view.setFloat32(4 * i, value, true);
       else view.setUint32(4 * i, value, true);
     }
@@ -117,9 +119,12 @@ export class Solver {
   }
 }
 
+/** Bytes of a token: once where it stands, and once among those that follow the same token. */
+const TOKEN_BYTES = 4;
+
 /** The bytes that a solver of `shape` needs with so many tokens. @throws SaffuError OUT_OF_MEMORY where addresses do not reach them */
 export function assertFits(shape: Shape, tokens: number): number {
-  const bytes = solverBytesNeeded(shape) + 2 * tokens;
+  const bytes = solverBytesNeeded(shape) + TOKEN_BYTES * tokens;
   if (bytes <= MOST_BYTES) return bytes;
   throw new SaffuError("OUT_OF_MEMORY", `fitting needs ${bytes} bytes of memory, at most ${MOST_BYTES} can be`);
 }

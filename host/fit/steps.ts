@@ -27,7 +27,7 @@ export interface RunOptions {
 /** Fewest tokens that a model is fitted to: below it there is nothing to count. */
 export const LEAST_TOKENS = 16;
 /** Steps that are run between two looks at the signal: fewest, and most. */
-export const STEPS = [1, 16] as const;
+export const STEPS = [1, 64] as const;
 /** Places likewise, where there are no steps. */
 export const PLACES = [512, 16384] as const;
 /** Milliseconds that a call is meant to take. */

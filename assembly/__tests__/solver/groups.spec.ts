@@ -69,7 +69,7 @@ function step(batch: i32, n: i32, rate: f32, labelCiphers: bool, pseudoCounts: f
   settings.groupRate = rate;
   settings.groupPseudoCounts = pseudoCounts;
   settings.labelCiphers = labelCiphers ? 1 : 0;
-  groupStep(group, n, network, settings, workAtText());
+  groupStep(group, group + 1, n, network, settings, workAtText());
 }
 
 /** Column c of the group in the hidden state. */
@@ -379,21 +379,13 @@ describe("a step of a group", () => {
     expect(worst).toBeLessThan(AVERAGED);
   });
 
-  test("takes other batches in another pass, and other ones than another group", () => {
+  test("takes other batches in another pass", () => {
     begin(11);
     step(7, 0, 0, true, 10);
     const first = copyOf(O + STRIDE, V * M);
     step(7, 6, 0, true, 10);
     // rate 0 keeps nothing of what was there: equal sums would be equal places
     expect(gap(O + STRIDE, first)).toBeGreaterThan(0.1);
-    group = 0;
-    for (let v = 0; v < V; ++v) {
-      for (let c = 0; c < UNITS; ++c) put(FIRST, v * M + c, get(FIRST, v * M + (groupsOf(0) - 1) * UNITS + c));
-    }
-    step(7, 0, 0, true, 10);
-    let differing = 0;
-    for (let v = 0; v < V; ++v) if (get(O + STRIDE, v * M) != first[v * M + (groupsOf(0) - 1) * UNITS]) ++differing;
-    expect(differing).toBeGreaterThan(2);
   });
 
   test("explains the text better with every full pass, where the solution is exact", () => {

@@ -135,23 +135,20 @@ describe("first targets", () => {
 });
 
 describe("steps of groups", () => {
-  test("shared by threads are those of one, to the bit, and so is what weighs their inputs", () => {
+  test("what weighs their inputs, shared by threads, is that of one, to the bit", () => {
     begin(3);
     count();
     initialiseGroups();
-    remember(U, WEIGHTS_BYTES, SPARE);
     const first = groupsOf(0);
     groupSteps(0, 1, 0, first, 0, 3);
+    remember(U, WEIGHTS_BYTES, SPARE);
+    const positionsBefore = copyOf(POSITIONS, GROUPS * POSITIONS_A_GROUP);
     weighInputs(0, 1, 0, first, 0, 60);
     const u = copyOf(U, <i32>(WEIGHTS_BYTES >> 2));
     const positions = copyOf(POSITIONS, GROUPS * POSITIONS_A_GROUP);
-    begin(3);
     memory.copy(U, SPARE, WEIGHTS_BYTES);
-    count();
-    for (let thread = 2; thread >= 0; --thread) {
-      groupSteps(thread, 3, 0, first, 0, 3);
-      weighInputs(thread, 3, 0, first, 0, 60);
-    }
+    for (let i = 0; i < GROUPS * POSITIONS_A_GROUP; ++i) put(POSITIONS, i, positionsBefore[i]);
+    for (let thread = 2; thread >= 0; --thread) weighInputs(thread, 3, 0, first, 0, 60);
     expect(gap(U, u)).toBe(0);
     expect(gap(POSITIONS, positions)).toBe(0);
   });

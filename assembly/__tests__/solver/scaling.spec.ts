@@ -170,6 +170,9 @@ function solve(ofDecoder: bool, thread: i32, threads: i32): void {
   work.step.keep = KEEP;
   work.step.weight = WEIGHT;
   work.step.eta = ETA;
+  work.step.begins = true;
+  work.step.ends = true;
+  work.step.samples = 0;
   if (ofDecoder) scaleDecoder(work.batch, network, settings, work);
   else scaleHidden(work.batch, network, settings, work);
 }
