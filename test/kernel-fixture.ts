@@ -1,5 +1,6 @@
 /** Device modules with random weights, driven over their bare exports. */
 import { instantiateSync } from "@assemblyscript/loader";
+import { deviceAddresses } from "../host/compile/layout.ts";
 import type { Tensor } from "../host/files/safetensors.ts";
 import { hiddenWidth, type Shape, tensorSpecs } from "../host/shape.ts";
 
@@ -91,7 +92,11 @@ export class Device {
   readonly codes: Int8Array;
   readonly scales: Float32Array;
 
-  constructor(module: WebAssembly.Module, shape: Shape, weights: ReadonlyMap<string, Tensor>) {
+  constructor(
+    module: WebAssembly.Module,
+    private readonly shape: Shape,
+    weights: ReadonlyMap<string, Tensor>,
+  ) {
     this.run = instantiateSync<Exports>(module).exports;
     const { buffer } = this.run.memory;
     for (const { name, address } of tensorSpecs(shape)) {
@@ -128,6 +133,14 @@ export class Device {
   /** A copy of all linear memory. */
   memory(): Buffer {
     return Buffer.from(this.run.memory.buffer.slice(0));
+  }
+
+  /** The same, without the scratch that each build uses in its own way: no later call reads it. */
+  state(): Buffer {
+    const { at } = deviceAddresses(this.shape);
+    const all = this.memory();
+    all.fill(0, at.HIDDEN_FIXED!, at.MIXED!);
+    return all.fill(0, at.WEIGHTS!, at.PROBABILITIES!);
   }
 
   /** A copy of statistics and correction. */

@@ -133,7 +133,7 @@ export class Trio {
       }
     }
     const [scalar, simd] = this.devices;
-    if (!same(scalar.memory(), simd.memory())) expect.fail(`${what}: memory of scalar and simd`);
+    if (!same(scalar.state(), simd.state())) expect.fail(`${what}: state of scalar and simd`);
   }
 
   /** Runs what must be refused, and must leave statistics and correction as they were. */

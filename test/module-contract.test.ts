@@ -19,8 +19,14 @@ import { contractOf } from "./kernel-fixture.ts";
 const ARDUINO_FRAME = 128;
 /** Of parameters and locals together, so that a frame has room for operands. */
 const MOST_LOCALS = 100;
-/** Of a module of the shapes that are shipped for microcontrollers: nano, and potato, which has more than the window. */
-const MOST_CODE = { nano: 8 * 1024, potato: 12 * 1024 };
+/**
+ * Of a module of the shapes that are shipped for microcontrollers: nano, and potato, which has more than the window. No interpreter of
+ * theirs has SIMD, whose constants are of 16 bytes.
+ */
+const MOST_CODE = {
+  scalar: { nano: 8 * 1024, potato: 12 * 1024 },
+  simd: { nano: 10 * 1024, potato: 13.5 * 1024 },
+};
 
 interface Form {
   readonly shape: Shape;
@@ -118,8 +124,8 @@ describe.each(Object.entries(FORMS))("%s", (name, form) => {
   test("keeps its promises, and has the figures that it had", async () => {
     const wasm = await compileDevice(shape, build, options);
     expect(await contract(wasm, form)).toMatchSnapshot("figures");
-    if (name.startsWith("nano")) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE.nano);
-    if (name.startsWith("potato")) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE.potato);
+    if (name.startsWith("nano")) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE[build].nano);
+    if (name.startsWith("potato")) expect(wasm.length).toBeLessThanOrEqual(MOST_CODE[build].potato);
     const sizes = readBlock("docs/device.md", "sizes");
     if (row) expect(sizes).toContain(`| ${row} | ${wasm.length.toLocaleString("en")} |`);
   });

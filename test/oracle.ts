@@ -524,46 +524,55 @@ export class Oracle {
   }
 
   /**
-   * Draws a token by sorting, where the kernel bisects.
+   * Draws a token.
    *
    * @param allowed which tokens may be drawn, as a host says it by writing −1 for the others
    */
   sample(temperature: number, topK: number, topP: number, allowed: (token: number) => boolean = () => true): number {
     const p = this.predict().map((value, token) => (allowed(token) ? value : -1));
-    const byLikelihood = Array.from(p.keys()).sort((a, b) => p[b]! - p[a]! || a - b);
-    const best = byLikelihood[0]!;
-    if (temperature === 0) return best;
-    const peak = log(p[best]!);
-    const weights = Float32Array.from(p, (value) =>
-      value < f(1.1754944e-38) ? 0 : exp(f(f(log(value) - peak) / f(temperature))),
-    );
-    const ranked = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
-    if (topK > 0) for (const v of ranked.slice(topK)) weights[v] = 0;
-    if (topP < 1) this.cutByShare(weights, f(topP));
-    const total = weights.reduce((sum, weight) => f(sum + weight), 0);
-    let left = f(this.uniform() * total);
-    let drawn = best;
-    for (const [v, weight] of weights.entries()) {
-      if (weight === 0) continue;
-      drawn = v;
-      left = f(left - weight);
-      if (left < 0) break;
-    }
-    return drawn;
+    return drawFrom(p, () => this.uniform(), [temperature, topK, topP]);
   }
+}
 
-  /** Keeps whole levels of equal weight from the top until their sum, summed in order of id, reaches the share; then in part. */
-  private cutByShare(weights: Float32Array, share: number): void {
-    const sumFrom = (least: number) => weights.reduce((sum, w) => (w >= least ? f(sum + w) : sum), 0);
-    const wanted = f(share * sumFrom(0));
-    const levels = [...new Set(weights)].sort((a, b) => b - a);
-    const level = levels.findIndex((least) => sumFrom(least) >= wanted);
-    const threshold = levels[level]!;
-    let room = f(wanted - (level === 0 ? 0 : sumFrom(levels[level - 1]!)));
-    for (const [v, weight] of weights.entries()) {
-      if (weight > threshold) continue;
-      if (weight === threshold && room > 0) room = f(room - weight);
-      else weights[v] = 0;
-    }
+/** Draws a token by sorting, where the kernel narrows an interval. */
+export function drawFrom(
+  p: Float32Array,
+  uniform: () => number,
+  [temperature, topK, topP]: readonly [temperature: number, topK: number, topP: number],
+): number {
+  const byLikelihood = Array.from(p.keys()).sort((a, b) => p[b]! - p[a]! || a - b);
+  const best = byLikelihood[0]!;
+  if (temperature === 0) return best;
+  const peak = log(p[best]!);
+  const weights = Float32Array.from(p, (value) =>
+    value < f(1.1754944e-38) ? 0 : exp(f(f(log(value) - peak) / f(temperature))),
+  );
+  const ranked = Array.from(weights.keys()).sort((a, b) => weights[b]! - weights[a]! || a - b);
+  if (topK > 0) for (const v of ranked.slice(topK)) weights[v] = 0;
+  if (topP < 1) cutByShare(weights, f(topP));
+  const total = weights.reduce((sum, weight) => f(sum + weight), 0);
+  let left = f(uniform() * total);
+  let drawn = best;
+  for (const [v, weight] of weights.entries()) {
+    if (weight === 0) continue;
+    drawn = v;
+    left = f(left - weight);
+    if (left < 0) break;
+  }
+  return drawn;
+}
+
+/** Keeps whole levels of equal weight from the top until their sum, summed in order of id, reaches the share; then in part. */
+function cutByShare(weights: Float32Array, share: number): void {
+  const sumFrom = (least: number) => weights.reduce((sum, w) => (w >= least ? f(sum + w) : sum), 0);
+  const wanted = f(share * sumFrom(0));
+  const levels = [...new Set(weights)].sort((a, b) => b - a);
+  const level = levels.findIndex((least) => sumFrom(least) >= wanted);
+  const threshold = levels[level]!;
+  let room = f(wanted - (level === 0 ? 0 : sumFrom(levels[level - 1]!)));
+  for (const [v, weight] of weights.entries()) {
+    if (weight > threshold) continue;
+    if (weight === threshold && room > 0) room = f(room - weight);
+    else weights[v] = 0;
   }
 }

@@ -56,6 +56,23 @@ describe.each(["scalar", "simd"] as const)("%s", (build) => {
     }
   });
 
+  test("what is forbidden is not drawn, until the context grows", () => {
+    const allowed = [3, 200];
+    const others = Uint16Array.from(Array(256).keys()).filter((token) => !allowed.includes(token));
+    kernel.reset();
+    kernel.seed(1);
+    for (let i = 0; i < 20; ++i) {
+      kernel.forbid(others);
+      const token = kernel.sample(5, 0, 1);
+      expect(allowed).toContain(token);
+      kernel.append(token);
+    }
+    kernel.predict();
+    expect(kernel.probabilities.every((p) => p >= 0)).toBe(true);
+    const drawn = new Set(Array.from({ length: 50 }, () => kernel.sample(5, 0, 1)));
+    expect(drawn.size).toBeGreaterThan(2);
+  });
+
   test("topK and topP cut what is left", () => {
     const allowed = [10, 20, 30, 40];
     restricted(allowed, 0);

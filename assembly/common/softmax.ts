@@ -16,14 +16,18 @@ export function softmax(values: usize, n: i32): void {
     for (let at = values + 16; at < end; at += 16) top = f32x4.pmax(top, v128.load(at));
     const peak = f32x4.splat(maxOfLanes(top));
     let sum = f32x4.splat(0);
-    // in pairs: a compiler that makes each constant of exp anew, as V8 does, then makes it for two
+    // in pairs, and tested at the loop's end: V8 makes each constant of exp anew else, for every vector
     let at = values;
-    for (const pairs = end - 16; at < pairs; at += 32) {
-      const e = exp4(f32x4.sub(v128.load(at), peak));
-      const f = exp4(f32x4.sub(v128.load(at, 16), peak));
-      v128.store(at, e);
-      v128.store(at, f, 16);
-      sum = f32x4.add(f32x4.add(sum, e), f);
+    if (n >= 8) {
+      const pairs = end - 16;
+      do {
+        const e = exp4(f32x4.sub(v128.load(at), peak));
+        const f = exp4(f32x4.sub(v128.load(at, 16), peak));
+        v128.store(at, e);
+        v128.store(at, f, 16);
+        sum = f32x4.add(f32x4.add(sum, e), f);
+        at += 32;
+      } while (at < pairs);
     }
     if ((n & 4) != 0) {
       const e = exp4(f32x4.sub(v128.load(at), peak));
@@ -31,7 +35,7 @@ export function softmax(values: usize, n: i32): void {
       sum = f32x4.add(sum, e);
     }
     const scale = f32x4.splat(<f32>1 / sumOfLanes(sum));
-    for (let at = values; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), scale));
+    for (at = values; at < end; at += 16) v128.store(at, f32x4.mul(v128.load(at), scale));
   } else {
     let peak = load<f32>(values);
     for (let at = values + 4; at < end; at += 4) peak = max<f32>(peak, load<f32>(at));
@@ -51,6 +55,11 @@ export function softmax(values: usize, n: i32): void {
     }
     scaleInPlace(values, n, <f32>1 / (s0 + s1 + (s2 + s3)));
   }
+}
+
+/** The same, not inlined: a module has one, whatever n is. */
+export function softmaxOnce(values: usize, n: i32): void {
+  softmax(values, n);
 }
 
 /** values[0..n) ← values · scale. n is a multiple of 4. */

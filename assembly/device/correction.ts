@@ -1,6 +1,6 @@
 // Iterative scaling of the decoder from a device's own sums (ours; generalized iterative scaling, Darroch & Ratcliff 1972):
 // O' = O + (s / K) · log[(F + a) / (F̂ + a)], K = H groups. The base's rows stay; the solution stands in rows of its own.
-import { log } from "../common/math";
+import { logOf } from "../common/math";
 import { quantiseRow } from "../common/quantise";
 import { GROUPS, M } from "../shape";
 import { expectedRow, HIDDEN_UNIT, observedRow, SAMPLES, Sums, tokensIn } from "./sums";
@@ -38,7 +38,7 @@ export function correctRow(v: u32, sums: Sums, correction: Correction, base: usi
   for (let c: usize = 0; c < <usize>M; ++c) {
     const f = <f32>load<u32>(observed + (c << 2)) * <f32>SAMPLES + pseudo;
     const e = max<f32>(<f32>load<u32>(expected + (c << 2)) + pseudo, f * RESOLUTION);
-    store<f32>(scratch + (c << 2), baseScale * <f32>load<i8>(base + c) + by * log(f / e));
+    store<f32>(scratch + (c << 2), baseScale * <f32>load<i8>(base + c) + by * logOf(f / e));
   }
   return quantiseRow(scratch, M, outRow);
 }

@@ -3,8 +3,9 @@
 //
 // A token takes the same steps wherever it comes from: the network predicts, history and recent tokens are mixed in, what follows the text
 // adapts to the token, and the context grows by it. `feed` scores by them, `observe` and `forget` add to the sums or take away from them.
-import { log } from "../common/math";
+import { logOf } from "../common/math";
 import { seedGenerator } from "../common/random";
+import { scaleInPlace } from "../common/softmax";
 import { findMatches, recallMatches } from "../history/find";
 import { clearHistory, History, pushToken } from "../history/history";
 import { countDistinct, Matches, weighByNetwork } from "../history/matches";
@@ -205,30 +206,34 @@ export function predict(): i32 {
   return 0;
 }
 
-/** PROBABILITIES ← the network alone, of the base or with its correction. False where a read failed. */
+/** Where the network's own probabilities stand; what the text says beside it goes to PROBABILITIES. */
+const OWN: usize = ADAPTS != 0 ? NETWORK : PROBABILITIES;
+
+/** OWN ← the network alone, of the base or with its correction. False where a read failed. */
 function predictNetwork(corrected: bool): bool {
   forgiveReads();
   const o0 = FLASH > 0 ? RESIDENT_O0 : O0;
   if (!storedForward()) return false;
   quantiseHidden(HIDDEN, HIDDEN_FIXED);
-  if (LEARNING > 0 && corrected) decode(HIDDEN_FIXED, CORRECTED_O, CORRECTED_O_SCALE, o0, PROBABILITIES);
-  else if (FLASH > 0) return decodeStored(HIDDEN_FIXED, O, O_SCALE, o0, PROBABILITIES);
-  else decode(HIDDEN_FIXED, O, O_SCALE, o0, PROBABILITIES);
+  if (LEARNING > 0 && corrected) decode(HIDDEN_FIXED, CORRECTED_O, CORRECTED_O_SCALE, o0, OWN);
+  else if (FLASH > 0) return decodeStored(HIDDEN_FIXED, O, O_SCALE, o0, OWN);
+  else decode(HIDDEN_FIXED, O, O_SCALE, o0, OWN);
   return true;
 }
 
 /**
- * PROBABILITIES, the network's ← what the text says beside it: rescaled by its marginals, mixed with recent tokens, then with what
- * followed earlier.
+ * PROBABILITIES ← the network's, of OWN, and what the text says beside it: rescaled by its marginals, mixed with recent tokens, then with
+ * what followed earlier.
  *
  * @param recall whether other texts have a say
  */
 function mixText(recall: bool): void {
   if (REMEMBERS == 0) return;
   if (ADAPTS != 0) {
-    memory.copy(NETWORK, PROBABILITIES, V * 4);
-    state.scale = rescale(MARGINALS, PROBABILITIES);
-    state.kept = state.place > 0 ? mixRecent(RECENCY, PROBABILITIES, WEIGHTS) : 1;
+    state.scale = rescale(MARGINALS, NETWORK, PROBABILITIES);
+    state.kept = 1;
+    if (state.place > 0) state.kept = mixRecent(RECENCY, state.scale, PROBABILITIES, WEIGHTS);
+    else scaleInPlace(PROBABILITIES, V, state.scale);
   }
   state.rest = 1;
   findMatches(history, matches);
@@ -311,7 +316,7 @@ function follow(token: u32, p: f32, network: f32, share: f32): f32 {
   }
   if (REMEMBERS != 0 && matches.count > 0) adaptMixture(matches, token, p, MIXTURE_SUMS, MIXED);
   extend(token);
-  return max<f32>(0, -log(max<f32>(LEAST, p)) * LOG2E);
+  return max<f32>(0, -logOf(max<f32>(LEAST, p)) * LOG2E);
 }
 
 /** The network's responsibility for a token that it gave `network`, and the mixture p. */

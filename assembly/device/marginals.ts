@@ -2,7 +2,8 @@
 // Kneser, Peters & Klakow 1997; the ratio ours). It is the iterative scaling of the decoder's bias on the text at hand, in closed form: a
 // token that comes ρ times as often as expected has ρ in the mean of its posterior, (N + k) / (E + k), under Poisson counts and the prior
 // Gamma(k, k), whose mean is 1.
-import { scaleInPlace, sumInLanes } from "../common/softmax";
+import { sumOfLanes } from "../common/math";
+import { sumInLanes } from "../common/softmax";
 import { addScaled } from "../common/vectors";
 import { V } from "../shape";
 
@@ -17,28 +18,27 @@ export function resetMarginals(marginals: usize): void {
 }
 
 /**
- * probabilities[v] ← probabilities[v] · (N_v + k) / (E_v + k), of unit sum again.
+ * outProbabilities[v] ← network[v] · (N_v + k) / (E_v + k).
  *
  * @param marginals (2, V) f32
- * @param probabilities (V) f32
- * @returns what the products were multiplied by
+ * @param network, @param outProbabilities (V) f32
+ * @returns what brings the products to unit sum
  */
-export function rescale(marginals: usize, probabilities: usize): f32 {
+export function rescale(marginals: usize, network: usize, outProbabilities: usize): f32 {
   const end = marginals + (<usize>V << 2);
-  let at = probabilities;
   if (ASC_FEATURE_SIMD) {
-    for (; marginals < end; marginals += 16, at += 16) {
-      const ratio = f32x4.div(v128.load(marginals), v128.load(marginals, V * 4));
-      v128.store(at, f32x4.mul(v128.load(at), ratio));
+    let sum = f32x4.splat(0);
+    for (; marginals < end; marginals += 16, network += 16, outProbabilities += 16) {
+      const product = f32x4.mul(v128.load(network), f32x4.div(v128.load(marginals), v128.load(marginals, V * 4)));
+      v128.store(outProbabilities, product);
+      sum = f32x4.add(sum, product);
     }
-  } else {
-    for (; marginals < end; marginals += 4, at += 4) {
-      store<f32>(at, load<f32>(at) * (load<f32>(marginals) / load<f32>(marginals, V * 4)));
-    }
+    return <f32>1 / sumOfLanes(sum);
   }
-  const scale: f32 = <f32>1 / sumInLanes(probabilities, V);
-  scaleInPlace(probabilities, V, scale);
-  return scale;
+  for (let out = outProbabilities; marginals < end; marginals += 4, network += 4, out += 4) {
+    store<f32>(out, load<f32>(network) * (load<f32>(marginals) / load<f32>(marginals, V * 4)));
+  }
+  return <f32>1 / sumInLanes(outProbabilities, V);
 }
 
 /** What `rescale` made of the network's probability of one token, by the scale that it returned. */

@@ -1,8 +1,8 @@
 // The recency cache: which tokens came of late, as counts that decay with every token (Clarkson & Robinson 1997), mixed into the network
 // below the match lengths, p ← (1 − λ) p + λ u with u_v ∝ c_v · p_v^¼ (the network's say in it, ours). λ follows the text as the mixture's
 // cells do. In place of older counts falling, newer ones grow: a token is one addition.
-import { scaleInPlace, sumInLanes } from "../common/softmax";
-import { addScaled } from "../common/vectors";
+import { sumOfLanes } from "../common/math";
+import { sumInLanes } from "../common/softmax";
 import { V } from "../shape";
 import { addPlace } from "./mixture";
 
@@ -48,26 +48,44 @@ export function countRecent(cache: usize, token: u32): void {
 }
 
 /**
- * probabilities ← (1 − λ) probabilities + λ u.
+ * probabilities ← (1 − λ) p + λ u, p = scale · probabilities.
  *
  * @param scratch (V) f32
  * @returns 1 − λ
  */
-export function mixRecent(cache: usize, probabilities: usize, scratch: usize): f32 {
+export function mixRecent(cache: usize, scale: f32, probabilities: usize, scratch: usize): f32 {
   const lambda = load<f32>(cache, SHARES) / load<f32>(cache, PLACES);
-  for (let at: usize = 0; at < SHARES; at += ASC_FEATURE_SIMD ? 16 : 4) {
-    if (ASC_FEATURE_SIMD) {
-      const root = f32x4.sqrt(f32x4.sqrt(v128.load(probabilities + at)));
-      v128.store(scratch + at, f32x4.mul(v128.load(cache + at), root));
-    } else {
-      store<f32>(scratch + at, weighed(load<f32>(cache + at), load<f32>(probabilities + at)));
+  const rest = <f32>1 - lambda;
+  if (ASC_FEATURE_SIMD) {
+    const by = f32x4.splat(scale);
+    let sum = f32x4.splat(0);
+    for (let at: usize = 0; at < SHARES; at += 16) {
+      const p = f32x4.mul(v128.load(probabilities + at), by);
+      const recent = f32x4.mul(v128.load(cache + at), f32x4.sqrt(f32x4.sqrt(p)));
+      v128.store(probabilities + at, p);
+      v128.store(scratch + at, recent);
+      sum = f32x4.add(sum, recent);
+    }
+    const each = lambda / sumOfLanes(sum);
+    store<f32>(cache, each, EACH);
+    const rests = f32x4.splat(rest);
+    const shares = f32x4.splat(each);
+    for (let at: usize = 0; at < SHARES; at += 16) {
+      const kept = f32x4.mul(v128.load(probabilities + at), rests);
+      v128.store(probabilities + at, f32x4.add(kept, f32x4.mul(shares, v128.load(scratch + at))));
+    }
+  } else {
+    for (let at: usize = 0; at < SHARES; at += 4) {
+      const p = load<f32>(probabilities + at) * scale;
+      store<f32>(probabilities + at, p);
+      store<f32>(scratch + at, weighed(load<f32>(cache + at), p));
+    }
+    const each = lambda / sumInLanes(scratch, V);
+    store<f32>(cache, each, EACH);
+    for (let at: usize = 0; at < SHARES; at += 4) {
+      store<f32>(probabilities + at, load<f32>(probabilities + at) * rest + each * load<f32>(scratch + at));
     }
   }
-  const each = lambda / sumInLanes(scratch, V);
-  store<f32>(cache, each, EACH);
-  const rest = <f32>1 - lambda;
-  scaleInPlace(probabilities, V, rest);
-  addScaled(scratch, each, V, probabilities);
   return rest;
 }
 

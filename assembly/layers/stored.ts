@@ -2,7 +2,7 @@
 // device's own map of memory; in the flash form rows are fetched into a tile.
 import { cipherBit, cipherLength } from "../common/cipher";
 import { codeAt } from "../common/nibbles";
-import { softmax } from "../common/softmax";
+import { softmaxOnce } from "../common/softmax";
 import { fetch, readFailed } from "../device/flash";
 import {
   ATTENTION,
@@ -140,13 +140,8 @@ function layerState(layer: i32): bool {
 @inline
 function softmaxGroups(layer: i32, logits: usize): bool {
   if (readFailed()) return false;
-  for (let group = 0; group < groupsOf(layer); ++group) softmaxGroup(logits + ((group * UNITS) << 2));
+  for (let group = 0; group < groupsOf(layer); ++group) softmaxOnce(logits + ((group * UNITS) << 2), UNITS);
   return true;
-}
-
-/** One for all layers: the exponential within is long. */
-function softmaxGroup(logits: usize): void {
-  softmax(logits, UNITS);
 }
 
 /** ATTENTION ← shares of the window's positions. */

@@ -2,7 +2,7 @@
 // vectors, a = softmax(c W + w0). What a position adds to a group's logits is taken r·a_j times (the factor is ours: where W and w0 are 0
 // nothing changes).
 import { cipherBit, cipherLength } from "../common/cipher";
-import { scaleInPlace, softmax } from "../common/softmax";
+import { scaleInPlace, softmaxOnce } from "../common/softmax";
 import { ABSENT, CIPHERED, SHARES, WINDOW } from "../shape";
 
 /** ⟨x_a, x_b⟩: bits in common over the product of their numbers; 0 with an absent token. */
@@ -36,6 +36,6 @@ export function attentionShares(comparisons: usize, w: usize, w0: usize, outShar
     }
     store<f32>(outShares + (j << 2), logit);
   }
-  softmax(outShares, SHARES);
+  softmaxOnce(outShares, SHARES);
   scaleInPlace(outShares, SHARES, <f32>WINDOW);
 }

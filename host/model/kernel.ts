@@ -10,6 +10,9 @@ import { hiddenWidth, type Shape, tensorBytes, tensorSpecs } from "../shape.ts";
 /** `scalar` is the WebAssembly MVP alone, `simd` has 128-bit vectors; both give the same bits. */
 export type Build = "scalar" | "simd";
 
+/** A weight that keeps `sample` from a token. */
+const FORBIDDEN = -1;
+
 /** What predicts, over one instance's own context. It has no room for sums: functions that learn are not to be called. */
 export interface Predictor {
   reset(): number;
@@ -18,6 +21,8 @@ export interface Predictor {
   predict(): number;
   seed(value: number): void;
   sample(temperature: number, topK: number, topP: number): number;
+  /** Keeps the next `sample` from some tokens; then `append` or `feed` has to follow. */
+  forbid(tokens: Uint16Array): void;
   /** Everything that a call may change, but for what has been recalled: the context, the generator, what follows the text. */
   save(): Uint8Array;
   /** Makes it what it was at a `save` of the same instance, so long as no correction has been written in between. */
@@ -159,18 +164,20 @@ export class Instance {
     return {
       ...calls,
       feed: (token) => this.expect("feed", calls.feed(token), (bits) => bits >= LEAST_BITS),
-      sample: (...options) =>
-        this.expect(
-          "sample",
-          calls.sample(...options),
-          (token) => Number.isInteger(token) && token >= 0 && token < vocabulary,
-        ),
+      sample: (temperature, topK, topP) => {
+        const token = calls.sample(temperature, topK, topP);
+        return this.expect("sample", token, () => Number.isInteger(token) && token >= 0 && token < vocabulary);
+      },
       predict: () => {
         const answer = calls.predict();
         let sum = 0;
         for (const p of probabilities) sum += p >= 0 ? p : Number.NaN;
         this.expect("predict", sum, (all) => Math.abs(all - 1) < 0.01);
         return answer;
+      },
+      forbid: (tokens) => {
+        calls.predict(); // not looked at, as nothing of it is handed out
+        for (let i = 0; i < tokens.length; ++i) probabilities[tokens[i]!] = FORBIDDEN;
       },
       save: () => state.slice(),
       restore: (saved) => state.set(saved),

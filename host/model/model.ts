@@ -285,10 +285,10 @@ export class Model {
       decoder.decode(begun, { stream: true });
       const text = new StopText(stop);
       let drawn = 0;
-      const emit = (token: number, added: Uint8Array): string => {
+      const emit = (token: number, added: Uint8Array, whole = ""): string => {
         ++drawn;
         onToken?.(token);
-        return text.add(decoder.decode(added, { stream: true }));
+        return text.add(whole === "" ? decoder.decode(added, { stream: true }) : whole);
       };
       if (!heal) await read(tokenizer.encode(part.value));
       else {
@@ -306,18 +306,19 @@ export class Model {
           if (piece !== "") yield piece;
         }
       }
+      let decoded = false; // whether the decoder is known to hold nothing back
       while (drawn < maxTokens && !text.stopped) {
         if (pace.due()) await pace.rest();
         throwIfAborted(signal);
-        if (wellFormed) {
-          kernel.predict();
-          for (const token of vocabulary.illFormed(state)) kernel.probabilities[token] = -1;
-        }
+        if (wellFormed) kernel.forbid(vocabulary.illFormed(state));
         const token = kernel.sample(temperature, topK, topP);
         kernel.append(token); // not feed: what was drawn says nothing of the text, and a mixture that follows it repeats itself
         const added = vocabulary.spelled[token]!;
-        if (wellFormed) state = Math.max(WHOLE, after(state, added));
-        const piece = emit(token, added);
+        const whole = vocabulary.textOf(token);
+        const piece = emit(token, added, decoded ? whole : "");
+        const reached = whole === "" && wellFormed ? after(state, added) : WHOLE;
+        decoded = whole !== "" || (wellFormed && reached === WHOLE);
+        if (wellFormed) state = Math.max(WHOLE, reached);
         if (piece !== "") yield piece;
       }
       const rest = text.add(wellFormed ? "" : decoder.decode()) + text.end();

@@ -9,6 +9,7 @@ export class StopText {
   /** Adds generated text; returns what can be emitted now. */
   add(text: string): string {
     if (this.stopped) return "";
+    if (this.stops.length === 0) return text;
     const all = this.held + text;
     const found = this.stops.map((stop) => all.indexOf(stop)).filter((at) => at >= 0);
     if (found.length > 0) {

@@ -1,6 +1,6 @@
 /** What tokens spell, and which of them keep a text well-formed. */
 import { SymbolTokenizer, type Tokenizer } from "../tokenizer/index.ts";
-import { after, STATES } from "./utf8.ts";
+import { after, STATES, WHOLE } from "./utf8.ts";
 
 export class Vocabulary {
   /** Bytes of each token, by id. */
@@ -13,6 +13,7 @@ export class Vocabulary {
   readonly longest: number;
   /** Whether each token's bytes are encoded as it: 0 where nobody has asked, 1 no, 2 yes. */
   private readonly alone: Uint8Array;
+  private readonly texts: (string | undefined)[] = [];
   private readonly refused = new Array<Uint16Array | undefined>(STATES).fill(undefined);
 
   constructor(private readonly tokenizer: Tokenizer) {
@@ -21,6 +22,17 @@ export class Vocabulary {
     this.spelled = Array.from({ length: tokenizer.vocabularySize }, (_, token) => tokenizer.bytesOf(token));
     this.keys = this.spelled.map((bytes) => String.fromCharCode(...bytes));
     this.longest = this.spelled.reduce((most, { length }) => Math.max(most, length), 0);
+  }
+
+  /** The text of a token that is whole characters; "" of any other. */
+  textOf(token: number): string {
+    let text = this.texts[token];
+    if (text === undefined) {
+      const bytes = this.spelled[token]!;
+      text = after(WHOLE, bytes) === WHOLE ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes) : "";
+      this.texts[token] = text;
+    }
+    return text;
   }
 
   /** Whether the bytes of a token are encoded as this token. */

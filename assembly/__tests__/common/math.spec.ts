@@ -62,6 +62,12 @@ describe("log", () => {
   });
 });
 
+/** Whether lanes give what scalar code does, to the bit. */
+function same(x: f32): bool {
+  v128.store(LANES, exp4(f32x4.splat(x)));
+  return load<u32>(LANES) == reinterpret<u32>(exp(x)) && load<u32>(LANES, 12) == load<u32>(LANES);
+}
+
 if (ASC_FEATURE_SIMD) {
   describe("four lanes", () => {
     test("give the bits of the scalar exp, whichever the lane", () => {
@@ -74,6 +80,30 @@ if (ASC_FEATURE_SIMD) {
         if (load<f32>(LANES, 12) != exp(x * 0.5)) ++differing;
       }
       expect(differing).toBe(0);
+    });
+
+    test("give the bits of the scalar exp over all f32 from -Infinity to 88, in steps of 2,003", () => {
+      let differing = 0;
+      const half: f32 = 0.3465735902799726; // log(2) / 2: there the nearest integer changes
+      for (let sign: u32 = 0; sign < 2; ++sign) {
+        const last = sign == 0 ? reinterpret<u32>(<f32>88) : reinterpret<u32>(<f32>Infinity);
+        for (let bits: u32 = 0; bits < last; bits += 2003) differing += i32(!same(reinterpret<f32>(bits | (sign << 31))));
+      }
+      for (let n = -253; n < 254; n += 2) {
+        for (let ulps = -3; ulps < 4; ++ulps) {
+          differing += i32(!same(reinterpret<f32>(reinterpret<i32>(half * <f32>n) + ulps)));
+          differing += i32(!same(reinterpret<f32>(reinterpret<i32>(EXP_LEAST) + ulps)));
+        }
+      }
+      expect(differing).toBe(0);
+      expect(same(0) && same(-0.0) && same(-Infinity) && same(1e-45) && same(-1e-45)).toBe(true);
+    });
+
+    test("keep what is no number apart", () => {
+      v128.store(LANES, exp4(f32x4(NaN, 0, -NaN, 1)));
+      expect(isNaN(load<f32>(LANES)) && isNaN(load<f32>(LANES, 8))).toBe(true);
+      expect(load<f32>(LANES, 4)).toBe(1);
+      expect(load<f32>(LANES, 12)).toBe(exp(1));
     });
 
     test("give the bits of the scalar log, whichever the lane", () => {

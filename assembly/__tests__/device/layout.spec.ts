@@ -15,6 +15,7 @@ import {
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
+  HIDDEN_SUM,
   HISTORY_RECORD,
   MARGINALS,
   MATCHES,
@@ -139,7 +140,8 @@ describe("the device's memory", () => {
     follows(STATES, STATES_READ * WIDTH_0, 4);
     follows(ATTENTION, ATTENDED * 2 * SHARES, 4);
     follows(HIDDEN, M, 4);
-    follows(HIDDEN_FIXED, M, 2);
+    follows(HIDDEN_FIXED, M, 4);
+    expect(HIDDEN_SUM).toBe(HIDDEN_FIXED + M * 4, "one tensor of M + 1 to the scalar build's decoder");
     follows(MIXED, 3 * MATCH_LENGTH, 4);
     follows(MATCHES_RECORD, REMEMBERS * 16, 1);
     follows(MATCHES, MOST_MATCHES, 4);

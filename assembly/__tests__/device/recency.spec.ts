@@ -58,7 +58,8 @@ describe("the recency cache", () => {
       sum += counts[v];
     }
     for (let v = 0; v < V; ++v) wanted[v] = 0.98 * wanted[v] + (0.02 * counts[v]) / sum;
-    const rest = mixRecent(CACHE, PROBABILITIES, SCRATCH);
+    for (let v = 0; v < V; ++v) put(PROBABILITIES, v, get(PROBABILITIES, v) * 4); // a quarter of them are of unit sum
+    const rest = mixRecent(CACHE, 0.25, PROBABILITIES, SCRATCH);
     expect(Math.abs(<f64>rest - 0.98)).toBeLessThan(ROUNDING);
     expect(gap(PROBABILITIES, wanted)).toBeLessThan(LOOSE);
     expect(untouched(PROBABILITIES + V * 4, MARKED)).toBe(true);
@@ -71,7 +72,7 @@ describe("the recency cache", () => {
     for (let v = 0; v < V; ++v) countRecent(CACHE, v);
     fill();
     put(PROBABILITIES, 3, 0);
-    mixRecent(CACHE, PROBABILITIES, SCRATCH);
+    mixRecent(CACHE, 1, PROBABILITIES, SCRATCH);
     expect(get(PROBABILITIES, 3)).toBe(0);
   });
 
@@ -85,7 +86,7 @@ describe("the recency cache", () => {
       fill();
       const token: u32 = t < 30 ? 5 : 6;
       const before = get(PROBABILITIES, token);
-      const rest = mixRecent(CACHE, PROBABILITIES, SCRATCH);
+      const rest = mixRecent(CACHE, 1, PROBABILITIES, SCRATCH);
       const p = get(PROBABILITIES, token);
       const share = (<f64>rest * before) / p;
       const own = 1 - share;
@@ -99,7 +100,7 @@ describe("the recency cache", () => {
     const high = lambda();
     for (let t = 0; t < 20; ++t) {
       fill();
-      mixRecent(CACHE, PROBABILITIES, SCRATCH);
+      mixRecent(CACHE, 1, PROBABILITIES, SCRATCH);
       adaptRecency(CACHE, 6, <f32>get(NETWORK, 6), 1, <f32>(1 / get(PROBABILITIES, 6)));
     }
     expect(lambda()).toBeLessThan(high);

@@ -111,9 +111,9 @@ describe("the stored forward pass", () => {
     expect(<i32>(MIXTURE - BASE)).toBeLessThan(16000);
     remember(BASE, MIXTURE - BASE, SPARE);
     const document = copyOf(DOCUMENT, BAG_WIDTH);
-    mark(HIDDEN_FIXED, M * 2);
+    mark(HIDDEN_FIXED, (M + 1) * 4);
     storedForward();
-    expect(untouched(HIDDEN_FIXED, M * 2)).toBe(true);
+    expect(untouched(HIDDEN_FIXED, (M + 1) * 4)).toBe(true);
     expect(changed(BASE, MIXTURE, BASE, SPARE)).toBe(0);
     expect(gap(DOCUMENT, document)).toBe(0);
     for (let j = 0; j < CONTEXT_TOKENS; ++j) expect(id(CONTEXT, j)).toBe(id(TEXT, 19 - j));
