@@ -43,18 +43,6 @@ export function raise(out: usize, n: usize, least: f32): void {
   }
 }
 
-/** out[i] = exp(out[i]) · by[i]. */
-// @ts-ignore: decorator
-@inline
-export function expTimes(by: usize, n: usize, out: usize): void {
-  const end = out + (n << 2);
-  if (ASC_FEATURE_SIMD) {
-    for (; out < end; out += 16, by += 16) v128.store(out, f32x4.mul(exp4(v128.load(out)), v128.load(by)));
-  } else {
-    for (; out < end; out += 4, by += 4) store<f32>(out, exp(load<f32>(out)) * load<f32>(by));
-  }
-}
-
 /** How the rows of a table are solved from their sums. */
 @unmanaged
 export class Ratio {

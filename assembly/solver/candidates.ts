@@ -14,7 +14,6 @@ import {
   FLAT,
   FOLLOWERS,
   MARGINAL,
-  MOST_SETS,
   O0,
   POOL,
   POOL_PLACES,
@@ -87,7 +86,7 @@ export function layPool(step: i32, work: Work): void {
   barrier(work.threads);
 }
 
-/** POOL ← each token's first set and their number: one for every four places that it is the latest token of, MOST_SETS at the most. */
+/** POOL ← each token's first set and their number: one for every PLACES_A_SET places that it is the latest token of. */
 function shareSets(step: i32): void {
   const n = settings.places;
   const steps = (n + settings.batch - 1) / settings.batch;
@@ -103,8 +102,7 @@ function shareSets(step: i32): void {
   }
   let first = 0;
   for (let at = POOL; at < POOL + (V << 3); at += 8) {
-    const places = load<i32>(at, 4);
-    const sets = min<i32>(MOST_SETS, (places + PLACES_A_SET - 1) / PLACES_A_SET);
+    const sets = (load<i32>(at, 4) + PLACES_A_SET - 1) / PLACES_A_SET;
     store<i32>(at, first);
     store<i32>(at, sets, 4);
     first += sets;

@@ -39,9 +39,8 @@ export const MIXTURE_PLACES: i32 = 65536;
 /** Candidates of a place, the token that came among them, and samples of them. */
 export const CANDIDATES: i32 = 64;
 export const SAMPLES: i32 = 32;
-/** Places that a pool of candidates is laid for, and sets of one token at the most. */
+/** Places that a pool of candidates is laid for. */
 export const POOL_PLACES: i32 = 65536;
-export const MOST_SETS: i32 = 64;
 
 /** What a fit or a tuning run is asked for; the host writes it. */
 @unmanaged

@@ -11,7 +11,6 @@ import {
   BATCH,
   CANDIDATES,
   MIXTURE_PLACES,
-  MOST_SETS,
   POOL_PLACES,
   SAMPLES,
   type SizeName,
@@ -504,9 +503,8 @@ export const MIXTURE_PLACES: i32 = ${MIXTURE_PLACES};
 /** Candidates of a place, the token that came among them, and samples of them. */
 export const CANDIDATES: i32 = ${CANDIDATES};
 export const SAMPLES: i32 = ${SAMPLES};
-/** Places that a pool of candidates is laid for, and sets of one token at the most. */
+/** Places that a pool of candidates is laid for. */
 export const POOL_PLACES: i32 = ${POOL_PLACES};
-export const MOST_SETS: i32 = ${MOST_SETS};
 
 /** What a fit or a tuning run is asked for; the host writes it. */
 @unmanaged

@@ -13,9 +13,8 @@ export const MIXTURE_PLACES = 65536;
 /** Candidates of a place, and samples of them. */
 export const CANDIDATES = 64;
 export const SAMPLES = 32;
-/** Places that a pool of candidates is laid for, and sets of one token at the most. */
+/** Places that a pool of candidates is laid for. */
 export const POOL_PLACES = 65536;
-export const MOST_SETS = 64;
 
 /** The counts by name. */
 export type Sizes = Readonly<Record<SizeName, number>>;

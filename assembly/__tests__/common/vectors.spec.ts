@@ -1,4 +1,4 @@
-import { addLogRatio, addScaled, expTimes, logOdds, raise, Ratio, scale } from "../../common/vectors";
+import { addLogRatio, addScaled, logOdds, raise, Ratio, scale } from "../../common/vectors";
 import { differing, fill, gap, get, LOOSE, mark, startValues, untouched } from "../support";
 
 const N = 20; // five vectors of four
@@ -59,14 +59,6 @@ describe("runs of f32", () => {
     for (let i = 0; i < N; ++i) wanted[i] = max<f32>(at(OUT, i), 0.5);
     raise(OUT, N, 0.5);
     expect(differing(OUT, wanted)).toBe(0);
-  });
-
-  test("expTimes is e^out · by", () => {
-    begin(3);
-    const wanted = new StaticArray<f64>(N);
-    for (let i = 0; i < N; ++i) wanted[i] = Math.exp(get(OUT, i)) * get(A, i);
-    expTimes(A, N, OUT);
-    expect(gap(OUT, wanted)).toBeLessThan(LOOSE);
   });
 
   test("addLogRatio without prior pseudo-counts adds step · log of the smoothed observed over the smoothed expected", () => {
