@@ -30,7 +30,8 @@ const LEARNED_LINES = 740;
 
 export async function logModel(): Promise<Model> {
   const text = new TextEncoder().encode(`${logLines().slice(0, LEARNED_LINES).join("\n")}\n`);
-  return load((await fit(() => [text], { profile: "potato" })).files);
+  // with as many of the log's words as tokens as there can be
+  return load((await fit(() => [text], { profile: "potato", vocabulary: 1024 })).files);
 }
 
 /** The words of the log's later lines, of four letters or more, with their first `typed` letters there. */
