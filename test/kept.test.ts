@@ -278,16 +278,16 @@ describe("the command", () => {
     }
   });
 
-  test.runIf(process.geteuid?.() !== 0)(
-    "fits where the home is for reading alone, and says it in one line",
-    async () => {
+  // root may write all the same
+  if (process.geteuid?.() !== 0) {
+    test("fits where the home is for reading alone, and says it in one line", async () => {
       mkdirSync(join(place, "cache"));
       chmodSync(join(place, "cache"), 0o500);
       const { code, err } = await run(words("a"));
       expect(code).toBe(0);
       expect(err).toMatch(/^saffu: compiled modules cannot be kept in [^\n]*EACCES[^\n]*\n$/);
-    },
-  );
+    });
+  }
 
   test("fits where a file has the cache's place, and says it in one line", async () => {
     writeFileSync(join(place, "cache"), "");
