@@ -241,7 +241,8 @@ function mixText(recall: bool): void {
     let recalled = RECALLED;
     let room: i32 = RECALL;
     const place = load<u32>(RECALLED_AT);
-    if (place != 0) {
+    if (place >= <u32>SAMPLE_RECORD) {
+      // behind what a predictor has: the module's own scratch is no text
       recalled = place;
       room = max<i32>(0, (memory.size() << 15) - (place >> 1)); // up to the memory's end
     }

@@ -233,7 +233,12 @@ class Pair {
     const [{ address }] = this.devices as [Device];
     if (address("RECALL") > 0 && draws.below(200) === 0) {
       fill("RECALLED", recall, () => draws.of([draws.below(6), draws.below(6), 0xffff, V, 0x8000]), Uint16Array);
-      fill("RECALLED_LENGTH", 1, () => draws.of([recall, draws.below(recall), 0, 1]), Uint32Array);
+      fill(
+        "RECALLED_LENGTH",
+        1,
+        () => draws.of([recall, draws.below(recall), 0, 1, recall + 1, 2 ** 31, MOST]),
+        Uint32Array,
+      );
       fill("RECALLED_AT", 1, () => draws.of([0, 0, 64, draws.below(2 ** 16), 2 ** 31, MOST]), Uint32Array);
     }
     if (this.learns && draws.below(300) === 0) {
