@@ -1,7 +1,6 @@
-// Predictions estimated on candidates (candidates.ts), and SAMPLES systematic samples of them in place of ŷ wherever ŷ is multiplied by
-// rows: in hidden targets and in the decoder's expected sums (ours). What is drawn for a place depends on the seed, the pass and the
-// place's number in the order of the pass, and on nothing else. Logits are products of integers: the decoder in 2^-DECODER_BITS, hidden states
-// in 2^-HIDDEN_BITS.
+// Predictions estimated on candidates (candidates.ts); about SAMPLES of them, as they are drawn, stand for ŷ wherever ŷ is multiplied by rows: in
+// hidden targets and in the decoder's expected sums (ours). What is drawn for a place depends on the seed, the pass and the place's number in
+// the order of the pass, and on nothing else. Logits are products of integers: the decoder in 2^-DECODER_BITS, hidden states in 2^-HIDDEN_BITS.
 import { exp, exp4, maxOfLanes } from "../common/math";
 import { mix } from "../common/random";
 import { sumInLanes } from "../common/softmax";
