@@ -22,6 +22,7 @@ export async function load(source: string | URL | ModelFiles, options: LoadOptio
   let address: URL;
   try {
     address = new URL(source as string | URL, globalThis.location?.href);
+    new URL("config.json", address); // of "data:…" or "mailto:…" there is nothing below
   } catch (cause) {
     throw invalidOption("source", `an address, or a Map of files (${(cause as Error).message})`, source);
   }

@@ -3,6 +3,7 @@
  * It imports nothing of the host, which would import what is being mocked.
  */
 import type * as compile from "../host/compile/compile.ts";
+import { compiledHere } from "./compile-here.ts";
 
 /** The names of what was compiled, or remembered, and a call before each; a test may set both. */
 export const hooks = {
@@ -26,8 +27,8 @@ export function memoised(real: typeof compile): typeof compile {
   return {
     ...real,
     compileDevice: (shape, build, options) =>
-      remembered(`device ${build}`, () => real.compileDevice(shape, build, options), shape, options),
+      remembered(`device ${build}`, () => compiledHere(real.deviceRequest(shape, build, options)), shape, options),
     compileSolver: (shape, build, threads) =>
-      remembered(`solver ${build}`, () => real.compileSolver(shape, build, threads), shape, threads),
+      remembered(`solver ${build}`, () => compiledHere(real.solverRequest(shape, build, threads)), shape, threads),
   };
 }
