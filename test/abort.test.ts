@@ -4,6 +4,8 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { chunksOf, fit, load, type Model, packageModel, surprisalStream, tune } from "../host/index.ts";
 import { refusal } from "./model-fixture.ts";
 
+vi.unmock("../host/compile/compile.ts"); // the real compiler
+
 const TEXT = new TextEncoder().encode("the boiler is on, the door is open. ".repeat(200));
 
 let model: Model;

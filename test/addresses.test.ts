@@ -2,11 +2,11 @@
 import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, DEVICE, deviceAddresses, predictorBytes } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { hiddenLayers, type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { LAYOUTS } from "../tools/layout.ts";
-import { compileDevice } from "./modules-here.ts";
 
 test.each(Object.entries(LAYOUTS))("%s is what the table says: nobody has edited it", async (path, text) => {
   expect(await readFile(path, "utf8")).toBe(text);

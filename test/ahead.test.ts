@@ -3,12 +3,14 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { aheadName, sourceFolder, sourcesDigest } from "../host/compile/ahead.ts";
 import { compileDevice, compileRequest, compileSolver, deviceRequest, solverRequest } from "../host/compile/compile.ts";
 import { readKept } from "../host/compile/kept.ts";
 import { shapeOf } from "../host/fit/recipe.ts";
 import { buildModules } from "../tools/modules.ts";
+
+vi.unmock("../host/compile/compile.ts"); // the real compiler
 
 const nano = shapeOf({ profile: "nano" });
 let home: string;

@@ -1,5 +1,5 @@
 /** Iterative scaling on candidates: which they are, that estimates are right on average, and that all who fit find the same bits. */
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
 import { CANDIDATES, POOL_PLACES } from "../host/compile/sizes.ts";
 import { fitGroups } from "../host/fit/groups.ts";
@@ -8,11 +8,6 @@ import { fitScaling } from "../host/fit/scaling.ts";
 import { settingsOf } from "../host/fit/settings.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
-
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
 
 const shape = validateShape({
   ...{ vocabulary: 256, bits: 256, window: 2, groups: 2, units: 8, history: 0, matchLength: 0, weightBits: 4 },

@@ -10,14 +10,9 @@ import { type FitOptions, type FitProgress, fit } from "../host/fit/fit.ts";
 import { Solver } from "../host/fit/solver.ts";
 import type { SaffuError } from "../host/index.ts";
 import { byteTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
-import { hooks } from "./compile-memo.ts";
+import { hooks } from "./compile-warm.ts";
 import { BYTES, contents, recorder, SMALL, TEXT, threadsAlive } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
-
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
 
 /** What is done to the programs of the next worker threads, in the order in which they start. */
 const faults: ((program: string) => string)[] = [];

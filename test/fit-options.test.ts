@@ -1,6 +1,7 @@
 /** What `fit` refuses before any work, and the recipe that follows from the amount of data. */
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
+import { compileSolver } from "../host/compile/compile.ts";
 import { solverBytesNeeded } from "../host/compile/layout.ts";
 import { BATCH, MIXTURE_PLACES } from "../host/compile/sizes.ts";
 import { type FitOptions, fit, LEAST_TOKENS } from "../host/fit/fit.ts";
@@ -11,7 +12,6 @@ import { type Shape, validateShape } from "../host/shape.ts";
 import { byteTokenizer, symbolTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
 import { bytesOf } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
-import { compileSolver } from "./modules-here.ts";
 
 /** Fits, and expects a refusal that comes before the text is asked for. */
 async function refused(options: unknown, code: ErrorCode, ...named: string[]): Promise<void> {

@@ -13,11 +13,6 @@ import { weightsOf } from "../host/fit/weights.ts";
 import { hiddenWidth } from "../host/shape.ts";
 import { BYTES, TEXT } from "./fit-fixture.ts";
 
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
-
 /*
  * The rule, for n tokens (docs/fitting.md says where the numbers come from), each to three digits:
  *

@@ -9,14 +9,9 @@ import { parseConfig } from "../host/files/config.ts";
 import { type FitOptions, fit, LEAST_TOKENS } from "../host/fit/fit.ts";
 import { load, type ModelFiles } from "../host/index.ts";
 import { tokenizerFromJSON } from "../host/tokenizer/index.ts";
-import { hooks } from "./compile-memo.ts";
+import { hooks } from "./compile-warm.ts";
 import { BYTES, bytesOf, contents, recorder, SMALL, sound, TEXT } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
-
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
 
 const fitted = async (text: Uint8Array, options: FitOptions): Promise<ModelFiles> =>
   (await fit(() => [text], options)).files;

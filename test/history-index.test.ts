@@ -1,8 +1,8 @@
 /** How the history is searched, by an index or place by place, at any length: the same bits as an oracle that looks at all of what was seen. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
 import { Device, randomWeights } from "./kernel-fixture.ts";
-import { compileDevice } from "./modules-here.ts";
 import { Oracle } from "./oracle.ts";
 
 const HISTORIES: Record<string, Shape> = {

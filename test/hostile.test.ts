@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import initWabt from "wabt";
+import { compileDevice } from "../host/compile/compile.ts";
 import { CONFIG, type ModelFiles, withConfig } from "../host/files/config.ts";
 import { writeTensors } from "../host/files/safetensors.ts";
 import { load, type Model, save, validateShape } from "../host/index.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 import { randomModel, randomTensors, refusal, SHAPE } from "./model-fixture.ts";
-import { compileDevice } from "./modules-here.ts";
 
 const NANO = "models/nano-en";
 /** Each by itself; both kernels together, as the one that does not run is not needed. */

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { load as loadInBrowser } from "../host/browser.ts";
+import { compileDevice } from "../host/compile/compile.ts";
 import * as api from "../host/index.ts";
 import { type Model, SaffuError } from "../host/index.ts";
 import { randomModel, refusal, SHAPE } from "./model-fixture.ts";
-import { compileDevice } from "./modules-here.ts";
 
 /** Most characters of a message. */
 const LONGEST = 260;

@@ -21,6 +21,8 @@ import { cacheFolder, keepModule, keptFolder, MOST_KEPT, readKept } from "../hos
 import { shapeOf } from "../host/fit/recipe.ts";
 import { commandIn, contentsOf } from "./cli-fixture.ts";
 
+vi.unmock("../host/compile/compile.ts"); // the real compiler
+
 const odd = { ...shapeOf({ profile: "nano" }), groups: 1 };
 const request = deviceRequest(odd, "scalar");
 const name = aheadName(request, sourcesDigest(sourceFolder()));

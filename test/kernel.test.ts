@@ -1,11 +1,11 @@
 /** The device module: the same bits from scalar, simd and the oracle; its contract with any host; memory as computed. */
 import { instantiate, instantiateSync } from "@assemblyscript/loader";
 import { beforeAll, describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { Tensor } from "../host/files/safetensors.ts";
 import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { contractOf, type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
-import { compileDevice } from "./modules-here.ts";
 import { exp, log, Oracle } from "./oracle.ts";
 
 const CONTEXTS = {

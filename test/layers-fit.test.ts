@@ -1,5 +1,5 @@
 /** Fits with attention over the window, a document, a second layer: each solve against its formula, and models that load and run. */
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
 import { sizesOf } from "../host/compile/sizes.ts";
 import { readTensors } from "../host/files/safetensors.ts";
@@ -8,11 +8,6 @@ import { fit, load, type Shape } from "../host/index.ts";
 import { cipherWidth, hiddenLayers, hiddenWidth, validateShape } from "../host/shape.ts";
 import { bagOf, comparisonsOf, type LayerSizes, type Sums, scalingStep } from "./layers-reference.ts";
 import { marginal } from "./reference.ts";
-
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
 
 const PLAIN = { vocabulary: 24, bits: 24, window: 3, groups: 2, units: 4, history: 0, matchLength: 0 };
 const ALL = { windowAttention: true, documentGroups: 2, documentSpan: 4, secondGroups: 2, secondWindow: 3 };

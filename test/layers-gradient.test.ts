@@ -1,14 +1,9 @@
 /** Back-propagation through all layers: every gradient against finite differences in f64, and the same bits however run. */
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
 import { Solver } from "../host/fit/solver.ts";
 import { cipherWidth, hiddenLayers, type Shape, validateShape } from "../host/shape.ts";
 import { hiddenOf, type LayerSizes, type Named, predictOf } from "./layers-reference.ts";
-
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
 
 const PLAIN = { vocabulary: 24, window: 3, groups: 2, units: 4, history: 0, matchLength: 0 };
 const DOCUMENT = { documentGroups: 2, documentSpan: 4 };

@@ -1,13 +1,13 @@
 /** Small models over bytes that learn and recall, with random weights: any text is data to them. */
 import fc from "fast-check";
 import { expect } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
 import { withConfig } from "../host/files/config.ts";
 import { writeTensors } from "../host/files/safetensors.ts";
 import { load, type Model, type ModelFiles } from "../host/index.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 import { randomWeights } from "./kernel-fixture.ts";
-import { compileDevice } from "./modules-here.ts";
 
 export const SHAPE: Shape = validateShape({
   vocabulary: 256,

@@ -1,12 +1,12 @@
 /** Learning in the device module: the same bits from scalar, simd and the oracle; its bounds; and what it refuses. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
 import { BASE, weightBytes } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
 import { Device, randomWeights, repetitive } from "./kernel-fixture.ts";
 import { BUILDS, FULL, NOT_COMPILED, NOT_OBSERVED, NOT_READY, OUT_OF_RANGE, same, Trio } from "./learning-trio.ts";
-import { compileDevice } from "./modules-here.ts";
 import { LearningOracle } from "./oracle-learning.ts";
 
 const MOST = 2 ** 32 - 1;

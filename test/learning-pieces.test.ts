@@ -1,10 +1,10 @@
 /** Many short pieces, alike or identical: what is expected of them is what the base expects, and learning them does not make it worse. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
 import { load } from "../host/index.ts";
 import { hiddenWidth, validateShape } from "../host/shape.ts";
 import { Device, randomWeights } from "./kernel-fixture.ts";
-import { compileDevice } from "./modules-here.ts";
 import { hashedOn, LearningOracle } from "./oracle-learning.ts";
 
 const SHAPE = validateShape({

@@ -1,10 +1,10 @@
 /** A small model with random weights over bytes and the real kernels: random text that is rarely whole UTF-8. */
 
+import { compileDevice } from "../host/compile/compile.ts";
 import { type ModelFiles, withConfig } from "../host/files/config.ts";
 import { type Tensor, writeTensors } from "../host/files/safetensors.ts";
 import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
-import { compileDevice } from "./modules-here.ts";
 
 export const SHAPE: Shape = validateShape({
   vocabulary: 256,

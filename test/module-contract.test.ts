@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import wabt from "wabt";
+import { compileDevice } from "../host/compile/compile.ts";
 import { BASE, bytesNeeded, PAGE } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { packageModel } from "../host/compile/package.ts";
@@ -13,7 +14,6 @@ import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { readBlock } from "../tools/markdown.ts";
 import { inspect, MVP, needed, problem } from "../tools/module/inspect.ts";
 import { contractOf } from "./kernel-fixture.ts";
-import { compileDevice } from "./modules-here.ts";
 
 /** Slots that wasm3 has for a frame where it is built for Arduino boards: d_m3MaxFunctionSlots. */
 const ARDUINO_FRAME = 128;

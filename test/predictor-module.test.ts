@@ -1,12 +1,12 @@
 /** The module of an instance that only predicts: the same code with fewer pages, and no input that is not a module or a typed error. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import { predictorModule } from "../host/model/predictor-module.ts";
 import { validateShape } from "../host/shape.ts";
 import { inspect, withPages } from "../tools/module/inspect.ts";
 import { refusal } from "./model-fixture.ts";
-import { compileDevice } from "./modules-here.ts";
 
 const FILE = "k.wasm";
 /** Sums of more than a page, so that there is something to leave out. */

@@ -1,15 +1,10 @@
 /** The solver of a fit against the f64 reference, and what each of its solves promises. */
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
 import { bagOf } from "./layers-reference.ts";
 import * as reference from "./reference.ts";
-
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
 
 const SIZES = { vocabulary: 32, window: 2, groups: 2, units: 4 };
 const WIDTH = SIZES.groups * SIZES.units;

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { compileSolver } from "../host/compile/compile.ts";
 import { sizesOf } from "../host/compile/sizes.ts";
 import { parseConfig } from "../host/files/config.ts";
 import { dequantised } from "../host/files/dequantise.ts";
@@ -14,7 +15,6 @@ import { load, type ModelFiles, type TuneOptions, tune } from "../host/index.ts"
 import { hiddenLayers } from "../host/shape.ts";
 import { withoutAttention } from "../tools/variants.ts";
 import { bytesOf, contents, TEXT } from "./fit-fixture.ts";
-import { compileSolver } from "./modules-here.ts";
 import { messages } from "./texts.ts";
 
 const german = messages("de");

@@ -1,15 +1,10 @@
 /** Tuning in the solver: every gradient against finite differences in f64, Adam against its algorithm, and the same bits however run. */
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
+import { compileSolver } from "../host/compile/compile.ts";
 import { sizesOf } from "../host/compile/sizes.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { cipherWidth, type Shape, validateShape } from "../host/shape.ts";
-import { compileSolver } from "./modules-here.ts";
 import { adam, differences, lossOf, type Network, PARTS, rowsOf } from "./tune-reference.ts";
-
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
 
 type Part = (typeof PARTS)[number];
 

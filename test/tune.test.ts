@@ -9,14 +9,9 @@ import { type FitOptions, fit } from "../host/fit/fit.ts";
 import { load, type ModelFiles, type TuneOptions, type TuneProgress, tune } from "../host/index.ts";
 import { scheduleOf, tuneRecipe } from "../host/tune/recipe.ts";
 import { withoutAttention } from "../tools/variants.ts";
-import { hooks } from "./compile-memo.ts";
+import { hooks } from "./compile-warm.ts";
 import { BYTES, bytesOf, contents, sound, TEXT, threadsAlive } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
-
-vi.mock("../host/compile/compile.ts", async (original) => {
-  const { memoised } = await import("./compile-memo.ts");
-  return memoised(await original());
-});
 
 const ONE_HOT = { ...BYTES, weightBits: 8 as const, passes: 2 } satisfies FitOptions;
 const CIPHERED = { ...ONE_HOT, bits: 30 } satisfies FitOptions; // not whole vectors of four

@@ -72,7 +72,7 @@ export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions
   }
   const further = hiddenLayers(shape).length > 1 || shape.windowAttention;
   const files = ["index.ts", ...(further ? ["further.ts"] : [])];
-  return request("device", files, shapeConstants(shape, options), [
+  return requestOf("device", files, shapeConstants(shape, options), [
     ...features(build),
     "--optimizeLevel=3",
     "--shrinkLevel=1",
@@ -84,10 +84,10 @@ export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions
 
 /** What compileSolver asks for. */
 export function solverRequest(shape: Shape, build: Build, threads: boolean): ModuleRequest {
-  return request("solver", ["index.ts"], shapeConstants(shape, { learning: false, recall: 0 }), [
+  return requestOf("solver", ["index.ts"], shapeConstants(shape, { learning: false, recall: 0 }), [
     ...features(build),
     ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
-    "--optimizeLevel=3",
+    "--optimizeLevel=2", // with 3 it compiles half as long again, and works no faster
     "--importMemory",
     "--initialMemory=1",
     `--maximumMemory=${MEMORY_PAGES_LIMIT}`,
@@ -100,7 +100,7 @@ function features(build: Build): string[] {
   return build === "simd" ? ["--enable=simd"] : [off];
 }
 
-function request(entry: string, files: string[], constants: string[], options: string[]): ModuleRequest {
+function requestOf(entry: string, files: string[], constants: string[], options: string[]): ModuleRequest {
   const uses = constants.flatMap((constant) => ["--use", constant]);
   return {
     entry,
@@ -129,18 +129,32 @@ async function readOrCompile(
  * @throws SaffuError UNSUPPORTED, ABORTED
  */
 export async function compileRequest(
-  { entry, files, options }: ModuleRequest,
+  request: ModuleRequest,
   shape: Shape,
   signal?: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const sources = sourceFolder();
-  const words = [...files, "--outFile=module.wasm", ...options];
   const file = compilerFile();
-  const made = file && (await compileApart({ file, sources, words }, signal));
-  if (made) return made;
-  const { bytes, said } = await compileHere(await compiler(entry, shape), sources, words);
+  const sources = sourceFolder();
+  const made = file && (await compileApart({ file, sources, words: wordsOf(request) }, signal));
+  return made || compileRequestHere(request, shape);
+}
+
+/**
+ * Compiles in this process, which hears nothing meanwhile. The compiler's code is warm from the second module on: of many, each costs a fraction
+ * of what it costs in a process of its own.
+ *
+ * @throws SaffuError UNSUPPORTED
+ */
+export async function compileRequestHere(request: ModuleRequest, shape: Shape): Promise<Uint8Array> {
+  const { entry } = request;
+  const { bytes, said } = await compileHere(await compiler(entry, shape), sourceFolder(), wordsOf(request));
   if (bytes === undefined) throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${said}`);
   return bytes;
+}
+
+/** The compiler's command line. */
+function wordsOf({ files, options }: ModuleRequest): string[] {
+  return [...files, "--outFile=module.wasm", ...options];
 }
 
 /** What the compiler gives: no bytes where it fails, and what it says then. */

@@ -1,0 +1,39 @@
+/**
+ * The compiler in the test's own process, where its code is warm from the second module on, which compile-setup.ts puts in the compiler's place;
+ * abort.test.ts shows that both give the same bytes. It imports nothing of the host that would import what is being mocked.
+ */
+import type { ModuleRequest } from "../host/compile/ahead.ts";
+import type * as compile from "../host/compile/compile.ts";
+import { keepModule, readKept } from "../host/compile/kept.ts";
+import type { Shape } from "../host/shape.ts";
+
+/** The names of what was compiled, or remembered, and a call before each; a test may set both. */
+export const hooks = {
+  compiled: [] as string[],
+  onCompile: undefined as ((name: string) => void) | undefined,
+};
+
+/** The compiler that keeps what it compiles for the other files' tests. It has one state, so it compiles one module at a time. */
+export function compilingHere(real: typeof compile): typeof compile {
+  let before: Promise<unknown> = Promise.resolve();
+  const compiled = (name: string, request: ModuleRequest, shape: Shape): Promise<Uint8Array> => {
+    hooks.compiled.push(name);
+    hooks.onCompile?.(name);
+    const work = before.then(async () => {
+      const kept = readKept(request).bytes;
+      if (kept !== undefined) return kept;
+      const bytes = await real.compileRequestHere(request, shape);
+      await keepModule(request, bytes);
+      return bytes;
+    });
+    before = work.catch(() => {});
+    return work;
+  };
+  return {
+    ...real,
+    compileDevice: async (shape, build, options) =>
+      compiled(`device ${build}`, real.deviceRequest(shape, build, options), shape),
+    compileSolver: async (shape, build, threads) =>
+      compiled(`solver ${build}`, real.solverRequest(shape, build, threads), shape),
+  };
+}
