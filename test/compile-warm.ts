@@ -5,6 +5,9 @@
 import type { ModuleRequest } from "../host/compile/ahead.ts";
 import type * as compile from "../host/compile/compile.ts";
 import { keepModule, readKept } from "../host/compile/kept.ts";
+import type { ModuleOptions } from "../host/compile/options.ts";
+import { throwIfAborted } from "../host/errors.ts";
+import type { Build } from "../host/model/kernel.ts";
 import type { Shape } from "../host/shape.ts";
 
 /** The names of what was compiled, or remembered, and a call before each; a test may set both. */
@@ -29,10 +32,19 @@ export function compilingHere(real: typeof compile): typeof compile {
     before = work.catch(() => {});
     return work;
   };
+  const device = (build: Build, shape: Shape, options?: ModuleOptions) =>
+    compiled(`device ${build}`, real.deviceRequest(shape, build, options), shape);
   return {
     ...real,
-    compileDevice: async (shape, build, options) =>
-      compiled(`device ${build}`, real.deviceRequest(shape, build, options), shape),
+    compileDevice: async (shape, build, options) => device(build, shape, options),
+    compileDevices: async (shape, builds, options, signal) => {
+      const modules = new Map<(typeof builds)[number], Uint8Array>();
+      for (const build of builds) {
+        throwIfAborted(signal);
+        modules.set(build, await device(build, shape, options));
+      }
+      return modules;
+    },
     compileSolver: async (shape, build, threads) =>
       compiled(`solver ${build}`, real.solverRequest(shape, build, threads), shape),
   };

@@ -15,7 +15,7 @@ import {
   sourceFolder,
   sourcesDigest,
 } from "../host/compile/ahead.ts";
-import { compileRequest, deviceRequest, solverRequest } from "../host/compile/compile.ts";
+import { compileRequestHere, deviceRequest, solverRequest } from "../host/compile/compile.ts";
 import { LADDER, type Profile, shapeOf } from "../host/fit/recipe.ts";
 import type { Build } from "../host/model/kernel.ts";
 import type { Shape } from "../host/shape.ts";
@@ -50,14 +50,14 @@ export async function buildModules(
   // first, so that a build that is stopped goes on from where it was
   if (compilerOf(folder) !== version) write(join(folder, INDEX), JSON.stringify({ compiler: version, modules: [] }));
   for (const { file, request, of } of missing)
-    write(join(folder, file), packed(file, await compileRequest(request, of)));
+    write(join(folder, file), packed(file, await compileRequestHere(request, of)));
   const modules = rungs.map(({ of, request, ...row }) => ({ ...row, bytes: statSync(join(folder, row.file)).size }));
   const index = `${JSON.stringify({ compiler: version, modules } satisfies AheadIndex, undefined, 1)}\n`;
   if (readFileSync(join(folder, INDEX), "utf8") !== index) write(join(folder, INDEX), index);
   return { compiled: missing.length, modules: rungs.length, bytes: modules.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-/** Every module of the ladders of some profiles: about 35 kB of the package and 4 seconds of the first build a rung. */
+/** Every module of the ladders of some profiles: about 35 kB of the package and 3 seconds of the first build a rung. */
 function wanted(profiles: readonly Profile[]): Rung[] {
   const sources = sourcesDigest(sourceFolder());
   const shapes = profiles.flatMap((name) => LADDER[name].map((vocabulary) => ({ name, vocabulary })));

@@ -33,7 +33,19 @@ export async function compileDevice(
   options: ModuleOptions = {},
   signal?: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  return readOrCompile(deviceRequest(shape, build, options), shape, signal);
+  return (await compileDevices(shape, [build], options, signal)).get(build)!;
+}
+
+/** The same of several builds; what is to be compiled is compiled in one process, where each after the first costs a third. */
+export async function compileDevices<B extends Build>(
+  shape: Shape,
+  builds: readonly B[],
+  options: ModuleOptions = {},
+  signal?: AbortSignal | undefined,
+): Promise<Map<B, Uint8Array>> {
+  const requests = builds.map((build) => deviceRequest(shape, build, options));
+  const modules = await readOrCompile(requests, shape, signal);
+  return new Map(builds.map((build, i) => [build, modules[i]!]));
 }
 
 /** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. @throws SaffuError UNSUPPORTED, ABORTED */
@@ -43,7 +55,8 @@ export async function compileSolver(
   threads: boolean,
   signal?: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  return readOrCompile(solverRequest(shape, build, threads), shape, signal);
+  const [module] = await readOrCompile([solverRequest(shape, build, threads)], shape, signal);
+  return module!;
 }
 
 /**
@@ -110,16 +123,16 @@ function requestOf(entry: string, files: string[], constants: string[], options:
 }
 
 async function readOrCompile(
-  wanted: ModuleRequest,
+  wanted: readonly ModuleRequest[],
   shape: Shape,
   signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
-  const kept = readKept(wanted);
-  if (kept.bytes !== undefined) return kept.bytes;
-  warnOfDamage(kept);
-  const bytes = await compileRequest(wanted, shape, signal);
-  await keepModule(wanted, bytes);
-  return bytes;
+): Promise<Uint8Array[]> {
+  const kept = wanted.map(readKept);
+  const missing = wanted.filter((_, i) => kept[i]!.bytes === undefined);
+  for (const each of kept) warnOfDamage(each);
+  const compiled = missing.length > 0 ? await compileRequests(missing, shape, signal) : [];
+  for (const [i, request] of missing.entries()) await keepModule(request, compiled[i]!);
+  return kept.map(({ bytes }) => bytes ?? compiled.shift()!);
 }
 
 /**
@@ -128,15 +141,18 @@ async function readOrCompile(
  *
  * @throws SaffuError UNSUPPORTED, ABORTED
  */
-export async function compileRequest(
-  request: ModuleRequest,
+export async function compileRequests(
+  requests: readonly ModuleRequest[],
   shape: Shape,
   signal?: AbortSignal | undefined,
-): Promise<Uint8Array> {
+): Promise<Uint8Array[]> {
   const file = compilerFile();
-  const sources = sourceFolder();
-  const made = file && (await compileApart({ file, sources, words: wordsOf(request) }, signal));
-  return made || compileRequestHere(request, shape);
+  const lines = requests.map(commandLine);
+  const apart = file && (await compileApart({ file, sources: sourceFolder(), lines }, signal));
+  if (apart) return apart;
+  const modules: Uint8Array[] = [];
+  for (const request of requests) modules.push(await compileRequestHere(request, shape));
+  return modules;
 }
 
 /**
@@ -147,13 +163,13 @@ export async function compileRequest(
  */
 export async function compileRequestHere(request: ModuleRequest, shape: Shape): Promise<Uint8Array> {
   const { entry } = request;
-  const { bytes, said } = await compileHere(await compiler(entry, shape), sourceFolder(), wordsOf(request));
+  const { bytes, said } = await compileHere(await compiler(entry, shape), sourceFolder(), commandLine(request));
   if (bytes === undefined) throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${said}`);
   return bytes;
 }
 
-/** The compiler's command line. */
-function wordsOf({ files, options }: ModuleRequest): string[] {
+/** The compiler's, for a module. */
+function commandLine({ files, options }: ModuleRequest): string[] {
   return [...files, "--outFile=module.wasm", ...options];
 }
 
@@ -182,27 +198,35 @@ async function compileHere(
   return { bytes: error ? undefined : bytes, said: stderr.toString() };
 }
 
-/** The same, as the whole program of a process: a string, so that it runs the same from sources and from any bundle. */
+/**
+ * The same, as the whole program of a process: a string, so that it runs the same from sources and from any bundle. It writes each module behind
+ * its length.
+ */
 const APART = `
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-const { file, sources, words } = JSON.parse(readFileSync(0, "utf8"));
+const { file, sources, lines } = JSON.parse(readFileSync(0, "utf8"));
 const { main } = await import(file);
-let bytes;
-const { error } = await main(words, {
-  readFile: (name) => (existsSync(join(sources, name)) ? readFileSync(join(sources, name), "utf8") : null),
-  writeFile: (_name, contents) => { bytes = contents; },
-  listFiles: () => [],
-});
-if (error) process.exit(1);
-process.stdout.write(bytes);
+for (const words of lines) {
+  let bytes;
+  const { error } = await main(words, {
+    readFile: (name) => (existsSync(join(sources, name)) ? readFileSync(join(sources, name), "utf8") : null),
+    writeFile: (_name, contents) => { bytes = contents; },
+    listFiles: () => [],
+  });
+  if (error) process.exit(1);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  process.stdout.write(length);
+  process.stdout.write(bytes);
+}
 `;
 
-/** The module, or nothing where another process cannot compile it: then this one can, or says why not. @throws SaffuError ABORTED */
+/** The modules, or nothing where another process cannot compile them: then this one can, or says why not. @throws SaffuError ABORTED */
 async function compileApart(
-  task: { file: string; sources: string; words: string[] },
+  task: { file: string; sources: string; lines: string[][] },
   signal: AbortSignal | undefined,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array[] | undefined> {
   throwIfAborted(signal);
   // with a signal of a group of its own, as Ctrl-C is for this process to hear; killed, as a thread would be seconds in ending
   const child = spawn(process.execPath, ["--input-type=module", "-e", APART], {
@@ -226,10 +250,21 @@ async function compileApart(
       signal?.addEventListener("abort", abort);
     });
     throwIfAborted(signal);
-    return code === 0 ? new Uint8Array(Buffer.concat(chunks)) : undefined;
+    return code === 0 ? parted(Buffer.concat(chunks)) : undefined;
   } finally {
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/** Modules, each behind its length. */
+function parted(bytes: Buffer): Uint8Array[] {
+  const modules: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const start = at + 4;
+    at = start + bytes.readUInt32LE(at);
+    modules.push(new Uint8Array(bytes.subarray(start, at)));
+  }
+  return modules;
 }
 
 /** The compiler's own file, as an address; undefined where it cannot be told, or this process is of no node that could be started again. */

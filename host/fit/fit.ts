@@ -6,7 +6,7 @@
  * await save("models/book", files);
  * ```
  */
-import { assertCompilable, compileDevice, compileSolver, deviceRequest, solverRequest } from "../compile/compile.ts";
+import { assertCompilable, compileDevices, compileSolver, deviceRequest, solverRequest } from "../compile/compile.ts";
 import { checkTexts, invalidOption, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { writeTensors } from "../files/safetensors.ts";
@@ -172,11 +172,8 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   }
   const facts = { trainTokens, trainBytes };
   const filesSeconds = clock();
-  const compiled = new Map<Build, Uint8Array>();
-  for (const each of kernels) {
-    await turn(signal);
-    compiled.set(each, await compileDevice(shape, each, {}, signal));
-  }
+  await turn(signal);
+  const compiled = await compileDevices(shape, kernels, {}, signal);
   await turn(signal);
   const compile = solverSeconds + clock();
   const files = await filesOf({ shape, recipe, facts, weights, tokenizer, kernels: compiled });
