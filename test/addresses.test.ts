@@ -7,6 +7,9 @@ import { bytesNeeded, DEVICE, deviceAddresses, predictorBytes } from "../host/co
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { hiddenLayers, type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { LAYOUTS } from "../tools/layout.ts";
+import { compileQuickly } from "./compile-warm.ts";
+
+compileQuickly();
 
 test.each(Object.entries(LAYOUTS))("%s is what the table says: nobody has edited it", async (path, text) => {
   expect(await readFile(path, "utf8")).toBe(text);

@@ -8,6 +8,9 @@ import { fitScaling } from "../host/fit/scaling.ts";
 import { settingsOf } from "../host/fit/settings.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
+
+compileQuickly();
 
 const shape = validateShape({
   ...{ vocabulary: 256, bits: 256, window: 2, groups: 2, units: 8, history: 0, matchLength: 0, weightBits: 4 },

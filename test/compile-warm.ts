@@ -6,7 +6,7 @@ import type { ModuleRequest } from "../host/compile/ahead.ts";
 import type * as compile from "../host/compile/compile.ts";
 import { keepModule, readKept } from "../host/compile/kept.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
-import { throwIfAborted } from "../host/errors.ts";
+import { turn } from "../host/fit/steps.ts";
 import type { Build } from "../host/model/kernel.ts";
 import type { Shape } from "../host/shape.ts";
 
@@ -16,10 +16,27 @@ export const hooks = {
   onCompile: undefined as ((name: string) => void) | undefined,
 };
 
+/**
+ * For tests of many shapes: from here on, modules of this file are compiled with little optimisation, which takes a third of the time; in CI, as
+ * they are shipped.
+ */
+export function compileQuickly(): void {
+  quick = process.env.CI === undefined;
+}
+
+let quick = false;
+
+const withLittle = (request: ModuleRequest): ModuleRequest => ({
+  ...request,
+  options: [...request.options.filter((option) => !/^--(optimizeLevel|shrinkLevel|converge)/.test(option)), LITTLE],
+});
+const LITTLE = "--optimizeLevel=1";
+
 /** The compiler that keeps what it compiles for the other files' tests. It has one state, so it compiles one module at a time. */
 export function compilingHere(real: typeof compile): typeof compile {
   let before: Promise<unknown> = Promise.resolve();
-  const compiled = (name: string, request: ModuleRequest, shape: Shape): Promise<Uint8Array> => {
+  const compiled = (name: string, shipped: ModuleRequest, shape: Shape): Promise<Uint8Array> => {
+    const request = quick ? withLittle(shipped) : shipped;
     hooks.compiled.push(name);
     hooks.onCompile?.(name);
     const work = before.then(async () => {
@@ -40,7 +57,7 @@ export function compilingHere(real: typeof compile): typeof compile {
     compileDevices: async (shape, builds, options, signal) => {
       const modules = new Map<(typeof builds)[number], Uint8Array>();
       for (const build of builds) {
-        throwIfAborted(signal);
+        await turn(signal);
         modules.set(build, await device(build, shape, options));
       }
       return modules;

@@ -10,9 +10,11 @@ import { type FitOptions, type FitProgress, fit } from "../host/fit/fit.ts";
 import { Solver } from "../host/fit/solver.ts";
 import type { SaffuError } from "../host/index.ts";
 import { byteTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
-import { hooks } from "./compile-warm.ts";
+import { compileQuickly, hooks } from "./compile-warm.ts";
 import { BYTES, contents, recorder, SMALL, TEXT, threadsAlive } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
+
+compileQuickly();
 
 /** What is done to the programs of the next worker threads, in the order in which they start. */
 const faults: ((program: string) => string)[] = [];

@@ -10,8 +10,11 @@ import { Solver } from "../host/fit/solver.ts";
 import type { ErrorCode, SaffuError } from "../host/index.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
 import { byteTokenizer, symbolTokenizer, type Tokenizer } from "../host/tokenizer/index.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { bytesOf } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
+
+compileQuickly();
 
 /** Fits, and expects a refusal that comes before the text is asked for. */
 async function refused(options: unknown, code: ErrorCode, ...named: string[]): Promise<void> {

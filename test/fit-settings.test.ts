@@ -11,7 +11,10 @@ import { type RecipeOptions, recipeOf, shapeOf } from "../host/fit/recipe.ts";
 import { Solver } from "../host/fit/solver.ts";
 import { weightsOf } from "../host/fit/weights.ts";
 import { hiddenWidth } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { BYTES, TEXT } from "./fit-fixture.ts";
+
+compileQuickly();
 
 /*
  * The rule, for n tokens (docs/fitting.md says where the numbers come from), each to three digits:

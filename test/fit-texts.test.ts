@@ -3,8 +3,11 @@ import { describe, expect, test } from "vitest";
 import { fit } from "../host/fit/fit.ts";
 import type { SaffuError } from "../host/index.ts";
 import { symbolTokenizer } from "../host/tokenizer/index.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { bytesOf, sound } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
+
+compileQuickly();
 
 /** Every one of the 20,000 commonest ideographs once: more kinds than any vocabulary of a profile has tokens. */
 const IDEOGRAPHS = String.fromCodePoint(...Array.from({ length: 20_000 }, (_, i) => 0x4e00 + i));

@@ -13,8 +13,11 @@ import {
   validateShape,
 } from "../host/shape.ts";
 import { Draws } from "../tools/module/draws.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { repetitive } from "./kernel-fixture.ts";
 import { type Built, build, Packaged, type Read } from "./module-fixture.ts";
+
+compileQuickly();
 
 const READ_FAILED = -5;
 const NOT_READY = -6;

@@ -2,8 +2,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { Device, randomWeights } from "./kernel-fixture.ts";
 import { Oracle } from "./oracle.ts";
+
+compileQuickly();
 
 const HISTORIES: Record<string, Shape> = {
   "2048 tokens, indexed and adapting": shapeOf({ history: 2048, indexed: true, adapts: true }),

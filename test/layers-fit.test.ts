@@ -6,8 +6,11 @@ import { readTensors } from "../host/files/safetensors.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { fit, load, type Shape } from "../host/index.ts";
 import { cipherWidth, hiddenLayers, hiddenWidth, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { bagOf, comparisonsOf, type LayerSizes, type Sums, scalingStep } from "./layers-reference.ts";
 import { marginal } from "./reference.ts";
+
+compileQuickly();
 
 const PLAIN = { vocabulary: 24, bits: 24, window: 3, groups: 2, units: 4, history: 0, matchLength: 0 };
 const ALL = { windowAttention: true, documentGroups: 2, documentSpan: 4, secondGroups: 2, secondWindow: 3 };

@@ -3,7 +3,10 @@ import { afterEach, describe, expect, test } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
 import { Solver } from "../host/fit/solver.ts";
 import { cipherWidth, hiddenLayers, type Shape, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { hiddenOf, type LayerSizes, type Named, predictOf } from "./layers-reference.ts";
+
+compileQuickly();
 
 const PLAIN = { vocabulary: 24, window: 3, groups: 2, units: 4, history: 0, matchLength: 0 };
 const DOCUMENT = { documentGroups: 2, documentSpan: 4 };

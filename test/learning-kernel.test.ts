@@ -5,9 +5,12 @@ import { compileDevice } from "../host/compile/compile.ts";
 import { BASE, weightBytes } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { Device, randomWeights, repetitive } from "./kernel-fixture.ts";
 import { BUILDS, FULL, NOT_COMPILED, NOT_OBSERVED, NOT_READY, OUT_OF_RANGE, same, Trio } from "./learning-trio.ts";
 import { LearningOracle } from "./oracle-learning.ts";
+
+compileQuickly();
 
 const MOST = 2 ** 32 - 1;
 const BREAK = 0xffff;

@@ -4,8 +4,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
 import { load } from "../host/index.ts";
 import { hiddenWidth, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { Device, randomWeights } from "./kernel-fixture.ts";
 import { hashedOn, LearningOracle } from "./oracle-learning.ts";
+
+compileQuickly();
 
 const SHAPE = validateShape({
   vocabulary: 64,

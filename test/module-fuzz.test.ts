@@ -3,6 +3,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { Draws } from "../tools/module/draws.ts";
 import { build, FORMS, type Subject } from "../tools/module/forms.ts";
 import { type Device, fuzz } from "../tools/module/fuzz.ts";
+import { compileQuickly } from "./compile-warm.ts";
+
+compileQuickly();
 
 const CALLS = 15_000;
 /** The same calls in every run; the tool draws others each time. */

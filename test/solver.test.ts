@@ -3,8 +3,11 @@ import { afterEach, describe, expect, test } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { type Shape, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { bagOf } from "./layers-reference.ts";
 import * as reference from "./reference.ts";
+
+compileQuickly();
 
 const SIZES = { vocabulary: 32, window: 2, groups: 2, units: 4 };
 const WIDTH = SIZES.groups * SIZES.units;

@@ -14,8 +14,11 @@ import { loadWeights, weightsOf } from "../host/fit/weights.ts";
 import { load, type ModelFiles, type TuneOptions, tune } from "../host/index.ts";
 import { hiddenLayers } from "../host/shape.ts";
 import { withoutAttention } from "../tools/variants.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { bytesOf, contents, TEXT } from "./fit-fixture.ts";
 import { messages } from "./texts.ts";
+
+compileQuickly();
 
 const german = messages("de");
 const TRAIN = bytesOf(german.slice(0, 260_000));

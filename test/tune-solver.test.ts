@@ -4,7 +4,10 @@ import { compileSolver } from "../host/compile/compile.ts";
 import { sizesOf } from "../host/compile/sizes.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { cipherWidth, type Shape, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
 import { adam, differences, lossOf, type Network, PARTS, rowsOf } from "./tune-reference.ts";
+
+compileQuickly();
 
 type Part = (typeof PARTS)[number];
 

@@ -9,9 +9,11 @@ import { type FitOptions, fit } from "../host/fit/fit.ts";
 import { load, type ModelFiles, type TuneOptions, type TuneProgress, tune } from "../host/index.ts";
 import { scheduleOf, tuneRecipe } from "../host/tune/recipe.ts";
 import { withoutAttention } from "../tools/variants.ts";
-import { hooks } from "./compile-warm.ts";
+import { compileQuickly, hooks } from "./compile-warm.ts";
 import { BYTES, bytesOf, contents, sound, TEXT, threadsAlive } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
+
+compileQuickly();
 
 const ONE_HOT = { ...BYTES, weightBits: 8 as const, passes: 2 } satisfies FitOptions;
 const CIPHERED = { ...ONE_HOT, bits: 30 } satisfies FitOptions; // not whole vectors of four
