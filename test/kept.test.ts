@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -205,6 +206,21 @@ describe("a module that is damaged", () => {
     expect(readKept(request)).toEqual({ bytes: undefined, damaged: [join(folder, name)] });
     await keepModule(request, compiled);
     expect(readKept(request)).toEqual({ bytes: compiled, damaged: [] });
+    expect(await warned()).toEqual([]);
+  });
+
+  test("behind a link gives way in place of the link: what it leads to is left alone", async () => {
+    const folder = withCache();
+    mkdirSync(folder, { recursive: true });
+    const other = join(place, "notes.txt");
+    writeFileSync(other, "mine");
+    for (const target of [other, place, "nowhere", name]) {
+      rmSync(join(folder, name), { force: true });
+      symlinkSync(target, join(folder, name));
+      await keepModule(request, compiled);
+      expect(readKept(request)).toEqual({ bytes: compiled, damaged: [] });
+      expect([readdirSync(folder), readFileSync(other, "utf8")]).toEqual([[name], "mine"]);
+    }
     expect(await warned()).toEqual([]);
   });
 

@@ -1,8 +1,23 @@
 /** Who may read a model, and where its files really are: a save changes neither. */
-import { chmod, cp, link, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import {
+  chmod,
+  cp,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { assertWritable } from "../host/cli/writable.ts";
 import { replaceFile } from "../host/files/directory-node.ts";
 import { STATISTICS } from "../host/files/statistics.ts";
 import { load, type Model, save } from "../host/index.ts";
@@ -114,6 +129,25 @@ describe.skipIf(process.platform === "win32")("links", () => {
     await symlink(directory, name);
     await (await learned()).save(name);
     expect((await (await load(directory)).statistics()).observedTokens).toBeGreaterThan(0);
+  });
+
+  test.each(["a pipe", "a link to a pipe"])("%s is no file to be replaced, and stays what it is", async (what) => {
+    const [pipe, path] = [join(place, "pipe"), join(place, what)];
+    execFileSync("mkfifo", [pipe]);
+    await (what === "a pipe" ? rename : symlink)(pipe, path);
+    const names = await readdir(place);
+    await expect(replaceFile([path, new Uint8Array(3)])).rejects.toThrow(refusal("UNWRITABLE", path, "EFTYPE"));
+    const commands = [
+      ["export", directory, "--onnx", path],
+      ["compile", directory, "--target", "wasm", "--out", path],
+    ];
+    for (const command of commands) expect(await run(command)).toEqual(failure(5, "UNWRITABLE", path, "EFTYPE"));
+    expect((await stat(path)).isFIFO()).toBe(true);
+    expect(await readdir(place)).toEqual(names);
+  });
+
+  test("a device is refused before the work: root could put a file in place of the machine's own", async () => {
+    await expect(assertWritable("/dev/null")).rejects.toThrow(refusal("UNWRITABLE", "/dev/null", "EFTYPE"));
   });
 
   test("a file that is replaced is followed", async () => {

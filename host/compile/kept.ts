@@ -11,6 +11,7 @@ import { homedir } from "node:os";
 import { dirname, join, posix, win32 } from "node:path";
 import { warn } from "../errors.ts";
 import { errno, reasonOf, replaceFile } from "../files/directory-node.ts";
+import { standingAt } from "../files/temporary-node.ts";
 import {
   aheadFolder,
   aheadName,
@@ -68,6 +69,7 @@ export async function keepModule(request: ModuleRequest, bytes: Uint8Array): Pro
   const { path, bounded } = folder;
   try {
     await make(path, bounded);
+    await giveWay(join(path, name));
     await replaceFile([join(path, name), packed(name, bytes)]);
     if (bounded) await removeOldest(path);
   } catch (cause) {
@@ -137,6 +139,12 @@ async function make(path: string, above: boolean): Promise<void> {
     await make(dirname(path), above);
     await make(path, false);
   });
+}
+
+/** Removes a link, which is not followed to a file that may be anyone's, or a pipe. What it removes is no module. */
+async function giveWay(path: string): Promise<void> {
+  const found = await standingAt(path);
+  if (found && !found.isFile() && !found.isDirectory()) await rm(path, { force: true });
 }
 
 /** Notes a use, at most once a day. */

@@ -2,7 +2,7 @@
  * Reading a file of a directory that is not trusted (Node only): a FIFO, a device or a directory in its place is refused, and nothing
  * waits for it; its length is looked at before a byte is read.
  */
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { open } from "node:fs/promises";
 import { throwIfAborted } from "../errors.ts";
 
@@ -24,8 +24,7 @@ export async function readRegular(
   const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   try {
     const found = await file.stat(); // of what was opened, not of the name
-    if (found.isDirectory()) throw irregular("EISDIR", "it is a directory");
-    if (!found.isFile()) throw irregular("EFTYPE", "it is no regular file");
+    assertRegular(found);
     check(found.size);
     const bytes = new Uint8Array(found.size);
     let length = 0;
@@ -37,6 +36,12 @@ export async function readRegular(
   } finally {
     await file.close();
   }
+}
+
+/** @throws Error with the code EISDIR or EFTYPE where it is no regular file */
+export function assertRegular(found: Stats): void {
+  if (found.isDirectory()) throw irregular("EISDIR", "it is a directory");
+  if (!found.isFile()) throw irregular("EFTYPE", "it is no regular file");
 }
 
 function irregular(code: string, what: string): Error {

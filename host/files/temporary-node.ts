@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { rmSync, type Stats } from "node:fs";
 import { lstat, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { assertRegular } from "./regular-node.ts";
 
 const standing = new Set<string>();
 
@@ -86,7 +87,8 @@ export async function flushDirectory(path: string): Promise<void> {
 
 /**
  * Replaces files, each of them whole, or none: all are written beside their places and flushed, then moved into them. Links are
- * followed; permissions and owner of what stood there are kept.
+ * followed; permissions and owner of what stood there are kept. A device or a pipe is no file to be replaced: where the rename would be allowed,
+ * /dev/null would be gone.
  *
  * @throws Error of the system, with `path` as it was given; what stood there before stands there still
  */
@@ -97,9 +99,11 @@ export async function replaceFiles(files: readonly (readonly [path: string, byte
     for (const [path, bytes] of files) {
       at = path;
       const to = await realpath(path).catch(() => resolve(path));
+      const found = await stat(to).catch(() => undefined);
+      if (found) assertRegular(found);
       const from = temporaryBeside(to);
       moves.push({ path, from, to });
-      await writeFlushed(from, bytes, await stat(to).catch(() => undefined));
+      await writeFlushed(from, bytes, found);
     }
     for (const { path, from, to } of moves) {
       at = path;
