@@ -1,6 +1,9 @@
 /** A signal ends every wait of the library: for a chunk that does not come, for another call's turn, for a compiler. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { chunksOf, fit, load, type Model, packageModel, surprisalStream, tune } from "../host/index.ts";
 import { refusal } from "./model-fixture.ts";
 
@@ -105,18 +108,37 @@ test("a compiler is not waited for, and is gone", async () => {
   await vi.waitFor(() => expect(compilers()).toBe(before), { timeout: 20_000 });
 });
 
-test("a compiler in a process of its own gives the same module as in this one, where no other can be started", async () => {
-  vi.stubEnv("SAFFU_MODULES", "");
+describe("a compiler in a process of its own gives the same module as in this one", () => {
   const options = { history: 32, recall: 24, learning: false };
-  const apart = await packageModel(model, { ...options, signal: new AbortController().signal });
-  const { execPath } = process;
-  process.execPath = "/usr/bin/another-runtime";
-  try {
-    expect((await packageModel(model, options)).digest).toBe(apart.digest);
-  } finally {
-    process.execPath = execPath;
+  let wanted: string;
+  let folder: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "saffu-abort-"));
+    vi.stubEnv("SAFFU_MODULES", "");
+    wanted = (await packageModel(model, { ...options, signal: new AbortController().signal })).digest;
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
     vi.unstubAllEnvs();
-  }
+  });
+
+  test.each([
+    ["no other can be started", undefined],
+    ["the other prints nothing", "cat > /dev/null"],
+    ["the other prints, too, before", `echo ready; exec "${process.execPath}" "$@"`],
+    ["the other prints, too, behind", `"${process.execPath}" "$@"; echo done`],
+    ["the other prints less than it says", "cat > /dev/null; printf '\\9\\0\\0\\0\\0asm'"],
+    ["the other ends before it has read", "exit 0"],
+  ])("where %s", async (_what, script) => {
+    const { execPath } = process;
+    process.execPath = script === undefined ? "/usr/bin/another-runtime" : join(folder, "node");
+    if (script !== undefined) writeFileSync(process.execPath, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    try {
+      expect((await packageModel(model, options)).digest).toBe(wanted);
+    } finally {
+      process.execPath = execPath;
+    }
+  });
 });
 
 describe("what is learned from may itself learn", () => {

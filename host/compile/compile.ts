@@ -17,6 +17,8 @@ import { bytesNeeded, PAGE } from "./layout.ts";
 import { type ModuleOptions, moduleOptions } from "./options.ts";
 
 const MEMORY_PAGES_LIMIT = 65536;
+/** What a module begins with: a zero and "asm". */
+const MAGIC = 0x0061736d;
 /** The package that has the compiler, as in peerDependencies, and its entry. */
 const COMPILER = "assemblyscript";
 const COMPILER_ENTRY = [COMPILER, "asc"].join("/");
@@ -250,21 +252,22 @@ async function compileApart(
       signal?.addEventListener("abort", abort);
     });
     throwIfAborted(signal);
-    return code === 0 ? parted(Buffer.concat(chunks)) : undefined;
+    return code === 0 ? parted(Buffer.concat(chunks), task.lines.length) : undefined;
   } finally {
     signal?.removeEventListener("abort", abort);
   }
 }
 
-/** Modules, each behind its length. */
-function parted(bytes: Buffer): Uint8Array[] {
+/** So many modules, each behind its length; nothing where the bytes are anything else, as where something else has printed, too. */
+function parted(bytes: Buffer, wanted: number): Uint8Array[] | undefined {
   const modules: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  let at = 0;
+  while (modules.length < wanted && at + 8 <= bytes.length && bytes.readUInt32BE(at + 4) === MAGIC) {
     const start = at + 4;
     at = start + bytes.readUInt32LE(at);
     modules.push(new Uint8Array(bytes.subarray(start, at)));
   }
-  return modules;
+  return modules.length === wanted && at === bytes.length ? modules : undefined;
 }
 
 /** The compiler's own file, as an address; undefined where it cannot be told, or this process is of no node that could be started again. */
