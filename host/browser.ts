@@ -21,7 +21,9 @@ export async function load(source: string | URL | ModelFiles, options: LoadOptio
   if (isMap(source)) return WholeModel.read(memorySource(source), options);
   let address: URL;
   try {
-    address = new URL(source as string | URL, globalThis.location?.href);
+    const text = (source as URL | undefined)?.href ?? source;
+    if (typeof text !== "string" || text === "") throw new Error("it is none"); // else "undefined" is one, relative to the page
+    address = new URL(text, globalThis.location?.href);
     new URL("config.json", address); // of "data:…" or "mailto:…" there is nothing below
   } catch (cause) {
     throw invalidOption("source", `an address, or a Map of files (${(cause as Error).message})`, source);

@@ -108,6 +108,11 @@ describe("a wrong command line exits with 2 and one line", () => {
     [["generate", "DIR", "--seed", "1.5"], "--seed"],
     [["generate", "DIR", "--max-tokens"], "--max-tokens"],
     [["fit", "TEXT", "--out", "D", "--vocab", "many"], "--vocab"],
+    // of a variable that is not set: it would be the directory that the command is run in
+    ...["fit TEXT --out", "tune DIR TEXT --out", "tune DIR TEXT --out D --dev", "tune DIR TEXT --out D --checkpoint"]
+      .concat("refit DIR --out", "merge DIR S --out", "unmerge DIR S --out", "stats DIR --export")
+      .concat("compile DIR --target wasm --out", "export DIR --onnx")
+      .map((words): [string[], string] => [[...words.split(" "), ""], `${words.split(" ").at(-1)} `]),
   ])("%j", async (parameters, named) => {
     const { code, out, err } = await saffu(parameters);
     expect({ code, out, err }).toEqual({ code: 2, out: "", err: failure("INVALID_OPTION") });

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { load as loadInBrowser } from "../host/browser.ts";
 import { compileDevice } from "../host/compile/compile.ts";
 import * as api from "../host/index.ts";
@@ -252,6 +252,34 @@ describe("messages", () => {
     const deep = join(home, ...Array.from({ length: 30 }, (_, i) => `a folder of some length ${i}`), "model");
     await expect(api.load(deep)).rejects.toEqual(refusal("MODEL_MISSING_FILE", "config.json is missing"));
   });
+});
+
+test.each<[string, unknown]>([
+  ["nothing", undefined],
+  ["null", null],
+  ["a number", 5],
+  ["an object", {}],
+  ["a list", []],
+  ["an empty text", ""],
+  [
+    "what throws where it is looked at",
+    {
+      get href() {
+        throw new Error("no");
+      },
+    },
+  ],
+  ["an address with nothing below", new URL("data:,x")],
+])("on a page, too, %s is no address, and nothing is asked for", async (_what, source) => {
+  vi.stubGlobal("location", new URL("http://127.0.0.1/page?query"));
+  const asked = vi.spyOn(globalThis, "fetch");
+  try {
+    await expect(loadInBrowser(source as string)).rejects.toEqual(refusal("INVALID_OPTION", "source"));
+    expect(asked).not.toHaveBeenCalled();
+  } finally {
+    asked.mockRestore();
+    vi.unstubAllGlobals();
+  }
 });
 
 test("nothing was written but where it was meant", async () => {

@@ -27,7 +27,11 @@ program
   .command("fit")
   .description("fit a model to TEXT and write it to a directory")
   .argument("<text...>", "files to read, in order; - is standard input")
-  .requiredOption("--out <dir>", "directory to write; a model there is replaced, with all that it has learned")
+  .requiredOption(
+    "--out <dir>",
+    "directory to write; a model there is replaced, with all that it has learned",
+    parse.path,
+  )
   .option("--profile <name>", "shape to start from: nano, potato or base", "potato")
   .option(
     "--vocab <n>",
@@ -86,7 +90,11 @@ program
   .description("tune DIR on TEXT by back-propagation, and write the result to a directory")
   .argument("<dir>", `${MODEL}; it stays as it is`)
   .argument("<text...>", "files to read, in order; - is standard input")
-  .requiredOption("--out <dir>", "directory to write; a model there is replaced, with all that it has learned")
+  .requiredOption(
+    "--out <dir>",
+    "directory to write; a model there is replaced, with all that it has learned",
+    parse.path,
+  )
   .option("--epochs <n>", "passes over the text, 1 to 1000 (default: 1)", parse.integer)
   .option("--lr <x>", "learning rate at its peak (default: 0.01 from a warm start, 0.03 from a cold one)", parse.number)
   .option("--batch <n>", "tokens a step, 1 to 2048 (default: 256)", parse.integer)
@@ -94,8 +102,12 @@ program
   .option("--init <name>", "warm: from DIR's weights; cold, xavier: random ones of its shape (default: warm)")
   .option("--seed <n>", "order of the text, and random weights (default: 1)", parse.integer)
   .option("--threads <n>", "worker threads, 0 to 16; the result does not depend on it (default: 2)", parse.integer)
-  .option("--dev <file>", "held-out text: scored after each epoch, and the best epoch is kept")
-  .option("--checkpoint <file>", "written after each epoch and at an interrupt; gone on from where it is there")
+  .option("--dev <file>", "held-out text: scored after each epoch, and the best epoch is kept", parse.path)
+  .option(
+    "--checkpoint <file>",
+    "written after each epoch and at an interrupt; gone on from where it is there",
+    parse.path,
+  )
   .option("--json", "print the report as JSON")
   .addHelpText("after", "\nExample:\n  saffu tune models/potato-en book.txt --out models/book --epochs 2")
   .action(async (directory, texts, options) => (await import("./tune.ts")).run(directory, texts, options));
@@ -177,7 +189,7 @@ program
   .description("add the statistics of other devices to those of DIR")
   .argument("<dir>", MODEL)
   .argument("<statistics...>", "statistics files, or model directories that hold one, over the same base")
-  .requiredOption("--out <dir>", "directory to write; may be DIR")
+  .requiredOption("--out <dir>", "directory to write; may be DIR", parse.path)
   .option("--json", "print the sums' count and digest as JSON")
   .addHelpText("after", "\nExample:\n  saffu merge models/mine kitchen.safetensors cellar.safetensors --out models/all")
   .action(async (directory, files, options) => (await import("./merge.ts")).run("merge", directory, files, options));
@@ -187,7 +199,7 @@ program
   .description("take statistics that were merged out of those of DIR again, to the last bit")
   .argument("<dir>", MODEL)
   .argument("<statistics...>", "statistics files, or model directories that hold one, as they were merged")
-  .requiredOption("--out <dir>", "directory to write; may be DIR")
+  .requiredOption("--out <dir>", "directory to write; may be DIR", parse.path)
   .option("--json", "print the sums' count and digest as JSON")
   .addHelpText("after", "\nExample:\n  saffu unmerge models/all cellar.safetensors --out models/all")
   .action(async (directory, files, options) => (await import("./merge.ts")).run("unmerge", directory, files, options));
@@ -196,7 +208,7 @@ program
   .command("refit")
   .description("solve a correction of DIR from what it has observed; the base stays as it is")
   .argument("<dir>", MODEL)
-  .requiredOption("--out <dir>", "directory to write; may be DIR")
+  .requiredOption("--out <dir>", "directory to write; may be DIR", parse.path)
   .option("--pseudo-counts <n>", "tokens that the base counts for (default: 3000)", parse.number)
   .option("--step <n>", "step of iterative scaling, 0 to 4 (default: 1)", parse.number)
   .option("--json", "print the report as JSON")
@@ -207,7 +219,7 @@ program
   .command("stats")
   .description("what DIR has observed: digests, tokens, bytes")
   .argument("<dir>", MODEL)
-  .option("--export <file>", "write the statistics to a new file, to be merged elsewhere")
+  .option("--export <file>", "write the statistics to a new file, to be merged elsewhere", parse.path)
   .option("--with-memory", "with --export: observed texts as well, which are verbatim")
   .option("--json", "print as JSON")
   .addHelpText("after", "\nExample:\n  saffu stats models/mine --json")
@@ -218,7 +230,7 @@ program
   .description("make DIR one file for a WebAssembly runtime without files")
   .argument("<dir>", MODEL)
   .requiredOption("--target <name>", "wasm: weights inside; flash: fetched through saffu.read; c-header: as C arrays")
-  .requiredOption("--out <file>", "file to write or replace; the flash form's weights go to FILE.weights")
+  .requiredOption("--out <file>", "file to write or replace; the flash form's weights go to FILE.weights", parse.path)
   .option("--flash", "with c-header: of the flash form")
   .option("--build <name>", "scalar (WebAssembly MVP) or simd (default: scalar)")
   .option("--no-learning", "without observe, forget and refit, and without the memory they need")
@@ -235,7 +247,7 @@ program
   .command("export")
   .description("write the network of DIR, without its history, for other runtimes")
   .argument("<dir>", MODEL)
-  .requiredOption("--onnx <file>", "ONNX file to write or replace, operators of opset 13, weights in f32")
+  .requiredOption("--onnx <file>", "ONNX file to write or replace, operators of opset 13, weights in f32", parse.path)
   .option("--corrected", "with what the last refit solved in place of the base's rows")
   .option("--json", "print size and digest as JSON")
   .addHelpText("after", "\nExample:\n  saffu export models/potato-en --onnx potato.onnx")

@@ -12,6 +12,12 @@ export function number(text: string): number {
   return value;
 }
 
+/** An empty one, as of a variable that is not set, would be the working directory. */
+export function path(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It is empty.");
+  return text;
+}
+
 export function collect(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
