@@ -1,18 +1,4 @@
-// Everything that `npm test` of the lab checks, and one line at the end: "N passed, N failed". Formatting, lint and import directions are
-// checked by the project's own tools, under its rules.
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { bin, node, runStages, vitest } from "../stages.mjs";
+// Everything that `npm test` of the lab checks.
+import { testPackage } from "../package-tests.mjs";
 
-process.chdir(dirname(fileURLToPath(import.meta.url)));
-const ofProject = (path, ...words) => node(join("..", "..", "node_modules", path), ...words);
-
-await runStages([
-  { name: "types", command: bin("typescript/bin/tsc", "--noEmit") },
-  { name: "formatting, lint", command: ofProject("@biomejs/biome/bin/biome", "check", ".") },
-  {
-    name: "import directions",
-    command: ofProject("dependency-cruiser/bin/dependency-cruise.mjs", "--config", ".dependency-cruiser.cjs", "."),
-  },
-  vitest("lab (vitest)"),
-]);
+await testPackage("lab", import.meta.url);
