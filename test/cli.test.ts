@@ -99,11 +99,11 @@ describe("help", () => {
 
 describe("a wrong command line exits with 2 and one line", () => {
   test.each<[string[], string]>([
-    [["fitt"], "unknown command"],
-    [["help", "fitt"], "unknown command 'fitt'"],
-    [["info"], "missing required argument 'dir'"],
+    [["fitt"], "(see saffu --help)"],
+    [["help", "fitt"], "unknown command 'fitt' (see saffu --help)"],
+    [["info"], "missing required argument 'dir' (see saffu info --help)"],
     [["eval", "DIR"], "missing required argument 'text'"],
-    [["fit", "TEXT"], "--out"],
+    [["fit", "TEXT"], "--out <dir>' not specified (see saffu fit --help)"],
     [["info", "DIR", "--colour"], "--colour"],
     [["generate", "DIR", "--seed", "1.5"], "--seed"],
     [["generate", "DIR", "--max-tokens"], "--max-tokens"],

@@ -182,7 +182,7 @@ describe("options", () => {
     const loaded = await load(model);
     await loaded.save(learned);
     expect(await saffu.run(["compile", learned, ...options])).toEqual(
-      failure(2, "INVALID_OPTION", "corrected", "no correction"),
+      failure(2, "INVALID_OPTION", "--corrected", "no correction"),
     );
     const base = Array.from(loaded.score(TEXT).surprisal);
     await loaded.observe(TEXT);

@@ -31,7 +31,8 @@ export async function run(directory: string, options: Options): Promise<void> {
   if (flash && target === "wasm") throw invalid("flash goes with the target c-header; alone it is the target flash");
   const signal = interruptSignal();
   const model = await loadModel(directory, undefined, signal);
-  if (corrected && !model.correction) throw invalid(`corrected: ${directory} has no correction, a refit solves one`);
+  if (corrected && !model.correction)
+    throw invalid(`--corrected: ${directory} has no correction: saffu refit solves one`);
   await assertWritable(out);
   if (target === "flash") await assertWritable(`${out}.weights`);
   const made = await packageModel(model, {

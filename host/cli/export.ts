@@ -19,7 +19,7 @@ export async function run(directory: string, { onnx: out, corrected, json }: Opt
   const model = await loadModel(directory, undefined, signal);
   const { correction } = model;
   if (corrected && !correction) {
-    throw new SaffuError("INVALID_OPTION", `corrected: ${directory} has no correction, a refit solves one`);
+    throw new SaffuError("INVALID_OPTION", `--corrected: ${directory} has no correction: saffu refit solves one`);
   }
   await assertWritable(out);
   const bytes = onnxModel(model, { correction: corrected ? correction : undefined });

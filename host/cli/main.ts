@@ -303,8 +303,8 @@ function flags(): Map<string, string> {
 /** Commander's complaint in the form of every other error. `saffu` alone has printed its help already. */
 function usageError({ code, message }: CommanderError): SaffuError {
   const command = program.args[0];
-  const gone = goneOption(command, message);
-  if (gone !== undefined) return new SaffuError("INVALID_OPTION", `${gone} (see saffu ${command} --help)`);
-  const what = code === "commander.help" ? "no command given" : message.replace(/^error: /, "").replace(/\.$/, "");
-  return new SaffuError("INVALID_OPTION", `${what} (see saffu --help)`);
+  const complaint = code === "commander.help" ? "no command given" : message.replace(/^error: /, "").replace(/\.$/, "");
+  const what = goneOption(command, message) ?? complaint;
+  const help = commandOf(command) === undefined ? "saffu --help" : `saffu ${command} --help`;
+  return new SaffuError("INVALID_OPTION", `${what} (see ${help})`);
 }
