@@ -54,6 +54,21 @@ const ROWS = TABLE.trim()
       .map(Number),
   );
 
+/** Lines of a log, the same ones every time. */
+function logLines(count: number): string[] {
+  let state = 7;
+  const any = (n: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  const of = (words: string) => words.split("|")[any(words.split("|").length)]!;
+  return Array.from({ length: count }, (_, i) => {
+    const time = `${String(any(24)).padStart(2, "0")}:${String(any(60)).padStart(2, "0")}`;
+    const unit = of("boiler|pump|door|gateway");
+    return `${time} ${unit}: ${of("temp is|level at|pressure")} ${any(90)}.${any(10)}, valve ${of("open|shut|stuck")} #${i % 50}\n`;
+  });
+}
+
 describe("the recipe", () => {
   test.each(ROWS.map((row) => [row[0]!, row] as const))("for %i tokens", (tokens, row) => {
     const { targets, seed, groups, scaling, mixture } = recipeOf({}, tokens);
@@ -68,7 +83,7 @@ describe("the recipe", () => {
     expect(mixture.sweeps).toBe(60);
   });
 
-  test("estimates predictions from 50,000 tokens on, of vocabularies that are worth it, unless all are asked for", () => {
+  test("estimates predictions from 50,000 tokens on, of vocabularies and groups that are worth it, unless all are asked for", () => {
     const scaling = (options: RecipeOptions, tokens: number) => recipeOf(options, tokens).scaling;
     expect(scaling({}, 49_999).sampled).toBe(false);
     expect(scaling({}, 50_000).sampled).toBe(true);
@@ -76,6 +91,32 @@ describe("the recipe", () => {
     const shape = shapeOf({});
     expect(recipeOf({}, 50_000, { ...shape, vocabulary: 128, bits: 128 }).scaling.sampled).toBe(true);
     expect(recipeOf({}, 50_000, { ...shape, vocabulary: 120, bits: 120 }).scaling.sampled).toBe(false);
+    for (const [groups, documentGroups, secondGroups, enough] of [
+      [8, 0, 0, true],
+      [7, 0, 0, false],
+      [4, 2, 2, true],
+      [4, 2, 1, false],
+    ] as const) {
+      const { sampled } = recipeOf({}, 50_000, { ...shape, groups, documentGroups, secondGroups }).scaling;
+      expect(sampled).toBe(enough);
+    }
+    expect(scaling({ profile: "nano" }, 1_000_000).sampled).toBe(false);
+  });
+
+  test.each([2, 8])("estimates, where it does, at no loss on a log: %i groups", async (groups) => {
+    const lines = logLines(1500).map((line) => new TextEncoder().encode(line));
+    const [text, heldOut] = [lines.slice(0, 1300), lines.slice(1300)].map((part) => Buffer.concat(part)) as [
+      Buffer,
+      Buffer,
+    ];
+    const bits = async (exact: boolean) => {
+      const options = { profile: "nano", groups, units: 4, history: 0, heldOut: [heldOut], exact } as const;
+      const { report } = await fit(() => [text], options);
+      expect(report.trainTokens).toBeGreaterThanOrEqual(50_000);
+      expect(report.recipe.scaling.sampled).toBe(!exact && groups === 8);
+      return report.heldOutBits / heldOut.length;
+    };
+    expect((await bits(false)) / (await bits(true))).toBeLessThan(1.02);
   });
 
   test("what a caller asks for, and nothing else, is another", () => {
