@@ -1,5 +1,4 @@
 /** A small model with random weights over bytes and the real kernels: random text that is rarely whole UTF-8. */
-
 import { compileDevice } from "../host/compile/compile.ts";
 import { type ModelFiles, withConfig } from "../host/files/config.ts";
 import { type Tensor, writeTensors } from "../host/files/safetensors.ts";

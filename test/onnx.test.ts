@@ -190,7 +190,7 @@ describe("saffu export", () => {
     const before = await readdir(home);
     const refused = join(home, "no.onnx");
     const refusals: [string[], number, string, string][] = [
-      [["--onnx", refused, "--corrected"], 2, "INVALID_OPTION", "--corrected: "],
+      [["--onnx", refused, "--corrected"], 2, "INVALID_OPTION", "no correction: saffu refit solves one"],
       [["--onnx", home], 5, "UNWRITABLE", home],
       [["--onnx", join(home, "none", "x.onnx")], 5, "UNWRITABLE", "none"],
       [[], 2, "INVALID_OPTION", "--onnx"],

@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import { bin, node, runStages, vitest } from "./stages.mjs";
 
 /**
- * Checks all of a package below tools/ that has dependencies of its own, and prints one line at the end: "N passed, N failed". Formatting, lint and import directions are checked by the
- * project's own tools, under its rules.
+ * Checks all of a package below tools/ that has dependencies of its own, and prints one line at the end: "N passed, N failed". Formatting,
+ * lint and import directions are checked by the project's own tools, under its rules.
  *
  * @param file of the package's test.mjs, as an address
  */
