@@ -99,6 +99,7 @@ describe("help", () => {
 
 describe("a wrong command line exits with 2 and one line", () => {
   test.each<[string[], string]>([
+    [["fitt"], "unknown command"],
     [["fitt"], "(see saffu --help)"],
     [["help", "fitt"], "unknown command 'fitt' (see saffu --help)"],
     [["info"], "missing required argument 'dir' (see saffu info --help)"],
