@@ -3,43 +3,18 @@
  * by a model that has read the text it was fitted to, and by one that has not; of compressors, what the rest adds to the compressed text. So
  * the vocabulary's rule in docs/method.md was chosen, on some texts, and is reported, on others.
  */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { type FitOptions, fit, load } from "../../host/index.ts";
 import { table } from "../markdown.ts";
+import { bitsAByte, compressors, primed } from "./baselines/compressors.ts";
 
 const SIZES = [5_000, 12_000, 25_000, 50_000];
 /** Bytes that are scored: a quarter of the text, and at least so many. */
 const LEAST_REST = 3_000;
 
-/** Bytes of a text by each compressor that is installed. */
-const COMPRESSORS: Record<string, (text: Uint8Array) => number> = {
-  "PPMd, order 6": (text) => archived(text),
-  xz: (text) => piped("xz", ["-9e", "--format=raw", "--lzma2=preset=9e", "-c"], text),
-  zstd: (text) => piped("zstd", ["-19", "-q", "-c", "--no-check"], text),
-  gzip: (text) => gzipSync(text, { level: 9 }).length,
-};
-
-function piped(program: string, words: readonly string[], input: Uint8Array): number {
-  return execFileSync(program, words, { input, stdio: ["pipe", "pipe", "ignore"] }).length;
-}
-
-function archived(text: Uint8Array): number {
-  const folder = mkdtempSync(join(tmpdir(), "saffu-short-"));
-  try {
-    writeFileSync(join(folder, "text"), text);
-    execFileSync("7z", ["a", "-m0=PPMd:o=6:mem=16m", "-mtm=off", "archive.7z", "text"], {
-      cwd: folder,
-      stdio: "ignore",
-    });
-    return readFileSync(join(folder, "archive.7z")).length;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
+const PROGRAMS = ["PPMd 6", "xz", "zstd", "gzip"];
+const { installed } = compressors();
 
 /** Bits a byte of `rest`, with and without the text before it, and what the fit took. */
 async function fitted(text: Uint8Array, rest: Uint8Array, options: FitOptions): Promise<number[]> {
@@ -50,14 +25,6 @@ async function fitted(text: Uint8Array, rest: Uint8Array, options: FitOptions): 
   const bits = (bytes: Uint8Array) => model.score(bytes).bits;
   const read = (bits(Buffer.concat([text, rest])) - bits(text)) / rest.length;
   return [report.shape.vocabulary, read, bits(rest) / rest.length, (user + system) / 1e6];
-}
-
-function compressed(compressor: (text: Uint8Array) => number, text: Uint8Array, rest: Uint8Array): number {
-  try {
-    return (8 * (compressor(Buffer.concat([text, rest])) - compressor(text))) / rest.length;
-  } catch {
-    return Number.NaN; // it is not installed
-  }
 }
 
 const ours = ["V", "has read it", "has not", "s"];
@@ -72,7 +39,10 @@ for (const size of SIZES) {
     if (rest.length < LEAST_REST) continue; // the file is too short
     const rule = await fitted(text, rest, {});
     const all = await fitted(text, rest, { vocabulary: 1024 });
-    const others = Object.values(COMPRESSORS).map((compressor) => compressed(compressor, text, rest));
+    const others = PROGRAMS.map((name) => {
+      const compressor = installed[name];
+      return compressor === undefined ? Number.NaN : bitsAByte(rest, primed(compressor, text, rest));
+    });
     names.push(basename(path));
     rows.push([...rule, ...all, ...others]);
   }
@@ -82,5 +52,5 @@ for (const size of SIZES) {
     names[i] ?? "mean",
     ...row.map((value, column) => value.toFixed(column === 0 || column === 4 ? 0 : 3)),
   ]);
-  console.log(`${size} bytes:\n\n${table([...headers, ...Object.keys(COMPRESSORS)], shown)}\n`);
+  console.log(`${size} bytes:\n\n${table([...headers, ...PROGRAMS], shown)}\n`);
 }
