@@ -4,14 +4,24 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { LADDER, type Profile } from "../../host/fit/recipe.ts";
 import type { FitOptions } from "../../host/index.ts";
 import { table } from "../markdown.ts";
 import { compressors, PPMD, ppmdIn } from "./baselines/compressors.ts";
 import { DEV, type Kind, REPORT, splitLines } from "./corpora/streams.ts";
-import { type Compressed, compare, compressed, fitAndScore, least, type Row, type Scored } from "./figures/streams.ts";
+import {
+  type Compressed,
+  compare,
+  compressed,
+  earlierBits,
+  earlierKey,
+  fitAndScore,
+  least,
+  type Row,
+  type Scored,
+} from "./figures/streams.ts";
 import { inRoot } from "./paths.ts";
 
 const HELP = `npm run streams -- [options]
@@ -21,7 +31,8 @@ const HELP = `npm run streams -- [options]
   --profiles A,B   all but base by default, which is for megabytes
   --fit JSON       options of fit, as {"history":1024}
   --memory BYTES   of the small PPMd; 262144 by default, 65536 at least
-  --out FILE       adds a JSON line for each text and profile`;
+  --out FILE       adds a JSON line for each text and profile
+  --before FILE    shows such lines beside, of the same bytes of a text: the last of each text and profile`;
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +43,7 @@ const { values } = parseArgs({
     fit: { type: "string", default: "{}" },
     memory: { type: "string", default: "262144" },
     out: { type: "string" },
+    before: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
@@ -59,6 +71,7 @@ const named = listed(
 );
 const options: FitOptions = JSON.parse(values.fit);
 const memory = Number(values.memory);
+const earlier = values.before === undefined ? undefined : earlierBits(readFileSync(values.before, "utf8"));
 const { installed, missing } = compressors(memory);
 for (const name of missing) console.error(`skipped: ${name}: its program is not installed`);
 
@@ -98,13 +111,16 @@ for (const profile of profiles) {
     }
   }
   const rivals = rivalsOf(measured[0]?.text);
-  const columns = ["V", "weights", "bits a byte", "after the fitted lines", ...rivals.map((name) => `× ${name}`)];
+  const columns = ["V", "weights", "bits a byte", "after the fitted lines"];
+  if (earlier !== undefined) columns.push("before, and × it");
+  columns.push(...rivals.map((name) => `× ${name}`));
   const rows = measured.map(({ text, own }) => [
     text.name,
     `${own.vocabulary}`,
     `${own.weightBytes}`,
     digits(own.held),
     digits(own.heldAfterFit),
+    ...(earlier === undefined ? [] : [beside(own.held, earlier.get(earlierKey(profile, text.name, text.sha256)))]),
     ...rivals.map((name) => ratio(own.held / best(text)[name]!)),
     own.fitSeconds.toFixed(1),
     own.microsecondsAByte.toFixed(2),
@@ -185,6 +201,10 @@ function listed(names: string | undefined, known: readonly string[], usual: (nam
   const unknown = all.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`${unknown.join(", ")}: unknown; there are ${known.join(", ")}`);
   return all;
+}
+
+function beside(bits: number, before: number | undefined): string {
+  return before === undefined ? "" : `${digits(before)}, ${ratio(bits / before)}`;
 }
 
 function digits(bits: number): string {

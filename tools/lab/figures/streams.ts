@@ -121,6 +121,22 @@ export function compare(rows: readonly Row[], rival: string): Comparison {
   };
 }
 
+/** Bits a byte of the held-out lines in results of before, a JSON line each, by earlierKey; the last line of a key counts. */
+export function earlierBits(results: string): Map<string, number> {
+  const lines = results.split("\n").filter((line) => line !== "");
+  return new Map(
+    lines.map((line) => {
+      const { profile, text, sha256, held } = JSON.parse(line);
+      return [earlierKey(profile, text, sha256), held];
+    }),
+  );
+}
+
+/** A profile and a text, its bytes included: a log of the machine's own goes on. */
+export function earlierKey(profile: string, text: string, sha256: string): string {
+  return `${profile} ${text} ${sha256}`;
+}
+
 function cpu(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;

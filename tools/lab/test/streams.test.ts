@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bitsAByte, compressors, LEAST_MEMORY, PPMD, ppmdIn, primed } from "../baselines/compressors.ts";
-import { DEV, firstLines, jsonLines, REPORT, secondHalf, splitLines, withoutTags } from "../corpora/streams.ts";
-import { compare, compressed, fitAndScore, least } from "../figures/streams.ts";
+import { DEV, firstLines, jsonLines, linesAfter, REPORT, splitLines, withoutTags } from "../corpora/streams.ts";
+import { compare, compressed, earlierBits, earlierKey, fitAndScore, least } from "../figures/streams.ts";
 import { inLab, inRoot } from "../paths.ts";
 
 const bytes = (text: string) => Buffer.from(text);
@@ -43,13 +43,14 @@ describe("texts of users' kinds", () => {
     ] as const) {
       expect(Buffer.from(firstLines(text, most)).toString(), `${most} bytes`).toBe(cut);
     }
-    expect(Buffer.from(secondHalf(text)).toString()).toBe("ef");
+    expect(Buffer.from(linesAfter(text, 2)).toString()).toBe("cd\nef");
+    expect(linesAfter(text, 6).length).toBe(0);
   });
 
   it("never have a place of DEV in REPORT where both are of one file", () => {
     const whole = bytes(Array.from({ length: 30_000 }, (_, i) => `status ${i}\n`).join(""));
     const seen = new Set(Buffer.from(firstLines(whole, 60_000)).toString().split("\n").slice(0, -1));
-    const later = Buffer.from(firstLines(secondHalf(whole), 60_000))
+    const later = Buffer.from(firstLines(linesAfter(whole, 120_000), 60_000))
       .toString()
       .split("\n")
       .slice(0, -1);
@@ -153,6 +154,16 @@ describe("our figures", () => {
     expect(rest).toEqual({ texts: 3, atOrBelow: 2, worst: 4, worstText: "c" });
     expect(mean).toBeCloseTo(2 ** (1 / 3), 12);
     expect(compare([], "gzip").texts).toBe(0);
+  });
+
+  it("stand beside those of before on the same bytes, the last of each", () => {
+    const line = (sha256: string, held: number) =>
+      `${JSON.stringify({ profile: "nano", text: "dpkg", sha256, held })}\n`;
+    const before = earlierBits(line("aa", 1) + line("bb", 2) + line("aa", 3));
+    expect(before.get(earlierKey("nano", "dpkg", "aa"))).toBe(3);
+    expect(before.get(earlierKey("nano", "dpkg", "bb"))).toBe(2);
+    expect(before.get(earlierKey("nano", "dpkg", "cc"))).toBe(undefined);
+    expect(before.get(earlierKey("potato", "dpkg", "aa"))).toBe(undefined);
   });
 
   it("are of the held-out lines alone, by a model that was fitted to the others", async () => {
