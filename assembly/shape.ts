@@ -51,6 +51,10 @@ export const INDEXED: i32 = SHAPE_INDEXED;
 export const LEARNING: i32 = SHAPE_LEARNING;
 /** Whether weights are fetched from flash, row by row; else they stand in memory. */
 export const FLASH: i32 = SHAPE_FLASH;
+/** Whether matches of up to LONGEST tokens are weighed on top of the mixture. */
+export const LONG: i32 = SHAPE_LONG;
+/** Whether the long-term memory is sorted by what stands before each place; else it is looked through. */
+export const MEMORY_INDEXED: i32 = SHAPE_MEMORY_INDEXED;
 /** Tokens of other texts that history attention sees beside the history, a multiple of 8; 0 = none. */
 export const RECALL: i32 = SHAPE_RECALL;
 export const RECALLS: i32 = RECALL > 0 ? 1 : 0;
@@ -149,14 +153,27 @@ export const INPUTS: i32 = ATTENDED * 2 * SHARES + STATES_READ * WIDTH_0;
 /** f32 of the gradients at earlier states that a place hands on. */
 export const EARLIER: i32 = STATES_READ > 0 ? (STATES_READ - 1) * WIDTH_0 : 0;
 
-/** Matches that are listed at the most. */
-export const MOST_MATCHES: i32 = HISTORY < 1024 ? HISTORY : 1024;
+/** Matches that are listed at the most. Where long matches are weighed as well, and no index is there to bound them, fewer do. */
+const LISTED: i32 = LONG != 0 && INDEXED == 0 ? 256 : 1024;
+export const MOST_MATCHES: i32 = HISTORY < LISTED ? HISTORY : LISTED;
 /** Parts of the mixture: the network, then one a match length. */
 export const PARTS: i32 = 1 + MATCH_LENGTH;
 /** Buckets of a match length's mixture weights: matches (8 classes) times agreement of their followers (4). */
 export const BUCKETS: i32 = 32;
 /** Cells of the mixture's weights. */
 export const CELLS: i32 = MATCH_LENGTH * BUCKETS;
+/** The longest match that is told from longer ones. */
+export const LONGEST: i32 = 20;
+/** Lengths that long matches are told apart by: 1, 2, 3, 4, 6, 8, 12, 20. */
+export const LENGTHS: i32 = LONG * 8;
+/** Buckets of the weights of such a length: matches (3 classes) times agreement of their followers (3) times what came true of late (2). */
+export const LONG_BUCKETS: i32 = 18;
+/** Cells of those weights. */
+export const LONG_CELLS: i32 = LENGTHS * LONG_BUCKETS;
+/** Long matches that are looked at, the longest. */
+export const MOST_LONG: i32 = LONG * 64;
+/** Bytes of a token in the memory. */
+export const MEMORY_WIDTH: i32 = V > 256 ? 2 : 1;
 /** Sets of candidates in a pool at the most: one for every four of its 65536 places, and for each token one more. */
 export const POOL_SETS: i32 = 16384 + V;
 /** Pairs of tokens are told apart by so many hashes in the index. */

@@ -29,6 +29,12 @@ export interface Shape {
   readonly adapts?: boolean;
   /** Whether the history is indexed: the newest matches are found without looking at all its places. */
   readonly indexed?: boolean;
+  /** Whether matches of up to 20 tokens, in the history and in the memory, are weighed on top of the mixture; needs a history. */
+  readonly longMatches?: boolean;
+  /** Tokens of the long-term memory: the end of the training text; needs longMatches. */
+  readonly memory?: number;
+  /** Whether the memory is sorted, and so searched; else each prediction looks through all of it. A vocabulary over 256 needs it. */
+  readonly memoryIndexed?: boolean;
   /** Bits of a weight of U; 8 where it is left out. O has 8. */
   readonly weightBits?: 4 | 8;
   /** Whether the window's positions are attended to by the softmax of their comparisons with the latest token. */
@@ -55,6 +61,10 @@ export interface TensorSpec {
 /** Ids are 16 bits wide and 0xffff marks the absence of a token; a multiple of 8 below that. */
 export const MAX_VOCABULARY = 65528;
 const MAX_HIDDEN = 4096;
+/** Places of a memory have 16 bits. */
+export const MAX_MEMORY = 65536;
+/** A long match is compared with what is in the history. */
+const LEAST_LONG_HISTORY = 32;
 /** Weights beyond this cannot stand in a module's memory beside its state (addresses have 31 bits). */
 const MAX_WEIGHT_BYTES = 2 ** 30;
 
@@ -97,6 +107,7 @@ export function validateShape(value: unknown): Shape {
     ...{ vocabulary, bits, window, groups, units, history, matchLength },
     ...flagOf(given, "adapts", history > 0),
     ...flagOf(given, "indexed", history > 0),
+    ...longMatchesOf(given, vocabulary, history),
     ...(weightBits === 4 && { weightBits }),
     ...flagOf(given, "windowAttention", true),
     ...layerOf(given, "documentGroups", "documentSpan", MAX_SPAN),
@@ -121,6 +132,27 @@ function flagOf(given: Record<string, unknown>, field: keyof Shape, possible: bo
   if (typeof value !== "boolean") throw invalid(`${field} must be a boolean, got ${shown(value)}`);
   if (value && !possible) throw invalid(`${field} must be false where history is 0, got true`);
   return value ? { [field]: true } : {};
+}
+
+/** Long matches, and the memory that they are looked for in. */
+function longMatchesOf(given: Record<string, unknown>, vocabulary: number, history: number): Partial<Shape> {
+  const flags = flagOf(given, "longMatches", history > 0);
+  if (flags.longMatches && history < LEAST_LONG_HISTORY) {
+    throw invalid(`history must be at least ${LEAST_LONG_HISTORY} where there are longMatches, got ${history}`);
+  }
+  const memory = given.memory ?? 0;
+  if (!Number.isInteger(memory)) throw invalid(`memory must be an integer, got ${shown(memory)}`);
+  within("memory", memory as number, 0, MAX_MEMORY);
+  if (memory !== 0 && !flags.longMatches)
+    throw invalid(`memory must be 0 where there are no longMatches, got ${memory}`);
+  const indexed = given.memoryIndexed ?? false;
+  if (typeof indexed !== "boolean") throw invalid(`memoryIndexed must be a boolean, got ${shown(indexed)}`);
+  if (indexed && !flags.longMatches)
+    throw invalid("memoryIndexed must be false where there are no longMatches, got true");
+  if (memory !== 0 && !indexed && vocabulary > 256) {
+    throw invalid(`memoryIndexed must be true where there is a memory and vocabulary is over 256, got ${vocabulary}`);
+  }
+  return { ...flags, ...(memory !== 0 && { memory: memory as number }), ...(indexed && { memoryIndexed: true }) };
 }
 
 /** A further layer: its groups, and what there is of its inputs. */
@@ -194,6 +226,11 @@ export function hiddenLayers({
 /** Buckets of the mixture for each match length: matches (8 classes) times agreement of their followers (4). */
 export const MIXTURE_BUCKETS = 32;
 
+/** Lengths that long matches are told apart by. */
+export const LONG_LENGTHS: readonly number[] = [1, 2, 3, 4, 6, 8, 12, 20];
+/** Buckets of the weights of each: matches (3 classes) times agreement of their followers (3) times what came true of late (2). */
+export const LONG_BUCKETS = 18;
+
 /** Values that a weight of four bits can have, before its row's scale. */
 export const LEVELS = 16;
 
@@ -246,10 +283,34 @@ export function tensorSpecs(shape: Shape): TensorSpec[] {
   if (bits < vocabulary) {
     specs.unshift({ name: "cipher", dtype: "U16", shape: [vocabulary, cipherWidth(shape)], address: "CIPHER" });
   }
+  if (shape.longMatches) {
+    const cells = [2, LONG_LENGTHS.length, LONG_BUCKETS];
+    specs.push({ name: "attention.long", dtype: "F32", shape: cells, address: "LONG_TABLE" });
+  }
   if (shape.history > 0) {
     specs.push({ name: "attention.gate", dtype: "F32", shape: [matchLength, MIXTURE_BUCKETS], address: "GATE" });
   }
   return specs;
+}
+
+/** The shape without long matches and memory: what a fit solves before it has them. */
+export function withoutLong({ longMatches, memory, memoryIndexed, ...shape }: Shape): Shape {
+  return shape;
+}
+
+/** The memory's tensor: token ids of the training text's end; undefined where there is no memory. It stands behind a module's own memory. */
+export function memorySpec({ vocabulary, memory = 0 }: Shape): TensorSpec | undefined {
+  if (memory === 0) return undefined;
+  const dtype = vocabulary > 256 ? "U16" : "U8";
+  return { name: "memory.tokens", dtype, shape: [memory], address: "MEMORY" };
+}
+
+/** Bytes of the memory in a module: its tokens, and where it is indexed the order of its places. */
+export function memoryBytes(shape: Shape): number {
+  const spec = memorySpec(shape);
+  if (spec === undefined) return 0;
+  const tokens = Math.ceil(tensorBytes(spec) / 16) * 16;
+  return tokens + (shape.memoryIndexed ? Math.ceil((2 * shape.memory!) / 16) * 16 : 0);
 }
 
 /** Bytes of a tensor's data. */

@@ -79,7 +79,7 @@ describe("a predictor's module", () => {
       [2 ** 20, 32],
     ] as const) {
       const { wasm, ...rest } = predictorModule(recalling, FILE, recall);
-      expect(rest).toEqual({ recall, place: end * PAGE });
+      expect(rest).toMatchObject({ recall, place: end * PAGE });
       expect((await inspect(wasm)).memory).toEqual({ least: end + more, most: end + more });
     }
     const none = await compileDevice(SHAPE, "scalar", { recall: 0 });

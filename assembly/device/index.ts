@@ -6,9 +6,12 @@
 import { logOf } from "../common/math";
 import { seedGenerator } from "../common/random";
 import { scaleInPlace } from "../common/softmax";
+import { Candidates, clearCandidates } from "../history/candidates";
 import { findMatches, recallMatches } from "../history/find";
+import { countFollowers, Followers } from "../history/followers";
 import { clearHistory, History, pushToken } from "../history/history";
-import { countDistinct, Matches, weighByNetwork } from "../history/matches";
+import { countDistinct, Matches, seenOf, weighByNetwork } from "../history/matches";
+import { Memory, searchMemory } from "../history/memory";
 import { levelsOf, nextDocument, storedForward } from "../layers/stored";
 import {
   ADAPTS,
@@ -21,6 +24,8 @@ import {
   FLASH,
   LAYERS,
   LEARNING,
+  LONG,
+  LONG_CELLS,
   M,
   RECALL,
   REMEMBERS,
@@ -31,18 +36,25 @@ import { Correction, correctRow } from "./correction";
 import { decode, decodeStored, quantiseHidden } from "./decoder";
 import { fetch, forgiveReads, readFailed } from "./flash";
 import {
+  CANDIDATES_RECORD,
   CONTEXT,
   CORRECTED_O,
   CORRECTED_O_SCALE,
   CORRECTION,
   DOCUMENT,
   END,
+  FOLLOWERS_RECORD,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
   HISTORY_RECORD,
+  LONG_RECORD,
+  LONG_SUMS,
+  LONG_TABLE,
   MARGINALS,
   MATCHES_RECORD,
+  MEMORY_RECORD,
+  MEMORY_TILE,
   MIXED,
   MIXTURE,
   MIXTURE_SUMS,
@@ -72,6 +84,7 @@ import {
   WEIGHTS,
 } from "./layout";
 import { countToken, rescale, rescaled, resetMarginals } from "./marginals";
+import { adaptLong, LongMixture, mixLong, resetLong, withoutLong } from "./long-mixture";
 import { adaptMixture, attend, resetMixture } from "./mixture";
 import { adaptRecency, countRecent, mixRecent, resetRecency } from "./recency";
 import { draw } from "./sampling";
@@ -85,6 +98,9 @@ export {
   END,
   EXPECTED,
   GENERATION,
+  LONG_SUMS,
+  LONG_TABLE,
+  MEMORY_RECORD,
   MIXTURE as GATE,
   O as DECODER_O,
   O_SCALE as DECODER_O_SCALE,
@@ -137,6 +153,10 @@ class State {
 const state: State = changetype<State>(STATE);
 const history: History = changetype<History>(HISTORY_RECORD);
 const matches: Matches = changetype<Matches>(MATCHES_RECORD);
+const candidates: Candidates = changetype<Candidates>(CANDIDATES_RECORD);
+const followers: Followers = changetype<Followers>(FOLLOWERS_RECORD);
+const long: LongMixture = changetype<LongMixture>(LONG_RECORD);
+const memo: Memory = changetype<Memory>(MEMORY_RECORD);
 
 const sums: Sums = changetype<Sums>(OBSERVED);
 const sampled: Sample = changetype<Sample>(SAMPLE_RECORD);
@@ -157,6 +177,10 @@ export function reset(): i32 {
     clearHistory(history);
     matches.count = 0;
     resetMixture(FLASH > 0 ? MIXTURE_SUMS : MIXTURE, MIXTURE_SUMS);
+  }
+  if (LONG != 0) {
+    resetLong(FLASH > 0 ? LONG_SUMS : LONG_TABLE, long);
+    followers.count = 0;
   }
   if (ADAPTS != 0) {
     resetMarginals(MARGINALS);
@@ -189,6 +213,7 @@ function fetchResident(): bool {
   fetch(U0, M * 4, RESIDENT_U0);
   fetch(O0, V * 4, RESIDENT_O0);
   if (REMEMBERS != 0) fetch(MIXTURE, CELLS * 4, MIXTURE_SUMS);
+  if (LONG != 0) fetch(LONG_TABLE, 2 * LONG_CELLS * 4, LONG_SUMS);
   return !readFailed();
 }
 
@@ -201,7 +226,7 @@ export function predict(): i32 {
   if (state.ready == 0) return NOT_READY; // first: what stands from before a reset that failed is no prediction any more
   if (state.predicted != 0) return 0;
   if (!predictNetwork(state.corrected != 0)) return READ_FAILED;
-  mixText(true);
+  if (!mixText(true)) return READ_FAILED;
   state.predicted = 1;
   return 0;
 }
@@ -223,12 +248,12 @@ function predictNetwork(corrected: bool): bool {
 
 /**
  * PROBABILITIES ← the network's, of OWN, and what the text says beside it: rescaled by its marginals, mixed with recent tokens, then with
- * what followed earlier.
+ * what followed earlier, and with the long matches of all that. False where a read of the memory failed.
  *
- * @param recall whether other texts have a say
+ * @param recall whether other texts have a say that were observed
  */
-function mixText(recall: bool): void {
-  if (REMEMBERS == 0) return;
+function mixText(recall: bool): bool {
+  if (REMEMBERS == 0) return true;
   if (ADAPTS != 0) {
     state.scale = rescale(MARGINALS, NETWORK, PROBABILITIES);
     state.kept = 1;
@@ -236,7 +261,8 @@ function mixText(recall: bool): void {
     else scaleInPlace(PROBABILITIES, V, state.scale);
   }
   state.rest = 1;
-  findMatches(history, matches);
+  if (LONG != 0) clearCandidates(candidates);
+  findMatches(history, matches, candidates);
   if (RECALL > 0 && recall) {
     let recalled = RECALLED;
     let room: i32 = RECALL;
@@ -246,12 +272,28 @@ function mixText(recall: bool): void {
       recalled = place;
       room = max<i32>(0, (memory.size() << 15) - (place >> 1)); // up to the memory's end
     }
-    recallMatches(recalled, <i32>min<u32>(room, load<u32>(RECALLED_LENGTH)), history, state.place, matches);
+    recallMatches(recalled, <i32>min<u32>(room, load<u32>(RECALLED_LENGTH)), history, state.place, matches, candidates);
   }
-  if (matches.count == 0) return;
-  if (ADAPTS != 0) weighByNetwork(matches, PROBABILITIES);
-  countDistinct(matches);
-  state.rest = attend(matches, MIXTURE_SUMS, MIXED, PROBABILITIES);
+  if (matches.count > 0) {
+    if (ADAPTS != 0) weighByNetwork(matches, PROBABILITIES);
+    countDistinct(matches);
+    state.rest = attend(matches, MIXTURE_SUMS, MIXED, PROBABILITIES);
+  }
+  if (LONG == 0) return true;
+  forgiveReads();
+  searchMemory(history, memo, MEMORY_TILE, candidates);
+  if (readFailed()) return false;
+  countFollowers(candidates, seenOf(matches), followers);
+  mixLong(followers, long, PROBABILITIES);
+  return true;
+}
+
+/** The probability of a token under the mixture, before the long matches: what the mixture's parts share. */
+// @ts-ignore: decorator
+@inline
+function mixedProbability(token: u32): f32 {
+  const p = load<f32>(PROBABILITIES + (token << 2));
+  return LONG != 0 ? withoutLong(followers, long, token, p) : p;
 }
 
 /**
@@ -297,7 +339,7 @@ export function feed(token: u32): f32 {
     state.predicted = 0; // a second try reads again what the first has read
     return <f32>READ_FAILED;
   }
-  const p = load<f32>(PROBABILITIES + (token << 2));
+  const p = mixedProbability(token);
   const network: f32 = ADAPTS != 0 ? rescaled(MARGINALS, NETWORK, token, state.scale) : 0;
   return follow(token, p, network, shareOfNetwork(network, p));
 }
@@ -305,19 +347,21 @@ export function feed(token: u32): f32 {
 /**
  * Updates everything that adapts to the text after `token` arrives, and appends it.
  *
- * @param p the probability that the full mixture gave it
+ * @param p the probability that the mixture gave it, before the long matches
  * @param network the probability that the network gave it
  * @param share the part of `p` that came from the network
  * @returns its surprisal in bits
  */
 function follow(token: u32, p: f32, network: f32, share: f32): f32 {
+  const last = load<f32>(PROBABILITIES + (token << 2));
+  if (LONG != 0) adaptLong(followers, candidates, long, token);
   if (ADAPTS != 0) {
     if (state.place > 0 && p > 0) adaptRecency(RECENCY, token, network, share, state.rest / p);
     state.counted = countToken(token, share, NETWORK, state.counted, MARGINALS);
   }
   if (REMEMBERS != 0 && matches.count > 0) adaptMixture(matches, token, p, MIXTURE_SUMS, MIXED);
   extend(token);
-  return max<f32>(0, -logOf(max<f32>(LEAST, p)) * LOG2E);
+  return max<f32>(0, -logOf(max<f32>(LEAST, last)) * LOG2E);
 }
 
 /** The network's responsibility for a token that it gave `network`, and the mixture p. */
@@ -369,8 +413,8 @@ function learn(token: u32, add: i32): f32 {
   if (ADAPTS == 0) memory.copy(WEIGHTS, PROBABILITIES, V * 4); // else mixText keeps them
   const at = PROBABILITIES + (token << 2);
   const unscaled = load<f32>(at);
-  mixText(false); // a piece is closed: what was observed before it has no say
-  const p = load<f32>(at);
+  if (!mixText(false)) return <f32>READ_FAILED; // a piece is closed: what was observed before it has no say
+  const p = mixedProbability(token);
   const network = ADAPTS != 0 ? rescaled(MARGINALS, NETWORK, token, state.scale) : unscaled;
   const share = shareOfNetwork(network, p);
   weigh(HIDDEN, share, sampled);

@@ -15,8 +15,12 @@ import {
   LAYER_1,
   LAYER_2,
   LEARNING,
+  LENGTHS,
+  LONG,
+  LONG_CELLS,
   M,
   MATCH_LENGTH,
+  MOST_LONG,
   MOST_MATCHES,
   PAIRS,
   RECALL,
@@ -58,7 +62,8 @@ export const W0: usize = (W + ATTENDED * WINDOW * WINDOW * 4 + 15) & ~15; // (r)
 export const O: usize = (W0 + ATTENDED * WINDOW * 4 + 15) & ~15; // (V, M) i8
 export const O_SCALE: usize = (O + V * M + 15) & ~15; // (V) f32
 export const O0: usize = (O_SCALE + V * 4 + 15) & ~15; // (V) f32
-export const MIXTURE: usize = (O0 + V * 4 + 15) & ~15; // (match lengths, buckets) f32; absent without a history
+export const LONG_TABLE: usize = (O0 + V * 4 + 15) & ~15; // (2, lengths, buckets) f32; absent without long matches
+export const MIXTURE: usize = (LONG_TABLE + 2 * LONG_CELLS * 4 + 15) & ~15; // (match lengths, buckets) f32; absent without a history
 
 // of the flash form: what is small, and a tile
 export const RESIDENT_LEVELS: usize = ((FLASH == 0 ? MIXTURE + CELLS * 4 : BASE) + 15) & ~15; // (16) i8 a layer
@@ -80,7 +85,9 @@ export const PAIR_LINKS: usize = TOKEN_LINKS + INDEXED * HISTORY * 2; // (R) u16
 export const PAIR_NEWEST: usize = PAIR_LINKS + INDEXED * HISTORY * 2; // (R / 4) u16
 export const DOCUMENT: usize = (PAIR_NEWEST + INDEXED * PAIRS * 2 + 15) & ~15; // (width) f32: what the stream adds to the logits of the groups that read the document
 export const MIXTURE_SUMS: usize = (DOCUMENT + BAG_WIDTH * 4 + 15) & ~15; // (2, match lengths, buckets) f32: the mixture as the text has it
-export const MARGINALS: usize = (MIXTURE_SUMS + 2 * CELLS * 4 + 15) & ~15; // (2, V) f32: tokens as they came and as they were expected
+export const LONG_RECORD: usize = (MIXTURE_SUMS + 2 * CELLS * 4 + 15) & ~15; // one LongMixture; its tensor stands right behind it
+export const LONG_SUMS: usize = LONG_RECORD + LONG * 16; // (4, lengths, buckets) f32: the weights as the text has them
+export const MARGINALS: usize = (LONG_SUMS + 4 * LONG_CELLS * 4 + 15) & ~15; // (2, V) f32: tokens as they came and as they were expected
 export const RECENCY: usize = (MARGINALS + ADAPTS * 2 * V * 4 + 15) & ~15; // (V) f32: tokens as they came of late
 export const RECENCY_VALUES: usize = (RECENCY + ADAPTS * V * 4 + 15) & ~15; // (4) f32: its weight in the mixture, and its scale
 export const GENERATOR: usize = (RECENCY_VALUES + ADAPTS * 4 * 4 + 15) & ~15; // (4) u32
@@ -98,12 +105,20 @@ export const MATCHES: usize = MATCHES_RECORD + REMEMBERS * 16; // (most matches)
 export const TOTALS: usize = MATCHES + MOST_MATCHES * 4; // (match lengths) i32
 export const DISTINCT: usize = TOTALS + MATCH_LENGTH * 4; // (match lengths) i32
 export const SEEN: usize = DISTINCT + MATCH_LENGTH * 4; // (V) u8, zero between calls
-export const NETWORK: usize = (SEEN + REMEMBERS * V + 15) & ~15; // (V) f32: the network's probabilities, before they are adapted
+export const CANDIDATES_RECORD: usize = (SEEN + REMEMBERS * V + 15) & ~15; // one Candidates; its tensors stand right behind it
+export const CANDIDATES: usize = CANDIDATES_RECORD + LONG * 16; // (most long matches) of 8 bytes
+export const LAST_CANDIDATES: usize = CANDIDATES + MOST_LONG * 8; // (24) u8: the last one of each length
+export const FOLLOWERS_RECORD: usize = (LAST_CANDIDATES + LONG * 24 + 15) & ~15; // one Followers; its tensors stand right behind it
+export const FOLLOWERS: usize = FOLLOWERS_RECORD + LONG * 16; // (most long matches) of 20 bytes
+export const LENGTH_SUMS: usize = FOLLOWERS + MOST_LONG * 20; // (lengths) of 20 bytes
+export const MEMORY_TILE: usize = (LENGTH_SUMS + LENGTHS * 20 + 15) & ~15; // (2, 64) u8: what is read of the memory
+export const NETWORK: usize = (MEMORY_TILE + FLASH * LONG * 128 + 15) & ~15; // (V) f32: the network's probabilities, before they are adapted
 export const WEIGHTS: usize = (NETWORK + ADAPTS * V * 4 + 15) & ~15; // (V) f32, of sampling
 export const PROBABILITIES: usize = (WEIGHTS + V * 4 + 15) & ~15; // (V) f32
 
-// what was observed last: written by the host, or by the firmware
-export const RECALLED: usize = (PROBABILITIES + V * 4 + 15) & ~15; // (RECALL) u16, oldest first; ABSENT between texts
+// what was observed last, and where the long-term memory stands: written by the host, or by the firmware
+export const MEMORY_RECORD: usize = (PROBABILITIES + V * 4 + 15) & ~15; // one Memory
+export const RECALLED: usize = (MEMORY_RECORD + LONG * 8 + 15) & ~15; // (RECALL) u16, oldest first; ABSENT between texts
 export const RECALLED_LENGTH: usize = (RECALLED + RECALL * 2 + 15) & ~15; // u32, tokens in it
 export const RECALLED_AT: usize = RECALLED_LENGTH + RECALLS * 4; // u32, where they stand instead: behind the module's own memory; 0 for RECALLED
 

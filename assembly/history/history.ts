@@ -45,6 +45,13 @@ export function eightTokensAt(history: History, index: u32): v128 {
   return v128.load(changetype<usize>(history) + (index << 1), RING_AT);
 }
 
+/** Four tokens from an index of the ring on, a multiple of 4. */
+// @ts-ignore: decorator
+@inline
+export function fourTokensAt(history: History, index: u32): u64 {
+  return load<u64>(changetype<usize>(history) + (index << 1), RING_AT);
+}
+
 // Places that the index leads to.
 // @ts-ignore: decorator
 @inline

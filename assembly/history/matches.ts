@@ -1,6 +1,7 @@
 // One match of history attention: how many of the last tokens recur at a place, what followed it, and how much it weighs. A match is a
 // u32: the follower's id in the low 16 bits, its length (1 to MATCH_LENGTH) in the next three, in the rest the leading bits of its weight.
-import { ABSENT, HISTORY, MATCH_LENGTH, MOST_MATCHES, REMEMBERS, V } from "../shape";
+import { ABSENT, HISTORY, LONG, LONGEST, MATCH_LENGTH, MOST_MATCHES, REMEMBERS, V } from "../shape";
+import { Candidates, offer } from "./candidates";
 import { History, tokenAt, tokenBefore } from "./history";
 
 /** The matches of one prediction. The tensors stand right behind the record: one address names them all. */
@@ -32,6 +33,12 @@ export function firstMatch(matches: Matches): usize {
 export function endOfMatches(matches: Matches): usize {
   return firstMatch(matches) + (<usize>matches.count << 2);
 }
+/** (V) u8 scratch, zero between calls. */
+// @ts-ignore: decorator
+@inline
+export function seenOf(matches: Matches): usize {
+  return changetype<usize>(matches) + SEEN_AT;
+}
 /** Where the number of matches of length at least l + 1 stands, an i32. */
 // @ts-ignore: decorator
 @inline
@@ -45,23 +52,34 @@ export function distinctOf(matches: Matches, l: usize): usize {
   return changetype<usize>(matches) + DISTINCT_AT + (l << 2);
 }
 
-/** Lists the place at index `at` of the ring, whose token is the newest one's. */
-export function addMatch(history: History, at: u32, matches: Matches): void {
+/** Tokens that a match is compared over. */
+export const COMPARED: i32 = LONG != 0 ? LONGEST : MATCH_LENGTH;
+
+/** Lists the place at index `at` of the ring, whose token is the newest one's, while there is room, and offers it as a long match. */
+export function addMatch(history: History, at: u32, matches: Matches, candidates: Candidates): void {
   const follower = tokenAt(history, at + 1);
   if (follower == ABSENT) return; // the last token before a break: nothing followed it
   const age = (history.newest - at) & (HISTORY - 1);
-  const reach = min<u32>(MATCH_LENGTH, HISTORY - age); // no further back than the ring's oldest token
+  const reach = min<u32>(COMPARED, HISTORY - age); // no further back than the ring's oldest token
+  if (LONG != 0 && !hasRoom(matches)) {
+    // what cannot be longer than the shortest candidate is of no use
+    const least = candidates.least;
+    if (least >= reach || tokenAt(history, at - least) != tokenBefore(history, least)) return;
+  }
   let length = 1;
   while (length < <i32>reach) {
     const token = tokenBefore(history, length);
     if (token == ABSENT || token != tokenAt(history, at - length)) break;
     ++length;
   }
+  offer(candidates, length, follower, length < <i32>reach ? tokenAt(history, at - length) : ABSENT);
   listMatch(length, follower, age, matches);
 }
 
-/** Lists a match that stands `age` tokens back, at least one, and counts it for each length up to its own. */
-export function listMatch(length: i32, follower: u32, age: u32, matches: Matches): void {
+/** Lists a match that stands `age` tokens back, at least one, while there is room, and counts it for each length up to its own. */
+export function listMatch(compared: i32, follower: u32, age: u32, matches: Matches): void {
+  if (!hasRoom(matches)) return;
+  const length = min<i32>(MATCH_LENGTH, compared);
   for (let l: usize = 0; l < <usize>length; ++l) {
     const total = totalOf(matches, l);
     store<i32>(total, load<i32>(total) + 1);
@@ -69,6 +87,13 @@ export function listMatch(length: i32, follower: u32, age: u32, matches: Matches
   const match = weightBits(age) | ((<u32>length) << LENGTH_SHIFT) | follower;
   store<u32>(endOfMatches(matches), match);
   ++matches.count;
+}
+
+/** Whether another match can be listed: of a ring no longer than the list it always can, but for what is recalled. */
+// @ts-ignore: decorator
+@inline
+export function hasRoom(matches: Matches): bool {
+  return matches.count < MOST_MATCHES;
 }
 
 /** Counts the distinct followers among the matches of each length. */

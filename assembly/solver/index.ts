@@ -6,6 +6,7 @@ import { quantiseRow } from "../common/quantise";
 import { nextUniform, seedGenerator } from "../common/random";
 import { softmax } from "../common/softmax";
 import { addScaled, scale } from "../common/vectors";
+import { Candidates } from "../history/candidates";
 import { findMatches } from "../history/find";
 import { clearHistory, History, pushToken } from "../history/history";
 import { countDistinct, Matches } from "../history/matches";
@@ -237,7 +238,7 @@ export function mixturePlaces(from: i32, places: i32, index: i32): void {
     for (let at = first; at < from; ++at) pushToken(history, load<u16>(TOKENS + (<usize>at << 1)));
   }
   for (let i = 0; i < places; ++i) {
-    findMatches(history, matches);
+    findMatches(history, matches, changetype<Candidates>(0)); // a solver looks for no long ones
     countDistinct(matches);
     const token = <u32>load<u16>(TOKENS + (<usize>(from + i) << 1));
     const network = load<f32>(LIKELIHOOD + (<usize>i << 2));

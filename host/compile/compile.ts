@@ -10,7 +10,8 @@ import { pathToFileURL } from "node:url";
 import { SaffuError, throwIfAborted } from "../errors.ts";
 import { ownPackage } from "../files/package-node.ts";
 import type { Build } from "../model/kernel.ts";
-import { cipherWidth, hiddenLayers, type Shape } from "../shape.ts";
+import { withPages } from "../model/predictor-module.ts";
+import { cipherWidth, hiddenLayers, type Shape, withoutLong } from "../shape.ts";
 import { type ModuleRequest, shapesAhead, sourceFolder } from "./ahead.ts";
 import { KEPT_MODULES, keepModule, readKept, warnOfDamage } from "./kept.ts";
 import { bytesNeeded, PAGE } from "./layout.ts";
@@ -47,7 +48,8 @@ export async function compileDevices<B extends Build>(
 ): Promise<Map<B, Uint8Array>> {
   const requests = builds.map((build) => deviceRequest(shape, build, options));
   const modules = await readOrCompile(requests, shape, signal);
-  return new Map(builds.map((build, i) => [build, modules[i]!]));
+  const pages = pagesOf(shape, options);
+  return new Map(builds.map((build, i) => [build, withPages(modules[i]!, pages)]));
 }
 
 /** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. @throws SaffuError UNSUPPORTED, ABORTED */
@@ -78,13 +80,9 @@ export async function assertCompilable(wanted: readonly ModuleRequest[], shape: 
 
 /** What compileDevice asks for. @throws SaffuError OUT_OF_MEMORY */
 export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions = {}): ModuleRequest {
-  const pages = Math.ceil(bytesNeeded(shape, options) / PAGE);
-  if (pages > MEMORY_PAGES_LIMIT) {
-    throw new SaffuError(
-      "OUT_OF_MEMORY",
-      `the shape needs ${pages} pages of memory, at most ${MEMORY_PAGES_LIMIT} exist`,
-    );
-  }
+  pagesOf(shape, options);
+  const { memory, ...code } = shape; // how long the memory is, is no part of the code: its pages are added
+  const pages = pagesOf(code, options);
   const further = hiddenLayers(shape).length > 1 || shape.windowAttention;
   const files = ["index.ts", ...(further ? ["further.ts"] : [])];
   return requestOf("device", files, shapeConstants(shape, options), [
@@ -97,9 +95,19 @@ export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions
   ]);
 }
 
+/** Pages of a device module's memory. @throws SaffuError OUT_OF_MEMORY */
+function pagesOf(shape: Shape, options: ModuleOptions): number {
+  const pages = Math.ceil(bytesNeeded(shape, options) / PAGE);
+  if (pages <= MEMORY_PAGES_LIMIT) return pages;
+  throw new SaffuError(
+    "OUT_OF_MEMORY",
+    `the shape needs ${pages} pages of memory, at most ${MEMORY_PAGES_LIMIT} exist`,
+  );
+}
+
 /** What compileSolver asks for. */
 export function solverRequest(shape: Shape, build: Build, threads: boolean): ModuleRequest {
-  return requestOf("solver", ["index.ts"], shapeConstants(shape, { learning: false, recall: 0 }), [
+  return requestOf("solver", ["index.ts"], shapeConstants(withoutLong(shape), { learning: false, recall: 0 }), [
     ...features(build),
     ...(threads ? ["--enable=threads", "--sharedMemory"] : []),
     "--optimizeLevel=2", // with 3 it compiles half as long again, and works no faster
@@ -340,6 +348,8 @@ export function shapeConstants(shape: Shape, options: ModuleOptions = {}): strin
     SHAPE_MATCH_LENGTH: shape.matchLength,
     SHAPE_ADAPTS: shape.adapts ? 1 : 0,
     SHAPE_INDEXED: shape.indexed ? 1 : 0,
+    SHAPE_LONG: shape.longMatches ? 1 : 0,
+    SHAPE_MEMORY_INDEXED: shape.memoryIndexed ? 1 : 0,
     SHAPE_LEARNING: learning ? 1 : 0,
     SHAPE_FLASH: flash ? 1 : 0,
     SHAPE_RECALL: recall,

@@ -5,7 +5,7 @@
  * A region is a product of counts (sizes.ts) times the bytes of an element. Regions stand back to back, each on a boundary of 16 bytes
  * on the device, of a cache line in the solver: no allocator, no start function, no growth.
  */
-import { type Shape, validateShape } from "../shape.ts";
+import { memoryBytes, type Shape, validateShape, withoutLong } from "../shape.ts";
 import type { ModuleOptions } from "./options.ts";
 import {
   BATCH,
@@ -102,6 +102,16 @@ const MATCHES_REGIONS: readonly Region[] = [
   region("SEEN", ["REMEMBERS", "V"], 1, "(V) u8, zero between calls", true),
 ];
 
+/** One Candidates and its tensors, as assembly/history/candidates.ts has them, and one Followers, as assembly/history/followers.ts. */
+const CANDIDATES_REGIONS: readonly Region[] = [
+  region("CANDIDATES_RECORD", ["LONG", 16], 1, "one Candidates; its tensors stand right behind it"),
+  region("CANDIDATES", ["MOST_LONG"], 8, "(most long matches) of 8 bytes", true),
+  region("LAST_CANDIDATES", ["LONG", 24], 1, "(24) u8: the last one of each length", true),
+  region("FOLLOWERS_RECORD", ["LONG", 16], 1, "one Followers; its tensors stand right behind it"),
+  region("FOLLOWERS", ["MOST_LONG", 20], 1, "(most long matches) of 20 bytes", true),
+  region("LENGTH_SUMS", ["LENGTHS", 20], 1, "(lengths) of 20 bytes", true),
+];
+
 /** The device module. */
 export const DEVICE: Table = {
   base: BASE,
@@ -121,6 +131,7 @@ export const DEVICE: Table = {
         region("O", ["V", "M"], 1, "(V, M) i8"),
         region("O_SCALE", ["V"], 4, "(V) f32"),
         region("O0", ["V"], 4, "(V) f32"),
+        region("LONG_TABLE", [2, "LONG_CELLS"], 4, "(2, lengths, buckets) f32; absent without long matches"),
         region("MIXTURE", ["CELLS"], 4, "(match lengths, buckets) f32; absent without a history"),
       ],
     },
@@ -150,6 +161,8 @@ export const DEVICE: Table = {
           "(width) f32: what the stream adds to the logits of the groups that read the document",
         ),
         region("MIXTURE_SUMS", [2, "CELLS"], 4, "(2, match lengths, buckets) f32: the mixture as the text has it"),
+        region("LONG_RECORD", ["LONG", 16], 1, "one LongMixture; its tensor stands right behind it"),
+        region("LONG_SUMS", [4, "LONG_CELLS"], 4, "(4, lengths, buckets) f32: the weights as the text has them", true),
         region("MARGINALS", ["ADAPTS", 2, "V"], 4, "(2, V) f32: tokens as they came and as they were expected"),
         region("RECENCY", ["ADAPTS", "V"], 4, "(V) f32: tokens as they came of late"),
         region("RECENCY_VALUES", ["ADAPTS", 4], 4, "(4) f32: its weight in the mixture, and its scale"),
@@ -167,14 +180,17 @@ export const DEVICE: Table = {
         region("HIDDEN_SUM", [1], 4, "", true),
         region("MIXED", [3, "MATCH_LENGTH"], 4, "(3, match lengths) of history/mixture.ts"),
         ...MATCHES_REGIONS,
+        ...CANDIDATES_REGIONS,
+        region("MEMORY_TILE", ["FLASH", "LONG", 128], 1, "(2, 64) u8: what is read of the memory"),
         region("NETWORK", ["ADAPTS", "V"], 4, "(V) f32: the network's probabilities, before they are adapted"),
         region("WEIGHTS", ["V"], 4, "(V) f32, of sampling"),
         region("PROBABILITIES", ["V"], 4, "(V) f32"),
       ],
     },
     {
-      title: "what was observed last: written by the host, or by the firmware",
+      title: "what was observed last, and where the long-term memory stands: written by the host, or by the firmware",
       regions: [
+        region("MEMORY_RECORD", ["LONG", 8], 1, "one Memory"),
         region("RECALLED", ["RECALL"], 2, "(RECALL) u16, oldest first; ABSENT between texts"),
         region("RECALLED_LENGTH", ["RECALLS"], 4, "u32, tokens in it"),
         region(
@@ -416,20 +432,20 @@ export function deviceAddresses(shape: Shape, options: ModuleOptions = {}): Addr
 
 /** Addresses of the solver module. */
 export function solverAddresses(shape: Shape): Addresses {
-  return addressesOf(SOLVER, sizesOf(shape, { learning: false, recall: 0 }));
+  return addressesOf(SOLVER, sizesOf(withoutLong(shape), { learning: false, recall: 0 }));
 }
 
-/** Linear memory of the device module in bytes: weights, state and scratch, and what `options` ask for. */
+/** Linear memory of the device module in bytes: weights, state and scratch, what `options` ask for, and behind it the long-term memory. */
 export function bytesNeeded(shape: Shape, options: ModuleOptions = {}): number {
-  return deviceAddresses(validateShape(shape), options).end;
+  return deviceAddresses(validateShape(shape), options).end + (options.flash ? 0 : memoryBytes(shape));
 }
 
 /** The part of it that a predictor needs: all but what learning has. */
 export function predictorBytes(shape: Shape, options: ModuleOptions = {}): number {
-  return deviceAddresses(validateShape(shape), options).at.SAMPLE_RECORD!;
+  return deviceAddresses(validateShape(shape), options).at.SAMPLE_RECORD! + (options.flash ? 0 : memoryBytes(shape));
 }
 
-/** Bytes of the weights, in memory or in flash. */
+/** Bytes of the weights, in memory or in flash, without the long-term memory. */
 export function weightBytes(shape: Shape): number {
   const { at } = deviceAddresses(shape);
   return at.RESIDENT_LEVELS! - BASE;

@@ -8,13 +8,14 @@
  */
 import { checkBytes, checkFiles, checkOptions, invalidOption, isMap, SaffuError, throwIfAborted } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
+import { memoryImage, readMemory } from "../files/memory.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Build } from "../model/kernel.ts";
 import { leb128 } from "../model/predictor-module.ts";
 import { hiddenWidth, type Shape, validateShape } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
-import { BASE, bytesNeeded } from "./layout.ts";
+import { BASE, bytesNeeded, deviceAddresses } from "./layout.ts";
 import type { ModuleOptions } from "./options.ts";
 
 /** What is packaged: a loaded model is one. */
@@ -63,11 +64,19 @@ export async function packageModel(model: Packable, options: PackageOptions = {}
   const code = await compileDevice(shape, build, form, signal);
   throwIfAborted(signal);
   const image = weightImage(shape, files.get(WEIGHTS)!, correction);
-  const module = form.flash ? code : withData(code, BASE, image);
-  const weights = form.flash ? image : undefined;
-  const together = new Uint8Array(module.length + (weights?.length ?? 0));
-  together.set(module);
-  if (weights) together.set(weights, module.length);
+  const { at, end } = deviceAddresses(shape, form);
+  const tokens = readMemory(files.get(WEIGHTS)!, shape, WEIGHTS);
+  const memory = tokens && memoryImage(tokens, shape);
+  const segments: Segment[] = form.flash ? [] : [[BASE, image]];
+  if (memory) {
+    // behind the weights in flash, behind all else in memory
+    const place = form.flash ? BASE + image.length : end;
+    segments.push([at.MEMORY_RECORD!, new Uint8Array(Uint32Array.of(place, shape.memory!).buffer)]);
+    if (!form.flash) segments.push([place, memory]);
+  }
+  const module = withData(code, segments);
+  const weights = form.flash ? joined(image, memory) : undefined;
+  const together = joined(module, weights);
   return { shape, module, weights, memoryBytes: bytesNeeded(shape, form), digest: await sha256(together) };
 }
 
@@ -87,7 +96,8 @@ function withHistory(shape: Shape, options: Pick<PackageOptions, "history" | "in
   if (history > 0 && shape.history === 0) {
     throw new SaffuError("INVALID_OPTION", `history must be 0 where the model has none, got ${history}`);
   }
-  const kept = history === 0 ? { matchLength: 0, indexed: false, adapts: false } : { indexed, adapts };
+  const long = { longMatches: false, memory: 0, memoryIndexed: false };
+  const kept = history === 0 ? { matchLength: 0, indexed: false, adapts: false, ...long } : { indexed, adapts };
   return validateShape({ ...shape, history, ...kept });
 }
 
@@ -113,16 +123,31 @@ function weightImage(shape: Shape, safetensors: Uint8Array, correction: Correcti
 const WEIGHTS = "model.safetensors";
 const DATA_SECTION = 11;
 
-/** A module, which has no data section yet, with one active segment at `address`. */
-function withData(module: Uint8Array, address: number, bytes: Uint8Array): Uint8Array {
+/** Bytes, and the address that they are for. */
+type Segment = readonly [address: number, bytes: Uint8Array];
+
+/** A module, which has no data section yet, with active segments. */
+function withData(module: Uint8Array, segments: readonly Segment[]): Uint8Array {
+  if (segments.length === 0) return module;
   const I32_CONST = 0x41;
   const END = 0x0b;
-  const head = [1, 0, I32_CONST, ...signed(address), END, ...leb128(bytes.length)];
-  const section = [DATA_SECTION, ...leb128(head.length + bytes.length), ...head];
-  const out = new Uint8Array(module.length + section.length + bytes.length);
-  out.set(module);
-  out.set(section, module.length);
-  out.set(bytes, module.length + section.length);
+  const parts = segments.flatMap(([address, bytes]) => [
+    Uint8Array.of(0, I32_CONST, ...signed(address), END, ...leb128(bytes.length)),
+    bytes,
+  ]);
+  const many = leb128(segments.length);
+  const length = parts.reduce((sum, part) => sum + part.length, many.length);
+  return joined(module, Uint8Array.of(DATA_SECTION, ...leb128(length), ...many), ...parts);
+}
+
+function joined(...parts: readonly (Uint8Array | undefined)[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + (part?.length ?? 0), 0));
+  let at = 0;
+  for (const part of parts) {
+    if (part === undefined) continue;
+    out.set(part, at);
+    at += part.length;
+  }
   return out;
 }
 

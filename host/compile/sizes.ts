@@ -2,7 +2,15 @@
  * What tensors of the modules are counted in: the constants of assembly/shape.ts by their names there, from a shape and from what a
  * module has beside the model. A test compiles shapes and compares every address that follows from them.
  */
-import { cipherWidth, hiddenLayers, LEVELS, MIXTURE_BUCKETS, type Shape } from "../shape.ts";
+import {
+  cipherWidth,
+  hiddenLayers,
+  LEVELS,
+  LONG_BUCKETS,
+  LONG_LENGTHS,
+  MIXTURE_BUCKETS,
+  type Shape,
+} from "../shape.ts";
 import { type ModuleOptions, moduleOptions } from "./options.ts";
 
 /** Constants of the solver: places of a batch and of a tile, threads, places that the mixture is solved on. */
@@ -24,6 +32,7 @@ export type SizeName = keyof ReturnType<typeof sizesOf>;
 export function sizesOf(shape: Shape, options: ModuleOptions = {}) {
   const { learning, recall, flash } = moduleOptions(shape, options);
   const { vocabulary, bits, window, units, history, matchLength, weightBits = 8, windowAttention = false } = shape;
+  const long = shape.longMatches ? 1 : 0;
   const layers = hiddenLayers(shape);
   const width = (layer: number) => layers[layer]?.width ?? 0;
   const rows = (layer: number) => layers[layer]?.rows ?? 0;
@@ -70,7 +79,11 @@ export function sizesOf(shape: Shape, options: ModuleOptions = {}) {
     MATCH_LENGTH: matchLength,
     PARTS: 1 + matchLength,
     CELLS: matchLength * MIXTURE_BUCKETS,
-    MOST_MATCHES: Math.min(history, 1024),
+    MOST_MATCHES: Math.min(history, long && !shape.indexed ? 256 : 1024),
+    LONG: long,
+    LENGTHS: long * LONG_LENGTHS.length,
+    LONG_CELLS: long * LONG_LENGTHS.length * LONG_BUCKETS,
+    MOST_LONG: long * 64,
     ADAPTS: shape.adapts ? 1 : 0,
     INDEXED: shape.indexed ? 1 : 0,
     PAIRS: history / 4,

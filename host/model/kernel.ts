@@ -148,6 +148,19 @@ export class Instance {
     if (place !== 0) this.view(Uint32Array, "RECALLED_AT", 1)[0] = place;
   }
 
+  /**
+   * Writes the long-term memory, and where it stands.
+   *
+   * @param image of memoryImage, of so many tokens
+   * @param place undefined for the end of the module's own memory
+   * @throws SaffuError MODEL_CORRUPT where it has no room
+   */
+  remember(image: Uint8Array, tokens: number, place = this.global("END") ?? this.bytes): void {
+    if (place + image.length > this.bytes) throw this.corrupt(`has no room for a memory of ${image.length} bytes`);
+    new Uint8Array(this.buffer, place, image.length).set(image);
+    this.view(Uint32Array, "MEMORY_RECORD", 2).set([place, tokens]);
+  }
+
   /** @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer */
   predictor(): Predictor {
     const { vocabulary } = this.shape;

@@ -4,10 +4,11 @@
  * into each when it is next taken, and only what has changed since it was last.
  */
 import { invalidOption, SaffuError } from "../errors.ts";
+import { memoryImage, readMemory } from "../files/memory.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
-import type { Shape, TensorSpec } from "../shape.ts";
+import { memoryBytes, type Shape, type TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
 import { assertContained, keepsStateInMemory, type PredictorModule, predictorModule } from "./predictor-module.ts";
 import { assertWebAssembly, compileModule, hasExactSimd } from "./webassembly.ts";
@@ -22,7 +23,11 @@ export interface Learnt {
 
 const NOTHING: Learnt = { correction: undefined, recalled: new Uint16Array(0) };
 
-type Weights = readonly (readonly [TensorSpec, Tensor])[];
+/** A model's weights, and the long-term memory as its instances have it. */
+interface Base {
+  readonly weights: readonly (readonly [TensorSpec, Tensor])[];
+  readonly memory: Uint8Array | undefined;
+}
 
 /** Which kernel runs. */
 export interface KernelOptions {
@@ -81,8 +86,8 @@ export class Kernels {
     /** The module with all its memory. */
     private readonly learning: () => Promise<WebAssembly.Module>,
     private readonly predicting: WebAssembly.Module,
-    private readonly memory: Omit<PredictorModule, "wasm">,
-    private readonly weights: Weights,
+    private readonly places: Omit<PredictorModule, "wasm">,
+    private readonly base: Base,
     private readonly shape: Shape,
     /** Whether a predictor's `save` and `restore` are all of its state. */
     readonly restores: boolean,
@@ -104,25 +109,27 @@ export class Kernels {
     kernel: string | WebAssembly.Module,
     recall?: number | undefined,
   ): Promise<Kernels> {
-    const weights = readWeights(files.get(WEIGHTS)!, shape, WEIGHTS);
+    const bytes = files.get(WEIGHTS)!;
+    const tokens = readMemory(bytes, shape, WEIGHTS);
+    const base = { weights: readWeights(bytes, shape, WEIGHTS), memory: tokens && memoryImage(tokens, shape) };
     return typeof kernel === "string"
-      ? Kernels.startFile(kernel, files.get(kernel)!, weights, shape, recall)
-      : Kernels.startGiven(kernel, weights, shape, recall);
+      ? Kernels.startFile(kernel, files.get(kernel)!, base, shape, recall)
+      : Kernels.startGiven(kernel, base, shape, recall);
   }
 
   private static async startFile(
     name: string,
     wasm: Uint8Array,
-    weights: Weights,
+    base: Base,
     shape: Shape,
     recall: number | undefined,
   ): Promise<Kernels> {
     assertContained(wasm, name);
     try {
-      const { wasm: rewritten, ...memory } = predictorModule(wasm, name, recall);
+      const { wasm: rewritten, ...places } = predictorModule(wasm, name, recall, memoryBytes(shape));
       const predicting = await compileModule(rewritten);
       const restores = keepsStateInMemory(wasm);
-      const kernels = new Kernels(name, () => compileModule(wasm), predicting, memory, weights, shape, restores);
+      const kernels = new Kernels(name, () => compileModule(wasm), predicting, places, base, shape, restores);
       kernels.idle.push(kernels.predictor(await WebAssembly.instantiate(predicting)));
       return kernels;
     } catch (cause) {
@@ -133,7 +140,7 @@ export class Kernels {
   /** Predictors have all the memory of the module then: what is compiled already cannot be rewritten for less. */
   private static async startGiven(
     kernel: WebAssembly.Module,
-    weights: Weights,
+    base: Base,
     shape: Shape,
     recall: number | undefined,
   ): Promise<Kernels> {
@@ -144,9 +151,9 @@ export class Kernels {
       if (recall !== undefined && recall > own) {
         throw new SaffuError("UNSUPPORTED", `a memory of ${recall} tokens: the kernel given recalls ${own}`);
       }
-      const memory = { recall: recall ?? own, place: 0 };
+      const places = { recall: recall ?? own, place: 0, memoryAt: undefined };
       const restores = "age" in instance.exports; // modules of today: all that their calls change stands in memory
-      const kernels = new Kernels("kernel", async () => kernel, kernel, memory, weights, shape, restores);
+      const kernels = new Kernels("kernel", async () => kernel, kernel, places, base, shape, restores);
       kernels.idle.push(kernels.predictor(instance));
       return kernels;
     } catch (cause) {
@@ -168,7 +175,7 @@ export class Kernels {
 
   /** Tokens that predictors have room to recall. */
   get recall(): number {
-    return this.memory.recall;
+    return this.places.recall;
   }
 
   /** A predictor with an empty context that knows what is learnt, for one call. @throws SaffuError OUT_OF_MEMORY */
@@ -215,18 +222,20 @@ export class Kernels {
   }
 
   private predictor(started: WebAssembly.Instance): Predictor {
-    const instance = this.fill(started);
+    const instance = this.fill(started, this.places.memoryAt);
     this.size = instance.bytes;
-    instance.recall(NOTHING.recalled, this.memory.place); // tells a module without room for its tokens now, not at the first call
+    instance.recall(NOTHING.recalled, this.places.place); // tells a module without room for its tokens now, not at the first call
     const predictor = instance.predictor();
     this.started.set(predictor, { instance, learnt: NOTHING });
     return predictor;
   }
 
   /** Writes the base's weights where the instance wants them. */
-  private fill(started: WebAssembly.Instance): Instance {
+  private fill(started: WebAssembly.Instance, memoryAt?: number): Instance {
     const instance = new Instance(started, this.shape, this.name);
-    for (const [{ address }, tensor] of this.weights) instance.write(address, tensor);
+    const { weights, memory } = this.base;
+    if (memory !== undefined) instance.remember(memory, this.shape.memory!, memoryAt);
+    for (const [{ address }, tensor] of weights) instance.write(address, tensor);
     return instance;
   }
 
@@ -235,13 +244,13 @@ export class Kernels {
     const { learnt: before, instance } = started;
     const { correction, recalled } = this.learnt;
     if (before.correction !== correction) {
-      for (const [{ name, address }, base] of this.weights) {
+      for (const [{ name, address }, base] of this.base.weights) {
         if (before.correction?.has(name) || correction?.has(name)) {
           instance.write(address, correction?.get(name) ?? base);
         }
       }
     }
-    if (before.recalled !== recalled) instance.recall(recalled, this.memory.place);
+    if (before.recalled !== recalled) instance.recall(recalled, this.places.place);
     started.learnt = this.learnt;
   }
 }

@@ -20,6 +20,8 @@ export interface PredictorModule {
   readonly recall: number;
   /** Where they stand: behind the module's own memory, or 0 for its own place. */
   readonly place: number;
+  /** Where the long-term memory stands: behind what a predictor has. */
+  readonly memoryAt: number | undefined;
 }
 
 /**
@@ -29,10 +31,11 @@ export interface PredictorModule {
  * @param wasm a device module; it is used as it is where it exports no PREDICTOR_END, as modules of older models do not
  * @param file its name, for messages
  * @param recall tokens to recall; undefined for as many as the module has room for
+ * @param memory bytes of the long-term memory
  * @throws SaffuError MODEL_CORRUPT where the sections cannot be read, or PREDICTOR_END is not within the module's memory; UNSUPPORTED
  * where the module recalls nothing, or only in its own place, which is shorter
  */
-export function predictorModule(wasm: Uint8Array, file: string, recall?: number): PredictorModule {
+export function predictorModule(wasm: Uint8Array, file: string, recall?: number, memory = 0): PredictorModule {
   const corrupt: Corrupt = (what) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
   const sections = readSections(wasm, corrupt);
   const section = (id: number): Reader | undefined => {
@@ -53,19 +56,38 @@ export function predictorModule(wasm: Uint8Array, file: string, recall?: number)
     const room = own === 0 ? "recalls nothing" : `recalls ${own} tokens`;
     throw new SaffuError("UNSUPPORTED", `a memory of ${wanted} tokens: ${file} ${room}`);
   }
-  if (end === undefined) return { wasm, recall: wanted, place: 0 };
+  if (end === undefined) {
+    if (memory > 0) throw corrupt("knows no long-term memory");
+    return { wasm, recall: wanted, place: 0, memoryAt: undefined };
+  }
   const most = leastPages(section(MEMORY), corrupt);
-  const before = Math.ceil(end / PAGE);
-  if (!(end > 0 && before <= most)) throw corrupt(`PREDICTOR_END is ${end}, not within its memory of ${most} pages`);
+  if (!(end > 0 && Math.ceil(end / PAGE) <= most)) {
+    throw corrupt(`PREDICTOR_END is ${end}, not within its memory of ${most} pages`);
+  }
+  const memoryAt = Math.ceil(end / 16) * 16;
+  const before = Math.ceil((memoryAt + memory) / PAGE);
   const pages = before + (longer ? Math.ceil((2 * wanted) / PAGE) : 0);
-  const { start, end: rest } = sections.get(MEMORY)!;
+  const place = longer ? before * PAGE : 0;
+  return { wasm: resized(wasm, sections.get(MEMORY)!, pages), recall: wanted, place, memoryAt };
+}
+
+/** The module with a memory of so many pages, at least and at most. It is one that was compiled here. */
+export function withPages(wasm: Uint8Array, pages: number): Uint8Array {
+  const corrupt: Corrupt = (what) => new SaffuError("MODEL_CORRUPT", what);
+  const sections = readSections(wasm, corrupt);
+  const section = sections.get(MEMORY)!;
+  if (leastPages(new Reader(wasm, section.contents, section.end, corrupt), corrupt) === pages) return wasm;
+  return resized(wasm, section, pages);
+}
+
+function resized(wasm: Uint8Array, { start, end }: Section, pages: number): Uint8Array {
   const limits = [1, 1, ...leb128(pages), ...leb128(pages)]; // one memory, with a least and a most
   const memory = [MEMORY, ...leb128(limits.length), ...limits];
-  const out = new Uint8Array(start + memory.length + wasm.length - rest);
+  const out = new Uint8Array(start + memory.length + wasm.length - end);
   out.set(wasm.subarray(0, start));
   out.set(memory, start);
-  out.set(wasm.subarray(rest), start + memory.length);
-  return { wasm: out, recall: wanted, place: longer ? before * PAGE : 0 };
+  out.set(wasm.subarray(end), start + memory.length);
+  return out;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { Candidates } from "../../history/candidates";
 import { findMatches, recallMatches } from "../../history/find";
 import { pairHash, pushToken } from "../../history/history";
 import { followerOf, lengthOf, weightOf } from "../../history/matches";
@@ -84,7 +85,7 @@ function wrongOverStream(): i32 {
   for (let seen = 1; seen <= LENGTH; ++seen) {
     pushToken(history, stream[seen - 1]);
     if (!isLookedAt(seen)) continue;
-    findMatches(history, matches);
+    findMatches(history, matches, changetype<Candidates>(0));
     search(seen);
     failures += wrong();
   }
@@ -111,7 +112,7 @@ describe("matches in the history", () => {
     writeStream(1);
     clearMatches();
     fillHistory(LENGTH);
-    findMatches(history, matches);
+    findMatches(history, matches, changetype<Candidates>(0));
     const most = INDEXED != 0 ? TOKENS_FOLLOWED + PAIRS_FOLLOWED : HISTORY > MOST_MATCHES ? MOST_MATCHES : HISTORY - 1;
     expect(matches.count).toBe(most);
     for (let i = 0; i < most; ++i) {
@@ -126,7 +127,7 @@ describe("matches in the history", () => {
     emptyHistory();
     mark(TOTALS, MATCH_LENGTH * 4);
     matches.count = 3;
-    findMatches(history, matches);
+    findMatches(history, matches, changetype<Candidates>(0));
     expect(matches.count).toBe(0);
     for (let l = 0; l < MATCH_LENGTH; ++l) expect(load<i32>(TOTALS + ((<usize>l) << 2))).toBe(0);
   });
@@ -137,7 +138,7 @@ describe("matches in the history", () => {
     stream[1] = 5;
     clearMatches();
     fillHistory(2);
-    findMatches(history, matches);
+    findMatches(history, matches, changetype<Candidates>(0));
     expect(matches.count).toBe(1);
     expect(followerOf(load<u32>(LIST))).toBe(5);
     expect(lengthOf(load<u32>(LIST))).toBe(1);
@@ -152,13 +153,13 @@ describe("matches in the history", () => {
       stream[2] = 0x0108;
       stream[3] = 0x0107;
       fillHistory(4);
-      findMatches(history, matches);
+      findMatches(history, matches, changetype<Candidates>(0));
       expect(matches.count).toBe(1);
       expect(followerOf(load<u32>(LIST))).toBe(0x0207);
       stream[3] = 0xfff7; // the largest id a vocabulary has
       stream[1] = 0xfff7;
       fillHistory(4);
-      findMatches(history, matches);
+      findMatches(history, matches, changetype<Candidates>(0));
       expect(matches.count).toBe(1);
       expect(followerOf(load<u32>(LIST))).toBe(0x0108);
     });
@@ -200,7 +201,7 @@ describe("recalled matches", () => {
     for (let before = -RECALL; before < RECALL; ++before) {
       // the count of tokens begins anew after 2^32
       clearMatches();
-      recallMatches(RECALLED, RECALL, history, <u32>before, matches);
+      recallMatches(RECALLED, RECALL, history, <u32>before, matches, changetype<Candidates>(0));
       expect(matches.count).toBeGreaterThan(RECALL - 4);
       for (let i = 0; i < matches.count; ++i) {
         const weight = weightOf(load<u32>(LIST + ((<usize>i) << 2)));
@@ -220,8 +221,8 @@ describe("recalled matches", () => {
         emptyHistory();
         for (let seen = 1; seen <= 48; ++seen) {
           pushToken(history, stream[seen - 1]);
-          findMatches(history, matches);
-          recallMatches(RECALLED, length, history, seen, matches);
+          findMatches(history, matches, changetype<Candidates>(0));
+          recallMatches(RECALLED, length, history, seen, matches, changetype<Candidates>(0));
           search(seen);
           searchRecalled(length, seen);
           failures += wrong();
@@ -239,7 +240,7 @@ describe("recalled matches", () => {
     for (let room = 0; room < 20; ++room) {
       clearMatches();
       matches.count = MOST_MATCHES - room;
-      recallMatches(RECALLED, RECALL, history, 8, matches);
+      recallMatches(RECALLED, RECALL, history, 8, matches, changetype<Candidates>(0));
       expect(matches.count).toBe(MOST_MATCHES);
       expect(load<i32>(TOTALS)).toBe(room);
       for (let i = 0; i < room; ++i) {
@@ -256,17 +257,17 @@ describe("recalled matches", () => {
     clearMatches();
     for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), <u16>ABSENT);
     emptyHistory();
-    recallMatches(RECALLED, RECALL, history, 0, matches);
+    recallMatches(RECALLED, RECALL, history, 0, matches, changetype<Candidates>(0));
     expect(matches.count).toBe(0);
     fillHistory(8);
-    recallMatches(RECALLED, RECALL, history, 8, matches);
+    recallMatches(RECALLED, RECALL, history, 8, matches, changetype<Candidates>(0));
     expect(matches.count).toBe(0);
     // 0 0 | 0 0 | 0 0 | …: two tokens match everywhere, and nothing follows them
     for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), i % 3 == 2 ? <u16>ABSENT : 0);
-    recallMatches(RECALLED, RECALL, history, 8, matches);
+    recallMatches(RECALLED, RECALL, history, 8, matches, changetype<Candidates>(0));
     expect(matches.count).toBe(0);
     for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), i % 3 == 2 ? <u16>V : 0);
-    recallMatches(RECALLED, RECALL, history, 8, matches);
+    recallMatches(RECALLED, RECALL, history, 8, matches, changetype<Candidates>(0));
     expect(matches.count).toBe(0);
   });
 });
