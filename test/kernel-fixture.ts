@@ -20,7 +20,16 @@ const CONTRACT = [
   ...["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `BLOCK_${name}`),
   ...["CIPHER", "CORRECTED_O", "CORRECTED_O_SCALE", "DECODER_O", "DECODER_O0", "DECODER_O_SCALE", "END", "EXPECTED"],
   ...["GATE", "GENERATION", "OBSERVED", "OBSERVED_TOKENS", "PREDICTOR_END", "PROBABILITIES", "RECALL", "RECALLED"],
-  ...["RECALLED_LENGTH", "RECALLED_AT", "RING", "LONG_SUMS", "LONG_TABLE", "MEMORY_RECORD", "__data_end", "__heap_base"],
+  ...[
+    "RECALLED_LENGTH",
+    "RECALLED_AT",
+    "RING",
+    "LONG_SUMS",
+    "LONG_TABLE",
+    "MEMORY_RECORD",
+    "__data_end",
+    "__heap_base",
+  ],
 ]
   .map((name) => `${name}: i32`)
   .concat(
