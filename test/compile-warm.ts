@@ -49,8 +49,10 @@ export function compilingHere(real: typeof compile): typeof compile {
     before = work.catch(() => {});
     return work;
   };
-  const device = (build: Build, shape: Shape, options?: ModuleOptions) =>
-    compiled(`device ${build}`, real.deviceRequest(shape, build, options), shape);
+  const device = async (build: Build, shape: Shape, options?: ModuleOptions) => {
+    const module = await compiled(`device ${build}`, real.deviceRequest(shape, build, options), shape);
+    return real.sizedFor(shape, module, options);
+  };
   return {
     ...real,
     compileDevice: async (shape, build, options) => device(build, shape, options),

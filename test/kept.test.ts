@@ -24,7 +24,7 @@ import { commandIn, contentsOf } from "./cli-fixture.ts";
 
 vi.unmock("../host/compile/compile.ts"); // the real compiler
 
-const odd = { ...shapeOf({ profile: "nano" }), groups: 1 };
+const odd = { ...shapeOf({ profile: "nano" }), groups: 3 };
 const request = deviceRequest(odd, "scalar");
 const name = aheadName(request, sourcesDigest(sourceFolder()));
 const DAY = 86_400;
@@ -245,7 +245,7 @@ describe("the command", () => {
     "--profile",
     "nano",
     "--groups",
-    "1",
+    "3",
     "--passes",
     "1",
   ];
