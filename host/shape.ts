@@ -293,6 +293,11 @@ export function tensorSpecs(shape: Shape): TensorSpec[] {
   return specs;
 }
 
+/** The shape without a history, and so without all that adapts to the text: of the network alone. */
+export function withoutHistory(shape: Shape): Shape {
+  return validateShape({ ...withoutLong(shape), history: 0, matchLength: 0, adapts: false, indexed: false });
+}
+
 /** The shape without long matches and memory: what a fit solves before it has them. */
 export function withoutLong({ longMatches, memory, memoryIndexed, ...shape }: Shape): Shape {
   return shape;

@@ -26,7 +26,7 @@ async function refused(options: unknown, code: ErrorCode, ...named: string[]): P
 }
 
 describe("an option is refused by its name and bound, before the text is asked for", () => {
-  const profiles = "nano, potato, base";
+  const profiles = "nano, micro, potato, base";
   const REFUSED: [object, ErrorCode, string][] = [
     [{ profile: "huge" }, "INVALID_OPTION", `profile must be one of ${profiles}, got "huge"`],
     [{ profile: "toString" }, "INVALID_OPTION", `profile must be one of ${profiles}, got "toString"`],
@@ -140,7 +140,7 @@ describe("an option is refused by its name and bound, before the text is asked f
     );
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...Object.keys(VALID)), value, async (name, value) => {
-        const options = { profile: "nano", matchLength: 4, [name]: value };
+        const options = { profile: "nano", ...(name === "units" && { groups: 2 }), matchLength: 4, [name]: value };
         if (value === undefined) return; // the default
         if (VALID[name]!(value)) {
           expect(() => recipeOf(options as RecipeOptions, 1000)).not.toThrow();

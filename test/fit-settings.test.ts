@@ -5,7 +5,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
 import { sizesOf } from "../host/compile/sizes.ts";
-import { writeTensors } from "../host/files/safetensors.ts";
+import { readTensors, writeTensors } from "../host/files/safetensors.ts";
 import { type FitOptions, fit } from "../host/fit/fit.ts";
 import { type RecipeOptions, recipeOf, shapeOf } from "../host/fit/recipe.ts";
 import { Solver } from "../host/fit/solver.ts";
@@ -204,7 +204,8 @@ describe("a fit is these calls of the solver, with these numbers", () => {
     await solver.once("mixtureSolve", all - places, 60);
     if (shape.weightBits !== 4) await solver.once("storeHidden");
     await solver.once("storeDecoder");
-    const wanted = writeTensors(weightsOf(solver, shape));
-    expect(Buffer.compare(files.get("model.safetensors")!, wanted)).toBe(0);
+    const found = new Map(readTensors(files.get("model.safetensors")!, "").tensors);
+    for (const name of ["attention.long", "memory.tokens"]) found.delete(name); // long-matches.test.ts
+    expect(Buffer.compare(writeTensors(found), writeTensors(weightsOf(solver, shape)))).toBe(0);
   });
 });

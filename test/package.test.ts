@@ -122,7 +122,7 @@ describe("installed", () => {
 
   test("where the compiler is needed, one line says what to install", async () => {
     const short = await saffu("fit", "book.txt", "--out", "models/short", "--profile", "base");
-    expect(short).toEqual(failure(6, "UNSUPPORTED", INSTALL, "nano, potato, base", "fills its vocabulary"));
+    expect(short).toEqual(failure(6, "UNSUPPORTED", INSTALL, "nano, micro, potato, base", "fills its vocabulary"));
     const other = await saffu("fit", "book.txt", "--out", "models/other", "--profile", "nano", "--groups", "3");
     expect(other).toEqual(failure(6, "UNSUPPORTED", INSTALL));
     const packaged = await saffu("compile", "potato-en", "--target", "flash", "--out", "potato.wasm");

@@ -15,7 +15,7 @@ import { refusal } from "./model-fixture.ts";
 
 compileQuickly();
 
-const ONE_HOT = { ...BYTES, weightBits: 8 as const, passes: 2 } satisfies FitOptions;
+const ONE_HOT = { ...BYTES, weightBits: 8 as const, passes: 2, longMatches: false } satisfies FitOptions;
 const CIPHERED = { ...ONE_HOT, bits: 30 } satisfies FitOptions; // not whole vectors of four
 const DEV = bytesOf("Zeile 3: the quick “café” 🦊 jumps over dog 5.\nZeile 10: the brown fox.\n");
 const text = () => [TEXT];
@@ -148,6 +148,14 @@ describe("a tuned model", () => {
     // of a network that stays what it was, on the text of its fit, the mixture comes out as that of the fit, but for int8
     const still = await tuned(base, { lr: 1e-7 });
     expect(gap(mixtureOf(still.files), mixtureOf(base))).toBeLessThan(0.0005);
+  });
+
+  test("remembers what its base did, and weighs long matches as it did", async () => {
+    const remembering = (await fit(text, { ...ONE_HOT, longMatches: true })).files;
+    const { files } = await tuned(remembering, { epochs: 1 });
+    const [now, before] = [files, remembering].map(tensorsOf);
+    for (const name of ["attention.long", "memory.tokens"]) expect(now!.get(name)).toEqual(before!.get(name));
+    expect((await sound(files, [TEXT, DEV])).config.shape).toEqual(parseConfig(remembering.get("config.json")!).shape);
   });
 
   test("of ciphered inputs keeps its cipher, and predicts as it did in f32", async () => {

@@ -2,15 +2,15 @@
 import { compileDevice } from "../host/compile/compile.ts";
 import { type ModelFiles, parseConfig, withConfig } from "../host/files/config.ts";
 import { readTensors, writeTensors } from "../host/files/safetensors.ts";
-import { type Shape, validateShape } from "../host/shape.ts";
+import { type Shape, withoutHistory } from "../host/shape.ts";
 
 /** The same model without a history, and so without all that adapts to the text: the network alone. */
 export async function withoutAttention(files: ModelFiles): Promise<ModelFiles> {
   const { shape, recipe } = parseConfig(files.get("config.json")!);
   if (shape.history === 0) return files;
-  const network = validateShape({ ...shape, history: 0, matchLength: 0, adapts: false, indexed: false });
+  const network = withoutHistory(shape);
   const tensors = new Map(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors);
-  tensors.delete("attention.gate");
+  for (const name of ["attention.gate", "attention.long", "memory.tokens"]) tensors.delete(name);
   return withKernels(new Map(files).set("model.safetensors", writeTensors(tensors)), network, recipe);
 }
 

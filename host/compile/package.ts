@@ -13,7 +13,7 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Build } from "../model/kernel.ts";
 import { leb128 } from "../model/predictor-module.ts";
-import { hiddenWidth, type Shape, validateShape } from "../shape.ts";
+import { hiddenWidth, type Shape, validateShape, withoutHistory } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
 import { BASE, bytesNeeded, deviceAddresses } from "./layout.ts";
 import type { ModuleOptions } from "./options.ts";
@@ -96,9 +96,7 @@ function withHistory(shape: Shape, options: Pick<PackageOptions, "history" | "in
   if (history > 0 && shape.history === 0) {
     throw new SaffuError("INVALID_OPTION", `history must be 0 where the model has none, got ${history}`);
   }
-  const long = { longMatches: false, memory: 0, memoryIndexed: false };
-  const kept = history === 0 ? { matchLength: 0, indexed: false, adapts: false, ...long } : { indexed, adapts };
-  return validateShape({ ...shape, history, ...kept });
+  return history === 0 ? withoutHistory(shape) : validateShape({ ...shape, history, indexed, adapts });
 }
 
 /** The weights as they stand in memory from BASE on: tensor after tensor, each on a 16-byte boundary. */

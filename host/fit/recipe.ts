@@ -174,8 +174,10 @@ const GONE = {
   positions: "is no longer an option of fit: positions of the window have decaying weights, or windowAttention",
 };
 
+/** The vocabulary of bytes. */
+const BYTES = 256;
 /** Bytes are tokens of every tokenizer but one of symbols. */
-export const LEAST_VOCABULARY = 256;
+export const LEAST_VOCABULARY = BYTES;
 export const LEAST_SYMBOLS = 8;
 
 /**
@@ -197,13 +199,13 @@ export function shapeOf(options: RecipeOptions, least = LEAST_VOCABULARY): Shape
   const {
     window = base.window,
     groups = wide ? 1 : base.groups,
-    units = wide ? base.groups * base.units : base.units,
+    units = wide ? Math.max(base.groups * base.units, unitsNaming(vocabulary)) : base.units,
     history = base.history,
     matchLength = history === 0 ? 0 : base.matchLength,
     adapts = remembers(history) && (base.adapts ?? false),
     indexed = remembers(history) && (base.indexed ?? false),
-    longMatches = remembers(history) && history >= 32 && (base.longMatches ?? false),
-    memoryIndexed = longMatches && (vocabulary > 256 || (base.memoryIndexed ?? false)),
+    longMatches = remembers(history) && exceeds(history, 31) && (base.longMatches ?? false),
+    memoryIndexed = longMatches && (exceeds(vocabulary, BYTES) || (base.memoryIndexed ?? false)),
     weightBits = base.weightBits,
     windowAttention = contexts.windowAttention ?? false,
     documentGroups = contexts.documentGroups ?? 0,
@@ -245,9 +247,19 @@ export function memoryOf({ profile = "potato", remember }: RecipeOptions, shape:
   );
 }
 
+/** The fewest units, a multiple of 8, of a label cipher that names every token; of what is no vocabulary, which is refused later, 8. */
+function unitsNaming(vocabulary: unknown): number {
+  return exceeds(vocabulary, 2 ** 8 - 1) ? 16 : 8;
+}
+
 /** Whether there is a history; it has not been checked yet what was given for one. */
 function remembers(history: unknown): boolean {
-  return typeof history === "number" && history > 0;
+  return exceeds(history, 0);
+}
+
+/** Whether it is a number, and a greater one: nothing has been checked yet. */
+function exceeds(value: unknown, bound: number): boolean {
+  return typeof value === "number" && value > bound;
 }
 
 /**

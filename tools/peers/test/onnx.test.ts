@@ -9,7 +9,7 @@ import { compileDevice } from "../../../host/compile/compile.ts";
 import { dequantised } from "../../../host/files/dequantise.ts";
 import { readTensors, type Tensor, writeTensors } from "../../../host/files/safetensors.ts";
 import { load, onnxModel } from "../../../host/index.ts";
-import { hiddenWidth, type Shape, validateShape } from "../../../host/shape.ts";
+import { hiddenWidth, type Shape, validateShape, withoutHistory } from "../../../host/shape.ts";
 import { Device, randomWeights, repetitive } from "../../../test/kernel-fixture.ts";
 import { inRoot } from "../paths.ts";
 
@@ -112,7 +112,7 @@ async function difference(file: Uint8Array, device: Device, tokens: ArrayLike<nu
 describe.each(["nano-en", "potato-en", "potato-en-tuned", "base-en"])("%s", (name) => {
   test("predicts in onnxruntime what the model's network does, over text", async () => {
     const model = await load(inRoot("models", name));
-    const shape = validateShape({ ...model.config.shape, history: 0, matchLength: 0, adapts: false, indexed: false });
+    const shape = withoutHistory(model.config.shape);
     const { tensors } = readTensors(model.files.get("model.safetensors")!, "model.safetensors");
     const device = new Device(
       new WebAssembly.Module((await compileDevice(shape, "simd")) as BufferSource),
