@@ -4,4 +4,4 @@ import base from "../../as-pect.config.js";
 
 const OTHER = ["history/candidates", "history/find", "history/followers", "history/memory", "device/layout", "device/long-mixture"];
 
-export default { ...base, entries: OTHER.map((name) => `assembly/__tests__/${name}.spec.ts`) };
+export default { ...base, disclude: [/node_modules/], entries: OTHER.map((name) => `assembly/__tests__/${name}.spec.ts`) };

@@ -139,7 +139,7 @@ function lookThrough(
   outCandidates: Candidates,
 ): void {
   let end = length - 1; // behind the last token that is looked at: the newest of all has no follower
-  while (end > 0) {
+  while (end > 0 && <i32>outCandidates.least < LONGEST) {
     const many = FLASH != 0 ? min<i32>(TILE_BYTES, end) : end;
     const start = end - many;
     const bytes = fetch(memo.at + start, many, tile + TILE_BYTES);
