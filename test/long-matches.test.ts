@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
+import { deviceAddresses } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
 import { type MemoryTokens, memoryImage, orderOf } from "../host/files/memory.ts";
 import type { Tensor } from "../host/files/safetensors.ts";
@@ -156,6 +157,52 @@ describe("a memory of few tokens", () => {
       const remembered = textOf(memory, alphabet, alphabet);
       compare(modules, shape, withMemory(shape, 6, remembered), textOf(120, alphabet, alphabet, remembered));
     }
+  });
+});
+
+describe("a memory's record of any address and length", () => {
+  test.each([
+    ["looked through", shapeOf({ ...MEMORY, history: 64, adapts: true })],
+    ["indexed", shapeOf({ ...MEMORY, history: 64, memoryIndexed: true })],
+    ["indexed, of two bytes a token", shapeOf({ ...MEMORY, ...TOKENS, history: 64 })],
+    ["of tokens of two bytes, not there", shapeOf({ longMatches: true, history: 64, vocabulary: 304, bits: 304 })],
+  ])("%s: no trap, a prediction of unit sum, and nothing written to weights and memory", async (_name, shape) => {
+    const modules = await modulesOf(shape);
+    const weights = withMemory(shape, 7, textOf(shape.memory ?? 0, 4, 3));
+    const devices = modules.map((module) => new Device(module, shape, weights));
+    const { at, end } = deviceAddresses(shape, { recall: 0 });
+    const words = fc.oneof(
+      fc.nat(2 ** 17),
+      fc.nat(2 ** 32 - 1),
+      fc.constantFrom(0, 1, 65536, 65537, 2 ** 31, 2 ** 32 - 1),
+    );
+    const junk = fc.uint8Array({ minLength: 4, maxLength: 64 });
+    fc.assert(
+      fc.property(
+        words,
+        words,
+        junk,
+        fc.array(fc.nat(7), { minLength: 1, maxLength: 12 }),
+        (place, length, bytes, tokens) => {
+          for (const { run, probabilities } of devices) {
+            const { buffer } = run.memory;
+            new Uint32Array(buffer, at.MEMORY_RECORD!, 2).set([place, length]);
+            const behind = new Uint8Array(buffer, end);
+            for (let i = 0; i < behind.length; ++i) behind[i] = bytes[i % bytes.length]!;
+            const fixed = Buffer.from(buffer.slice(0, at.RESIDENT_LEVELS!));
+            expect(run.reset!()).toBe(0);
+            for (const token of tokens) {
+              expect(run.predict!()).toBe(0);
+              expect(Math.abs(probabilities.reduce((sum, p) => sum + p, 0) - 1)).toBeLessThan(1e-4);
+              expect(run.feed!(token)).toBeGreaterThanOrEqual(0);
+            }
+            expect(Buffer.compare(fixed, Buffer.from(buffer, 0, at.RESIDENT_LEVELS!))).toBe(0);
+            expect(behind.every((byte, i) => byte === bytes[i % bytes.length])).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 150, seed: 3 },
+    );
   });
 });
 
