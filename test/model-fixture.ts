@@ -30,7 +30,11 @@ export function randomTensors(shape: Shape): Map<string, Tensor> {
     let data: Tensor["data"];
     // words, of which tests' texts have some
     if (name === "memory.tokens")
-      data = Uint8Array.from(Buffer.from("The pump is off, the pump is on. ".repeat(length)).subarray(0, length));
+      data = Uint8Array.from(
+        Buffer.from(
+          "The pump is off, the pump is on; he counts the ropes, he counts the lamps. ".repeat(length),
+        ).subarray(0, length),
+      );
     else if (dtype === "U8") data = Uint8Array.from(fill(() => Math.floor(uniform() * 256)));
     else if (dtype === "I8") data = Int8Array.from(fill(() => Math.floor(uniform() * 255) - 127));
     else if (name === "cipher") {
