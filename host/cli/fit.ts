@@ -3,7 +3,7 @@
 import { invalidOption } from "../errors.ts";
 import { assertWritable, writeDirectory } from "../files/directory-node.ts";
 import { fit } from "../fit/fit.ts";
-import { type RecipeOptions, vocabularyRule } from "../fit/recipe.ts";
+import { LADDER, type RecipeOptions, vocabularyRule } from "../fit/recipe.ts";
 import { parameters } from "../shape.ts";
 import { symbolTokenizer } from "../tokenizer/index.ts";
 import { openTexts } from "./input.ts";
@@ -31,7 +31,7 @@ export async function run(texts: string[], options: Options): Promise<void> {
   const start = performance.now();
   try {
     // a tokenizer is trained on the text before it is encoded
-    const twice = tokenizer === undefined && (vocab ?? (recipe.profile === "nano" ? 256 : 0)) !== 256;
+    const twice = tokenizer === undefined && (vocab ?? LADDER[recipe.profile ?? "potato"]?.at(-1)) !== 256;
     const { files, report } = await fit(() => input.chunks(twice), {
       ...recipe,
       vocabulary: vocab,

@@ -32,10 +32,10 @@ program
     "directory to write; a model there is replaced, with all that it has learned",
     parse.path,
   )
-  .option("--profile <name>", "shape to start from: nano, potato or base", "potato")
+  .option("--profile <name>", "shape to start from: nano, micro, potato or base", "potato")
   .option(
     "--vocab <n>",
-    "vocabulary size, 256 to 65528, a multiple of 8; 256 means bytes (default: the profile's; potato's by TEXT, as far as pairs occur ten times)",
+    "vocabulary size, 256 to 65528, a multiple of 8; 256 means bytes (default: the profile's; potato's by TEXT, as far as pairs occur 20 times)",
     parse.integer,
   )
   .option(
@@ -57,6 +57,15 @@ program
   .option("--no-adapts", "no such adaptation, where the profile has it")
   .option("--indexed", "index the history (default: the profile's)")
   .option("--no-indexed", "compare all its places, where the profile has an index")
+  .option("--long-matches", "weigh long matches, in the history and in the memory (default: the profile's)")
+  .option("--no-long-matches", "no such weighing, and no memory, where the profile has it")
+  .option(
+    "--remember <bytes>",
+    "long-term memory: as much of TEXT's end; 0 for none (default: the profile's, where it saves a hundredth of the bits)",
+    parse.integer,
+  )
+  .option("--memory-indexed", "sort the memory (default: the profile's; a vocabulary over 256 needs it)")
+  .option("--no-memory-indexed", "look through all of it, where the profile has it sorted")
   .option("--weight-bits <n>", "bits of a hidden layer's weight, 8 or 4 (default: the profile's)", parse.integer)
   .option("--window-attention", "attention over the window's positions (default: the profile's)")
   .option("--no-window-attention", "no such attention, where the profile has it")

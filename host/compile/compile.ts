@@ -48,8 +48,12 @@ export async function compileDevices<B extends Build>(
 ): Promise<Map<B, Uint8Array>> {
   const requests = builds.map((build) => deviceRequest(shape, build, options));
   const modules = await readOrCompile(requests, shape, signal);
-  const pages = pagesOf(shape, options);
-  return new Map(builds.map((build, i) => [build, withPages(modules[i]!, pages)]));
+  return new Map(builds.map((build, i) => [build, sizedFor(shape, modules[i]!, options)]));
+}
+
+/** A device module with room for the shape's memory, whatever it was compiled for. @throws SaffuError OUT_OF_MEMORY */
+export function sizedFor(shape: Shape, module: Uint8Array, options: ModuleOptions = {}): Uint8Array {
+  return withPages(module, pagesOf(shape, options));
 }
 
 /** The solver module of `shape`, which fits and tunes; it imports its memory as `env.memory`, shared where `threads`. @throws SaffuError UNSUPPORTED, ABORTED */

@@ -6,22 +6,31 @@
  * await save("models/book", files);
  * ```
  */
-import { assertCompilable, compileDevices, compileSolver, deviceRequest, solverRequest } from "../compile/compile.ts";
+import {
+  assertCompilable,
+  compileDevices,
+  compileSolver,
+  deviceRequest,
+  sizedFor,
+  solverRequest,
+} from "../compile/compile.ts";
 import { checkTexts, invalidOption, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
-import { writeTensors } from "../files/safetensors.ts";
+import { type Tensor, writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
-import { assertSolvable } from "../model/webassembly.ts";
+import { assertSolvable, hasExactSimd } from "../model/webassembly.ts";
 import { abortable } from "../pace.ts";
 import { hiddenWidth, type Shape } from "../shape.ts";
 import { byteTokenizer, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { fitGroups } from "./groups.ts";
+import { fitLongMatches } from "./long-matches.ts";
 import { fitMixture } from "./mixture.ts";
 import {
   LEAST_SYMBOLS,
   LEAST_VOCABULARY,
+  memoryOf,
   type Recipe,
   type RecipeOptions,
   recipeOf,
@@ -114,12 +123,15 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary }, least);
   if (options.tokenizer !== undefined) checkReadable(options.tokenizer);
   recipeOf(options, LEAST_TOKENS, wanted);
+  memoryOf(options, wanted);
   assertFits(wanted, LEAST_TOKENS);
   throwIfAborted(signal);
   assertSolvable(build);
+  const runs = hasExactSimd() && kernels.includes("simd") ? "simd" : "scalar";
+  const builds = [...new Set([...kernels, ...(wanted.longMatches ? [runs] : [])])] as Build[];
   const modulesOf = (shape: Shape) => [
     solverRequest(shape, build, threads > 0),
-    ...kernels.map((each) => deviceRequest(shape, each)),
+    ...builds.map((each) => deviceRequest(shape, each)),
   ];
   // a tokenizer to be trained may come out smaller, and the shape with it
   if (options.tokenizer !== undefined || wanted.vocabulary === BYTES) await assertCompilable(modulesOf(wanted), wanted);
@@ -148,8 +160,10 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const solver = await Solver.start(wasm, shape, all, workers, signal);
   const solverSeconds = clock();
   const seconds = { tokenizer: tokenizerSeconds, tokens: tokensSeconds, groups: 0, scaling: 0, mixture: 0 };
+  const memory = Math.min(trainTokens, memoryOf(options, shape));
   let heldOutBits: number;
-  let weights: Uint8Array;
+  let tensors: ReadonlyMap<string, Tensor>;
+  let end: Uint16Array; // of the training text
   try {
     tokens.moveTo(solver.view(Uint16Array, "TOKENS", all));
     const trained = trainTokens - (shape.history === 0 ? 0 : recipe.mixture.tokens);
@@ -166,24 +180,35 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     onProgress?.({ phase: "files", done: 0, total: 1 });
     if (!rounded) await solver.once("storeHidden");
     await solver.once("storeDecoder");
-    weights = writeTensors(weightsOf(solver, shape));
+    tensors = weightsOf(solver, shape);
+    const long = shape.longMatches ? Math.min(trainTokens, memory + recipe.mixture.tokens) : 0;
+    end = solver.view(Uint16Array, solver.address("TOKENS") + 2 * (trainTokens - long), long).slice();
   } finally {
     await solver.stop();
   }
   const facts = { trainTokens, trainBytes };
   const filesSeconds = clock();
   await turn(signal);
-  const compiled = await compileDevices(shape, kernels, {}, signal);
+  const room = { ...shape, ...(memory > 0 && { memory }) };
+  const compiled = await compileDevices(room, builds, {}, signal);
   await turn(signal);
   const compile = solverSeconds + clock();
-  const files = await filesOf({ shape, recipe, facts, weights, tokenizer, kernels: compiled });
+  const unseen = Math.min(end.length, recipe.mixture.tokens);
+  const asked = options.remember !== undefined;
+  const made = shape.longMatches
+    ? await fitLongMatches({ shape: room, module: compiled.get(runs)!, tensors, tokens: end, unseen, asked }, options)
+    : { shape, tensors };
+  seconds.mixture += clock();
+  const modules = new Map(kernels.map((each) => [each, sizedFor(made.shape, compiled.get(each)!)]));
+  const weights = writeTensors(made.tensors);
+  const files = await filesOf({ shape: made.shape, recipe, facts, weights, tokenizer, kernels: modules });
   onProgress?.({ phase: "files", done: 1, total: 1 });
   const { vocabulary: wantedVocabulary } = wanted;
   return {
     files,
     tokenizer,
     report: {
-      ...{ shape, recipe, wantedVocabulary, ...facts, memoryBytes, heldOutBits },
+      ...{ shape: made.shape, recipe, wantedVocabulary, ...facts, memoryBytes, heldOutBits },
       seconds: { ...seconds, compile, files: filesSeconds + clock() },
     },
   };

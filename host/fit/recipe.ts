@@ -3,10 +3,10 @@
  * same recipe over the same tokens gives the same bytes.
  */
 import { invalidOption, refuseGone, SaffuError } from "../errors.ts";
-import { MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
+import { MAX_MEMORY, MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
 
 /** The shipped shapes. */
-export type Profile = "nano" | "potato" | "base";
+export type Profile = "nano" | "micro" | "potato" | "base";
 
 /** What a caller may choose; the rest follows from the profile and from the amount of data. */
 export interface RecipeOptions {
@@ -30,6 +30,15 @@ export interface RecipeOptions {
   readonly adapts?: boolean | undefined;
   /** Whether the history is indexed. By default likewise. */
   readonly indexed?: boolean | undefined;
+  /** Whether long matches are weighed. By default as the profile has it, where there is a history of at least 32 tokens. */
+  readonly longMatches?: boolean | undefined;
+  /**
+   * Bytes of the long-term memory, one a token of a vocabulary of bytes, else two; 0 for none. It is the end of the text, all of it where it has
+   * less. Default the profile's, where it saves a hundredth of the bits.
+   */
+  readonly remember?: number | undefined;
+  /** Whether the memory is sorted. By default as the profile has it; a vocabulary over 256 needs it. */
+  readonly memoryIndexed?: boolean | undefined;
   /** Bits of a weight of U: 8, or 4. */
   readonly weightBits?: Shape["weightBits"] | undefined;
   /** Attention over the window's positions. By default as the profile has it where inputs are one-hot and targets are not ciphers, else false. */
@@ -86,18 +95,30 @@ export interface Recipe {
   readonly mixture: { readonly tokens: number; readonly sweeps: number };
 }
 
+/** Tokens of a profile's memory: nano keeps one page of 64 KiB with learning, micro four. */
+const MEMORIES: Record<Profile, number> = { nano: 16384, micro: 49152, potato: 65536, base: 65536 };
+
 /** What the larger profiles read beside the window's tokens, where inputs are one-hot. */
 const CONTEXTS = { windowAttention: true, documentGroups: 3, documentSpan: 5 } as const;
 const PROFILES: Record<Profile, Shape> = {
-  nano: { vocabulary: 256, bits: 256, window: 3, groups: 2, units: 8, history: 256, matchLength: 4 },
+  nano: {
+    ...{ vocabulary: 256, bits: 256, window: 2, groups: 1, units: 8 },
+    ...{ history: 4096, matchLength: 4, longMatches: true },
+  },
+  micro: {
+    ...{ vocabulary: 256, bits: 256, window: 3, groups: 2, units: 8, weightBits: 4 },
+    ...{ history: 16384, matchLength: 4, longMatches: true, memoryIndexed: true },
+  },
   potato: {
     ...{ vocabulary: 1024, bits: 1024, window: 2, groups: 14, units: 8 },
     ...{ history: 65536, matchLength: 4, adapts: true, indexed: true, weightBits: 4 },
+    ...{ longMatches: true, memoryIndexed: true },
     ...CONTEXTS,
   },
   base: {
     ...{ vocabulary: 4096, bits: 4096, window: 2, groups: 18, units: 8 },
     ...{ history: 65536, matchLength: 4, adapts: true, indexed: true, weightBits: 4 },
+    ...{ longMatches: true, memoryIndexed: true },
     ...CONTEXTS,
   },
 };
@@ -108,12 +129,13 @@ const PROFILES: Record<Profile, Shape> = {
  */
 export const LADDER: Readonly<Record<Profile, readonly number[]>> = {
   nano: [256],
+  micro: [256],
   potato: [256, 320, 384, 512, 768, 1024],
   base: [4096],
 };
 
 /** Times that a pair occurs at least to become a token, where no vocabulary is asked for. */
-export const LEAST_PAIRS = 10;
+export const LEAST_PAIRS = 20;
 
 /** How the tokenizer of a fit is trained: vocabularies that it may come out with, any where there are none, and how often a pair must occur to be merged. */
 export interface VocabularyRule {
@@ -180,6 +202,8 @@ export function shapeOf(options: RecipeOptions, least = LEAST_VOCABULARY): Shape
     matchLength = history === 0 ? 0 : base.matchLength,
     adapts = remembers(history) && (base.adapts ?? false),
     indexed = remembers(history) && (base.indexed ?? false),
+    longMatches = remembers(history) && history >= 32 && (base.longMatches ?? false),
+    memoryIndexed = longMatches && (vocabulary > 256 || (base.memoryIndexed ?? false)),
     weightBits = base.weightBits,
     windowAttention = contexts.windowAttention ?? false,
     documentGroups = contexts.documentGroups ?? 0,
@@ -192,6 +216,7 @@ export function shapeOf(options: RecipeOptions, least = LEAST_VOCABULARY): Shape
   }
   const shape = validateShape({
     ...{ vocabulary, bits, window, groups, units, history, matchLength, adapts, indexed, weightBits },
+    ...{ longMatches, memoryIndexed },
     ...{ windowAttention, documentGroups, documentSpan, secondGroups, secondWindow },
   });
   if (options.targets === "cipher" && 2 ** shape.units - 1 < vocabulary) {
@@ -201,6 +226,23 @@ export function shapeOf(options: RecipeOptions, least = LEAST_VOCABULARY): Shape
     );
   }
   return shape;
+}
+
+/**
+ * Tokens of the memory that a fit makes for a shape, at the most.
+ *
+ * @throws SaffuError INVALID_OPTION, naming the bound
+ */
+export function memoryOf({ profile = "potato", remember }: RecipeOptions, shape: Shape): number {
+  if (remember === undefined) return shape.longMatches ? MEMORIES[profile] : 0;
+  const width = shape.vocabulary > 256 ? 2 : 1;
+  const most = shape.longMatches ? width * MAX_MEMORY : 0;
+  if (Number.isInteger(remember) && remember >= 0 && remember <= most) return Math.floor(remember / width);
+  throw invalidOption(
+    "remember",
+    most > 0 ? `an integer in 0..${most}` : "0 where there are no long matches",
+    remember,
+  );
 }
 
 /** Whether there is a history; it has not been checked yet what was given for one. */

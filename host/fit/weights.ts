@@ -2,7 +2,7 @@
 import { sizesOf } from "../compile/sizes.ts";
 import { dequantised } from "../files/dequantise.ts";
 import type { Tensor } from "../files/safetensors.ts";
-import { hiddenLayers, hiddenWidth, LEVELS, type Shape, tensorSpecs } from "../shape.ts";
+import { hiddenLayers, hiddenWidth, LEVELS, type Shape, tensorSpecs, withoutLong } from "../shape.ts";
 import type { Solver } from "./solver.ts";
 
 /** Where a hidden layer's f32 weights and stored rows stand in the solver: elements before them, in layer order (assembly/layers/list.ts). */
@@ -44,7 +44,7 @@ export function loadWeights(solver: Solver, tensors: ReadonlyMap<string, Tensor>
   solver.view(Uint16Array, "CIPHER", cipher.length).set(cipher);
 }
 
-/** The tensors of model.safetensors, copied out of the solver. */
+/** The tensors of model.safetensors that a solver has, copied: all but those of the long matches. */
 export function weightsOf(solver: Solver, shape: Shape): Map<string, Tensor> {
   const at = (name: string, offset = 0) => solver.address(name) + offset;
   const addresses: Record<string, number> = {
@@ -64,7 +64,7 @@ export function weightsOf(solver: Solver, shape: Shape): Map<string, Tensor> {
   }
   const arrays = { I8: Int8Array, U8: Uint8Array, U16: Uint16Array, F32: Float32Array };
   return new Map(
-    tensorSpecs(shape).map(({ name, dtype, shape: dimensions }) => {
+    tensorSpecs(withoutLong(shape)).map(({ name, dtype, shape: dimensions }) => {
       const type = arrays[dtype as keyof typeof arrays];
       const length = dimensions.reduce((product, size) => product * size, 1);
       // copied first: a scale or a code may stand on no boundary of its own type

@@ -161,6 +161,11 @@ export class Instance {
     this.view(Uint32Array, "MEMORY_RECORD", 2).set([place, tokens]);
   }
 
+  /** A copy of the first weights of the long matches as the text so far has them. */
+  longWeights(many: number): Float32Array<ArrayBuffer> {
+    return Float32Array.from(this.view(Float32Array, "LONG_SUMS", many));
+  }
+
   /** @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer */
   predictor(): Predictor {
     const { vocabulary } = this.shape;

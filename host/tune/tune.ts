@@ -195,7 +195,7 @@ async function fillSolver(
   await solver.once("begin");
 }
 
-/** The weights as they are stored. `kept`: no epoch was better than the start, so all but the mixture stays what it was, to the byte. */
+/** The weights as they are stored; what the model remembers, and how, stays. `kept`: no epoch was better than the start, so all but the mixture stays what it was, to the byte. */
 async function storedTensors(
   solver: Solver,
   shape: Shape,
@@ -205,6 +205,7 @@ async function storedTensors(
   if (shape.weightBits !== 4) await solver.once("storeHidden"); // else what the steps saw is stored already
   await solver.once("storeDecoder");
   const found = weightsOf(solver, shape);
+  for (const name of ["attention.long", "memory.tokens"]) if (before.has(name)) found.set(name, before.get(name)!);
   if (kept) for (const [name, tensor] of before) if (name !== MIXTURE) found.set(name, tensor);
   return found;
 }
