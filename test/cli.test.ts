@@ -247,7 +247,7 @@ describe("fit", () => {
     expect(code).toBe(0);
     const { vocabulary } = JSON.parse(await readFile(join(out, "config.json"), "utf8")).shape;
     expect(vocabulary).toBeLessThan(1024);
-    expect(printed).toContain(`: ${vocabulary} of 1024 tokens: no further pair of the text's pieces occurs 10 times`);
+    expect(printed).toContain(`: ${vocabulary} of 1024 tokens: no further pair of the text's pieces occurs 20 times`);
     const asked = await saffu(["fit", "-", "--out", out, "--passes", "1", "--vocab", "1024"], sentence.repeat(60));
     expect(asked.out).toContain(" of 1024 tokens: no further pair of the text's pieces occurs twice\n");
   });

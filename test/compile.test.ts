@@ -6,11 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { instantiateSync } from "@assemblyscript/loader";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
+import { weightBytes } from "../host/compile/layout.ts";
+import { withConfig } from "../host/files/config.ts";
+import { writeTensors } from "../host/files/safetensors.ts";
 import { bytesNeeded, cHeader, load, type Model, type Package, packageModel, save } from "../host/index.ts";
-import { hiddenWidth } from "../host/shape.ts";
+import { hiddenWidth, memoryBytes as memoryImageBytes, validateShape } from "../host/shape.ts";
 import { commandIn, failure } from "./cli-fixture.ts";
 import type { Exports } from "./kernel-fixture.ts";
-import { randomModel, refusal } from "./model-fixture.ts";
+import { randomModel, randomTensors, refusal, SHAPE } from "./model-fixture.ts";
 import { needs, onPath } from "./needs.ts";
 
 /** Words that recur, so that history attention has its part, and characters of more than a byte. */
@@ -123,6 +127,93 @@ describe.each([
     const { module, weights, memoryBytes } = await packageModel(loaded, { target, build, learning: false });
     expect(memoryBytes).toBeLessThan(made.memoryBytes);
     expect(surprisals(module, loaded, weights)).toEqual(Array.from(loaded.score(TEXT).surprisal));
+  });
+});
+
+describe.each([
+  ["looked through", {}],
+  ["indexed", { memoryIndexed: true, indexed: true, adapts: true }],
+])("a model with a memory that is %s", (_name, changes) => {
+  const shape = validateShape({ ...SHAPE, history: 64, matchLength: 4, longMatches: true, memory: 301, ...changes });
+  let loaded: Model;
+  let wanted: number[];
+  beforeAll(async () => {
+    const files = await randomModel(shape);
+    loaded = await load(files);
+    wanted = Array.from(loaded.score(TEXT).surprisal);
+    // it is there, and has a say
+    const tensors = new Map(randomTensors(shape)).set("memory.tokens", {
+      dtype: "U8",
+      shape: [301],
+      data: new Uint8Array(301),
+    });
+    const other = await load(
+      await withConfig(new Map([...files, ["model.safetensors", writeTensors(tensors)]]), shape, {}),
+    );
+    expect(Array.from(other.score(TEXT).surprisal)).not.toEqual(wanted);
+  });
+
+  test("predicts the same in data segments and from flash, in both builds, in exactly the bytes that are needed", async () => {
+    for (const target of ["wasm", "flash"] as const) {
+      for (const build of ["scalar", "simd"] as const) {
+        for (const learning of [true, false]) {
+          const { module, weights, memoryBytes } = await packageModel(loaded, { target, build, learning });
+          expect(surprisals(module, loaded, weights)).toEqual(wanted);
+          expect(memoryBytes).toBe(bytesNeeded(shape, { recall: 0, learning, flash: target === "flash" }));
+          expect(weights?.length ?? 0).toBe(target === "flash" ? weightBytes(shape) + memoryImageBytes(shape) : 0);
+        }
+      }
+    }
+  });
+
+  test("has room beside it for what is recalled, in its own place or behind the memory", async () => {
+    const kernel = await compileDevice(shape, "simd", { recall: 64 });
+    const files = await withConfig(new Map([...loaded.files, ["kernel.simd.wasm", kernel]]), shape, {});
+    const after = await Promise.all(
+      [64, 40_000].map(async (memory) => {
+        const model = await load(files, { memory });
+        expect(Array.from(model.score(TEXT).surprisal)).toEqual(wanted);
+        await model.observe(TEXT.slice(20, 60));
+        return Array.from(model.score(TEXT).surprisal);
+      }),
+    );
+    expect(after[0]).not.toEqual(wanted);
+    expect(after[1]).toEqual(after[0]);
+  });
+
+  test("learns as it does where it is loaded", async () => {
+    const { module } = await packageModel(loaded, { target: "wasm" });
+    const { exports } = instantiateSync<Exports>(module as BufferSource);
+    expect(exports.reset!()).toBe(0);
+    const observed = Array.from(loaded.tokenizer.encode(TEXT), (token) => exports.observe!(token));
+    expect(observed).toEqual(wanted);
+    const learning = await load(loaded.files);
+    expect((await learning.observe(TEXT)).bits).toBe(wanted.reduce((sum, bits) => sum + bits, 0));
+  });
+
+  needs("gcc", onPath("gcc"))("as a C header", () => {
+    test.each(["wasm", "flash"] as const)("%s: what gcc makes of it is what the library packages", async (target) => {
+      const made = await packageModel(loaded, { target });
+      await writeFile(
+        join(place, "saffu_model.h"),
+        cHeader(made, (token) => loaded.tokenizer.bytesOf(token)),
+      );
+      const printed = printedFrom(place);
+      expect([printed.module, printed.weights]).toEqual([
+        sha256(made.module),
+        sha256(made.weights ?? new Uint8Array(0)),
+      ]);
+      expect(printed.macros.slice(10, 13)).toEqual(
+        [made.module.length, made.memoryBytes, made.weights?.length ?? 0].map(String),
+      );
+    });
+  });
+
+  test("has none where it is compiled without a history", async () => {
+    const { shape: compiled, module, weights } = await packageModel(loaded, { target: "flash", history: 0 });
+    expect([compiled.longMatches, compiled.memory, compiled.memoryIndexed]).toEqual([undefined, undefined, undefined]);
+    expect(weights!.length).toBe(weightBytes(compiled));
+    expect(surprisals(module, loaded, weights).every(Number.isFinite)).toBe(true);
   });
 });
 

@@ -1,6 +1,6 @@
 /** One golden script on every WebAssembly runtime that is to be had: the oracle's answers to the bit (tools/conformance). */
 import { afterAll, describe, expect, test } from "vitest";
-import { Cases, difference, FORM_NAMES } from "../tools/conformance/cases.ts";
+import { Cases, difference, FORM_NAMES, QUICK_FORMS } from "../tools/conformance/cases.ts";
 import { play } from "../tools/conformance/play.ts";
 import { RUNTIMES } from "../tools/conformance/runtimes.ts";
 import { type Answer, digestOf, fnv, type Step, stepName } from "../tools/conformance/script.ts";
@@ -14,7 +14,7 @@ afterAll(async () => {
 
 describe.each(RUNTIMES.map((runtime) => [runtime.name, runtime] as const))("%s", (name, runtime) => {
   // where a runtime is slow, `npm run conformance` has the others
-  const forms = runtime.slow ? (["nano"] as const) : FORM_NAMES;
+  const forms = runtime.slow ? QUICK_FORMS : FORM_NAMES;
   needs(runtime.needs, runtime.found())(`${name} answers as the oracle does`, () => {
     test.each(runtime.builds.flatMap((build) => forms.map((form) => [build, form] as const)))(
       "%s, %s",

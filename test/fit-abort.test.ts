@@ -34,7 +34,7 @@ afterAll(() => {
   syncBuiltinESMExports();
 });
 
-const PHASES: FitProgress["phase"][] = ["tokenizer", "tokens", "groups", "scaling", "mixture", "files"];
+const PHASES: FitProgress["phase"][] = ["tokenizer", "tokens", "groups", "scaling", "mixture", "memory", "files"];
 /** In several chunks, so that a fit can stop between two. */
 const CHUNKS = Array.from({ length: 5 }, (_, i) => TEXT.subarray((i * TEXT.length) / 5, ((i + 1) * TEXT.length) / 5));
 const text = () => CHUNKS;

@@ -205,7 +205,7 @@ describe("a fit is these calls of the solver, with these numbers", () => {
     if (shape.weightBits !== 4) await solver.once("storeHidden");
     await solver.once("storeDecoder");
     const found = new Map(readTensors(files.get("model.safetensors")!, "").tensors);
-    for (const name of ["attention.long", "memory.tokens"]) found.delete(name); // long-matches.test.ts
+    for (const name of ["attention.long", "memory.tokens"]) found.delete(name); // remember.test.ts
     expect(Buffer.compare(writeTensors(found), writeTensors(weightsOf(solver, shape)))).toBe(0);
   });
 });

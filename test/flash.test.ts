@@ -1,14 +1,17 @@
 /** The flash form: the same bits as with weights in memory, reads within their bounds, and no harm from a read that fails. */
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { BASE, TILE_ROWS } from "../host/compile/layout.ts";
+import { BASE, deviceAddresses, TILE_ROWS } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
 import {
   cipherWidth,
   hiddenLayers,
   hiddenWidth,
   LEVELS,
+  LONG_BUCKETS,
+  LONG_LENGTHS,
   MIXTURE_BUCKETS,
+  memoryBytes,
   type Shape,
   validateShape,
 } from "../host/shape.ts";
@@ -37,6 +40,21 @@ const FORMS: Record<string, { shape: Shape; options: PackageOptions; simd?: true
   "four bits wide, frozen": { shape: shapeOf({ bits: 7, groups: 4, units: 4 }), options: { learning: false } },
   "adapting and indexed": { shape: shapeOf({ adapts: true, indexed: true, history: 32 }), options: { recall: 24 } },
   "all contexts, ciphered": { shape: shapeOf({ ...CONTEXTS, bits: 16, weightBits: 4 }), options: {}, simd: true },
+  "long matches alone": { shape: shapeOf({ longMatches: true }), options: { learning: false } },
+  "a memory looked through": {
+    shape: shapeOf({ longMatches: true, memory: 200, history: 32, adapts: true }),
+    options: { recall: 24 },
+    simd: true,
+  },
+  "an indexed memory": {
+    shape: shapeOf({ longMatches: true, memory: 201, memoryIndexed: true, adapts: true, indexed: true }),
+    options: {},
+    simd: true,
+  },
+  "an indexed memory of two bytes a token": {
+    shape: shapeOf({ longMatches: true, memory: 300, memoryIndexed: true, vocabulary: 264, bits: 264, groups: 1 }),
+    options: { recall: 64 },
+  },
   // fewer tokens than a tile has rows
   "no attention": { shape: shapeOf({ history: 0, matchLength: 0, vocabulary: 24, bits: 24, window: 1 }), options: {} },
 };
@@ -92,7 +110,7 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
     compare((device) => device.statistics());
   });
 
-  test("reads lie within the weights, and go to the tile, or from reset to what is kept and the mixture; a prediction has a bounded number", () => {
+  test("reads lie within the weights, and go to the tiles, or from reset to what is kept and the mixtures; a prediction has a bounded number", () => {
     const device = new Packaged(flash);
     const layers = hiddenLayers(shape);
     const { windowAttention, documentGroups = 0, secondGroups = 0, secondWindow = 1, weightBits } = shape;
@@ -102,6 +120,10 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
     const kept = BASE + lines(levels + M * 4 + V * 4) + attention;
     const mixture = matchLength * MIXTURE_BUCKETS * 4;
     const tile = kept + TILE_ROWS * M + TILE_ROWS * 4;
+    const long = shape.longMatches ? 2 * LONG_LENGTHS.length * LONG_BUCKETS * 4 : 0;
+    const { memory = 0, memoryIndexed } = shape;
+    const memoryAt = flash.weights!.length - memoryBytes(shape);
+    const memoryTile = deviceAddresses(shape, flash.options).at.MEMORY_TILE!;
     const reads: Read[] = [];
     device.flash!.onRead = (read) => reads.push(read);
     const during = (name: string, ...values: number[]) => {
@@ -109,16 +131,27 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
       const answer = device.run[name]!(...values);
       for (const { offset, destination, bytes } of reads) {
         expect(bytes).toBeGreaterThan(0);
-        expect(bytes).toBeLessThanOrEqual(name === "reset" ? Math.max(4 * V, 4 * M, mixture) : TILE_ROWS * M);
+        if (memory > 0 && offset >= memoryAt) {
+          // tokens and places, as they stand in a memory
+          expect(name).not.toBe("reset");
+          expect(bytes).toBeLessThanOrEqual(64);
+          expect(offset % (V > 256 ? 2 : 1)).toBe(0);
+          expect([memoryTile, memoryTile + 64]).toContain(destination);
+          continue;
+        }
+        const most = Math.max(4 * V, 4 * M, mixture, long);
+        expect(bytes).toBeLessThanOrEqual(name === "reset" ? most : TILE_ROWS * M);
         expect([offset % 2, destination % 16]).toEqual([0, 0]);
-        expect(offset + bytes).toBeLessThanOrEqual(flash.weights!.length);
-        if (name === "reset" && bytes === mixture && destination >= tile) continue; // it changes with the text, and is no copy of the flash
+        expect(offset + bytes).toBeLessThanOrEqual(memoryAt);
+        // they change with the text, and are no copy of the flash
+        if (name === "reset" && [mixture, long].includes(bytes) && destination >= tile) continue;
         expect(destination).toBeGreaterThanOrEqual(name === "reset" ? BASE : kept);
         expect(destination + bytes).toBeLessThanOrEqual(name === "reset" ? kept : tile);
       }
       return [answer, reads.length] as const;
     };
-    const kinds = 2 + (matchLength > 0 ? 1 : 0) + (levels > 0 ? layers.length : 0) + (windowAttention ? 2 : 0);
+    const kinds =
+      2 + (matchLength > 0 ? 1 : 0) + (long > 0 ? 1 : 0) + (levels > 0 ? layers.length : 0) + (windowAttention ? 2 : 0);
     expect(during("reset")).toEqual([0, kinds]);
     const ciphered = shape.bits < V;
     const token = 2 * cipherWidth(shape) + (ciphered ? 1 : 0);
@@ -126,7 +159,12 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
     const compared = ciphered && windowAttention ? 2 : 0;
     const second = 2 * (layers.find(({ name }) => name === "stacked")?.rows ?? 0);
     const appended = documentGroups > 0 ? token : 0;
-    const rows = states * window * (token + compared) + second + appended + 2 * Math.ceil(V / TILE_ROWS);
+    // a search halves the places, then looks at 64; else each place is looked at that the newest token stands before, and may be taken
+    const searched = memoryIndexed
+      ? 2 * Math.ceil(Math.log2(memory + 1)) + 4 + 64 * 4
+      : Math.ceil(memory / 64) + 2 * memory;
+    const remembered = memory > 0 ? searched : 0;
+    const rows = states * window * (token + compared) + second + appended + 2 * Math.ceil(V / TILE_ROWS) + remembered;
     let most = 0;
     for (const [i, token] of repetitive(shape, 120, 4).entries()) {
       const [answer, count] = during(i % 3 === 0 ? "predict" : "feed", token);
@@ -138,7 +176,7 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
       if (learns) expect(during("observe", token)[1]).toBeLessThanOrEqual(rows);
     }
     expect(most).toBeLessThanOrEqual(rows);
-    if (!ciphered) expect(most).toBe(rows);
+    if (!ciphered && memory === 0) expect(most).toBe(rows);
     if (learns) expect(during("refit", 8, 20, 10, 1)).toEqual([0, 2 * 12]);
   });
 

@@ -1,8 +1,9 @@
 /** Device modules with random weights, driven over their bare exports. */
 import { instantiateSync } from "@assemblyscript/loader";
 import { deviceAddresses } from "../host/compile/layout.ts";
+import { type MemoryTokens, memoryImage } from "../host/files/memory.ts";
 import type { Tensor } from "../host/files/safetensors.ts";
-import { hiddenWidth, type Shape, tensorSpecs } from "../host/shape.ts";
+import { hiddenWidth, memorySpec, type Shape, tensorSpecs } from "../host/shape.ts";
 
 /** What a module exports, beside the globals. */
 export type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
@@ -68,11 +69,46 @@ export function randomWeights(shape: Shape, seed: number): Map<string, Tensor> {
       // absent bits stand last
       for (let row = 0; row < length; row += width) data.subarray(row, row + width).sort();
     } else if (name === "attention.gate") data = Float32Array.from(fill(uniform));
+    // w, then b: both ways, so that matches speak for a token and against it
+    else if (name === "attention.long") data = Float32Array.from(fill((i) => uniform() * 4 - (i < length / 2 ? 1 : 2)));
     else if (name.endsWith("scale")) data = Float32Array.from(fill(() => uniform() * 0.05 + 1e-4));
     else data = Float32Array.from(fill(() => uniform() * 4 - 4));
     tensors.set(name, { dtype, shape: dimensions, data } as Tensor);
   }
+  const memory = memorySpec(shape);
+  if (memory) tensors.set(memory.name, memoryTensor(shape, memoryText(shape, shape.memory!)));
   return tensors;
+}
+
+/** A memory of these tokens. */
+export function memoryTensor(shape: Shape, tokens: readonly number[]): Tensor {
+  const { dtype } = memorySpec(shape)!;
+  return {
+    dtype,
+    shape: [tokens.length],
+    data: dtype === "U8" ? Uint8Array.from(tokens) : Uint16Array.from(tokens),
+  } as Tensor;
+}
+
+/** What a memory remembers: the stream of seed 5, which tests play, then few tokens, so that many places match. */
+function memoryText(shape: Shape, length: number): number[] {
+  const half = Math.ceil(length / 2);
+  return repetitive(shape, length, 5).map((token, i) => (i < half ? token : token % 4));
+}
+
+/** Writes a model into an instance, as a host does: each tensor where its address is, the memory behind all else. */
+export function writeModel(run: Exports, shape: Shape, tensors: ReadonlyMap<string, Tensor>): void {
+  const { buffer } = run.memory;
+  const value = (name: string) => (run[name] as unknown as WebAssembly.Global).value as number;
+  for (const { name, address } of tensorSpecs(shape)) {
+    const { data } = tensors.get(name)!;
+    new Uint8Array(buffer, value(address)).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  const memory = tensors.get("memory.tokens");
+  if (memory === undefined) return;
+  const image = memoryImage(memory.data as MemoryTokens, shape);
+  new Uint8Array(buffer, value("END"), image.length).set(image);
+  new Uint32Array(buffer, value("MEMORY_RECORD"), 2).set([value("END"), memory.data.length]);
 }
 
 /** Tokens that repeat themselves, so that attention has something to find. */
@@ -108,10 +144,7 @@ export class Device {
   ) {
     this.run = instantiateSync<Exports>(module).exports;
     const { buffer } = this.run.memory;
-    for (const { name, address } of tensorSpecs(shape)) {
-      const { data } = weights.get(name)!;
-      new Uint8Array(buffer, this.value(address)).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    }
+    writeModel(this.run, shape, weights);
     const { vocabulary } = shape;
     const cells = vocabulary * hiddenWidth(shape);
     this.probabilities = new Float32Array(buffer, this.value("PROBABILITIES"), vocabulary);

@@ -4,10 +4,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { compileDevice, compileRequestHere, deviceRequest } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { Tensor } from "../host/files/safetensors.ts";
-import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
+import { memoryBytes, type Shape, validateShape } from "../host/shape.ts";
 import { compileQuickly } from "./compile-warm.ts";
-import { contractOf, type Exports, randomWeights, repetitive } from "./kernel-fixture.ts";
-import { exp, log, Oracle } from "./oracle.ts";
+import { contractOf, type Exports, randomWeights, repetitive, writeModel } from "./kernel-fixture.ts";
+import { Oracle, surprisal } from "./oracle.ts";
+import { exp, log } from "./oracle-math.ts";
 
 compileQuickly();
 
@@ -15,6 +16,7 @@ const CONTEXTS = {
   windowAttention: true,
   ...{ documentGroups: 2, documentSpan: 5, secondGroups: 3, secondWindow: 2 },
 };
+const MEMORY = { longMatches: true, memory: 333 };
 const SHAPES: Record<string, Shape> = {
   "one-hot with attention": shapeOf({}),
   ciphered: shapeOf({ bits: 16, window: 2 }),
@@ -34,6 +36,20 @@ const SHAPES: Record<string, Shape> = {
   "adapting and indexed, all contexts": shapeOf({ history: 2048, adapts: true, indexed: true, ...CONTEXTS }),
   "indexed, short history": shapeOf({ indexed: true }),
   "indexed, the shortest history": shapeOf({ history: 16, matchLength: 4, indexed: true, adapts: true }),
+  "long matches": shapeOf({ longMatches: true }),
+  "long matches, the shortest history, adapting": shapeOf({ longMatches: true, history: 32, adapts: true }),
+  "long matches in a ring fuller than the list": shapeOf({ longMatches: true, history: 2048, adapts: true }),
+  "long matches, indexed history": shapeOf({ longMatches: true, history: 512, indexed: true, adapts: true }),
+  "memory, looked through": shapeOf({ ...MEMORY, adapts: true }),
+  "memory, looked through, not adapting": shapeOf({ ...MEMORY, history: 32, matchLength: 2 }),
+  "memory, indexed": shapeOf({ ...MEMORY, memoryIndexed: true, adapts: true }),
+  "memory, indexed, indexed history, all contexts": shapeOf({
+    ...{ ...MEMORY, memoryIndexed: true, adapts: true, history: 1024, indexed: true, matchLength: 3, ...CONTEXTS },
+  }),
+  "memory of two bytes a token": shapeOf({ ...MEMORY, memoryIndexed: true, adapts: true, vocabulary: 264, bits: 264 }),
+  "memory of one token": shapeOf({ ...MEMORY, memory: 1 }),
+  "memory of two tokens": shapeOf({ ...MEMORY, memory: 2, memoryIndexed: true }),
+  "memory of eight tokens": shapeOf({ ...MEMORY, memory: 8 }),
   "one group, short history": shapeOf({ groups: 1, units: 16, history: 16, matchLength: 2, window: 1 }),
 };
 
@@ -44,11 +60,7 @@ function shapeOf(changes: Partial<Shape>): Shape {
 
 async function start(wasm: Uint8Array, shape: Shape, tensors: ReadonlyMap<string, Tensor>): Promise<Exports> {
   const { exports } = await instantiate<Exports>(wasm as BufferSource);
-  for (const { name, address } of tensorSpecs(shape)) {
-    const { data } = tensors.get(name)!;
-    const at = (exports[address] as unknown as WebAssembly.Global).value as number;
-    new Uint8Array(exports.memory.buffer, at).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
+  writeModel(exports, shape, tensors);
   exports.reset!();
   return exports;
 }
@@ -161,13 +173,15 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
           .sort(),
       );
       const { exports } = instantiateSync<Exports>(module);
-      expect((exports.END as unknown as WebAssembly.Global).value).toBe(bytesNeeded(shape));
-      expect((exports.PREDICTOR_END as unknown as WebAssembly.Global).value).toBe(predictorBytes(shape));
+      expect((exports.END as unknown as WebAssembly.Global).value).toBe(bytesNeeded(shape) - memoryBytes(shape));
+      expect((exports.PREDICTOR_END as unknown as WebAssembly.Global).value).toBe(
+        predictorBytes(shape) - memoryBytes(shape),
+      );
       expect(exports.memory.buffer.byteLength).toBe(Math.ceil(bytesNeeded(shape) / PAGE) * PAGE);
       expect(() => exports.memory.grow(1)).toThrow();
     }
     const shipped = await compileRequestHere(deviceRequest(shape, "scalar"), shape);
-    expect(shipped.length).toBeLessThanOrEqual(12 * 1024);
+    expect(shipped.length).toBeLessThanOrEqual((shape.longMatches ? 16 : 12) * 1024);
   });
 });
 
@@ -183,11 +197,6 @@ test("exp and log are within 2 units in the last place of the true value", () =>
     expect(error).toBeLessThan(2 * unit * Math.max(1, Math.abs(Math.log(at))));
   }
 });
-
-/** −log2 p, as the module gives it. */
-function surprisal(p: number): number {
-  return Math.max(0, Math.fround(-log(Math.max(Math.fround(1.1754944e-38), p)) * Math.fround(Math.LOG2E)));
-}
 
 /** Ids of the sections of a module. */
 function sections(wasm: Uint8Array): number[] {

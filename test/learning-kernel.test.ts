@@ -21,6 +21,19 @@ const SHAPES: [string, Shape, ModuleOptions][] = [
   ["ciphered, recalling", shapeOf({ bits: 16, window: 2, groups: 3 }), { recall: 24 }],
   ["adapting, recalling", shapeOf({ adapts: true }), { recall: 64 }],
   ["adapting and indexed, recalling", shapeOf({ adapts: true, indexed: true, history: 32 }), { recall: 64 }],
+  [
+    "long matches, a memory looked through, recalling",
+    shapeOf({ longMatches: true, memory: 90, adapts: true, history: 32 }),
+    { recall: 64 },
+  ],
+  [
+    "long matches, an indexed memory of two bytes a token, recalling more than the history has",
+    shapeOf({
+      ...{ longMatches: true, memory: 90, memoryIndexed: true, adapts: true, indexed: true, history: 64 },
+      ...{ vocabulary: 264, bits: 264, groups: 1 },
+    }),
+    { recall: 128 },
+  ],
   ["no attention", shapeOf({ history: 0, matchLength: 0, vocabulary: 40, bits: 40 }), {}],
   // more of what is recalled matches than is looked at
   [

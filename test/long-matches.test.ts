@@ -1,146 +1,278 @@
-/** Long matches and the long-term memory, as a fit makes them. */
-import { describe, expect, test } from "vitest";
-import { bytesNeeded } from "../host/compile/layout.ts";
-import { parseConfig, withConfig } from "../host/files/config.ts";
-import { orderOf } from "../host/files/memory.ts";
-import { readTensors, writeTensors } from "../host/files/safetensors.ts";
-import { shapeOf } from "../host/fit/recipe.ts";
-import { type FitOptions, fit, load, type ModelFiles } from "../host/index.ts";
+/** Long matches and the long-term memory: the bits of an oracle that looks at every place, on texts and memories of every kind. */
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import { compileDevice } from "../host/compile/compile.ts";
+import { deviceAddresses } from "../host/compile/layout.ts";
+import type { ModuleOptions } from "../host/compile/options.ts";
+import { type MemoryTokens, memoryImage, orderOf } from "../host/files/memory.ts";
+import type { Tensor } from "../host/files/safetensors.ts";
+import { memorySpec, type Shape, validateShape } from "../host/shape.ts";
+import { compileQuickly } from "./compile-warm.ts";
+import { Device, memoryTensor, randomWeights } from "./kernel-fixture.ts";
+import { Oracle } from "./oracle.ts";
+import { naiveOrder } from "./oracle-long.ts";
 
-const ENCODER = new TextEncoder();
-/** Lines of a gateway, ever the same but for numbers and one word in eight. */
-const lines = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, i) => {
-    const n = from + i;
-    const device = ["kitchen", "cellar", "attic"][(n * 7) % 3];
-    return `2026-11-${10 + (n % 20)} ${device}: temperature ${18 + ((n * 5) % 9)}.${n % 10} humidity ${40 + ((n * 3) % 21)}\n`;
-  }).join("");
-const TRAIN = ENCODER.encode(lines(0, 400));
-const TEST = ENCODER.encode(lines(400, 500));
+compileQuickly();
 
-const fitted = (options: FitOptions = {}) => fit(() => [TRAIN], { profile: "nano", threads: 0, ...options });
-const tensorsOf = (files: ModelFiles) => readTensors(files.get("model.safetensors")!, "model.safetensors").tensors;
-const bitsOf = async (files: ModelFiles) => (await load(files)).score(TEST).bits / TEST.length;
+type Weights = ReadonlyMap<string, Tensor>;
 
-describe("a memory", () => {
-  test("is the end of the text, as long as was asked for, and no longer than the text", async () => {
-    for (const [remember, tokens] of [
-      [1, 1],
-      [1000, 1000],
-      [65_536, TRAIN.length],
-    ] as const) {
-      const { files, report } = await fitted({ remember });
-      expect(report.shape.memory).toBe(tokens);
-      expect(tensorsOf(files).get("memory.tokens")!.data).toEqual(TRAIN.slice(TRAIN.length - tokens));
-    }
-    const { report, files } = await fitted({ remember: 0 });
-    expect(report.shape.memory).toBeUndefined();
-    expect(tensorsOf(files).has("memory.tokens")).toBe(false);
-  });
+const MEMORY = { longMatches: true, memory: 700 };
+const TOKENS = { vocabulary: 304, bits: 304, indexed: true, adapts: true, memoryIndexed: true };
+const SHAPES: Record<string, Shape> = {
+  "a ring fuller than the list, no memory": shapeOf({ longMatches: true, history: 2048 }),
+  "an indexed ring, no memory": shapeOf({ longMatches: true, history: 2048, indexed: true, adapts: true }),
+  "the shortest ring, a memory looked through": shapeOf({ ...MEMORY, history: 32, adapts: true }),
+  "a ring fuller than the list, a memory looked through": shapeOf({ ...MEMORY, history: 1024, adapts: true }),
+  "a memory that is indexed": shapeOf({ ...MEMORY, history: 64, memoryIndexed: true }),
+  "an indexed ring, an indexed memory of two bytes a token": shapeOf({ ...MEMORY, ...TOKENS, history: 1024 }),
+};
 
-  test("has two bytes a token of a larger vocabulary", async () => {
-    const { files, report, tokenizer } = await fitted({
-      profile: "potato",
-      vocabulary: 320,
-      groups: 2,
-      documentGroups: 1,
-      remember: 1001,
-    });
-    expect(report.shape).toMatchObject({ vocabulary: 320, memory: 500, memoryIndexed: true });
-    expect(tensorsOf(files).get("memory.tokens")!.data).toEqual(tokenizer.encode(TRAIN).slice(-500));
-  });
+function shapeOf(changes: Partial<Shape>): Shape {
+  return validateShape({ vocabulary: 64, bits: 64, window: 1, groups: 1, units: 8, matchLength: 4, ...changes });
+}
 
-  test("saves a quarter of the bits of a log, and what knows long matches alone saves some", async () => {
-    const [neither, matches, both] = await Promise.all(
-      [{ longMatches: false }, { remember: 0 }, {}].map(async (options) => bitsOf((await fitted(options)).files)),
-    );
-    expect(matches!).toBeLessThan(neither!);
-    expect(both!).toBeLessThan(matches! * 0.75);
-  });
+/** Uniform integers. */
+function drawsOf(seed: number): (bound: number) => number {
+  let state = seed;
+  return (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return Math.floor(((state >>> 8) / 2 ** 24) * bound);
+  };
+}
 
-  test("is left out where it saves less than a hundredth of the bits, unless it was asked for", async () => {
-    // what comes after has nothing in common with what came before
-    let state = 1;
-    const noise = Uint8Array.from({ length: 40_000 }, () => {
-      for (const by of [13, -17, 5]) state ^= by > 0 ? state << by : state >>> -by; // xorshift32: Marsaglia 2003
-      return state & 0xff;
-    });
-    const { report } = await fit(() => [noise], { profile: "nano", threads: 0, passes: 1 });
-    expect(report.shape.memory).toBeUndefined();
-    const asked = await fit(() => [noise], { profile: "nano", threads: 0, passes: 1, remember: 500 });
-    expect(asked.report.shape.memory).toBe(500);
-    expect((await load(asked.files)).score(TEST).bits).toBeGreaterThan(0);
-  });
-
-  test.each([-1, 1.5, Number.NaN, 65_537, "1000", null])("of %s bytes is refused by its bound", async (remember) => {
-    await expect(fitted({ remember: remember as number })).rejects.toMatchObject({
-      code: "INVALID_OPTION",
-      message: expect.stringMatching(/^remember must be an integer in 0\.\.65536, got /),
-    });
-  });
-
-  test("of a model without long matches is refused", async () => {
-    await expect(fitted({ remember: 8, history: 0 })).rejects.toMatchObject({
-      code: "INVALID_OPTION",
-      message: "remember must be 0 where there are no long matches, got 8",
-    });
-  });
-
-  test("of another tokenizer is refused, by its tokens or by the digests", async () => {
-    const { files } = await fitted({ remember: 100 });
-    const { shape, recipe } = parseConfig(files.get("config.json")!);
-    const tensors = new Map(tensorsOf(files));
-    const wide = Uint16Array.from(TRAIN.slice(-100), (byte) => byte + 300);
-    tensors.set("memory.tokens", { dtype: "U16", shape: [100], data: wide });
-    const weights = writeTensors(tensors);
-    const other = await withConfig(new Map(files).set("model.safetensors", weights), shape, { ...recipe });
-    await expect(load(other)).rejects.toMatchObject({
-      code: "MODEL_CORRUPT",
-      message: expect.stringContaining("memory.tokens is U16 (100), the shape wants U8 (100)"),
-    });
-    await expect(load(new Map(files).set("model.safetensors", weights))).rejects.toMatchObject({
-      code: "MODEL_DIGEST",
-    });
-  });
-});
-
-describe("weights of the long matches", () => {
-  test("are found on text that the network has not seen: other text, other weights, and within their bounds", async () => {
-    const { files } = await fitted();
-    const weights = tensorsOf(files).get("attention.long")!.data as Float32Array;
-    const cells = weights.length / 2;
-    expect(weights.subarray(0, cells).some((w) => w !== Math.fround(0.15))).toBe(true);
-    expect(weights.subarray(cells).some((b) => b !== 0)).toBe(true);
-    expect(weights.subarray(0, cells).every((w) => w >= -1 && w <= 3)).toBe(true);
-    expect(weights.subarray(cells).every((b) => Math.abs(b) <= 8)).toBe(true);
-  });
-
-  test("are the same whatever the kernels that the model gets", async () => {
-    const all = await Promise.all(
-      ([["scalar"], ["simd"], ["scalar", "simd"]] as const).map(async (kernels) => (await fitted({ kernels })).files),
-    );
-    const [first, ...rest] = all.map((files) => files.get("model.safetensors"));
-    for (const other of rest) expect(other).toEqual(first);
-  });
-});
-
-describe("profiles", () => {
-  test("nano learns in one page of 64 KiB, its memory of 16 KiB included; micro in four", () => {
-    expect(bytesNeeded({ ...shapeOf({ profile: "nano" }), memory: 16_384 })).toBeLessThanOrEqual(65_536);
-    expect(bytesNeeded({ ...shapeOf({ profile: "micro" }), memory: 49_152 })).toBeLessThanOrEqual(262_144);
-  });
-});
-
-test("the order of a memory's places is that of what stands before them, read backwards; of equals the newest is first", () => {
-  const text = ENCODER.encode("abracadabra");
-  const before = (place: number) => Array.from(text.subarray(0, place)).reverse();
-  const order = Array.from(orderOf(text));
-  expect(order.slice().sort((a, b) => a - b)).toEqual(order.map((_, i) => i));
-  for (let i = 1; i < order.length; ++i) {
-    const [a, b] = [before(order[i - 1]!), before(order[i]!)];
-    const differs = a.findIndex((token, at) => token !== b[at]);
-    expect(differs < 0 || (b[differs] !== undefined && a[differs]! < b[differs]!)).toBe(true);
+/** A text of few tokens that repeats pieces of itself and of `other`: short ones, and such as are longer than any match. */
+function textOf(length: number, alphabet: number, seed: number, other: readonly number[] = []): number[] {
+  const below = drawsOf(seed);
+  const tokens: number[] = [];
+  while (tokens.length < length) {
+    const source = other.length > 0 && below(2) === 0 ? other : tokens;
+    if (source.length > 0 && below(3) === 0) {
+      const from = below(source.length);
+      tokens.push(...source.slice(from, from + [3, 8, 19, 20, 21, 40][below(6)]!));
+    } else tokens.push(Math.min(below(alphabet), below(alphabet)));
   }
-  expect(Array.from(orderOf(new Uint8Array(50).fill(7))).slice(0, 3)).toEqual([0, 1, 2]);
-  expect(Array.from(orderOf(new Uint8Array(50).fill(7))).slice(20, 23)).toEqual([49, 48, 47]);
+  return tokens.slice(0, length);
+}
+
+/** The weights of a shape with another memory. */
+function withMemory(shape: Shape, seed: number, memory: readonly number[]): Weights {
+  const weights = randomWeights(shape, seed);
+  return shape.memory ? new Map([...weights, ["memory.tokens", memoryTensor(shape, memory)]]) : weights;
+}
+
+async function modulesOf(shape: Shape, options: ModuleOptions = { recall: 0 }): Promise<WebAssembly.Module[]> {
+  const modules: WebAssembly.Module[] = [];
+  for (const build of ["scalar", "simd"] as const) {
+    modules.push(new WebAssembly.Module((await compileDevice(shape, build, options)) as BufferSource));
+  }
+  return modules;
+}
+
+/** Plays a text: all tokens of some stretches are fed, so that weights adapt, the others appended; each that is fed is compared. */
+function compare(
+  modules: readonly WebAssembly.Module[],
+  shape: Shape,
+  weights: Weights,
+  text: readonly number[],
+): void {
+  const kernels = modules.map((module) => new Device(module, shape, weights));
+  const oracle = new Oracle(shape, weights);
+  for (const { run } of kernels) expect(run.reset!()).toBe(0);
+  for (const [i, token] of text.entries()) {
+    if (i % 300 < 40) {
+      const wanted = Array.from(oracle.predict());
+      const bits = oracle.feed(token);
+      for (const { run, probabilities } of kernels) {
+        expect(run.predict!()).toBe(0);
+        expect(Array.from(probabilities), `place ${i}`).toEqual(wanted);
+        expect(run.feed!(token), `place ${i}`).toBe(bits);
+      }
+    } else {
+      oracle.append(token);
+      for (const { run } of kernels) run.append!(token);
+    }
+  }
+}
+
+describe.each(Object.entries(SHAPES))("%s: scalar, simd and oracle agree to the bit", (_name, shape) => {
+  const { history, memory = 0, vocabulary } = shape;
+  let modules: WebAssembly.Module[];
+  beforeAll(async () => {
+    modules = await modulesOf(shape);
+  }, 60_000);
+
+  test.each([1, 2, 3, 6, 20, 300])("on a text of %i tokens, longer than the ring", (alphabet) => {
+    const few = Math.min(alphabet, vocabulary);
+    const remembered = textOf(memory, few, alphabet);
+    const text = textOf(history + 400, few, alphabet + 100, remembered);
+    compare(modules, shape, withMemory(shape, 3, remembered), text);
+  });
+
+  if (memory > 0) {
+    test.each<[string, (text: readonly number[]) => number[]]>([
+      ["of one token, all places of which are equal", () => new Array(memory).fill(0)],
+      ["of none of the text's tokens", () => new Array(memory).fill(63)],
+      ["that is the text itself, from its beginning on", (text) => text.slice(0, memory)],
+      ["whose last token alone recurs", () => [...new Array(memory - 1).fill(63), 0]],
+      ["whose first token alone recurs", () => [0, ...new Array(memory - 1).fill(63)]],
+      [
+        "that repeats a piece of as many tokens as are compared",
+        () => Array.from({ length: memory }, (_, i) => i % 20),
+      ],
+      ["that repeats a piece of one more", () => Array.from({ length: memory }, (_, i) => i % 21)],
+    ])("with a memory %s", (_what, remembered) => {
+      const text = [...textOf(60, 3, 7), ...Array.from({ length: 70 }, (_, i) => i % 20), ...textOf(300, 2, 8)];
+      const given = remembered([...text, ...textOf(memory, 3, 9)]);
+      compare(modules, shape, withMemory(shape, 4, given), text);
+    });
+  }
+
+  test("after a reset as before any text", () => {
+    const weights = withMemory(shape, 5, textOf(memory, 4, 1));
+    const text = textOf(150, 4, 2);
+    for (const module of modules) {
+      const { run } = new Device(module, shape, weights);
+      run.reset!();
+      const first = text.map((token) => run.feed!(token));
+      run.reset!();
+      expect(text.map((token) => run.feed!(token))).toEqual(first);
+    }
+  });
+});
+
+describe("a memory of few tokens", () => {
+  test.each([
+    [1, false],
+    [2, false],
+    [2, true],
+    [3, true],
+    [8, false],
+    [8, true],
+    [21, true],
+    [22, false],
+  ])("%i, indexed %s: scalar, simd and oracle agree to the bit", async (memory, memoryIndexed) => {
+    const shape = shapeOf({ longMatches: true, history: 64, memory, memoryIndexed });
+    const modules = await modulesOf(shape);
+    for (const alphabet of [1, 2, 5]) {
+      const remembered = textOf(memory, alphabet, alphabet);
+      compare(modules, shape, withMemory(shape, 6, remembered), textOf(120, alphabet, alphabet, remembered));
+    }
+  });
+});
+
+describe("a memory's record of any address and length", () => {
+  test.each([
+    ["looked through", shapeOf({ ...MEMORY, history: 64, adapts: true })],
+    ["indexed", shapeOf({ ...MEMORY, history: 64, memoryIndexed: true })],
+    ["indexed, of two bytes a token", shapeOf({ ...MEMORY, ...TOKENS, history: 64 })],
+    ["of tokens of two bytes, not there", shapeOf({ longMatches: true, history: 64, vocabulary: 304, bits: 304 })],
+  ])("%s: no trap, a prediction of unit sum, and nothing written to weights and memory", async (_name, shape) => {
+    const modules = await modulesOf(shape);
+    const weights = withMemory(shape, 7, textOf(shape.memory ?? 0, 4, 3));
+    const devices = modules.map((module) => new Device(module, shape, weights));
+    const { at, end } = deviceAddresses(shape, { recall: 0 });
+    const words = fc.oneof(
+      fc.nat(2 ** 17),
+      fc.nat(2 ** 32 - 1),
+      fc.constantFrom(0, 1, 65536, 65537, 2 ** 31, 2 ** 32 - 1),
+    );
+    const junk = fc.uint8Array({ minLength: 4, maxLength: 64 });
+    fc.assert(
+      fc.property(
+        words,
+        words,
+        junk,
+        fc.array(fc.nat(7), { minLength: 1, maxLength: 12 }),
+        (place, length, bytes, tokens) => {
+          for (const { run, probabilities } of devices) {
+            const { buffer } = run.memory;
+            new Uint32Array(buffer, at.MEMORY_RECORD!, 2).set([place, length]);
+            const behind = new Uint8Array(buffer, end);
+            for (let i = 0; i < behind.length; ++i) behind[i] = bytes[i % bytes.length]!;
+            const fixed = Buffer.from(buffer.slice(0, at.RESIDENT_LEVELS!));
+            expect(run.reset!()).toBe(0);
+            for (const token of tokens) {
+              expect(run.predict!()).toBe(0);
+              expect(Math.abs(probabilities.reduce((sum, p) => sum + p, 0) - 1)).toBeLessThan(1e-4);
+              expect(run.feed!(token)).toBeGreaterThanOrEqual(0);
+            }
+            expect(Buffer.compare(fixed, Buffer.from(buffer, 0, at.RESIDENT_LEVELS!))).toBe(0);
+            expect(behind.every((byte, i) => byte === bytes[i % bytes.length])).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 150, seed: 3 },
+    );
+  });
+});
+
+describe("the order of a memory", () => {
+  test("is that of what stands before each place, read backwards, the text's beginning first and the newest of equal ones", () => {
+    const text = fc.integer({ min: 1, max: 4 }).chain((alphabet) =>
+      fc.oneof(
+        fc.array(fc.nat(alphabet - 1), { maxLength: 150 }),
+        fc.tuple(fc.array(fc.nat(alphabet), { minLength: 1, maxLength: 25 }), fc.integer({ min: 1, max: 150 })).map(
+          ([piece, length]) => Array.from({ length }, (_, i) => piece[i % piece.length]!), // repeats itself
+        ),
+      ),
+    );
+    fc.assert(
+      fc.property(text, (tokens) => {
+        expect(Array.from(orderOf(Uint8Array.from(tokens)))).toEqual(naiveOrder(tokens));
+        const wide = tokens.map((token) => token * 251);
+        expect(Array.from(orderOf(Uint16Array.from(wide)))).toEqual(naiveOrder(tokens));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("stands behind the tokens, on a boundary of 16 bytes, where the memory is indexed", () => {
+    for (const memory of [1, 7, 8, 9, 16, 17, 700]) {
+      for (const changes of [{}, { vocabulary: 304, bits: 304 }]) {
+        const shape = shapeOf({ longMatches: true, history: 64, memory, memoryIndexed: true, ...changes });
+        const tokens = memoryTensor(shape, textOf(memory, 5, memory)).data as MemoryTokens;
+        const image = memoryImage(tokens, shape);
+        const wide = memorySpec(shape)!.dtype === "U16";
+        const at = Math.ceil((memory * (wide ? 2 : 1)) / 16) * 16;
+        expect(Array.from(new Uint16Array(image.buffer, at, memory))).toEqual(naiveOrder(Array.from(tokens)));
+        expect(image.length).toBe(at + Math.ceil((2 * memory) / 16) * 16);
+        expect(Buffer.compare(image.subarray(0, tokens.byteLength), Buffer.from(tokens.buffer))).toBe(0);
+        if (wide) continue;
+        const plain = memoryImage(tokens, shapeOf({ longMatches: true, history: 64, memory }));
+        expect(plain.length).toBe(at);
+      }
+    }
+  });
+});
+
+describe("long matches", () => {
+  test("are worth what the definition says: what followed a long match is likelier where weights say so, and the rest share what is left", async () => {
+    const shape = shapeOf({ longMatches: true, history: 64 });
+    const [module] = await modulesOf(shape);
+    const weights = randomWeights(shape, 1);
+    const text = [...textOf(12, 60, 3), 61, 62, 63, ...textOf(12, 60, 4), 61, 62];
+    /** What is given to 63 where w of all cells is so much. */
+    const given = (w: number) => {
+      const table = Float32Array.from({ length: 2 * 8 * 18 }, (_, i) => (i < 8 * 18 ? w : 0));
+      const long: Tensor = { dtype: "F32", shape: [2, 8, 18], data: table };
+      const device = new Device(module!, shape, new Map([...weights, ["attention.long", long]]));
+      device.run.reset!();
+      for (const token of text) device.run.append!(token);
+      device.run.predict!();
+      expect(Math.abs(device.probabilities.reduce((sum, p) => sum + p, 0) - 1)).toBeLessThan(1e-5);
+      return device.probabilities[63]!;
+    };
+    expect(given(1)).toBeGreaterThan(given(0.2));
+    expect(given(0.2)).toBeGreaterThan(given(0));
+    expect(given(0)).toBeGreaterThan(given(-0.5));
+    // with w of 0 nothing changes but by rounding
+    const { longMatches, ...plain } = shape;
+    const [other] = await modulesOf(plain);
+    const device = new Device(other!, plain, weights);
+    device.run.reset!();
+    for (const token of text) device.run.append!(token);
+    device.run.predict!();
+    // 256 of them are listed where there are long matches, which is more than the ring has
+    expect(Math.abs(device.probabilities[63]! / given(0) - 1)).toBeLessThan(1e-5);
+  });
 });

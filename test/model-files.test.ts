@@ -8,9 +8,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import * as browser from "../host/browser.ts";
+import { compileDevice } from "../host/compile/compile.ts";
 import { formatConfig, type ModelFiles, parseConfig, withConfig } from "../host/files/config.ts";
-import { readTensors, writeTensors } from "../host/files/safetensors.ts";
-import { load as loadInNode } from "../host/index.ts";
+import { readTensors, type Tensor, writeTensors } from "../host/files/safetensors.ts";
+import { load as loadInNode, packageModel, validateShape } from "../host/index.ts";
+import type { Shape } from "../host/shape.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 import { exchanged, randomModel, randomTensors, refusal, SHAPE } from "./model-fixture.ts";
 
@@ -226,6 +228,86 @@ describe("files that agree with config.json and not with one another are refused
       const loading = load(await exchanged(files, "model.safetensors", writeTensors(tensors)));
       await expect(loading).rejects.toThrow(refusal("MODEL_CORRUPT", name, bound));
     }
+  });
+
+  test("weights of long matches out of their bounds", async () => {
+    const shape = validateShape({ ...SHAPE, history: 32, longMatches: true });
+    const remembering = await randomModel(shape);
+    for (const [at, value, bound] of [
+      [0, Number.NaN, "not finite"],
+      [7, Number.POSITIVE_INFINITY, "not finite"],
+      [143, 3.001, "-1..3"],
+      [0, -1.001, "-1..3"],
+      [144, 8.001, "-8..8"],
+      [287, -8.001, "-8..8"],
+    ] as const) {
+      const tensors = randomTensors(shape);
+      tensors.get("attention.long")!.data[at] = value;
+      const changed = await withConfig(new Map(remembering).set("model.safetensors", writeTensors(tensors)), shape, {});
+      await expect(load(changed)).rejects.toThrow(refusal("MODEL_CORRUPT", "attention.long", bound));
+    }
+    const tensors = randomTensors(shape);
+    for (const [at, value] of [
+      [0, -1],
+      [143, 3],
+      [144, 8],
+      [287, -8],
+    ] as const) {
+      tensors.get("attention.long")!.data[at] = value;
+    }
+    const bounds = await withConfig(new Map(remembering).set("model.safetensors", writeTensors(tensors)), shape, {});
+    expect((await load(bounds)).score("at its bounds").surprisal.every(Number.isFinite)).toBe(true);
+  });
+
+  test("a memory that is missing, of another type, length or vocabulary", async () => {
+    const shape = validateShape({ ...SHAPE, history: 32, longMatches: true, memory: 90 });
+    const remembering = await randomModel(shape);
+    const loading = async (memory: Tensor | undefined) => {
+      const tensors = randomTensors(shape);
+      tensors.delete("memory.tokens");
+      if (memory) tensors.set("memory.tokens", memory);
+      return load(await withConfig(new Map(remembering).set("model.safetensors", writeTensors(tensors)), shape, {}));
+    };
+    const wanted = "the shape wants U8 (90)";
+    const named = (what: string) => refusal("MODEL_CORRUPT", "model.safetensors", `memory.tokens is ${what}`, wanted);
+    await expect(loading(undefined)).rejects.toThrow(named("missing"));
+    const tokens = (dtype: "U8" | "U16", length: number, wrong?: number) => {
+      const data = (dtype === "U8" ? new Uint8Array(length) : new Uint16Array(length)).fill(65);
+      if (wrong !== undefined) data[47] = wrong;
+      return { dtype, shape: [length], data } as Tensor;
+    };
+    await expect(loading(tokens("U16", 90))).rejects.toThrow(named("U16 (90)"));
+    for (const length of [0, 89, 91])
+      await expect(loading(tokens("U8", length))).rejects.toThrow(named(`U8 (${length})`));
+    expect((await loading(tokens("U8", 90))).score("AAAA").surprisal.every(Number.isFinite)).toBe(true);
+    // of a vocabulary that does not fill its bytes
+    for (const vocabulary of [248, 264]) {
+      const other = validateShape({ ...shape, vocabulary, bits: 32, memoryIndexed: true });
+      const tensors = randomTensors(other);
+      tensors.set("memory.tokens", tokens(vocabulary > 256 ? "U16" : "U8", 90, vocabulary));
+      const model = { config: { shape: other }, files: new Map([["model.safetensors", writeTensors(tensors)]]) };
+      await expect(packageModel(model)).rejects.toThrow(
+        refusal("MODEL_CORRUPT", `memory.tokens holds token ${vocabulary}, the vocabulary has ${vocabulary}`),
+      );
+    }
+  });
+
+  test("a kernel of a shape without long matches, and one without room for the memory to learn with", async () => {
+    const shape = validateShape({ ...SHAPE, history: 32, longMatches: true, memory: 65536 });
+    const remembering = await randomModel(shape);
+    const kernelOf = async (kernelShape: Shape) => {
+      const kernel = await compileDevice(kernelShape, "simd");
+      return load(await withConfig(new Map(remembering).set("kernel.simd.wasm", kernel), shape, {}));
+    };
+    const { longMatches, memory, ...plain } = shape;
+    await expect(kernelOf(plain)).rejects.toThrow(
+      refusal("MODEL_CORRUPT", "kernel.simd.wasm", "another shape", "attention.long"),
+    );
+    const small = await kernelOf({ ...plain, longMatches: true });
+    expect(small.score("it predicts").surprisal).toEqual((await load(remembering)).score("it predicts").surprisal);
+    await expect(small.observe("it learns")).rejects.toThrow(
+      refusal("MODEL_CORRUPT", "kernel.simd.wasm", "no room for a memory of 65536 bytes"),
+    );
   });
 
   test.each([

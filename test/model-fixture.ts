@@ -2,7 +2,7 @@
 import { compileDevice } from "../host/compile/compile.ts";
 import { type ModelFiles, withConfig } from "../host/files/config.ts";
 import { type Tensor, writeTensors } from "../host/files/safetensors.ts";
-import { type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
+import { memorySpec, type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 
 export const SHAPE: Shape = validateShape({
@@ -23,11 +23,19 @@ export function randomTensors(shape: Shape): Map<string, Tensor> {
     return (state >>> 8) / 2 ** 24;
   };
   const tensors = new Map<string, Tensor>();
-  for (const { name, dtype, shape: sizes } of tensorSpecs(shape)) {
+  const memory = memorySpec(shape);
+  for (const { name, dtype, shape: sizes } of [...tensorSpecs(shape), ...(memory ? [memory] : [])]) {
     const length = sizes.reduce((product, size) => product * size, 1);
     const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
     let data: Tensor["data"];
-    if (dtype === "U8") data = Uint8Array.from(fill(() => Math.floor(uniform() * 256)));
+    // words, of which tests' texts have some
+    if (name === "memory.tokens")
+      data = Uint8Array.from(
+        Buffer.from(
+          "The pump is off, the pump is on; he counts the ropes, he counts the lamps. ".repeat(length),
+        ).subarray(0, length),
+      );
+    else if (dtype === "U8") data = Uint8Array.from(fill(() => Math.floor(uniform() * 256)));
     else if (dtype === "I8") data = Int8Array.from(fill(() => Math.floor(uniform() * 255) - 127));
     else if (name === "cipher") {
       // one bit each for as many tokens as there are bits, then pairs of them
@@ -39,6 +47,7 @@ export function randomTensors(shape: Shape): Map<string, Tensor> {
         }),
       );
     } else if (name === "attention.gate") data = Float32Array.from(fill(() => 1 / sizes[1]!));
+    else if (name === "attention.long") data = Float32Array.from(fill(() => uniform() * 2 - 0.5));
     else data = Float32Array.from(fill(() => uniform() * (name.endsWith("scale") ? 0.05 : 1)));
     tensors.set(name, { dtype, shape: sizes, data } as Tensor);
   }

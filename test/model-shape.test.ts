@@ -42,6 +42,17 @@ describe("a shape is refused by the name of the field and its bound", () => {
     [{ indexed: 1 }, "indexed must be a boolean, got 1"],
     [{ history: 0, matchLength: 0, adapts: true }, "adapts must be false where history is 0"],
     [{ history: 0, matchLength: 0, indexed: true }, "indexed must be false where history is 0"],
+    [{ longMatches: 1 }, "longMatches must be a boolean, got 1"],
+    [{ history: 0, matchLength: 0, longMatches: true }, "longMatches must be false where history is 0"],
+    [{ history: 16, longMatches: true }, "history must be at least 32 where there are longMatches, got 16"],
+    [{ memory: 100 }, "memory must be 0 where there are no longMatches, got 100"],
+    [{ longMatches: true, memory: 65537, memoryIndexed: true }, "memory must be in 0..65536, got 65537"],
+    [{ longMatches: true, memory: -1 }, "memory must be in 0..65536, got -1"],
+    [{ longMatches: true, memory: 1.5 }, "memory must be an integer, got 1.5"],
+    [{ longMatches: true, memory: "9" }, `memory must be an integer, got "9"`],
+    [{ longMatches: true, memory: 9 }, "memoryIndexed must be true where there is a memory and vocabulary is over 256"],
+    [{ memoryIndexed: true }, "memoryIndexed must be false where there are no longMatches, got true"],
+    [{ longMatches: true, memoryIndexed: "no" }, `memoryIndexed must be a boolean, got "no"`],
     [{ vocabulary: 65528, bits: 65528, window: 4, groups: 512 }, "must be at most 1073741824"],
     [{ groups: "8" }, `groups must be an integer, got "8"`],
   ])("%o", (change, message) => {
@@ -55,7 +66,9 @@ describe("a shape is refused by the name of the field and its bound", () => {
 
 test("any value is either a shape or refused with a typed error", () => {
   const field = fc.oneof(fc.integer({ min: -1, max: 70000 }), fc.double(), fc.anything());
-  const keys = Object.fromEntries(Object.keys(POTATO).map((key) => [key, field]));
+  const keys = Object.fromEntries(
+    [...Object.keys(POTATO), "longMatches", "memory", "memoryIndexed"].map((key) => [key, field]),
+  );
   const near = fc.record(keys, { requiredKeys: [] }).map((changes) => ({ ...POTATO, ...changes }));
   fc.assert(
     fc.property(fc.oneof(fc.anything(), near), (value) => {
@@ -74,6 +87,9 @@ test("a checked shape has nothing but its fields, and what is off is not there",
   const off = {
     adapts: false,
     indexed: false,
+    longMatches: false,
+    memory: 0,
+    memoryIndexed: false,
     weightBits: 8,
     windowAttention: false,
     documentGroups: 0,
@@ -102,4 +118,8 @@ test("tensors: the cipher where inputs are not one-hot, mixture weights where th
   expect(names({ bits: 64 })).toContain("cipher");
   expect(names({})).toContain("attention.gate");
   expect(names({ history: 0, matchLength: 0 })).not.toContain("attention.gate");
+  expect(names({})).not.toContain("attention.long");
+  // the mixture's weights stay the last of all: hosts tell by them where the weights end
+  expect(names({ longMatches: true }).slice(-2)).toEqual(["attention.long", "attention.gate"]);
+  expect(names({ longMatches: true, memory: 100, memoryIndexed: true })).toEqual(names({ longMatches: true }));
 });

@@ -56,6 +56,13 @@ describe("the fuzz finds", () => {
     expect(fault).toThrow(/one-hot, recalling, seed 4, call 700: \w+\(.*\): simd writes beyond its memory/);
   });
 
+  test("a byte written to the weights", () => {
+    const fault = faulty(({ memory, address }) => {
+      ++memory[address("DECODER_O") + 3]!;
+    });
+    expect(fault).toThrow(/simd writes to its weights/);
+  });
+
   test("sums that change where they must not", () => {
     // whatever is called last before a comparison of the memories, they differ
     const fault = faulty(({ memory, address }) => {

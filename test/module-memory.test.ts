@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { BASE, bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
 import { LADDER, type Profile, shapeOf as shapeOfProfile } from "../host/fit/recipe.ts";
-import { hiddenWidth, parameters, type Shape, validateShape } from "../host/shape.ts";
+import { hiddenWidth, memoryBytes, parameters, type Shape, validateShape } from "../host/shape.ts";
 import { firmwareForms } from "../tools/forms.ts";
 import { readBlock } from "../tools/markdown.ts";
 import { Draws } from "../tools/module/draws.ts";
@@ -26,6 +26,19 @@ const FORMS: Record<string, { shape: Shape; options: PackageOptions }> = {
     shape: shapeOf({ bits: 9, vocabulary: 72 }),
     options: { target: "flash", recall: 24 },
   },
+  "a memory looked through": { shape: shapeOf({ longMatches: true, memory: 200, adapts: true }), options: {} },
+  "an indexed memory, frozen": {
+    shape: shapeOf({ longMatches: true, memory: 203, memoryIndexed: true, indexed: true }),
+    options: { learning: false },
+  },
+  "an indexed memory of two bytes a token, recalling": {
+    shape: shapeOf({ longMatches: true, memory: 203, memoryIndexed: true, vocabulary: 264, bits: 264 }),
+    options: { recall: 24 },
+  },
+  "flash, a memory looked through": {
+    shape: shapeOf({ longMatches: true, memory: 200, adapts: true }),
+    options: { target: "flash" },
+  },
   "flash, frozen": { shape: shapeOf({ vocabulary: 40, bits: 40 }), options: { target: "flash", learning: false } },
 };
 
@@ -36,8 +49,11 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
       const built = await build(shape, 1, { ...options, build: chosen });
       const device = new Packaged(built);
       const { memory } = device;
-      const end = device.value("END");
-      expect(end).toBe(built.memoryBytes);
+      const end = built.memoryBytes;
+      // the long-term memory stands behind all that the module writes, or in flash
+      const image = device.value("END");
+      expect(image).toBe(end - (options.target === "flash" ? 0 : memoryBytes(shape)));
+      const remembered = Buffer.from(memory.subarray(image, end));
       expect(memory.length).toBe(Math.ceil(end / PAGE) * PAGE);
       const canary = new Uint8Array(memory.length - end).map((_, i) => (i * 167 + 13) & 0xff);
       memory.set(canary, end);
@@ -45,10 +61,12 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
       for (let round = 0; round < 20; ++round) {
         exercise(device, new Draws(round), 1000);
         expect(Buffer.compare(memory.subarray(end), canary)).toBe(0);
+        expect(Buffer.compare(memory.subarray(image, end), remembered)).toBe(0);
         expect(memory.subarray(0, BASE).every((byte) => byte === 0x5a)).toBe(true);
       }
-      // the last tensor ends where the memory does: scales of the correction, or probabilities; all of them above 0
-      expect(new Float32Array(memory.buffer, end - 4, 1)[0]).toBeGreaterThan(0);
+      // the last tensor ends where the memory does: scales of the correction, or probabilities, all of them above 0; or a record of 8 bytes
+      const isRecord = shape.longMatches && options.learning === false;
+      expect(new Float32Array(memory.buffer, image - (isRecord ? 12 : 4), 1)[0]).toBeGreaterThan(0);
     },
   );
 });

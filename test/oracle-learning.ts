@@ -4,9 +4,9 @@
  */
 import type { Tensor } from "../host/files/safetensors.ts";
 import { groupsOf, hiddenWidth, type Shape } from "../host/shape.ts";
-import { log, nearest, Oracle, surprisal } from "./oracle.ts";
+import { Oracle, surprisal } from "./oracle.ts";
+import { f, log, nearest } from "./oracle-math.ts";
 
-const f = Math.fround;
 /** Units of F̂ in one of F. */
 const FINER = 64;
 /** A row's share of an expectation is counted in millionths, nearly, and those of rows that did not come in 256ths. */
@@ -118,12 +118,13 @@ export class LearningOracle extends Oracle {
     const until = sharesUntil(probabilities, token, offset);
     const network = probabilities[token]!;
     const kept = this.attend(probabilities);
-    const p = probabilities[token]!;
+    const last = probabilities[token]!;
+    const p = this.beforeLong(token, last);
     // the network's responsibility for the token that came
     const alone = p > 0 ? Math.min(1, f(f(kept * network) / p)) : 0;
     const share = this.shape.adapts ? this.explained(token, p) : alone;
     const weights = Array.from(hidden, (h) => nearest(f(h * f(share * 256))));
-    return { weights, expected: sharesOf(weights, until, offset), p };
+    return { weights, expected: sharesOf(weights, until, offset), p: last };
   }
 
   /** What the network alone predicts, under the base. */

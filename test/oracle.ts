@@ -4,21 +4,11 @@
  */
 import type { Tensor } from "../host/files/safetensors.ts";
 import type { Shape } from "../host/shape.ts";
+import { LongOracle, longMatchAt } from "./oracle-long.ts";
+import { bitsOfFloat, exp, f, floatOfBits, LOG2E, laneSum, log, nearest } from "./oracle-math.ts";
 
-const f = Math.fround;
 /** Stands between texts that are recalled. */
 const BREAK = 0xffff;
-const bitsView = new DataView(new ArrayBuffer(4));
-
-function floatOfBits(bits: number): number {
-  bitsView.setInt32(0, bits);
-  return bitsView.getFloat32(0);
-}
-
-function bitsOfFloat(x: number): number {
-  bitsView.setFloat32(0, x);
-  return bitsView.getInt32(0);
-}
 
 /** The bucket of a match length: how many followers there are, and how far they agree. */
 function bucketOf(followers: readonly number[]): number {
@@ -28,55 +18,6 @@ function bucketOf(followers: readonly number[]): number {
   if (distinct === 1) return many * 4;
   if (distinct === n) return many * 4 + 3;
   return many * 4 + (distinct <= n / 2 ? 1 : 2);
-}
-
-/** Nearest integer, ties to even, as WebAssembly's f32.nearest. */
-export function nearest(x: number): number {
-  const below = Math.floor(x);
-  const rest = x - below;
-  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
-  return below % 2 === 0 ? below : below + 1;
-}
-
-const EXP = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1].map(f);
-const LOG = [
-  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
-  2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-].map(f);
-const LN2_HIGH = f(0.693359375);
-const LN2_LOW = f(-2.1219444e-4);
-const LOG2E = f(Math.LOG2E);
-
-/** e^x in f32: Cephes expf, Horner's rule, rounded after each operation. */
-export function exp(x: number): number {
-  const at = Math.max(x, -87);
-  const n = nearest(f(at * LOG2E));
-  const r = f(f(at - f(n * LN2_HIGH)) - f(n * LN2_LOW));
-  let p = EXP[0]!;
-  for (const coefficient of EXP.slice(1)) p = f(f(p * r) + coefficient);
-  p = f(f(f(f(p * r) * r) + r) + 1);
-  return f(p * floatOfBits((n + 127) << 23));
-}
-
-/** ln x in f32: Cephes logf. */
-export function log(x: number): number {
-  const bits = bitsOfFloat(x);
-  let m = floatOfBits((bits & 0x007fffff) | 0x3f000000);
-  const below = m < f(Math.SQRT1_2);
-  const e = ((bits >> 23) & 0xff) - 126 - (below ? 1 : 0);
-  m = f(f(m - 1) + (below ? m : 0));
-  const z = f(m * m);
-  let p = LOG[0]!;
-  for (const coefficient of LOG.slice(1)) p = f(f(p * m) + coefficient);
-  const tail = f(f(f(f(p * m) * z) + f(e * LN2_LOW)) - f(0.5 * z));
-  return f(f(m + tail) + f(e * LN2_HIGH));
-}
-
-/** Σ in four interleaved lanes, then (0 + 1) + (2 + 3). */
-function laneSum(values: Float32Array): number {
-  const lanes = [0, 0, 0, 0];
-  for (let i = 0; i < values.length; ++i) lanes[i % 4] = f(lanes[i % 4]! + values[i]!);
-  return f(f(lanes[0]! + lanes[1]!) + f(lanes[2]! + lanes[3]!));
 }
 
 function softmax(values: Float32Array): void {
@@ -120,16 +61,16 @@ function weighedByNetwork(match: Match, probabilities: Float32Array): Match {
   return { ...match, weight: cut(f(match.weight * f(Math.sqrt(f(Math.sqrt(p)))))) };
 }
 
-/** Places of `text`, which ended `past` tokens before the newest of `seen`, newest first, at which the last tokens of `seen` stand, up to `most` of them, and have a follower. */
-function matchesIn(text: readonly number[], seen: readonly number[], most: number, past = 0): Match[] {
-  const matches: Match[] = [];
+/** Places of `text`, newest first, at which the last tokens of `seen` stand, `least` of them or more, and have a follower. */
+function placesIn(text: readonly number[], seen: readonly number[], least: number): number[] {
+  const places: number[] = [];
   for (let at = text.length - 2; at >= 0; --at) {
-    const match = matchAt(text, at, seen, most, past);
-    if (match.length > 0 && match.follower !== BREAK) matches.push(match);
+    if (matchAt(text, at, seen, least).length === least && text[at + 1] !== BREAK) places.push(at);
   }
-  return matches;
+  return places;
 }
 
+/** The match at a place of `text`, which ended `past` tokens before the newest of `seen`: of `most` tokens at the most. */
 function matchAt(text: readonly number[], at: number, seen: readonly number[], most: number, past = 0): Match {
   let length = 0;
   while (length < most && at >= length && text[at - length] === seen.at(-1 - length)) ++length;
@@ -137,19 +78,18 @@ function matchAt(text: readonly number[], at: number, seen: readonly number[], m
 }
 
 /**
- * Matches that an index leads to: the newest 128 places of the last token; then those that match two tokens among the next 256
- * older places whose pair has the hash of the last pair. `seen` are the last R tokens at the most.
+ * Places that an index leads to: the newest 128 of the last token; then those that match two tokens among the next 256 older ones
+ * whose pair has the hash of the last pair. `seen` are the last R tokens at the most.
  */
-function indexedMatches(seen: readonly number[], history: number, { matchLength, vocabulary }: Shape): Match[] {
+function indexedPlaces(seen: readonly number[], { history, vocabulary }: Shape): number[] {
   const newest = seen.length - 1;
   const hash = (at: number) =>
     (Math.imul(seen[at - 1]! * vocabulary + seen[at]!, 0x9e3779b1) >>> 0) >>> (32 - Math.log2(history / 4));
   const places = Array.from({ length: newest }, (_, i) => newest - 1 - i); // newest first
   const ofToken = places.filter((at) => seen[at] === seen[newest]).slice(0, 128);
-  const matches = ofToken.map((at) => matchAt(seen, at, seen, matchLength));
-  if (ofToken.length < 128) return matches;
+  if (ofToken.length < 128) return ofToken;
   const ofPair = places.filter((at) => at > 0 && at < ofToken.at(-1)! && hash(at) === hash(newest)).slice(0, 256);
-  return [...matches, ...ofPair.map((at) => matchAt(seen, at, seen, matchLength)).filter(({ length }) => length > 1)];
+  return [...ofToken, ...ofPair.filter((at) => matchAt(seen, at, seen, 2).length > 1)];
 }
 
 /** A model's forward pass over a stream of tokens. */
@@ -168,12 +108,19 @@ export class Oracle {
    * the matches of both; what a count of the cache was multiplied by.
    */
   private network: { own: Float32Array; rescaled: Float32Array; kept: number; rest: number; each: number } | undefined;
+  /** What weighs the long matches. */
+  private readonly long: LongOracle | undefined;
   private state = [0, 0, 0, 0];
 
+  /** @param tensors those of the shape, and of a memory its tokens */
   constructor(
     protected readonly shape: Shape,
     private readonly tensors: ReadonlyMap<string, Tensor>,
-  ) {}
+  ) {
+    if (!shape.longMatches) return;
+    const memory = shape.memory ? Array.from(this.numbers("memory.tokens")) : [];
+    this.long = new LongOracle(this.numbers("attention.long"), memory, shape.memoryIndexed ?? false);
+  }
 
   append(token: number): void {
     this.stream.push(token);
@@ -186,6 +133,7 @@ export class Oracle {
     this.mixture = undefined;
     this.marginals = undefined;
     this.recency = undefined;
+    this.long?.reset();
   }
 
   /** Surprisal of `token` in bits; then what adapts to the text follows it, and it is appended. */
@@ -195,12 +143,19 @@ export class Oracle {
     return surprisal(p);
   }
 
-  /** Mixture, marginals and recency cache adapt to `token`, which was predicted with p, and the text goes on from it. */
-  follow(token: number, p: number): void {
+  /** All that adapts does so to `token`, which was predicted with `last`, and the text goes on from it. */
+  follow(token: number, last: number): void {
+    const p = this.beforeLong(token, last);
+    this.long?.adapt(token);
     this.adaptRecency(token, p);
     this.count(token, this.explained(token, p));
     this.adaptMixture(token, p);
     this.append(token);
+  }
+
+  /** What the mixture gave a token before the long matches, which made it `last`. */
+  protected beforeLong(token: number, last: number): number {
+    return this.long?.before(token, last) ?? last;
   }
 
   predict(): Float32Array {
@@ -343,9 +298,10 @@ export class Oracle {
 
   /**
    * Mixes in what followed where the newest tokens stood before, here or in `recalled`, of which two must match; R matches in all,
-   * 1024 at the most, are looked at, the text's own first and the newest first.
+   * 1024 at the most, are listed, the text's own first and the newest first. Long matches are looked for in all these places, and in the
+   * memory; where no index bounds them, 256 are listed beside them.
    *
-   * @returns what the network's own probabilities were multiplied by
+   * @returns what the network's own probabilities were multiplied by, before the long matches
    */
   protected attend(probabilities: Float32Array, recalled: readonly number[] = []): number {
     const { history, matchLength, adapts, indexed } = this.shape;
@@ -354,10 +310,24 @@ export class Oracle {
     if (adapts) this.rescale(probabilities);
     if (adapts && this.stream.length > 0) this.mixRecent(probabilities);
     const seen = this.stream.slice(-history);
-    const elsewhere = matchesIn(recalled, seen, matchLength, this.stream.length).filter(({ length }) => length >= 2);
-    const here = indexed ? indexedMatches(seen, history, this.shape) : matchesIn(seen, seen, matchLength);
-    const listed = [...here, ...elsewhere].slice(0, Math.min(history, 1024));
-    if (listed.length === 0) return 1;
+    const here = indexed ? indexedPlaces(seen, this.shape) : placesIn(seen, seen, 1);
+    const elsewhere = placesIn(recalled, seen, 2);
+    const most = this.long && !indexed ? 256 : 1024;
+    const listed = [
+      ...here.map((at) => matchAt(seen, at, seen, matchLength)),
+      ...elsewhere.map((at) => matchAt(recalled, at, seen, matchLength, this.stream.length)),
+    ].slice(0, Math.min(history, most));
+    const rest = listed.length > 0 ? this.mixListed(listed, probabilities) : 1;
+    this.long?.mix(probabilities, seen, [
+      ...here.map((at) => longMatchAt(seen, at, seen)),
+      ...elsewhere.map((at) => longMatchAt(recalled, at, seen)),
+    ]);
+    return rest;
+  }
+
+  /** Mixes in what followed the matches that are listed. @returns what the network's own probabilities were multiplied by */
+  private mixListed(listed: readonly Match[], probabilities: Float32Array): number {
+    const { matchLength, adapts } = this.shape;
     const matches = adapts ? listed.map((match) => weighedByNetwork(match, probabilities)) : listed;
     const weightsOf = this.weights(matches);
     const { sums, places } = this.mixtureOfText();

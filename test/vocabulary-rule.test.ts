@@ -1,4 +1,4 @@
-/** Where nobody asks for a vocabulary it follows from the text: a token stands for a pair that the text shows ten times. */
+/** Where nobody asks for a vocabulary it follows from the text: a token stands for a pair that the text shows 20 times. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { fit } from "../host/fit/fit.ts";
@@ -21,7 +21,7 @@ test.each([
   ["10 kB of a licence", LICENCE.slice(0, 10_000)],
   ["5 kB of a log", log.slice(0, 5000)],
   ["8 kB of messages, in Japanese", messages("ja").slice(0, 4000)],
-])("%s: the largest size whose last pair occurs ten times, as counting everything anew says", async (_what, text) => {
+])("%s: the largest size whose last pair occurs 20 times, as counting everything anew says", async (_what, text) => {
   const often = 256 + trainNaively(bytesOf(text), 1024, LEAST_PAIRS).length;
   const most = LADDER.potato.findLast((size) => size <= often)!;
   expect(await ruled(text)).toBe(most);

@@ -30,6 +30,9 @@ await runStages([
       ["scalar", "as-pect.config.js", "as-pect.asconfig.json"],
       ["simd", "as-pect.config.js", "assembly/__tests__/simd.asconfig.json"],
       ["plain shape", "assembly/__tests__/plain.config.js", "assembly/__tests__/plain.asconfig.json"],
+      ["long matches", "assembly/__tests__/long.config.js", "assembly/__tests__/long.asconfig.json"],
+      ["long matches, simd", "assembly/__tests__/long.config.js", "assembly/__tests__/long-simd.asconfig.json"],
+      ["long matches, indexed", "assembly/__tests__/long.config.js", "assembly/__tests__/long-indexed.asconfig.json"],
     ].map(([name, config, compiler]) => ({
       name: `kernels, ${name}`,
       command: bin("@as-pect/cli/bin/asp.js", "--summary", "--config", config, "--as-config", compiler),

@@ -1,6 +1,6 @@
 // Comparisons of history attention (ours): where in the history the last l tokens have stood before, and what followed.
 // c^(l) = Π_{i<l} ⟨x_i, x_{j+i}⟩ of one-hot rows is 1 exactly there, so a comparison is an equality of ids.
-import { ABSENT, HISTORY, INDEXED, LONG, MATCH_LENGTH, V } from "../shape";
+import { ABSENT, HISTORY, INDEXED, LONG, LONGEST, MATCH_LENGTH, V } from "../shape";
 import { Candidates, offer } from "./candidates";
 import { eightTokensAt, fourTokensAt, History, newestOf, newestOfPair, nextOf, nextOfPair, pairHash, tokenAt, tokenBefore } from "./history";
 import { addMatch, COMPARED, hasRoom, listMatch, Matches, totalOf } from "./matches";
@@ -24,11 +24,11 @@ export function findMatches(history: History, outMatches: Matches, outCandidates
   else compareAll(history, pivot, outMatches, outCandidates);
 }
 
-/** Whether there is a use for more: long matches may be older than what is listed. */
+/** Whether there is a use for more: long matches may be older than what is listed, but not longer than the longest. */
 // @ts-ignore: decorator
 @inline
-function wantsMore(matches: Matches): bool {
-  return LONG != 0 || hasRoom(matches);
+function wantsMore(matches: Matches, candidates: Candidates): bool {
+  return hasRoom(matches) || (LONG != 0 && <i32>candidates.least < LONGEST);
 }
 
 function compareAll(history: History, pivot: u32, outMatches: Matches, outCandidates: Candidates): void {
@@ -37,12 +37,12 @@ function compareAll(history: History, pivot: u32, outMatches: Matches, outCandid
     const wanted = i16x8.splat(<i16>pivot);
     const first = newest & ~7;
     // blocks of eight, backwards from the newest's own, which is seen twice: its places before the newest, at the end those after
-    for (let n: u32 = 0; n <= <u32>HISTORY && wantsMore(outMatches); n += 8) {
+    for (let n: u32 = 0; n <= <u32>HISTORY && wantsMore(outMatches, outCandidates); n += 8) {
       const base = (first - n) & (HISTORY - 1);
       let mask = i16x8.bitmask(i16x8.eq(eightTokensAt(history, base), wanted));
       if (n == 0) mask &= (1 << (newest & 7)) - 1;
       else if (n == HISTORY) mask &= ~((2 << (newest & 7)) - 1);
-      while (mask != 0 && wantsMore(outMatches)) {
+      while (mask != 0 && wantsMore(outMatches, outCandidates)) {
         const lane = 31 - clz<i32>(mask);
         mask ^= 1 << lane;
         addMatch(history, base + lane, outMatches, outCandidates);
@@ -51,12 +51,12 @@ function compareAll(history: History, pivot: u32, outMatches: Matches, outCandid
   } else {
     const wanted = <u64>pivot * 0x0001000100010001;
     const first = newest & ~3;
-    for (let n: u32 = 0; n <= <u32>HISTORY && wantsMore(outMatches); n += 4) {
+    for (let n: u32 = 0; n <= <u32>HISTORY && wantsMore(outMatches, outCandidates); n += 4) {
       const base = (first - n) & (HISTORY - 1);
       let mask = equalTokens(fourTokensAt(history, base), wanted);
       if (n == 0) mask &= (<u64>1 << (<u64>(newest & 3) << 4)) - 1;
       else if (n == HISTORY) mask &= ~((<u64>0x10000 << (<u64>(newest & 3) << 4)) - 1);
-      while (mask != 0 && wantsMore(outMatches)) {
+      while (mask != 0 && wantsMore(outMatches, outCandidates)) {
         const lane = 3 - <i32>(clz<u64>(mask) >> 4);
         mask ^= <u64>0x8000 << (<u64>lane << 4);
         addMatch(history, base + lane, outMatches, outCandidates);
@@ -136,17 +136,17 @@ export function recallMatches(
   let at = length - 2; // the newest token has no follower
   if (ASC_FEATURE_SIMD) {
     const wanted = i16x8.splat(<i16>pivot);
-    for (; at >= 7 && wantsMore(outMatches); at -= 8) {
+    for (; at >= 7 && wantsMore(outMatches, outCandidates); at -= 8) {
       const first = at - 7;
       let mask = i16x8.bitmask(i16x8.eq(v128.load(recalled + (<usize>first << 1)), wanted));
-      while (mask != 0 && wantsMore(outMatches)) {
+      while (mask != 0 && wantsMore(outMatches, outCandidates)) {
         const lane = 31 - clz<i32>(mask);
         mask ^= 1 << lane;
         addRecalled(recalled, first + lane, history, now, outMatches, outCandidates);
       }
     }
   }
-  for (; at >= 0 && wantsMore(outMatches); --at) {
+  for (; at >= 0 && wantsMore(outMatches, outCandidates); --at) {
     if (<u32>load<u16>(recalled + (<usize>at << 1)) == pivot)
       addRecalled(recalled, at, history, now, outMatches, outCandidates);
   }

@@ -45,13 +45,13 @@ const CONTEXTS: u32 = 4;
 // @ts-ignore: decorator
 @inline
 export function followerAt(followers: Followers, index: u32): Follower {
-  return changetype<Follower>(changetype<usize>(followers) + LIST_AT + index * FOLLOWER_BYTES);
+  return changetype<Follower>(changetype<usize>(followers) + LIST_AT + <usize>index * FOLLOWER_BYTES);
 }
 /** The sums of a length, by its index. */
 // @ts-ignore: decorator
 @inline
 export function sumsOf(followers: Followers, k: u32): LengthSums {
-  return changetype<LengthSums>(changetype<usize>(followers) + SUMS_AT + k * SUM_BYTES);
+  return changetype<LengthSums>(changetype<usize>(followers) + SUMS_AT + <usize>k * SUM_BYTES);
 }
 /** How often a token followed a match of the length of that index. */
 // @ts-ignore: decorator

@@ -40,6 +40,7 @@ function lengthOf(memo: Memory): i32 {
  * @param tile (2, TILE_BYTES) u8 scratch, of the flash form alone: a window or an index, and what is looked through. A failed read is noted (flash.ts), and what is offered then means nothing
  */
 export function searchMemory(history: History, memo: Memory, tile: usize, outCandidates: Candidates): void {
+  if (MEMORY_INDEXED == 0 && MEMORY_WIDTH > 1) return; // a memory of such tokens is indexed, or there is none
   const length = lengthOf(memo);
   const pivot = tokenBefore(history, 0);
   if (length < 2 || pivot == ABSENT) return;
@@ -139,7 +140,7 @@ function lookThrough(
   outCandidates: Candidates,
 ): void {
   let end = length - 1; // behind the last token that is looked at: the newest of all has no follower
-  while (end > 0) {
+  while (end > 0 && <i32>outCandidates.least < LONGEST) {
     const many = FLASH != 0 ? min<i32>(TILE_BYTES, end) : end;
     const start = end - many;
     const bytes = fetch(memo.at + start, many, tile + TILE_BYTES);
@@ -156,7 +157,8 @@ function lookThrough(
         while (mask != 0) {
           const lane = 31 - clz<i32>(mask);
           mask ^= 1 << lane;
-          offerLooked(history, memo, start + at - 15 + lane, tile, outCandidates);
+          const index = at - 16 + lane;
+          if (isWorth(history, bytes, index, outCandidates)) offerLooked(history, memo, start + index + 1, tile, outCandidates);
         }
       } else {
         const further = equalBytes(load<u64>(first - least), tokenBefore(history, <u32>least));
@@ -164,16 +166,26 @@ function lookThrough(
         while (mask != 0) {
           const lane = 7 - (<i32>clz<u64>(mask) >> 3);
           mask ^= <u64>0x80 << (<u64>lane << 3);
-          offerLooked(history, memo, start + at - 7 + lane, tile, outCandidates);
+          const index = at - 8 + lane;
+          if (isWorth(history, bytes, index, outCandidates)) offerLooked(history, memo, start + index + 1, tile, outCandidates);
         }
       }
       least = outCandidates.least;
     }
     for (; at > 0; --at) {
-      if (tokenIn(bytes, at - 1) == pivot) offerLooked(history, memo, start + at, tile, outCandidates);
+      if (tokenIn(bytes, at - 1) != pivot || !isWorth(history, bytes, at - 1, outCandidates)) continue;
+      offerLooked(history, memo, start + at, tile, outCandidates);
     }
     end = start;
   }
+}
+
+/** Whether the match that ends at an index of some bytes could be longer than the shortest candidate, by what can be read of it there. */
+// @ts-ignore: decorator
+@inline
+function isWorth(history: History, bytes: usize, index: i32, candidates: Candidates): bool {
+  const least = <i32>candidates.least;
+  return index < least || tokenIn(bytes, index - least) == tokenBefore(history, least);
 }
 
 /** The top bit of each of eight bytes that equals `token`: a byte xor itself is 0, and only 0 has no bit after 0x7f was added. */

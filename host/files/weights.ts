@@ -16,6 +16,12 @@ export function faultOf(name: string, { data }: Tensor): string | undefined {
   if (name === "attention.gate") {
     return data.every((share) => share >= 0 && share <= 1) ? undefined : "holds a value that is not in 0..1";
   }
+  if (name === "attention.long") {
+    // w, then b, as the kernel bounds them while they follow a text
+    const half = data.length / 2;
+    if (data.some((w, i) => i < half && !(w >= -1 && w <= 3))) return "holds a weight that is not in -1..3";
+    return data.every((b, i) => i < half || Math.abs(b) <= 8) ? undefined : "holds a bias that is not in -8..8";
+  }
   return data.every((value) => Math.abs(value) <= LARGEST) ? undefined : "holds a value that is not in -2^64..2^64";
 }
 

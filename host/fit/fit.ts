@@ -56,7 +56,7 @@ import { weightsOf } from "./weights.ts";
 export { LEAST_TOKENS } from "./steps.ts";
 
 /** How far a fit has come. */
-export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "groups" | "scaling" | "mixture" | "files">;
+export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "groups" | "scaling" | "mixture" | "memory" | "files">;
 
 /** The vocabulary that needs no tokenizer to be trained. */
 const BYTES = 256;
@@ -78,7 +78,7 @@ export interface FitOptions extends RecipeOptions, RunOptions, FitHooks {
 export interface FitReport {
   readonly shape: Shape;
   readonly recipe: Recipe;
-  /** V as it was asked for, or the profile's; `shape.vocabulary` is less where no further pair of the text's pieces occurs twice, or ten times where none was asked for. */
+  /** V as it was asked for, or the profile's; `shape.vocabulary` is less where no further pair of the text's pieces occurs twice, or 20 times where none was asked for. */
   readonly wantedVocabulary: number;
   readonly trainTokens: number;
   readonly trainBytes: number;
@@ -177,7 +177,6 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     seconds.mixture = clock();
     heldOutBits = await bitsOf(solver, trainTokens, all, signal);
     throwIfAborted(signal);
-    onProgress?.({ phase: "files", done: 0, total: 1 });
     if (!rounded) await solver.once("storeHidden");
     await solver.once("storeDecoder");
     tensors = weightsOf(solver, shape);
@@ -199,6 +198,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     ? await fitLongMatches({ shape: room, module: compiled.get(runs)!, tensors, tokens: end, unseen, asked }, options)
     : { shape, tensors };
   seconds.mixture += clock();
+  onProgress?.({ phase: "files", done: 0, total: 1 });
   const modules = new Map(kernels.map((each) => [each, sizedFor(made.shape, compiled.get(each)!)]));
   const weights = writeTensors(made.tensors);
   const files = await filesOf({ shape: made.shape, recipe, facts, weights, tokenizer, kernels: modules });

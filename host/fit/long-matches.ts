@@ -36,7 +36,7 @@ export interface Fitted {
 /** The tensors with those of the long matches, and the shape with the memory that is worth its bytes. @throws SaffuError ABORTED */
 export async function fitLongMatches(
   { shape, module, tensors, tokens, unseen, asked }: Fitted,
-  hooks: Hooks<"mixture">,
+  hooks: Hooks<"memory">,
 ): Promise<{ shape: Shape; tensors: Map<string, Tensor> }> {
   const cells = LONG_LENGTHS.length * LONG_BUCKETS;
   const first = new Float32Array(2 * cells).fill(FIRST_WEIGHT, 0, cells);
@@ -52,7 +52,11 @@ export async function fitLongMatches(
   const held = tokens.subarray(Math.max(0, tokens.length - Math.min(unseen, MOST_TOKENS)));
   const before = tokens.subarray(0, tokens.length - held.length);
   const { memory = 0 } = shape;
-  const read = async (remembered: number) => {
+  const room = Math.min(memory, before.length);
+  // what all of the text fits into is small beside any network
+  const worth = asked || tokens.length < memory || room === 0;
+  const total = held.length * (worth ? 1 : 2);
+  const read = async (remembered: number, done: number) => {
     const kept = { ...shape, memory: remembered };
     const image =
       remembered > 0 ? memoryImage(memoryOf(before.subarray(before.length - remembered), shape), kept) : NONE;
@@ -62,15 +66,12 @@ export async function fitLongMatches(
     let bits = 0;
     await inCalls([0, held.length], CALL, hooks.signal, async (from, to) => {
       for (let i = from; i < to; ++i) bits += predictor.feed(held[i]!);
-      hooks.onProgress?.({ phase: "mixture", done: to, total: held.length });
+      hooks.onProgress?.({ phase: "memory", done: done + to, total });
     });
     return { bits, weights: instance.longWeights(2 * cells) };
   };
-  const room = Math.min(memory, before.length);
-  const withMemory = await read(room);
-  // what all of the text fits into is small beside any network
-  const worth = asked || tokens.length < memory || room === 0;
-  const without = worth ? undefined : await read(0);
+  const withMemory = await read(room, 0);
+  const without = worth ? undefined : await read(0, held.length);
   const drops = without !== undefined && withMemory.bits > without.bits * (1 - LEAST_GAIN);
   all.set("attention.long", table((drops ? without : withMemory).weights));
   if (drops || memory === 0) return { shape: withoutMemory(shape), tensors: all };

@@ -6,17 +6,36 @@ import { join } from "node:path";
 import { type Package, packageModel } from "../../host/compile/package.ts";
 import { load, type Model } from "../../host/index.ts";
 import type { Build } from "../../host/model/kernel.ts";
+import { type Shape, validateShape } from "../../host/shape.ts";
+import { randomModel } from "../../test/model-fixture.ts";
 import { type Driver, driverModule } from "./driver-module.ts";
 import { playOracle } from "./oracle.ts";
 import { type Answer, digestOf, goldenSteps, type Script, type Step, stepName, TEXT } from "./script.ts";
 
+/** A model over bytes with random weights, for what no shipped model has. */
+const SMALL = validateShape({
+  ...{ vocabulary: 256, bits: 32, window: 2, groups: 2, units: 8, history: 256, matchLength: 4 },
+  ...{ adapts: true, longMatches: true, memory: 600 },
+});
+/** Models that are made here, by the name that a form has them by; any other is a directory. */
+const MADE: Readonly<Record<string, Shape>> = {
+  "a memory looked through": SMALL,
+  "an indexed memory": { ...SMALL, memoryIndexed: true, indexed: true },
+};
+
 export const FORMS = {
   nano: { model: "models/nano-en", target: "wasm", learning: true },
   "nano, flash": { model: "models/nano-en", target: "flash", learning: true },
+  "memory, looked through": { model: "a memory looked through", target: "wasm", learning: true },
+  "memory, looked through, flash": { model: "a memory looked through", target: "flash", learning: true },
+  "memory, indexed": { model: "an indexed memory", target: "wasm", learning: true },
+  "memory, indexed, flash": { model: "an indexed memory", target: "flash", learning: false },
   "potato, no learning": { model: "models/potato-en", target: "wasm", learning: false },
 } as const;
 export type FormName = keyof typeof FORMS;
 export const FORM_NAMES = Object.keys(FORMS) as FormName[];
+/** Those that a slow runtime plays as well. */
+export const QUICK_FORMS = ["nano", "memory, looked through", "memory, indexed"] as const satisfies readonly FormName[];
 
 /** A model's form in a build. */
 export interface Case {
@@ -69,7 +88,8 @@ export class Cases {
   }
 
   model(directory: string): Promise<Model> {
-    return this.once(directory, load);
+    const made = MADE[directory];
+    return this.once(directory, async () => load(made ? await randomModel(made) : directory));
   }
 
   remove(): void {

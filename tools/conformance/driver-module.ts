@@ -3,7 +3,7 @@
  * its digest. For runtimes that call exports without arguments alone, such as wabt's interpreter.
  */
 import { readFileSync } from "node:fs";
-import { BASE, bytesNeeded } from "../../host/compile/layout.ts";
+import { BASE, bytesNeeded, deviceAddresses, weightBytes } from "../../host/compile/layout.ts";
 import type { Package } from "../../host/compile/package.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { compileEntry } from "./assembly.ts";
@@ -27,8 +27,14 @@ export async function driverModule(
   const { build, learning, flash } = form;
   const options = { learning, recall: 0, flash };
   const end = bytesNeeded(shape, options);
+  const { at, end: own } = deviceAddresses(shape, options);
   const text = textOf(steps);
   const weightsAt = flash ? end : BASE;
+  // in memory the long-term memory stands behind all else; in flash it stays behind the weights
+  const image = weights!.subarray(0, weightBytes(shape));
+  const remembered = weights!.subarray(image.length);
+  const memoryAt = flash ? weightsAt + image.length : own;
+  const record = Uint32Array.of(flash ? BASE + image.length : own, shape.memory ?? 0);
   const textAt = flash ? end + weights!.length : end;
   const module = await compileEntry({
     shape,
@@ -41,7 +47,13 @@ export async function driverModule(
   const tokens = new Uint8Array(Uint16Array.from(text).buffer);
   return {
     module: withData(module, [
-      [weightsAt, weights!],
+      [weightsAt, image],
+      ...(remembered.length > 0
+        ? ([
+            [memoryAt, remembered],
+            [at.MEMORY_RECORD!, new Uint8Array(record.buffer)],
+          ] as const)
+        : []),
       [textAt, tokens],
     ]),
     exports: steps.map((_, i) => stepExport(i)),

@@ -2,7 +2,7 @@
 import { type PackageOptions, packageModel } from "../../host/compile/package.ts";
 import { type Tensor, writeTensors } from "../../host/files/safetensors.ts";
 import type { Build } from "../../host/model/kernel.ts";
-import { type Shape, tensorSpecs, validateShape } from "../../host/shape.ts";
+import { memorySpec, type Shape, tensorSpecs, validateShape } from "../../host/shape.ts";
 import type { Draws } from "./draws.ts";
 
 /** A form, before it is compiled. */
@@ -37,6 +37,19 @@ export const FORMS: readonly Form[] = [
   of("frozen", { vocabulary: 64, bits: 7 }, { learning: false, recall: 16 }),
   of("flash, ciphered, recalling", { bits: 11 }, { target: "flash", recall: 64 }),
   of("flash, adapting and indexed", { adapts: true, indexed: true }, { target: "flash", recall: 24 }),
+  of("a memory looked through, recalling", { longMatches: true, memory: 90, adapts: true }, { recall: 24 }),
+  of("an indexed memory", { longMatches: true, memory: 91, memoryIndexed: true, adapts: true, indexed: true }, {}),
+  of(
+    "an indexed memory of two bytes a token, frozen",
+    { longMatches: true, memory: 90, memoryIndexed: true, vocabulary: 264, bits: 264, groups: 1 },
+    { learning: false },
+  ),
+  of("flash, a memory looked through", { longMatches: true, memory: 90, adapts: true }, { target: "flash" }),
+  of(
+    "flash, an indexed memory",
+    { longMatches: true, memory: 90, memoryIndexed: true, indexed: true },
+    { target: "flash", recall: 24 },
+  ),
   of("flash, frozen", {}, { target: "flash", learning: false }),
 ];
 
@@ -60,13 +73,17 @@ function randomWeights(shape: Shape, draws: Draws): Map<string, Tensor> {
     "block.U.scale": () => (1 + draws.below(500)) / 10_000,
     "decoder.O.scale": () => (1 + draws.below(500)) / 10_000,
     "attention.gate": () => draws.below(1001) / 1000,
+    "attention.long": () => draws.below(401) / 100 - 1,
+    // what the calls' usual tokens have matches in
+    "memory.tokens": () => draws.below(Math.min(10, shape.vocabulary)),
   };
-  const types = { I8: Int8Array, U16: Uint16Array, F32: Float32Array } as unknown as Record<
+  const types = { I8: Int8Array, U8: Uint8Array, U16: Uint16Array, F32: Float32Array } as unknown as Record<
     string,
     typeof Float32Array
   >;
   const tensors = new Map<string, Tensor>();
-  for (const { name, dtype, shape: sizes } of tensorSpecs(shape)) {
+  const memory = memorySpec(shape);
+  for (const { name, dtype, shape: sizes } of [...tensorSpecs(shape), ...(memory ? [memory] : [])]) {
     const length = sizes.reduce((product, size) => product * size, 1);
     const value = fill[name] ?? (() => -draws.below(400) / 100); // log priors
     const data = types[dtype]!.from({ length }, (_, i) => value(i, sizes[1]!));

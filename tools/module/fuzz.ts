@@ -2,7 +2,7 @@
  * Calls a module's exports at random, in and out of order, with arguments in and out of their bounds, over a flash that fails now
  * and then, and checks what docs/device.md promises of every call.
  */
-import { deviceAddresses } from "../../host/compile/layout.ts";
+import { BASE, deviceAddresses, weightBytes } from "../../host/compile/layout.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { hiddenWidth } from "../../host/shape.ts";
 import { Draws } from "./draws.ts";
@@ -28,6 +28,7 @@ const SUM_TOLERANCE = 1e-5;
 /** Surprisal of the least normal number, in bits. */
 const MOST_BITS = 126.1;
 const MOST = 2 ** 32 - 1;
+type Words = typeof Uint32Array | typeof Uint16Array;
 const CODES = { range: -1, full: -2, unobserved: -3, uncompiled: -4, unread: -5, unready: -6 };
 
 /**
@@ -71,6 +72,10 @@ class Pair {
   private reads = 0;
   private failing = Number.POSITIVE_INFINITY;
   private failed = false;
+  /** Whether a firmware has written of another memory than there is. */
+  private misled = false;
+  /** The weights, and the memory behind all else: nothing but a firmware writes there. */
+  private fixed: Buffer[];
   private readonly learns: boolean;
 
   constructor(
@@ -83,13 +88,18 @@ class Pair {
     for (const { memory } of this.devices) memory.fill(0xa5, memoryBytes);
     this.canaries = this.devices.map(({ memory }) => Buffer.from(memory.subarray(memoryBytes)));
     this.kept = this.devices.map((device) => this.lasting(device));
+    this.fixed = this.devices.map((device) => this.written(device));
   }
 
   private start(build: Build): Device {
     const { modules, weights } = this.subject;
     const read = (offset: number, destination: number, bytes: number): number => {
       const room = memory.subarray(destination, destination + bytes);
-      if (offset < 0 || offset + bytes > weights!.length) throw new Error(`reads ${bytes} bytes at ${offset}`);
+      if (offset < 0 || offset + bytes > weights!.length) {
+        if (!this.misled) throw new Error(`reads ${bytes} bytes at ${offset}`);
+        this.failed = true;
+        return 0;
+      }
       if (this.reads++ < this.failing) {
         room.set(weights!.subarray(offset, offset + bytes));
         return bytes;
@@ -155,7 +165,8 @@ class Pair {
     const drawn = draws.below(3) > 0 ? draws.of(often) : draws.of(Object.keys(arguments_));
     // before the first reset there are some calls, but not many
     const name = !this.ready && draws.below(20) === 0 ? "reset" : drawn;
-    const broken = this.subject.weights && draws.below(4) === 0 ? draws.below(8) : Number.POSITIVE_INFINITY;
+    const reads = this.subject.shape.memory ? draws.of([8, 200]) : 8;
+    const broken = this.subject.weights && draws.below(4) === 0 ? draws.below(reads) : Number.POSITIVE_INFINITY;
     return { name, values: arguments_[name]!(), broken };
   }
 
@@ -191,11 +202,28 @@ class Pair {
     return answer;
   }
 
-  /** All but the scratch that each build uses in its own way: no later call reads it. */
-  compareMemory(): void {
+  /** Addresses of the modules, and where what they write ends. */
+  private layout() {
     const { shape, options } = this.subject;
     const { learning, recall = 0, target } = options;
-    const { at } = deviceAddresses(shape, { learning, recall, flash: target === "flash" });
+    return deviceAddresses(shape, { learning, recall, flash: target === "flash" });
+  }
+
+  /** What only a firmware writes: in memory the weights, and behind `END` the long-term memory. */
+  private written({ memory }: Device): Buffer {
+    const { at, end } = this.layout();
+    const weights = this.subject.weights ? 0 : at.RESIDENT_LEVELS!;
+    return Buffer.concat([memory.subarray(0, weights), memory.subarray(end, this.subject.memoryBytes)]);
+  }
+
+  /** All but the scratch that each build uses in its own way: no later call reads it. */
+  compareMemory(): void {
+    const { at } = this.layout();
+    for (const [i, device] of this.devices.entries()) {
+      if (Buffer.compare(this.written(device), this.fixed[i]!) !== 0) {
+        throw new Error(`${device.build} writes to its weights or to the long-term memory`);
+      }
+    }
     const [scalar, simd] = this.devices.map(({ memory }) => {
       const all = Buffer.from(memory);
       all.fill(0, at.HIDDEN_FIXED!, at.MATCHES_RECORD!);
@@ -220,7 +248,6 @@ class Pair {
   private write(name: string): void {
     const { draws } = this;
     const { vocabulary: V } = this.subject.shape;
-    type Words = typeof Uint32Array | typeof Uint16Array;
     const fill = (where: string, length: number, value: () => number, type: Words) => {
       const values = new type(length).map(value);
       for (const { memory, address } of this.devices) memory.set(new Uint8Array(values.buffer), address(where));
@@ -241,6 +268,7 @@ class Pair {
       );
       fill("RECALLED_AT", 1, () => draws.of([0, 0, 64, draws.below(2 ** 16), 2 ** 31, MOST]), Uint32Array);
     }
+    if (this.subject.shape.longMatches && draws.below(100) === 0) this.writeMemory(fill);
     if (this.learns && draws.below(300) === 0) {
       const [sum, tokens] = draws.of([
         [0, 0],
@@ -255,6 +283,36 @@ class Pair {
       fill("OBSERVED_TOKENS", 1, () => tokens!, Uint32Array);
       this.kept = this.devices.map((device) => this.lasting(device));
     }
+  }
+
+  /** Where a memory is said to be, and what is in it: what there is, something else, or nothing that could be. */
+  private writeMemory(fill: (where: string, length: number, value: () => number, type: Words) => void): void {
+    const { draws } = this;
+    const { at, end } = this.layout();
+    const { shape, memoryBytes, weights } = this.subject;
+    const { memory: length = 0 } = shape;
+    const place = weights ? BASE + weightBytes(shape) : end;
+    // scratch that each build uses in its own way is no memory
+    const below = at.HIDDEN_FIXED!;
+    const [where, tokens] = draws.of<[number, number]>([
+      [place, length],
+      [place, length],
+      [place, draws.below(length + 1)],
+      [place, draws.of([length + 1, 1, 65536, 65537, 2 ** 31, MOST])],
+      [BASE + draws.below(below / 2), draws.below(below / 8)],
+      [draws.of([memoryBytes - 10, 2 ** 31 - 1, 2 ** 31, MOST, MOST - 20]), draws.of([1, 50, 65536])],
+    ]);
+    const record = [where, tokens];
+    this.misled = true;
+    fill("MEMORY_RECORD", 2, () => record.shift()!, Uint32Array);
+    if (weights === undefined && draws.below(3) === 0) {
+      const scale = draws.of([4, 12, 256]); // tokens beyond the vocabulary, places beyond the memory
+      for (let i = end; i < memoryBytes; ++i) {
+        const byte = draws.below(scale);
+        for (const { memory } of this.devices) memory[i] = byte;
+      }
+    }
+    this.fixed = this.devices.map((device) => this.written(device));
   }
 
   /** The answer must be the one that the arguments, the state and the reads lead to. */

@@ -2,6 +2,8 @@ import { Correction } from "../../device/correction";
 import {
   ATTENTION,
   BASE,
+  CANDIDATES,
+  CANDIDATES_RECORD,
   CIPHER,
   CONTEXT,
   CORRECTED_O,
@@ -11,15 +13,24 @@ import {
   DOCUMENT,
   END,
   EXPECTED,
+  FOLLOWERS,
+  FOLLOWERS_RECORD,
   GENERATION,
   GENERATOR,
   HIDDEN,
   HIDDEN_FIXED,
   HIDDEN_SUM,
   HISTORY_RECORD,
+  LAST_CANDIDATES,
+  LENGTH_SUMS,
+  LONG_RECORD,
+  LONG_SUMS,
+  LONG_TABLE,
   MARGINALS,
   MATCHES,
   MATCHES_RECORD,
+  MEMORY_RECORD,
+  MEMORY_TILE,
   MIXED,
   MIXTURE,
   MIXTURE_SUMS,
@@ -62,8 +73,10 @@ import {
   WEIGHTS,
 } from "../../device/layout";
 import { SAMPLE_BYTES } from "../../device/sums";
+import { LengthSums } from "../../history/followers";
 import { HISTORY_BYTES } from "../../history/history";
 import { MATCHES_BYTES } from "../../history/matches";
+import { Memory } from "../../history/memory";
 import {
   ADAPTS,
   ATTENDED,
@@ -73,12 +86,17 @@ import {
   CIPHERED,
   CODED,
   CONTEXT_TOKENS,
+  FLASH,
   HISTORY,
   INDEXED,
   LAYERS,
   LEARNING,
+  LENGTHS,
+  LONG,
+  LONG_CELLS,
   M,
   MATCH_LENGTH,
+  MOST_LONG,
   MOST_MATCHES,
   PAIRS,
   RECALL,
@@ -119,6 +137,7 @@ describe("the device's memory", () => {
     follows(O, V * M, 1);
     follows(O_SCALE, V, 4);
     follows(O0, V, 4);
+    follows(LONG_TABLE, 2 * LONG_CELLS, 4);
     follows(MIXTURE, CELLS, 4);
     follows(STATE, <i32>STATE_BYTES, 1);
     follows(CONTEXT, CONTEXT_TOKENS, 2);
@@ -131,6 +150,9 @@ describe("the device's memory", () => {
     expect(PAIR_NEWEST + INDEXED * PAIRS * 2).toBe(HISTORY_RECORD + REMEMBERS * HISTORY_BYTES);
     follows(DOCUMENT, BAG_WIDTH, 4);
     follows(MIXTURE_SUMS, 2 * CELLS, 4);
+    follows(LONG_RECORD, LONG * 16, 1);
+    follows(LONG_SUMS, 4 * LONG_CELLS, 4);
+    expect(LONG_SUMS).toBe(LONG_RECORD + LONG * 16, "they stand right behind their record");
     follows(MARGINALS, ADAPTS * 2 * V, 4);
     follows(RECENCY, ADAPTS * V, 4);
     if (ADAPTS != 0) expect(RECENCY_VALUES).toBe(RECENCY + V * 4, "one tensor of V + 4 to its kernel");
@@ -149,9 +171,19 @@ describe("the device's memory", () => {
     follows(DISTINCT, MATCH_LENGTH, 4, 4);
     follows(SEEN, REMEMBERS * V, 1, 4);
     expect(SEEN + REMEMBERS * V).toBe(MATCHES_RECORD + REMEMBERS * MATCHES_BYTES);
+    follows(CANDIDATES_RECORD, LONG * 16, 1);
+    follows(CANDIDATES, MOST_LONG, 8);
+    follows(LAST_CANDIDATES, LONG * 24, 1);
+    expect(LAST_CANDIDATES).toBe(CANDIDATES_RECORD + LONG * 16 + MOST_LONG * 8);
+    follows(FOLLOWERS_RECORD, LONG * 16, 1);
+    follows(FOLLOWERS, MOST_LONG, 20);
+    follows(LENGTH_SUMS, LENGTHS * <i32>offsetof<LengthSums>(), 1, 4);
+    expect(LENGTH_SUMS).toBe(FOLLOWERS_RECORD + LONG * 16 + MOST_LONG * 20);
+    follows(MEMORY_TILE, FLASH * LONG * 128, 1);
     follows(NETWORK, ADAPTS * V, 4);
     follows(WEIGHTS, V, 4);
     follows(PROBABILITIES, V, 4);
+    follows(MEMORY_RECORD, LONG * <i32>offsetof<Memory>(), 1);
     follows(RECALLED, RECALL, 2);
     follows(RECALLED_LENGTH, 2, 4);
     expect(RECALLED_AT).toBe(RECALLED_LENGTH + RECALLS * 4);

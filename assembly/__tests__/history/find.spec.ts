@@ -1,8 +1,9 @@
-import { Candidates } from "../../history/candidates";
+import { clearCandidates } from "../../history/candidates";
 import { findMatches, recallMatches } from "../../history/find";
 import { pairHash, pushToken } from "../../history/history";
 import { followerOf, lengthOf, weightOf } from "../../history/matches";
-import { ABSENT, HISTORY, INDEXED, MATCH_LENGTH, MOST_MATCHES, RECALL, V } from "../../shape";
+import { ABSENT, HISTORY, INDEXED, LONG, LONGEST, MATCH_LENGTH, MOST_MATCHES, RECALL, V } from "../../shape";
+import { candidates, offerNone, wantOffer, wrongCandidates } from "../candidates";
 import { clearMatches, LIST, matches, TOTALS } from "../matches";
 import { emptyHistory, fillHistory, history, LENGTH, stream, writeStream } from "../stream";
 import { below, mark, startValues, untouched } from "../support";
@@ -34,10 +35,10 @@ function isWanted(i: i32): bool {
 }
 
 /** How many tokens before place `at` and before the newest are the same, both of them included; of those still remembered. */
-function lengthAt(at: i32, seen: i32): i32 {
+function lengthAt(at: i32, seen: i32, most: i32 = MATCH_LENGTH): i32 {
   const oldest = max(0, seen - HISTORY);
   let length = 0;
-  while (length < MATCH_LENGTH && at - length >= oldest && stream[at - length] == stream[seen - 1 - length]) ++length;
+  while (length < most && at - length >= oldest && stream[at - length] == stream[seen - 1 - length]) ++length;
   return length;
 }
 
@@ -85,7 +86,7 @@ function wrongOverStream(): i32 {
   for (let seen = 1; seen <= LENGTH; ++seen) {
     pushToken(history, stream[seen - 1]);
     if (!isLookedAt(seen)) continue;
-    findMatches(history, matches, changetype<Candidates>(0));
+    findMatches(history, matches, candidates);
     search(seen);
     failures += wrong();
   }
@@ -112,7 +113,7 @@ describe("matches in the history", () => {
     writeStream(1);
     clearMatches();
     fillHistory(LENGTH);
-    findMatches(history, matches, changetype<Candidates>(0));
+    findMatches(history, matches, candidates);
     const most = INDEXED != 0 ? TOKENS_FOLLOWED + PAIRS_FOLLOWED : HISTORY > MOST_MATCHES ? MOST_MATCHES : HISTORY - 1;
     expect(matches.count).toBe(most);
     for (let i = 0; i < most; ++i) {
@@ -127,7 +128,7 @@ describe("matches in the history", () => {
     emptyHistory();
     mark(TOTALS, MATCH_LENGTH * 4);
     matches.count = 3;
-    findMatches(history, matches, changetype<Candidates>(0));
+    findMatches(history, matches, candidates);
     expect(matches.count).toBe(0);
     for (let l = 0; l < MATCH_LENGTH; ++l) expect(load<i32>(TOTALS + ((<usize>l) << 2))).toBe(0);
   });
@@ -138,7 +139,7 @@ describe("matches in the history", () => {
     stream[1] = 5;
     clearMatches();
     fillHistory(2);
-    findMatches(history, matches, changetype<Candidates>(0));
+    findMatches(history, matches, candidates);
     expect(matches.count).toBe(1);
     expect(followerOf(load<u32>(LIST))).toBe(5);
     expect(lengthOf(load<u32>(LIST))).toBe(1);
@@ -153,13 +154,13 @@ describe("matches in the history", () => {
       stream[2] = 0x0108;
       stream[3] = 0x0107;
       fillHistory(4);
-      findMatches(history, matches, changetype<Candidates>(0));
+      findMatches(history, matches, candidates);
       expect(matches.count).toBe(1);
       expect(followerOf(load<u32>(LIST))).toBe(0x0207);
       stream[3] = 0xfff7; // the largest id a vocabulary has
       stream[1] = 0xfff7;
       fillHistory(4);
-      findMatches(history, matches, changetype<Candidates>(0));
+      findMatches(history, matches, candidates);
       expect(matches.count).toBe(1);
       expect(followerOf(load<u32>(LIST))).toBe(0x0108);
     });
@@ -201,7 +202,7 @@ describe("recalled matches", () => {
     for (let before = -RECALL; before < RECALL; ++before) {
       // the count of tokens begins anew after 2^32
       clearMatches();
-      recallMatches(RECALLED, RECALL, history, <u32>before, matches, changetype<Candidates>(0));
+      recallMatches(RECALLED, RECALL, history, <u32>before, matches, candidates);
       expect(matches.count).toBeGreaterThan(RECALL - 4);
       for (let i = 0; i < matches.count; ++i) {
         const weight = weightOf(load<u32>(LIST + ((<usize>i) << 2)));
@@ -221,8 +222,8 @@ describe("recalled matches", () => {
         emptyHistory();
         for (let seen = 1; seen <= 48; ++seen) {
           pushToken(history, stream[seen - 1]);
-          findMatches(history, matches, changetype<Candidates>(0));
-          recallMatches(RECALLED, length, history, seen, matches, changetype<Candidates>(0));
+          findMatches(history, matches, candidates);
+          recallMatches(RECALLED, length, history, seen, matches, candidates);
           search(seen);
           searchRecalled(length, seen);
           failures += wrong();
@@ -240,7 +241,7 @@ describe("recalled matches", () => {
     for (let room = 0; room < 20; ++room) {
       clearMatches();
       matches.count = MOST_MATCHES - room;
-      recallMatches(RECALLED, RECALL, history, 8, matches, changetype<Candidates>(0));
+      recallMatches(RECALLED, RECALL, history, 8, matches, candidates);
       expect(matches.count).toBe(MOST_MATCHES);
       expect(load<i32>(TOTALS)).toBe(room);
       for (let i = 0; i < room; ++i) {
@@ -257,17 +258,81 @@ describe("recalled matches", () => {
     clearMatches();
     for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), <u16>ABSENT);
     emptyHistory();
-    recallMatches(RECALLED, RECALL, history, 0, matches, changetype<Candidates>(0));
+    recallMatches(RECALLED, RECALL, history, 0, matches, candidates);
     expect(matches.count).toBe(0);
     fillHistory(8);
-    recallMatches(RECALLED, RECALL, history, 8, matches, changetype<Candidates>(0));
+    recallMatches(RECALLED, RECALL, history, 8, matches, candidates);
     expect(matches.count).toBe(0);
     // 0 0 | 0 0 | 0 0 | …: two tokens match everywhere, and nothing follows them
     for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), i % 3 == 2 ? <u16>ABSENT : 0);
-    recallMatches(RECALLED, RECALL, history, 8, matches, changetype<Candidates>(0));
+    recallMatches(RECALLED, RECALL, history, 8, matches, candidates);
     expect(matches.count).toBe(0);
     for (let i = 0; i < RECALL; ++i) store<u16>(RECALLED + ((<usize>i) << 1), i % 3 == 2 ? <u16>V : 0);
-    recallMatches(RECALLED, RECALL, history, 8, matches, changetype<Candidates>(0));
+    recallMatches(RECALLED, RECALL, history, 8, matches, candidates);
     expect(matches.count).toBe(0);
   });
 });
+
+/** Wants the long match at a place of the stream, of those still remembered. */
+function wantLong(at: i32, seen: i32): void {
+  const length = lengthAt(at, seen, LONGEST);
+  const before = at - length;
+  // of the longest the token before them is of no use
+  const known = length < LONGEST && before >= max(0, seen - HISTORY);
+  wantOffer(length, stream[at + 1], known ? stream[before] : <i32>ABSENT);
+}
+
+/** Wants the long matches of the stream and of what is recalled: at every place that is looked at, whether it is listed or not. */
+function searchLong(seen: i32, recalled: i32): void {
+  const newest = seen - 1;
+  const oldest = max(0, seen - HISTORY);
+  offerNone();
+  let at = newest - 1;
+  let followed = 0;
+  for (; at >= oldest && (INDEXED == 0 || followed < TOKENS_FOLLOWED); --at) {
+    if (stream[at] != stream[newest]) continue;
+    ++followed;
+    wantLong(at, seen);
+  }
+  if (INDEXED != 0 && newest > 0) {
+    const hash = pairHash(stream[newest - 1], stream[newest]);
+    for (followed = 0; at > oldest && followed < PAIRS_FOLLOWED; --at) {
+      if (pairHash(stream[at - 1], stream[at]) != hash) continue;
+      ++followed;
+      if (lengthAt(at, seen) > 1) wantLong(at, seen);
+    }
+  }
+  for (at = recalled - 2; at >= 0; --at) {
+    let length = 0;
+    while (length < LONGEST && at - length >= 0 && newest - length >= oldest && recalledAt(at - length) == stream[newest - length]) ++length;
+    const known = length < LONGEST && at - length >= 0;
+    if (length >= 2) wantOffer(length, recalledAt(at + 1), known ? recalledAt(at - length) : <i32>ABSENT);
+  }
+}
+
+if (LONG != 0) {
+  describe("long matches", () => {
+    test("are offered of all places that are looked at, the newest first, those of the history before what is recalled", () => {
+      startValues(4);
+      for (let alphabet = 1; alphabet < 8; ++alphabet) {
+        writeStream(alphabet, alphabet > 5);
+        for (let i = 0; i < LENGTH; ++i) if (i > 100 && below(12) > 0) stream[i] = stream[i - 40];
+        writeRecalled(RECALL, alphabet, 3);
+        for (let i = 0; i < RECALL / 2; ++i) store<u16>(RECALLED + ((<usize>i) << 1), <u16>stream[HISTORY - 20 + i]);
+        emptyHistory();
+        clearMatches();
+        let failures = 0;
+        for (let seen = 1; seen <= LENGTH; ++seen) {
+          pushToken(history, stream[seen - 1]);
+          if (!isLookedAt(seen)) continue;
+          clearCandidates(candidates);
+          findMatches(history, matches, candidates);
+          recallMatches(RECALLED, RECALL, history, seen, matches, candidates);
+          searchLong(seen, RECALL);
+          failures += wrongCandidates();
+        }
+        expect(failures).toBe(0, "alphabet of " + alphabet.toString());
+      }
+    });
+  });
+}
