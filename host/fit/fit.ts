@@ -198,7 +198,9 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     ? await fitLongMatches({ shape: room, module: compiled.get(runs)!, tensors, tokens: end, unseen, asked }, options)
     : { shape, tensors };
   seconds.mixture += clock();
+  throwIfAborted(signal);
   onProgress?.({ phase: "files", done: 0, total: 1 });
+  throwIfAborted(signal);
   const modules = new Map(kernels.map((each) => [each, sizedFor(made.shape, compiled.get(each)!)]));
   const weights = writeTensors(made.tensors);
   const files = await filesOf({ shape: made.shape, recipe, facts, weights, tokenizer, kernels: modules });
