@@ -2,7 +2,7 @@
 import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
-import { type Profile, shapeOf } from "../host/fit/recipe.ts";
+import { type Profile, wholeShapeOf } from "../host/fit/recipe.ts";
 import { validateShape } from "../host/shape.ts";
 import { table } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
@@ -30,7 +30,7 @@ const FORMS: Record<string, Form> = {
 /** The table of its page, in bytes; slots are those of the largest frame where wasm3 is built for Arduino. */
 export async function firmwareForms(): Promise<string> {
   const rows = Object.entries(FORMS).map(async ([name, { profile, history, options }]) => {
-    const shape = validateShape({ ...shapeOf({ profile }), ...(history && { indexed: false, ...history }) });
+    const shape = validateShape({ ...wholeShapeOf({ profile }), ...(history && { indexed: false, ...history }) });
     const { stack, functions } = await inspect(await compileDevice(shape, "scalar", options));
     const slots = Math.max(...functions.map(({ arduinoSlots }) => arduinoSlots));
     return [name, ...[bytesNeeded(shape, options), stack.bytes, slots].map((figure) => figure.toLocaleString("en"))];

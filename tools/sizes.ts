@@ -8,13 +8,13 @@ import { spawnSync } from "node:child_process";
 import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
 import type { ModuleOptions } from "../host/compile/options.ts";
-import { type Profile, shapeOf } from "../host/fit/recipe.ts";
-import { hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
+import { type Profile, wholeShapeOf } from "../host/fit/recipe.ts";
+import { hiddenWidth, memoryBytes, memorySpec, type Shape, tensorBytes, validateShape } from "../host/shape.ts";
 import { firmwareForms } from "./forms.ts";
 import { table as tableOf, writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
 
-const PROFILES: Profile[] = ["nano", "potato", "base"];
+const PROFILES: Profile[] = ["nano", "micro", "potato", "base"];
 /** As `saffu compile` makes them: without room for recalled tokens, which take two bytes each. */
 const FORMS: Record<string, ModuleOptions> = {
   "in memory": { recall: 0 },
@@ -34,7 +34,7 @@ const rows: string[][] = [
 ];
 for (const profile of PROFILES) {
   for (const [form, options] of Object.entries(FORMS)) {
-    const own = shapeOf({ profile });
+    const own = wholeShapeOf({ profile });
     const shape = options.flash ? forFlash(own) : own;
     const scalar = await compileDevice(shape, "scalar", options);
     const simd = await compileDevice(shape, "simd", options);
@@ -43,7 +43,16 @@ for (const profile of PROFILES) {
     const statistics = learns ? 2 * shape.vocabulary * hiddenWidth(shape) * 4 + 8 : 0;
     const memory = bytesNeeded(shape, options);
     const { values, slots, bytes } = stack;
-    const figures = [scalar.length, simd.length, weightBytes(shape), memory, statistics, values, slots, bytes];
+    const figures = [
+      scalar.length,
+      simd.length,
+      weightBytes(shape) + memoryBytes(shape),
+      memory,
+      statistics,
+      values,
+      slots,
+      bytes,
+    ];
     const name = options.flash ? form.replace("flash", `flash, R ${shape.history}`) : form;
     rows.push([profile, name, ...figures.map((figure) => figure.toLocaleString("en"))]);
   }
@@ -62,7 +71,7 @@ const pages = (bytes: number) => Math.ceil(bytes / PAGE) * PAGE;
 const instances = tableOf(
   ["shape", "a predictor", "the learner", "in use by a predictor", "in use by the learner"],
   PROFILES.map((profile) => {
-    const shape = shapeOf({ profile });
+    const shape = wholeShapeOf({ profile });
     const used = [predictorBytes(shape), bytesNeeded(shape)];
     return [profile, ...[...used.map(pages), ...used].map((figure) => figure.toLocaleString("en"))];
   }),
@@ -70,17 +79,20 @@ const instances = tableOf(
 writeBlock("docs/learning.md", "instances", instances);
 console.log(instances);
 
+/** Weights and the memory's tokens, as they are in a model's file. */
+function fileBytes(shape: Shape): number {
+  const memory = memorySpec(shape);
+  return weightBytes(shape) + (memory ? tensorBytes(memory) : 0);
+}
+
 /** What a newcomer asks first, in whole KiB. */
 const kib = (bytes: number) => `${Math.ceil(bytes / 1024).toLocaleString("en")} KiB`;
 const overview = tableOf(
   ["profile", "model", "predicting", "learning", "RAM of a microcontroller"],
   PROFILES.map((profile) => {
-    const shape = shapeOf({ profile });
+    const shape = wholeShapeOf({ profile });
     const inFlash = bytesNeeded(forFlash(shape), FORMS["in flash, frozen"]);
-    return [
-      profile,
-      ...[weightBytes(shape), pages(predictorBytes(shape)), pages(bytesNeeded(shape)), inFlash].map(kib),
-    ];
+    return [profile, ...[fileBytes(shape), pages(predictorBytes(shape)), pages(bytesNeeded(shape)), inFlash].map(kib)];
   }),
 );
 writeBlock("README.md", "sizes", overview);

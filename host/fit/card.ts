@@ -40,6 +40,9 @@ function scalingPasses({ weightBits }: Shape, recipe: Recipe): string {
 export function cardOf(origin: string, shape: Shape, facts: Readonly<Record<string, string | number>>): string {
   const attention =
     shape.history === 0 ? "none" : `matches of 1 to ${shape.matchLength} tokens over the last ${shape.history} tokens`;
+  const long = shape.longMatches
+    ? `| long matches | up to 20 tokens, in the history${shape.memory ? ` and in a memory of ${shape.memory} tokens: the end of the training text, verbatim` : ""} |\n`
+    : "";
   const rows = Object.entries(facts).map(([name, value]) => `| ${name} | ${value} |`);
   return `---
 library_name: saffu
@@ -56,7 +59,7 @@ ${origin}
 | hidden state | ${shape.groups} groups of ${shape.units} units (${shape.groups * shape.units}) |
 ${contextRows(shape)}| decoder | softmax(h O + o0) |
 | history attention | ${attention} |
-| parameters | ${parameters(shape)} |
+${long}| parameters | ${parameters(shape)} |
 ${rows.join("\n")}
 
 ## What it is not good for

@@ -247,6 +247,12 @@ export function memoryOf({ profile = "potato", remember }: RecipeOptions, shape:
   );
 }
 
+/** The shape that `options` ask for, with the memory that a long text fills. @throws SaffuError INVALID_OPTION, INVALID_SHAPE */
+export function wholeShapeOf(options: RecipeOptions): Shape {
+  const shape = shapeOf(options);
+  return validateShape({ ...shape, memory: memoryOf(options, shape) });
+}
+
 /** The fewest units, a multiple of 8, of a label cipher that names every token; of what is no vocabulary, which is refused later, 8. */
 function unitsNaming(vocabulary: unknown): number {
   return exceeds(vocabulary, 2 ** 8 - 1) ? 16 : 8;

@@ -18,6 +18,7 @@ import { inRoot } from "./paths.ts";
 
 const FITTED: Record<string, FitOptions> = {
   "nano-en": { profile: "nano", passes: 4 },
+  "micro-en": { profile: "micro", passes: 4 },
   "potato-en": { profile: "potato", passes: 3 },
   "base-en": { profile: "base", passes: 3 },
 };
