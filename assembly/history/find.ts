@@ -164,6 +164,11 @@ function addRecalled(
   const follower = <u32>load<u16>(place, 2);
   if (follower >= <u32>V) return; // it is written where the id says
   const reach = min<i32>(COMPARED, at + 1);
+  if (LONG != 0 && !hasRoom(outMatches)) {
+    // what cannot be longer than the shortest candidate is of no use
+    const least = <i32>outCandidates.least;
+    if (least >= reach || <u32>load<u16>(place - (<usize>least << 1)) != tokenBefore(history, least)) return;
+  }
   let length = 1;
   while (length < reach) {
     const token = tokenBefore(history, length);

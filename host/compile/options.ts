@@ -7,19 +7,22 @@ import type { Shape } from "../shape.ts";
 export interface ModuleOptions {
   /** It observes, forgets and refits. Default true. */
   readonly learning?: boolean | undefined;
-  /** Tokens that it can recall, a multiple of 8. Default 32768 with learning, a history and a vocabulary over 256. */
+  /**
+   * Tokens that it can recall, a multiple of 8. Default 32768 with learning, a history and a vocabulary over 256; with long matches and one of
+   * bytes 8: a host gives it more behind its own memory.
+   */
   readonly recall?: number | undefined;
   /** Its weights stay in flash, and are fetched row by row. Default false. */
   readonly flash?: boolean | undefined;
 }
 
-/** The options with defaults. nano has no recall: its page is full. @throws SaffuError INVALID_OPTION */
-export function moduleOptions({ vocabulary, history }: Shape, options: ModuleOptions = {}) {
+/** The options with defaults. Models of bytes have hardly a place of their own for what is recalled: nano's page is full. @throws SaffuError INVALID_OPTION */
+export function moduleOptions({ vocabulary, history, longMatches }: Shape, options: ModuleOptions = {}) {
   checkOptions(options, []);
   const { learning = true, recall, flash = false } = options;
   if (recall !== undefined && !(Number.isInteger(recall) && recall >= 0 && recall <= 32768 && recall % 8 === 0)) {
     throw invalidOption("recall", "a multiple of 8 in 0..32768", recall);
   }
-  const most = learning && history > 0 && vocabulary > 256 ? MEMORY : 0;
+  const most = !learning || history === 0 ? 0 : vocabulary > 256 ? MEMORY : longMatches ? 8 : 0;
   return { learning, recall: history > 0 ? (recall ?? most) : 0, flash };
 }

@@ -7,6 +7,7 @@ import { invalidOption, SaffuError } from "../errors.ts";
 import { memoryImage, readMemory } from "../files/memory.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import type { Correction } from "../files/statistics.ts";
+import { MEMORY } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import { memoryBytes, type Shape, type TensorSpec } from "../shape.ts";
 import { type Build, Instance, type LearningKernel, type Predictor } from "./kernel.ts";
@@ -126,7 +127,13 @@ export class Kernels {
   ): Promise<Kernels> {
     assertContained(wasm, name);
     try {
-      const { wasm: rewritten, ...places } = predictorModule(wasm, name, recall, memoryBytes(shape));
+      const { wasm: rewritten, ...places } = predictorModule(
+        wasm,
+        name,
+        recall,
+        memoryBytes(shape),
+        shape.longMatches ? MEMORY : 0,
+      );
       const predicting = await compileModule(rewritten);
       const restores = keepsStateInMemory(wasm);
       const kernels = new Kernels(name, () => compileModule(wasm), predicting, places, base, shape, restores);

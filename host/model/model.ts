@@ -75,7 +75,7 @@ export interface LoadOptions extends ReadOptions, KernelOptions {
   readonly statistics?: Uint8Array | undefined;
   /**
    * Tokens that the memory of observed texts has room for, in 0..1,048,576; two bytes each in every predictor. Default 32,768, or what
-   * the statistics hold where that is more; 0 where the kernel recalls nothing, as nano's.
+   * the statistics hold where that is more; 0 where the kernel recalls nothing, as those of bytes without long matches.
    */
   readonly memory?: number | undefined;
 }

@@ -30,12 +30,18 @@ export interface PredictorModule {
  *
  * @param wasm a device module; it is used as it is where it exports no PREDICTOR_END, as modules of older models do not
  * @param file its name, for messages
- * @param recall tokens to recall; undefined for as many as the module has room for
+ * @param recall tokens to recall; undefined for as many as the module has room for, or where it has some for `least`
  * @param memory bytes of the long-term memory
  * @throws SaffuError MODEL_CORRUPT where the sections cannot be read, or PREDICTOR_END is not within the module's memory; UNSUPPORTED
  * where the module recalls nothing, or only in its own place, which is shorter
  */
-export function predictorModule(wasm: Uint8Array, file: string, recall?: number, memory = 0): PredictorModule {
+export function predictorModule(
+  wasm: Uint8Array,
+  file: string,
+  recall?: number,
+  memory = 0,
+  least = 0,
+): PredictorModule {
   const corrupt: Corrupt = (what) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
   const sections = readSections(wasm, corrupt);
   const section = (id: number): Reader | undefined => {
@@ -50,7 +56,7 @@ export function predictorModule(wasm: Uint8Array, file: string, recall?: number,
   };
   const end = value("PREDICTOR_END");
   const own = value("RECALL") ?? 0;
-  const wanted = recall ?? own;
+  const wanted = recall ?? (own > 0 ? Math.max(own, least) : 0);
   const longer = wanted > own;
   if (longer && (end === undefined || own === 0 || value("RECALLED_AT") === undefined)) {
     const room = own === 0 ? "recalls nothing" : `recalls ${own} tokens`;
