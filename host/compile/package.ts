@@ -55,7 +55,9 @@ export interface Package {
 export async function packageModel(model: Packable, options: PackageOptions = {}): Promise<Package> {
   checkOptions(options, []);
   const { config, files } = checkPackable(model);
-  const { target = "wasm", build = "scalar", learning, recall = 0, correction, signal } = options;
+  const { target = "wasm", build = "scalar", learning, correction, signal } = options;
+  // of bytes as the kernels of model directories, which have hardly a place of their own for it
+  const { recall = config.shape.vocabulary > 256 ? 0 : undefined } = options;
   if (target !== "wasm" && target !== "flash") throw invalidOption("target", `"wasm" or "flash"`, target);
   if (build !== "scalar" && build !== "simd") throw invalidOption("build", `"scalar" or "simd"`, build);
   if (correction !== undefined && !isMap(correction)) throw invalidOption("correction", "a Map of tensors", correction);
