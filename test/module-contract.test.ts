@@ -164,14 +164,15 @@ test.each(["potato-en", "potato-en-tuned", "base-en"])(
 );
 
 describe("packaged", () => {
-  test("nano with its weights inside is its module, and one segment of them where it reads them", async () => {
+  test("nano with its weights inside is its module, and segments of them and of its memory where it reads them", async () => {
     const { module, shape, weights } = await packageModel(await load("models/nano-en"), { target: "wasm" });
     expect(weights).toBeUndefined();
     const { sections, exports } = await inspect(module);
     const data = sections.get("data")!;
-    // its bytes, and at most 16 that say where they go
-    expect(data - weightBytes(shape)).toBeGreaterThan(0);
-    expect(data - weightBytes(shape)).toBeLessThanOrEqual(16);
+    // its bytes, those of the memory, 8 that say where it stands, and of each of the three at most 16 that say where they go
+    const over = data - weightBytes(shape) - memoryBytes(shape) - 8;
+    expect(over).toBeGreaterThan(0);
+    expect(over).toBeLessThanOrEqual(48);
     expect(exports).toContain(`BLOCK_U: i32 = ${BASE}`);
     expect(await contract(module, { shape, build: "scalar", options: {} }, data)).toMatchSnapshot("figures");
   });

@@ -17,7 +17,7 @@ const FLASH = { recall: 0, flash: true };
 const FROZEN = { ...FLASH, learning: false };
 /** Those of its Makefile, and the least that a frozen potato takes there. */
 const FORMS: Record<string, Form> = {
-  nano: { profile: "nano", options: { recall: 0 } },
+  nano: { profile: "nano", options: {} },
   "potato-flash": { profile: "potato", history: { history: 1024 }, options: FLASH },
   "potato-flash-frozen": { profile: "potato", history: { history: 1024 }, options: FROZEN },
   "the same, `--history 256 --no-adapts`": {

@@ -15,13 +15,17 @@ import { table as tableOf, writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
 
 const PROFILES: Profile[] = ["nano", "micro", "potato", "base"];
-/** As `saffu compile` makes them: without room for recalled tokens, which take two bytes each. */
 const FORMS: Record<string, ModuleOptions> = {
-  "in memory": { recall: 0 },
-  "in memory, frozen": { recall: 0, learning: false },
-  "in flash": { recall: 0, flash: true },
-  "in flash, frozen": { recall: 0, flash: true, learning: false },
+  "in memory": {},
+  "in memory, frozen": { learning: false },
+  "in flash": { flash: true },
+  "in flash, frozen": { flash: true, learning: false },
 };
+/** As `saffu compile` makes them: without room for recalled tokens, which take two bytes each; of bytes there is hardly any anyway. */
+const compiled = (shape: Shape, options: ModuleOptions): ModuleOptions => ({
+  ...options,
+  recall: shape.vocabulary > 256 ? 0 : undefined,
+});
 /** In flash, `--history --no-indexed`: what a microcontroller has room for. */
 const FLASH_HISTORY = 1024;
 
@@ -33,9 +37,10 @@ const rows: string[][] = [
   ["shape", "form", "code", "simd", "weights", "memory", "statistics", "stack, values", "wasm3, slots", "bytes"],
 ];
 for (const profile of PROFILES) {
-  for (const [form, options] of Object.entries(FORMS)) {
+  for (const [form, given] of Object.entries(FORMS)) {
     const own = wholeShapeOf({ profile });
-    const shape = options.flash ? forFlash(own) : own;
+    const shape = given.flash ? forFlash(own) : own;
+    const options = compiled(shape, given);
     const scalar = await compileDevice(shape, "scalar", options);
     const simd = await compileDevice(shape, "simd", options);
     const { stack } = await inspect(scalar);
@@ -91,7 +96,7 @@ const overview = tableOf(
   ["profile", "model", "predicting", "learning", "RAM of a microcontroller"],
   PROFILES.map((profile) => {
     const shape = wholeShapeOf({ profile });
-    const inFlash = bytesNeeded(forFlash(shape), FORMS["in flash, frozen"]);
+    const inFlash = bytesNeeded(forFlash(shape), compiled(shape, FORMS["in flash, frozen"]!));
     return [profile, ...[fileBytes(shape), pages(predictorBytes(shape)), pages(bytesNeeded(shape)), inFlash].map(kib)];
   }),
 );
