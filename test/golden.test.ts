@@ -12,9 +12,9 @@ import { Oracle } from "./oracle.ts";
  */
 const GOLDEN = {
   "models/nano-en": {
-    text: "a834706226b13430ee5560222b40d0006b30abbc624ef09f8cdec09bf2b7641f",
-    surprisal: "ef37d9505d0efe68264afe95c0a59ebc775bb7f03b10fede18065a7422251885",
-    probabilities: "698c09b57effd9331238aa3d3b249c5adb86330c5756556b024537b1b148ecfc",
+    text: "e82e97ecc4c9d048d774f26359f4999efba9c9b1c38fca4d33030b5ef4191fea",
+    surprisal: "5bf5f39c777a7b537550d921412112d5d65f2ad50645a1f18bb954476cd3e7ee",
+    probabilities: "285b17fff183c2b6a43f812c82c31ce5c779e2c39fbc8ccf2cbcc851c4c017a3",
   },
   "models/potato-en": {
     text: "a9ca66768c714d3ed38beb40e5c298c607b88f9d7ebdf910548e92085307a7f6",
