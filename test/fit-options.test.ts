@@ -121,8 +121,8 @@ describe("an option is refused by its name and bound, before the text is asked f
     indexed: flag,
     weightBits: oneOf(4, 8),
     windowAttention: flag,
-    documentGroups: within(0, 510), // beside 2 groups of 8 units
-    secondGroups: within(0, 510),
+    documentGroups: within(0, 511), // beside 2 groups of 8 units
+    secondGroups: within(0, 511),
     passes: within(0, 100),
     targets: oneOf("responsibility", "cipher"),
     seed: within(0, 2 ** 32 - 1),
