@@ -205,7 +205,9 @@ class Pair {
   /** Addresses of the modules, and where what they write ends. */
   private layout() {
     const { shape, options } = this.subject;
-    const { learning, recall = 0, target } = options;
+    const { learning, target } = options;
+    // as packageModel has it
+    const { recall = shape.vocabulary > 256 ? 0 : undefined } = options;
     return deviceAddresses(shape, { learning, recall, flash: target === "flash" });
   }
 
