@@ -194,8 +194,8 @@ describe("observe and forget", () => {
       bitsPerByte: bits / bytes,
       observedTokens: bytes,
       generation: 0,
-      memoryTokens: 0,
-      evictedTokens: bytes,
+      memoryTokens: bytes,
+      evictedTokens: 0,
       statisticsDigest,
       seconds: expect.any(Number),
     });
