@@ -12,6 +12,7 @@ import { join, resolve } from "node:path";
 import { build as esbuild } from "esbuild";
 import { build as vite } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { load } from "../host/index.ts";
 import { ARM64, ARMV7, BUN, DENO, LATEST, LEAST, ofHosts, type Runtime, S390X, WORKERD } from "../tools/hosts.ts";
 import { needs } from "./needs.ts";
 import { node, packed, program, projectWith } from "./package-fixture.ts";
@@ -389,8 +390,11 @@ describe("elsewhere the same bits come out", () => {
       try {
         await expect.poll(() => existsSync(socket), { timeout: 30_000 }).toBe(true);
         const answer = JSON.parse(await got(socket));
-        const golden = JSON.parse(expected);
-        expect(answer).toMatchObject({ bits: Number(bits), learned: golden.learned });
+        // nano's kernel has a place of its own for eight tokens, and one that is compiled already gets no other
+        const same = await load("models/nano-en", { memory: 8 });
+        await same.observe("She sells sea shells. ".repeat(10));
+        await same.refit({ pseudoCounts: 1000 });
+        expect(answer).toMatchObject({ bits: Number(bits), learned: same.score("sea shells").bits });
         expect(answer.refused).toMatch(/^UNSUPPORTED .*option kernel/);
       } finally {
         server.kill();

@@ -105,7 +105,7 @@ export function writeModel(run: Exports, shape: Shape, tensors: ReadonlyMap<stri
     new Uint8Array(buffer, value(address)).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   const memory = tensors.get("memory.tokens");
-  if (memory === undefined) return;
+  if (memory === undefined || !shape.memory) return; // or the model in a shape without it
   const image = memoryImage(memory.data as MemoryTokens, shape);
   new Uint8Array(buffer, value("END"), image.length).set(image);
   new Uint32Array(buffer, value("MEMORY_RECORD"), 2).set([value("END"), memory.data.length]);

@@ -4,13 +4,16 @@ import { type ModelFiles, parseConfig, withConfig } from "../host/files/config.t
 import { readTensors, writeTensors } from "../host/files/safetensors.ts";
 import { type Shape, withoutHistory } from "../host/shape.ts";
 
+/** What of a model's weights is not the network's. */
+export const ATTENTION: readonly string[] = ["attention.gate", "attention.long", "memory.tokens"];
+
 /** The same model without a history, and so without all that adapts to the text: the network alone. */
 export async function withoutAttention(files: ModelFiles): Promise<ModelFiles> {
   const { shape, recipe } = parseConfig(files.get("config.json")!);
   if (shape.history === 0) return files;
   const network = withoutHistory(shape);
   const tensors = new Map(readTensors(files.get("model.safetensors")!, "model.safetensors").tensors);
-  for (const name of ["attention.gate", "attention.long", "memory.tokens"]) tensors.delete(name);
+  for (const name of ATTENTION) tensors.delete(name);
   return withKernels(new Map(files).set("model.safetensors", writeTensors(tensors)), network, recipe);
 }
 

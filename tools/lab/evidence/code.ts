@@ -9,14 +9,12 @@ import { dirname, join } from "node:path";
 import type { ModelFiles } from "../../../host/files/config.ts";
 import { readTensors } from "../../../host/files/safetensors.ts";
 import { load } from "../../../host/index.ts";
-import { withoutAttention } from "../../variants.ts";
+import { ATTENTION, withoutAttention } from "../../variants.ts";
 import { inLab } from "../paths.ts";
 import { loadData } from "./data.ts";
 import { codeDigest, digest, type Entry, type Job } from "./job.ts";
 import { quickened, type System, systemOf } from "./systems.ts";
 
-/** What of a model's weights is self-attention's. */
-const GATE = "attention.gate";
 /** Tokens that the probe is fitted on, and bytes of dev that it scores. */
 const PROBE_TOKENS = 3000;
 const PROBE_BYTES = 4096;
@@ -70,13 +68,12 @@ async function probed(system: System, model: NonNullable<System["model"]>): Prom
   const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");
   const hash = createHash("sha256").update(JSON.stringify(system.fixed));
   for (const file of [...data.dev.files, ...data.test.files]) hash.update(readFileSync(file));
-  for (const [name, { data: weights }] of tensors) if (name !== GATE) hash.update(name).update(weights);
+  for (const [name, { data: weights }] of tensors) if (!ATTENTION.includes(name)) hash.update(name).update(weights);
   const bitsOf = async (some: ModelFiles) =>
     (await load(some)).score(data.corpus.dev[0]!.text.slice(0, PROBE_BYTES)).bits.toPrecision(9);
   const stack = hash.update(await bitsOf(await withoutAttention(files)));
-  const attention = stack
-    .copy()
-    .update(tensors.get(GATE)?.data ?? "")
-    .update(await bitsOf(files));
+  const attention = stack.copy();
+  for (const name of ATTENTION) attention.update(tensors.get(name)?.data ?? "");
+  attention.update(await bitsOf(files));
   return [stack, attention].map((each) => each.digest("hex").slice(0, 16)).join(".");
 }
