@@ -64,7 +64,7 @@ const MAX_HIDDEN = 4096;
 /** Places of a memory have 16 bits. */
 export const MAX_MEMORY = 65536;
 /** A long match is compared with what is in the history. */
-const LEAST_LONG_HISTORY = 32;
+export const LEAST_LONG_HISTORY = 32;
 /** Weights beyond this cannot stand in a module's memory beside its state (addresses have 31 bits). */
 const MAX_WEIGHT_BYTES = 2 ** 30;
 
@@ -303,6 +303,17 @@ export function withoutLong({ longMatches, memory, memoryIndexed, ...shape }: Sh
   return shape;
 }
 
+/** The same model with an empty memory. */
+export function withoutMemory({ memory, ...shape }: Shape): Shape {
+  return shape;
+}
+
+/** All tensors of model.safetensors: those of tensorSpecs, and the memory where there is one. */
+export function fileSpecs(shape: Shape): TensorSpec[] {
+  const memory = memorySpec(shape);
+  return [...tensorSpecs(shape), ...(memory ? [memory] : [])];
+}
+
 /** The memory's tensor: token ids of the training text's end; undefined where there is no memory. It stands behind a module's own memory. */
 export function memorySpec({ vocabulary, memory = 0 }: Shape): TensorSpec | undefined {
   if (memory === 0) return undefined;
@@ -314,9 +325,14 @@ export function memorySpec({ vocabulary, memory = 0 }: Shape): TensorSpec | unde
 export function memoryBytes(shape: Shape): number {
   const spec = memorySpec(shape);
   if (spec === undefined) return 0;
-  const tokens = Math.ceil(tensorBytes(spec) / 16) * 16;
-  return tokens + (shape.memoryIndexed ? Math.ceil((2 * shape.memory!) / 16) * 16 : 0);
+  return aligned(tensorBytes(spec)) + (shape.memoryIndexed ? aligned(2 * shape.memory!) : 0);
 }
+
+/** Bytes up to the next boundary of the device module's tensors. */
+export function aligned(bytes: number): number {
+  return Math.ceil(bytes / BOUNDARY) * BOUNDARY;
+}
+const BOUNDARY = 16;
 
 /** Bytes of a tensor's data. */
 export function tensorBytes({ dtype, shape }: TensorSpec): number {

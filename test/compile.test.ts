@@ -8,6 +8,7 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { compileDevice } from "../host/compile/compile.ts";
 import { weightBytes } from "../host/compile/layout.ts";
+import { packageOptions } from "../host/compile/options.ts";
 import { withConfig } from "../host/files/config.ts";
 import { writeTensors } from "../host/files/safetensors.ts";
 import { bytesNeeded, cHeader, load, type Model, type Package, packageModel, save } from "../host/index.ts";
@@ -85,10 +86,7 @@ describe.each([
     expect([wasm.length, weights.length]).toEqual([report.moduleBytes, report.weightBytes]);
     expect(report.digest).toBe(sha256(wasm, weights));
     expect(report.memoryBytes).toBe(
-      bytesNeeded(loaded.config.shape, {
-        recall: loaded.config.shape.vocabulary > 256 ? 0 : undefined,
-        flash: target === "flash",
-      }),
+      bytesNeeded(loaded.config.shape, packageOptions(loaded.config.shape, { flash: target === "flash" })),
     );
     expect(surprisals(wasm, loaded, weights)).toEqual(Array.from(loaded.score(TEXT).surprisal));
     expect(await readdir(place)).toEqual(target === "flash" ? ["a.wasm", "a.wasm.weights"] : ["a.wasm"]);
@@ -164,9 +162,7 @@ describe.each([
         for (const learning of [true, false]) {
           const { module, weights, memoryBytes } = await packageModel(loaded, { target, build, learning });
           expect(surprisals(module, loaded, weights)).toEqual(wanted);
-          expect(memoryBytes).toBe(
-            bytesNeeded(shape, { recall: shape.vocabulary > 256 ? 0 : undefined, learning, flash: target === "flash" }),
-          );
+          expect(memoryBytes).toBe(bytesNeeded(shape, packageOptions(shape, { learning, flash: target === "flash" })));
           expect(weights?.length ?? 0).toBe(target === "flash" ? weightBytes(shape) + memoryImageBytes(shape) : 0);
         }
       }

@@ -2,7 +2,7 @@
 import { compileDevice } from "../host/compile/compile.ts";
 import { type ModelFiles, withConfig } from "../host/files/config.ts";
 import { type Tensor, writeTensors } from "../host/files/safetensors.ts";
-import { memorySpec, type Shape, tensorSpecs, validateShape } from "../host/shape.ts";
+import { fileSpecs, type Shape, validateShape } from "../host/shape.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
 
 export const SHAPE: Shape = validateShape({
@@ -23,8 +23,7 @@ export function randomTensors(shape: Shape): Map<string, Tensor> {
     return (state >>> 8) / 2 ** 24;
   };
   const tensors = new Map<string, Tensor>();
-  const memory = memorySpec(shape);
-  for (const { name, dtype, shape: sizes } of [...tensorSpecs(shape), ...(memory ? [memory] : [])]) {
+  for (const { name, dtype, shape: sizes } of fileSpecs(shape)) {
     const length = sizes.reduce((product, size) => product * size, 1);
     const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
     let data: Tensor["data"];

@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
-import type { ModuleOptions } from "../host/compile/options.ts";
+import { type ModuleOptions, packageOptions } from "../host/compile/options.ts";
 import { type Profile, wholeShapeOf } from "../host/fit/recipe.ts";
 import { hiddenWidth, memoryBytes, memorySpec, type Shape, tensorBytes, validateShape } from "../host/shape.ts";
 import { firmwareForms } from "./forms.ts";
@@ -15,17 +15,13 @@ import { table as tableOf, writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
 
 const PROFILES: Profile[] = ["nano", "micro", "potato", "base"];
+/** As `saffu compile` makes them. */
 const FORMS: Record<string, ModuleOptions> = {
   "in memory": {},
   "in memory, frozen": { learning: false },
   "in flash": { flash: true },
   "in flash, frozen": { flash: true, learning: false },
 };
-/** As `saffu compile` makes them: without room for recalled tokens, which take two bytes each; of bytes there is hardly any anyway. */
-const compiled = (shape: Shape, options: ModuleOptions): ModuleOptions => ({
-  ...options,
-  recall: shape.vocabulary > 256 ? 0 : undefined,
-});
 /** In flash, `--history --no-indexed`: what a microcontroller has room for. */
 const FLASH_HISTORY = 1024;
 
@@ -40,7 +36,7 @@ for (const profile of PROFILES) {
   for (const [form, given] of Object.entries(FORMS)) {
     const own = wholeShapeOf({ profile });
     const shape = given.flash ? forFlash(own) : own;
-    const options = compiled(shape, given);
+    const options = packageOptions(shape, given);
     const scalar = await compileDevice(shape, "scalar", options);
     const simd = await compileDevice(shape, "simd", options);
     const { stack } = await inspect(scalar);
@@ -96,7 +92,7 @@ const overview = tableOf(
   ["profile", "model", "predicting", "learning", "RAM of a microcontroller"],
   PROFILES.map((profile) => {
     const shape = wholeShapeOf({ profile });
-    const inFlash = bytesNeeded(forFlash(shape), compiled(shape, FORMS["in flash, frozen"]!));
+    const inFlash = bytesNeeded(forFlash(shape), packageOptions(shape, FORMS["in flash, frozen"]!));
     return [profile, ...[fileBytes(shape), pages(predictorBytes(shape)), pages(bytesNeeded(shape)), inFlash].map(kib)];
   }),
 );

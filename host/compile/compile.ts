@@ -11,7 +11,7 @@ import { SaffuError, throwIfAborted } from "../errors.ts";
 import { ownPackage } from "../files/package-node.ts";
 import type { Build } from "../model/kernel.ts";
 import { withPages } from "../model/predictor-module.ts";
-import { cipherWidth, hiddenLayers, type Shape, withoutLong } from "../shape.ts";
+import { cipherWidth, hiddenLayers, type Shape, withoutLong, withoutMemory } from "../shape.ts";
 import { type ModuleRequest, shapesAhead, sourceFolder } from "./ahead.ts";
 import { KEPT_MODULES, keepModule, readKept, warnOfDamage } from "./kept.ts";
 import { bytesNeeded, PAGE } from "./layout.ts";
@@ -84,9 +84,8 @@ export async function assertCompilable(wanted: readonly ModuleRequest[], shape: 
 
 /** What compileDevice asks for. @throws SaffuError OUT_OF_MEMORY */
 export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions = {}): ModuleRequest {
-  pagesOf(shape, options);
-  const { memory, ...code } = shape; // how long the memory is, is no part of the code: its pages are added
-  const pages = pagesOf(code, options);
+  pagesOf(shape, options); // refuses what is too much
+  const pages = pagesOf(withoutMemory(shape), options); // how long the memory is, is no part of the code: its pages are added
   const further = hiddenLayers(shape).length > 1 || shape.windowAttention;
   const files = ["index.ts", ...(further ? ["further.ts"] : [])];
   return requestOf("device", files, shapeConstants(shape, options), [

@@ -16,6 +16,11 @@ export interface ModuleOptions {
   readonly flash?: boolean | undefined;
 }
 
+/** The options as a package has them: without room for what is recalled, but where bytes have hardly any anyway. */
+export function packageOptions({ vocabulary }: Shape, options: ModuleOptions): ModuleOptions {
+  return { ...options, recall: options.recall ?? (vocabulary > 256 ? 0 : undefined) };
+}
+
 /** The options with defaults. Models of bytes have hardly a place of their own for what is recalled: nano's page is full. @throws SaffuError INVALID_OPTION */
 export function moduleOptions({ vocabulary, history, longMatches }: Shape, options: ModuleOptions = {}) {
   checkOptions(options, []);

@@ -13,10 +13,10 @@ import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Build } from "../model/kernel.ts";
 import { leb128 } from "../model/predictor-module.ts";
-import { hiddenWidth, type Shape, validateShape, withoutHistory } from "../shape.ts";
+import { aligned, hiddenWidth, type Shape, validateShape, withoutHistory } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
 import { BASE, bytesNeeded, deviceAddresses } from "./layout.ts";
-import type { ModuleOptions } from "./options.ts";
+import { type ModuleOptions, packageOptions } from "./options.ts";
 
 /** What is packaged: a loaded model is one. */
 export interface Packable {
@@ -55,14 +55,12 @@ export interface Package {
 export async function packageModel(model: Packable, options: PackageOptions = {}): Promise<Package> {
   checkOptions(options, []);
   const { config, files } = checkPackable(model);
-  const { target = "wasm", build = "scalar", learning, correction, signal } = options;
-  // of bytes as the kernels of model directories, which have hardly a place of their own for it
-  const { recall = config.shape.vocabulary > 256 ? 0 : undefined } = options;
+  const { target = "wasm", build = "scalar", learning, recall, correction, signal } = options;
   if (target !== "wasm" && target !== "flash") throw invalidOption("target", `"wasm" or "flash"`, target);
   if (build !== "scalar" && build !== "simd") throw invalidOption("build", `"scalar" or "simd"`, build);
   if (correction !== undefined && !isMap(correction)) throw invalidOption("correction", "a Map of tensors", correction);
   const shape = withHistory(config.shape, options);
-  const form = { learning, recall, flash: target === "flash" };
+  const form = packageOptions(shape, { learning, recall, flash: target === "flash" });
   const code = await compileDevice(shape, build, form, signal);
   throwIfAborted(signal);
   const image = weightImage(shape, files.get(WEIGHTS)!, correction);
@@ -110,7 +108,6 @@ function weightImage(shape: Shape, safetensors: Uint8Array, correction: Correcti
     }
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   });
-  const aligned = (bytes: number) => Math.ceil(bytes / 16) * 16;
   const image = new Uint8Array(parts.reduce((sum, { length }) => sum + aligned(length), 0));
   let at = 0;
   for (const part of parts) {

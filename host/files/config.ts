@@ -8,7 +8,7 @@
  * ```
  */
 import { SaffuError } from "../errors.ts";
-import { memorySpec, type Shape, tensorBytes, tensorSpecs, validateShape } from "../shape.ts";
+import { fileSpecs, type Shape, tensorBytes, validateShape } from "../shape.ts";
 import { isRecord, parseUniqueJson, TwiceError } from "./json.ts";
 import { MOST_HEADER } from "./safetensors.ts";
 import { sha256 } from "./sha256.ts";
@@ -101,11 +101,7 @@ export function parseConfig(bytes: Uint8Array): ModelConfig {
 /** The most bytes that a file of a model of `shape` can have, so that no file says for itself how much of it is read. */
 function mostBytes(name: string, shape: Shape): number {
   if (name === "model.safetensors") {
-    const memory = memorySpec(shape);
-    return [...tensorSpecs(shape), ...(memory ? [memory] : [])].reduce(
-      (sum, spec) => sum + tensorBytes(spec),
-      MOST_HEADER,
-    );
+    return fileSpecs(shape).reduce((sum, spec) => sum + tensorBytes(spec), MOST_HEADER);
   }
   return name === "tokenizer.json" ? MOST_BYTES + 1024 * shape.vocabulary : MOST_BYTES;
 }

@@ -1,10 +1,11 @@
 /** The long-term memory of a model: the end of its training text, as a module wants it. */
 import { SaffuError } from "../errors.ts";
-import { memoryBytes, memorySpec, type Shape } from "../shape.ts";
+import { aligned, LONG_LENGTHS, memoryBytes, memorySpec, type Shape } from "../shape.ts";
 import { readTensors } from "./safetensors.ts";
+import { tensorOf } from "./weights.ts";
 
-/** Tokens that places are compared by at the most, as assembly/shape.ts has it. */
-const LONGEST = 20;
+/** Tokens that places are compared by at the most. */
+const LONGEST = LONG_LENGTHS.at(-1)!;
 
 /** Ids of a memory, oldest first. */
 export type MemoryTokens = Uint8Array | Uint16Array;
@@ -18,13 +19,7 @@ export function readMemory(bytes: Uint8Array, shape: Shape, file: string): Memor
   const spec = memorySpec(shape);
   if (spec === undefined) return undefined;
   const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
-  const tensor = readTensors(bytes, file).tensors.get(spec.name);
-  const expected = `${spec.dtype} (${spec.shape.join(", ")})`;
-  const found = tensor ? `${tensor.dtype} (${tensor.shape.join(", ")})` : "missing";
-  if (tensor === undefined || found !== expected) {
-    throw corrupt(`${spec.name} is ${found}, the shape wants ${expected}`);
-  }
-  const tokens = tensor.data as MemoryTokens;
+  const tokens = tensorOf(readTensors(bytes, file).tensors, spec, corrupt).data as MemoryTokens;
   const wrong = tokens.findIndex((token) => token >= shape.vocabulary);
   if (wrong < 0) return tokens;
   throw corrupt(`${spec.name} holds token ${tokens[wrong]}, the vocabulary has ${shape.vocabulary}`);
@@ -36,7 +31,7 @@ export function memoryImage(tokens: MemoryTokens, shape: Shape): Uint8Array {
   image.set(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength));
   if (!shape.memoryIndexed) return image;
   const order = orderOf(tokens);
-  image.set(new Uint8Array(order.buffer), Math.ceil(tokens.byteLength / 16) * 16);
+  image.set(new Uint8Array(order.buffer), aligned(tokens.byteLength));
   return image;
 }
 

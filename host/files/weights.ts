@@ -37,10 +37,7 @@ export function readWeights(bytes: Uint8Array, shape: Shape, file: string): (rea
   const { tensors } = readTensors(bytes, file);
   return tensorSpecs(shape).map((spec) => {
     const { name } = spec;
-    const tensor = tensors.get(name);
-    const expected = `${spec.dtype} (${spec.shape.join(", ")})`;
-    const found = tensor ? `${tensor.dtype} (${tensor.shape.join(", ")})` : "missing";
-    if (tensor === undefined || found !== expected) throw corrupt(`${name} is ${found}, the shape wants ${expected}`);
+    const tensor = tensorOf(tensors, spec, corrupt);
     const fault = faultOf(name, tensor);
     if (fault !== undefined) throw corrupt(`${name} ${fault}`);
     if (name === "cipher") {
@@ -49,6 +46,19 @@ export function readWeights(bytes: Uint8Array, shape: Shape, file: string): (rea
     }
     return [spec, tensor] as const;
   });
+}
+
+/** The tensor of a spec. Throws what `corrupt` makes of it where it is missing or another. */
+export function tensorOf(
+  tensors: ReadonlyMap<string, Tensor>,
+  { name, dtype, shape }: TensorSpec,
+  corrupt: (what: string) => SaffuError,
+): Tensor {
+  const tensor = tensors.get(name);
+  const expected = `${dtype} (${shape.join(", ")})`;
+  const found = tensor ? `${tensor.dtype} (${tensor.shape.join(", ")})` : "missing";
+  if (tensor === undefined || found !== expected) throw corrupt(`${name} is ${found}, the shape wants ${expected}`);
+  return tensor;
 }
 
 /** The first token whose row of a cipher, (V, width), does not name bits below `bits`, at least one, before a padding of 0xffff. */

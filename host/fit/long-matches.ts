@@ -6,7 +6,7 @@ import { type MemoryTokens, memoryImage } from "../files/memory.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import { Instance } from "../model/kernel.ts";
 import { compileModule } from "../model/webassembly.ts";
-import { LONG_BUCKETS, LONG_LENGTHS, memorySpec, type Shape, tensorSpecs } from "../shape.ts";
+import { LONG_BUCKETS, LONG_LENGTHS, memorySpec, type Shape, tensorSpecs, withoutMemory } from "../shape.ts";
 import { type Hooks, inCalls } from "./steps.ts";
 
 /** w and b of every bucket where nothing is known of a text: found on logs, messages and prose. */
@@ -53,9 +53,8 @@ export async function fitLongMatches(
   const before = tokens.subarray(0, tokens.length - held.length);
   const { memory = 0 } = shape;
   const room = Math.min(memory, before.length);
-  // what all of the text fits into is small beside any network
-  const worth = asked || tokens.length < memory || room === 0;
-  const total = held.length * (worth ? 1 : 2);
+  const weighed = !asked && room > 0; // against what it saves
+  const total = held.length * (weighed ? 2 : 1);
   const read = async (remembered: number, done: number) => {
     const kept = { ...shape, memory: remembered };
     const image =
@@ -71,7 +70,7 @@ export async function fitLongMatches(
     return { bits, weights: instance.longWeights(2 * cells) };
   };
   const withMemory = await read(room, 0);
-  const without = worth ? undefined : await read(0, held.length);
+  const without = weighed ? await read(0, held.length) : undefined;
   const drops = without !== undefined && withMemory.bits > without.bits * (1 - LEAST_GAIN);
   all.set("attention.long", table((drops ? without : withMemory).weights));
   if (drops || memory === 0) return { shape: withoutMemory(shape), tensors: all };
@@ -85,9 +84,4 @@ const NONE = new Uint8Array(0);
 
 function memoryOf(tokens: Uint16Array, shape: Shape): MemoryTokens {
   return shape.vocabulary <= 256 ? Uint8Array.from(tokens) : Uint16Array.from(tokens);
-}
-
-/** The same model with an empty memory. */
-function withoutMemory({ memory, ...shape }: Shape): Shape {
-  return shape;
 }

@@ -3,7 +3,7 @@
  * same recipe over the same tokens gives the same bytes.
  */
 import { invalidOption, refuseGone, SaffuError } from "../errors.ts";
-import { MAX_MEMORY, MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
+import { LEAST_LONG_HISTORY, MAX_MEMORY, MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
 
 /** The shipped shapes. */
 export type Profile = "nano" | "micro" | "potato" | "base";
@@ -204,7 +204,7 @@ export function shapeOf(options: RecipeOptions, least = LEAST_VOCABULARY): Shape
     matchLength = history === 0 ? 0 : base.matchLength,
     adapts = remembers(history) && (base.adapts ?? false),
     indexed = remembers(history) && (base.indexed ?? false),
-    longMatches = remembers(history) && exceeds(history, 31) && (base.longMatches ?? false),
+    longMatches = remembers(history) && exceeds(history, LEAST_LONG_HISTORY - 1) && (base.longMatches ?? false),
     memoryIndexed = longMatches && (exceeds(vocabulary, BYTES) || (base.memoryIndexed ?? false)),
     weightBits = base.weightBits,
     windowAttention = contexts.windowAttention ?? false,

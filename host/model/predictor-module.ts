@@ -6,6 +6,7 @@
  * The bytes are not trusted: each read is within bounds and moves on, so that every input ends in a module or in an error.
  */
 import { SaffuError } from "../errors.ts";
+import { aligned } from "../shape.ts";
 
 const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]; // "\0asm", version 1
 const PAGE = 65536;
@@ -70,7 +71,7 @@ export function predictorModule(
   if (!(end > 0 && Math.ceil(end / PAGE) <= most)) {
     throw corrupt(`PREDICTOR_END is ${end}, not within its memory of ${most} pages`);
   }
-  const memoryAt = Math.ceil(end / 16) * 16;
+  const memoryAt = aligned(end);
   const before = Math.ceil((memoryAt + memory) / PAGE);
   const pages = before + (longer ? Math.ceil((2 * wanted) / PAGE) : 0);
   const place = longer ? before * PAGE : 0;

@@ -2,7 +2,7 @@
 import { type PackageOptions, packageModel } from "../../host/compile/package.ts";
 import { type Tensor, writeTensors } from "../../host/files/safetensors.ts";
 import type { Build } from "../../host/model/kernel.ts";
-import { memorySpec, type Shape, tensorSpecs, validateShape } from "../../host/shape.ts";
+import { fileSpecs, type Shape, validateShape } from "../../host/shape.ts";
 import type { Draws } from "./draws.ts";
 
 /** A form, before it is compiled. */
@@ -82,8 +82,7 @@ function randomWeights(shape: Shape, draws: Draws): Map<string, Tensor> {
     typeof Float32Array
   >;
   const tensors = new Map<string, Tensor>();
-  const memory = memorySpec(shape);
-  for (const { name, dtype, shape: sizes } of [...tensorSpecs(shape), ...(memory ? [memory] : [])]) {
+  for (const { name, dtype, shape: sizes } of fileSpecs(shape)) {
     const length = sizes.reduce((product, size) => product * size, 1);
     const value = fill[name] ?? (() => -draws.below(400) / 100); // log priors
     const data = types[dtype]!.from({ length }, (_, i) => value(i, sizes[1]!));

@@ -3,6 +3,7 @@
  * and then, and checks what docs/device.md promises of every call.
  */
 import { BASE, deviceAddresses, weightBytes } from "../../host/compile/layout.ts";
+import { packageOptions } from "../../host/compile/options.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { hiddenWidth } from "../../host/shape.ts";
 import { Draws } from "./draws.ts";
@@ -205,10 +206,8 @@ class Pair {
   /** Addresses of the modules, and where what they write ends. */
   private layout() {
     const { shape, options } = this.subject;
-    const { learning, target } = options;
-    // as packageModel has it
-    const { recall = shape.vocabulary > 256 ? 0 : undefined } = options;
-    return deviceAddresses(shape, { learning, recall, flash: target === "flash" });
+    const { learning, recall, target } = options;
+    return deviceAddresses(shape, packageOptions(shape, { learning, recall, flash: target === "flash" }));
   }
 
   /** What only a firmware writes: in memory the weights, and behind `END` the long-term memory. */
