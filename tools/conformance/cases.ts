@@ -35,7 +35,11 @@ export const FORMS = {
 export type FormName = keyof typeof FORMS;
 export const FORM_NAMES = Object.keys(FORMS) as FormName[];
 /** Those that a slow runtime plays as well. */
-export const QUICK_FORMS = ["nano", "memory, looked through", "memory, indexed, and n-grams"] as const satisfies readonly FormName[];
+export const QUICK_FORMS = [
+  "nano",
+  "memory, looked through",
+  "memory, indexed, and n-grams",
+] as const satisfies readonly FormName[];
 
 /** A model's form in a build. */
 export interface Case {
