@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { BASE, bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
+import { parseConfig } from "../host/files/config.ts";
 import { LADDER, type Profile, shapeOf as shapeOfProfile, wholeShapeOf } from "../host/fit/recipe.ts";
 import { hiddenWidth, memoryBytes, parameters, type Shape, validateShape } from "../host/shape.ts";
 import { firmwareForms } from "../tools/forms.ts";
@@ -95,8 +96,10 @@ test("pages say in words what potato's statistics take, and which vocabularies a
   for (const [name, bytes] of Object.entries(rows)) {
     expect(learning).toMatch(new RegExp(`\\| ${name} \\| .* \\| ${bytes.toLocaleString("en")} \\|`));
   }
-  const figure = parameters(potato).toLocaleString("en");
-  expect(await readFile("README.md", "utf8")).toContain(`\`potato-en\`, ${figure} parameters`);
+  const english = parseConfig(await readFile("models/potato-en/config.json")).shape;
+  const [many, bytes] = [parameters(english), english.ngrams!].map((figure) => figure.toLocaleString("en"));
+  const said = `\`potato-en\`, ${many} parameters and ${bytes} bytes of n-grams`;
+  expect(await readFile("README.md", "utf8")).toContain(said);
   const rungs = LADDER.potato.slice(0, -1).reverse().map(String);
   expect(await readFile("docs/api.md", "utf8")).toContain(`${rungs.slice(0, -1).join(", ")} and ${rungs.at(-1)}`);
   expect(await readFile("docs/cli.md", "utf8")).toContain(`${rungs.slice(0, -1).join(", ")} or ${rungs.at(-1)}`);
