@@ -188,7 +188,11 @@ describe("packaged", () => {
     expect(weights!.length).toBe(weightBytes(shape) + memoryBytes(shape));
     expect(weights!.length).toBeLessThanOrEqual(300_000);
     const form = { shape, build: "scalar", options: { ...options, flash: true } } as const;
-    expect(await contract(module, form)).toMatchSnapshot("figures");
+    // what says where the n-grams stand
+    const data = (await inspect(module)).sections.get("data")!;
+    expect(data).toBeGreaterThan(16);
+    expect(data).toBeLessThanOrEqual(32);
+    expect(await contract(module, form, data)).toMatchSnapshot("figures");
   });
 });
 
