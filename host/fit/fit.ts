@@ -14,14 +14,14 @@ import {
   sizedFor,
   solverRequest,
 } from "../compile/compile.ts";
-import { checkTexts, invalidOption, throwIfAborted } from "../errors.ts";
+import { checkTexts, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { type Tensor, writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
 import { assertSolvable, hasExactSimd } from "../model/webassembly.ts";
 import { abortable } from "../pace.ts";
 import { hiddenWidth, type Shape } from "../shape.ts";
-import { byteTokenizer, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
+import { byteTokenizer, checkBoundary, newlineOf, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { fitGroups } from "./groups.ts";
@@ -122,6 +122,8 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const least = options.tokenizer === undefined ? LEAST_VOCABULARY : LEAST_SYMBOLS;
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary }, least);
   if (options.tokenizer !== undefined) checkReadable(options.tokenizer);
+  const boundary = checkBoundary(options.boundary);
+  if (options.tokenizer !== undefined && boundary === "newline") newlineOf(options.tokenizer);
   recipeOf(options, LEAST_TOKENS, wanted);
   memoryOf(options, wanted);
   assertFits(wanted, LEAST_TOKENS);
@@ -145,6 +147,11 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const trainBytes = await encodeInto(tokens, text(), tokenizer, { signal, onProgress });
   const trainTokens = tokens.length;
   assertEnough(trainTokens, "a fit");
+  const newline = boundary === "newline" ? newlineOf(tokenizer) : undefined;
+  if (newline !== undefined && !tokens.includes(newline)) {
+    const what = `the text has no newline, and with boundary "newline" each line of it is a piece`;
+    throw new SaffuError("INVALID_TEXT", `${what}: leave the option out for one long text`);
+  }
   const recipe = recipeOf(options, trainTokens, shape);
   await encodeSeparated(tokens, options.heldOut ?? [], tokenizer, shape.window, signal);
   const tokensSeconds = clock();
@@ -167,7 +174,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   try {
     tokens.moveTo(solver.view(Uint16Array, "TOKENS", all));
     const trained = trainTokens - (shape.history === 0 ? 0 : recipe.mixture.tokens);
-    const settings = settingsOf(recipe, trained);
+    const settings = settingsOf(recipe, trained, newline);
     await solver.configure(settings);
     await fitGroups(solver, shape, recipe, settings, options);
     seconds.groups = clock();
@@ -195,7 +202,10 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const unseen = Math.min(end.length, recipe.mixture.tokens);
   const asked = options.remember !== undefined;
   const made = shape.longMatches
-    ? await fitLongMatches({ shape: room, module: compiled.get(runs)!, tensors, tokens: end, unseen, asked }, options)
+    ? await fitLongMatches(
+        { shape: room, module: compiled.get(runs)!, tensors, tokens: end, unseen, asked, newline },
+        options,
+      )
     : { shape, tensors };
   seconds.mixture += clock();
   throwIfAborted(signal);
@@ -253,6 +263,7 @@ async function tokenizerFor(text: () => Chunks, vocabulary: number, options: Fit
   return trainTokenizer(abortable(text(), options.signal), {
     vocabulary,
     ...vocabularyRule(options),
+    boundary: options.boundary,
     ...(options.signal && { signal: options.signal }),
     onProgress: ({ done, total }) => options.onProgress?.({ phase: "tokenizer", done, total }),
   });

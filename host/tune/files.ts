@@ -32,6 +32,7 @@ export function tunedFiles(
   facts: TuneFacts,
 ): Promise<ModelFiles> {
   const { shape } = base.config;
+  const boundary = base.boundary === "none" ? {} : { boundary: base.boundary };
   const record = { ...recipe, ...facts, bits: shape.bits };
   return withConfig(
     new Map([
@@ -43,7 +44,7 @@ export function tunedFiles(
       }),
     ]),
     shape,
-    recipe.init === "warm" ? { ...base.config.recipe, tune: record } : { tune: record },
+    recipe.init === "warm" ? { ...base.config.recipe, tune: record } : { ...boundary, tune: record },
   );
 }
 
