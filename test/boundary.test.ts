@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseConfig, withConfig } from "../host/files/config.ts";
+import { readTensors } from "../host/files/safetensors.ts";
 import { type FitOptions, fit } from "../host/fit/fit.ts";
 import { load, type Model, type ModelFiles, symbolTokenizer, tune } from "../host/index.ts";
 import { trainTokenizer } from "../host/tokenizer/train.ts";
@@ -86,6 +87,23 @@ describe("a fit to lines", () => {
     }
     const { files } = await fit(() => [nothing], { ...BYTES, ...LINES });
     expect((await load(files)).score("\n").bits).toBeLessThan(0.5);
+  });
+
+  test("weighs long matches by what is in the line: where no byte of a line comes twice, there are none", async () => {
+    // each line once more right behind itself, which is of no account
+    const letters = "abcdefghijklmnopqrstuvwxyz";
+    const text = Array.from({ length: 60 }, (_, i) => `${letters.slice(i % 9, 9 + (i % 17))}\n`.repeat(2)).join("");
+    const long = async (boundary: "newline" | "none") => {
+      const options = { ...BYTES, boundary, longMatches: true, remember: 0 } as const;
+      const { files } = await fit(() => [bytesOf(text)], options);
+      return readTensors(files.get("model.safetensors")!, "").tensors.get("attention.long")!.data as Float32Array;
+    };
+    const half = (data: Float32Array) => data.length / 2;
+    const found = await long("newline");
+    expect(new Set(found.subarray(0, half(found)))).toEqual(new Set([Math.fround(0.15)])); // as they begin
+    expect(new Set(found.subarray(half(found)))).toEqual(new Set([0]));
+    const joined = await long("none");
+    expect(new Set(joined.subarray(0, half(joined))).size).toBeGreaterThan(2);
   });
 
   test("with a long-term memory: matches are of the line alone, and the memory of all lines", async () => {
