@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { compileSolver } from "../host/compile/compile.ts";
 import { sizesOf } from "../host/compile/sizes.ts";
+import { fitNgrams } from "../host/fit/ngrams.ts";
 import { type Settings, Solver } from "../host/fit/solver.ts";
 import { cipherWidth, hiddenWidth, type Shape, validateShape } from "../host/shape.ts";
 import { compileQuickly } from "./compile-warm.ts";
@@ -296,6 +297,24 @@ test("any number of threads, scalar or SIMD, solves a text of pieces to the same
       expect(bits, `${build}, ${threads} threads`).toEqual(wanted);
     }
   }
+});
+
+test("n-grams: no context reaches over the end of a piece", async () => {
+  const shape = validateShape({ ...PLAIN, bits: V, history: 32, longMatches: true });
+  // one token out of eight, whatever came before it, but for the first of a piece and what the last of a piece says of the next
+  const next = uniforms(11);
+  const tokens = Array.from({ length: 900 }, () => [
+    11,
+    ...Array.from({ length: 4 }, () => Math.floor(8 * next())),
+    END,
+  ]).flat();
+  const grams = async (newline: number | undefined) => {
+    const on = await start(tokens, { shape, boundary: newline === undefined ? 0 : newline + 1 });
+    on.view(Float32Array, "U", sizesOf(shape).HIDDEN_WEIGHTS).fill(0);
+    return fitNgrams({ solver: on, shape, tokens: Uint16Array.from(tokens), bytes: 4000, newline }, {});
+  };
+  const [joined, inPieces] = [await grams(undefined), await grams(END)];
+  expect(joined!.length).toBeGreaterThan(inPieces!.length);
 });
 
 const SCALING = {

@@ -27,6 +27,7 @@ const FORMS: Record<string, { shape: Shape; options: PackageOptions }> = {
     options: { target: "flash", recall: 24 },
   },
   "a memory looked through": { shape: shapeOf({ longMatches: true, memory: 200, adapts: true }), options: {} },
+  "n-grams, and a memory": { shape: shapeOf({ longMatches: true, memory: 200, ngrams: 1001 }), options: {} },
   "an indexed memory, frozen": {
     shape: shapeOf({ longMatches: true, memory: 203, memoryIndexed: true, indexed: true }),
     options: { learning: false },
@@ -64,9 +65,9 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
         expect(Buffer.compare(memory.subarray(image, end), remembered)).toBe(0);
         expect(memory.subarray(0, BASE).every((byte) => byte === 0x5a)).toBe(true);
       }
-      // the last tensor ends where the memory does: scales of the correction, or probabilities, all of them above 0; or a record of 8 bytes
+      // the last tensor ends where the memory does: scales of the correction, or probabilities, all of them above 0; or records of 16 bytes
       const isRecord = shape.longMatches && options.learning === false;
-      expect(new Float32Array(memory.buffer, image - (isRecord ? 12 : 4), 1)[0]).toBeGreaterThan(0);
+      expect(new Float32Array(memory.buffer, image - (isRecord ? 20 : 4), 1)[0]).toBeGreaterThan(0);
     },
   );
 });

@@ -73,6 +73,7 @@ import { consecutivePlaces } from "./places";
 import { network, placeRecords, readNetwork, settings, Work, workOf } from "./records";
 import { roundAll, roundAsStored } from "./rounding";
 import { scalingStep, takeAverages as takeMeans } from "./scaling-step";
+import { shareStart } from "./threads";
 import { forwardTile, tileOf } from "./tiles";
 import * as tune from "./tune";
 
@@ -225,6 +226,16 @@ export function evaluate(from: i32, places: i32): void {
     forwardTile(tile, readNetwork, work);
     likelihoodsOfTile(tile, LIKELIHOOD + (<usize>(i * TILE) << 2));
   }
+}
+
+/** PREDICTED ← ŷ of the network at the `count` ≤ BATCH places that the host has written to PLACES, tile by tile. Every thread calls it. */
+export function predictPlaces(thread: i32, threads: i32, count: i32): void {
+  const work = workAt(thread, threads);
+  const batch = work.batch;
+  batch.count = count;
+  batch.tiles = (count + TILE - 1) / TILE;
+  const end = shareStart(batch.tiles, 1, thread + 1, threads);
+  for (let i = shareStart(batch.tiles, 1, thread, threads); i < end; ++i) forwardTile(tileOf(batch, i, work), readNetwork, work);
 }
 
 /**

@@ -8,7 +8,7 @@
  */
 import { checkBytes, checkFiles, checkOptions, invalidOption, isMap, SaffuError, throwIfAborted } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
-import { memoryImage, readMemory } from "../files/memory.ts";
+import { memoryImage, memoryRecord, readMemory } from "../files/memory.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import type { Build } from "../model/kernel.ts";
@@ -65,13 +65,12 @@ export async function packageModel(model: Packable, options: PackageOptions = {}
   throwIfAborted(signal);
   const image = weightImage(shape, files.get(WEIGHTS)!, correction);
   const { at, end } = deviceAddresses(shape, form);
-  const tokens = readMemory(files.get(WEIGHTS)!, shape, WEIGHTS);
-  const memory = tokens && memoryImage(tokens, shape);
+  const memory = memoryImage(readMemory(files.get(WEIGHTS)!, shape, WEIGHTS), shape);
   const segments: Segment[] = form.flash ? [] : [[BASE, image]];
-  if (memory) {
+  if (memory.length > 0) {
     // behind the weights in flash, behind all else in memory
     const place = form.flash ? BASE + image.length : end;
-    segments.push([at.MEMORY_RECORD!, new Uint8Array(Uint32Array.of(place, shape.memory!).buffer)]);
+    segments.push([at.MEMORY_RECORD!, new Uint8Array(memoryRecord(shape, place).buffer)]);
     if (!form.flash) segments.push([place, memory]);
   }
   const module = withData(code, segments);

@@ -3,6 +3,7 @@
  * calls overlap, whose memory ends where predicting does; and one **learning kernel** a model, which has the sums as well.
  */
 import { SaffuError } from "../errors.ts";
+import { memoryRecord } from "../files/memory.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import { faultOf } from "../files/weights.ts";
 import { hiddenWidth, type Shape, tensorBytes, tensorSpecs } from "../shape.ts";
@@ -151,14 +152,16 @@ export class Instance {
   /**
    * Writes the long-term memory, and where it stands.
    *
-   * @param image of memoryImage, of so many tokens
+   * @param image of memoryImage
+   * @param shape whose memory it is
    * @param place undefined for the end of the module's own memory
    * @throws SaffuError MODEL_CORRUPT where it has no room
    */
-  remember(image: Uint8Array, tokens: number, place = this.global("END") ?? this.bytes): void {
+  remember(image: Uint8Array, shape: Shape, place = this.global("END") ?? this.bytes): void {
     if (place + image.length > this.bytes) throw this.corrupt(`has no room for a memory of ${image.length} bytes`);
     new Uint8Array(this.buffer, place, image.length).set(image);
-    this.view(Uint32Array, "MEMORY_RECORD", 2).set([place, tokens]);
+    const record = memoryRecord(shape, place);
+    this.view(Uint32Array, "MEMORY_RECORD", record.length).set(record);
   }
 
   /** A copy of the first weights of the long matches as the text so far has them. */

@@ -27,7 +27,7 @@ const NOTHING: Learnt = { correction: undefined, recalled: new Uint16Array(0) };
 /** A model's weights, and the long-term memory as its instances have it. */
 interface Base {
   readonly weights: readonly (readonly [TensorSpec, Tensor])[];
-  readonly memory: Uint8Array | undefined;
+  readonly memory: Uint8Array;
 }
 
 /** Which kernel runs. */
@@ -111,8 +111,8 @@ export class Kernels {
     recall?: number | undefined,
   ): Promise<Kernels> {
     const bytes = files.get(WEIGHTS)!;
-    const tokens = readMemory(bytes, shape, WEIGHTS);
-    const base = { weights: readWeights(bytes, shape, WEIGHTS), memory: tokens && memoryImage(tokens, shape) };
+    const memory = memoryImage(readMemory(bytes, shape, WEIGHTS), shape);
+    const base = { weights: readWeights(bytes, shape, WEIGHTS), memory };
     return typeof kernel === "string"
       ? Kernels.startFile(kernel, files.get(kernel)!, base, shape, recall)
       : Kernels.startGiven(kernel, base, shape, recall);
@@ -241,7 +241,7 @@ export class Kernels {
   private fill(started: WebAssembly.Instance, memoryAt?: number): Instance {
     const instance = new Instance(started, this.shape, this.name);
     const { weights, memory } = this.base;
-    if (memory !== undefined) instance.remember(memory, this.shape.memory!, memoryAt);
+    if (memory.length > 0) instance.remember(memory, this.shape, memoryAt);
     for (const [{ address }, tensor] of weights) instance.write(address, tensor);
     return instance;
   }
