@@ -224,7 +224,13 @@ describe("places by what stands before them", () => {
         const found = [...contextsOf(tokens, sorted, order, least)].map(({ from, to }) => [
           ...sorted.subarray(from, to),
         ]);
-        expect(found).toEqual(keys.map((key) => byContext.get(key)!).filter((places) => places.length >= least));
+        const often = keys.filter((key) => byContext.get(key)!.length >= least);
+        expect(found).toEqual(often.map((key) => byContext.get(key)!));
+        // none that reaches over the end of a piece
+        const inPieces = [...contextsOf(tokens, sorted, order, least, 2)].map(({ from, to }) => [
+          ...sorted.subarray(from, to),
+        ]);
+        expect(inPieces).toEqual(often.filter((key) => !key.includes("2")).map((key) => byContext.get(key)!));
       }),
     );
   });

@@ -101,6 +101,7 @@ function workAt(thread: i32, threads: i32): Work {
   place.tokens = TOKENS;
   place.cipher = CIPHER;
   place.inputs = work.inputs;
+  place.boundary = settings.boundary;
   return work;
 }
 
@@ -204,9 +205,10 @@ export function explicitSteps(from: i32, to: i32): void {
   const place = work.place;
   const hidden = work.rows;
   if (from == 0) memory.fill(SECOND_O, 0, V * M * 4);
-  for (place.at = from; place.at < to; ++place.at) {
+  for (let at = from; at < to; ++at) {
+    place.moveTo(at);
     forward(place, network, hidden);
-    const label = <usize>load<u16>(TOKENS + (<usize>place.at << 1));
+    const label = <usize>load<u16>(TOKENS + (<usize>at << 1));
     addScaled(hidden, 1, M, SECOND_O + ((label * M) << 2));
   }
   if (to == settings.places) explicitDecoder(SECOND_O, MARGINAL, settings.groupPseudoCounts, hidden, O);
@@ -238,13 +240,14 @@ export function predictPlaces(thread: i32, threads: i32, count: i32): void {
 
 /**
  * The mixture's inputs for the places whose likelihoods `evaluate(from, places)` has just written; `index` is how many came before. The
- * history starts from the R tokens before the first place.
+ * history starts from those of the R tokens before the first place that are of its piece, and each further piece from an empty one.
  */
 export function mixturePlaces(from: i32, places: i32, index: i32): void {
   if (REMEMBERS == 0) return;
   if (index == 0) {
     clearHistory(history);
-    const first = max<i32>(0, from - HISTORY);
+    let first = from;
+    while (first > max<i32>(0, from - HISTORY) && !endsPiece(load<u16>(TOKENS + (<usize>(first - 1) << 1)))) --first;
     history.newest = <u32>(first - 1) & (HISTORY - 1); // places stand at their number modulo R
     for (let at = first; at < from; ++at) pushToken(history, load<u16>(TOKENS + (<usize>at << 1)));
   }
@@ -256,8 +259,15 @@ export function mixturePlaces(from: i32, places: i32, index: i32): void {
     const to = <usize>(index + i);
     const likelihoods = MIXTURE_LIKELIHOODS + to * PARTS * 4;
     mixtureInputs(matches, token, network, MATCH_SUMS, likelihoods, MIXTURE_BUCKETS + to * MATCH_LENGTH);
-    pushToken(history, token);
+    if (endsPiece(token)) clearHistory(history);
+    else pushToken(history, token);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function endsPiece(token: u32): bool {
+  return token + 1 == settings.boundary;
 }
 
 /** Solves the mixture over the first `places` inputs. */

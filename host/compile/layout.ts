@@ -257,6 +257,7 @@ export const SETTINGS = [
   ["learningRate", "f32", "tuning: at its peak"],
   ["warmUp", "i32", "tuning: steps in which the rate rises to there"],
   ["rounds", "i32", "tuning: 1 where each step sees what rounding to four bits leaves of U"],
+  ["boundary", "u32", "token that ends a piece of the text, and 1; 0 where the text is one piece"],
 ] as const satisfies readonly (readonly [name: string, type: "i32" | "u32" | "f32", what: string])[];
 
 /** Bytes of a thread's records: assembly/solver/records.ts. */

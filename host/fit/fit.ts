@@ -14,14 +14,14 @@ import {
   sizedFor,
   solverRequest,
 } from "../compile/compile.ts";
-import { checkTexts, invalidOption, throwIfAborted } from "../errors.ts";
+import { checkTexts, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { type Tensor, writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
 import { assertSolvable, hasExactSimd } from "../model/webassembly.ts";
 import { abortable } from "../pace.ts";
 import { hiddenWidth, MAX_NGRAM_VOCABULARY, type Shape } from "../shape.ts";
-import { byteTokenizer, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
+import { byteTokenizer, checkBoundary, newlineOf, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { fitGroups } from "./groups.ts";
@@ -126,6 +126,8 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const least = options.tokenizer === undefined ? LEAST_VOCABULARY : LEAST_SYMBOLS;
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary }, least);
   if (options.tokenizer !== undefined) checkReadable(options.tokenizer);
+  const boundary = checkBoundary(options.boundary);
+  if (options.tokenizer !== undefined && boundary === "newline") newlineOf(options.tokenizer);
   recipeOf(options, LEAST_TOKENS, wanted);
   memoryOf(options, wanted);
   assertFits(wanted, LEAST_TOKENS);
@@ -149,6 +151,11 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const trainBytes = await encodeInto(tokens, text(), tokenizer, { signal, onProgress });
   const trainTokens = tokens.length;
   assertEnough(trainTokens, "a fit");
+  const newline = boundary === "newline" ? newlineOf(tokenizer) : undefined;
+  if (newline !== undefined && !tokens.includes(newline)) {
+    const what = `the text has no newline, and with boundary "newline" each line of it is a piece`;
+    throw new SaffuError("INVALID_TEXT", `${what}: leave the option out for one long text`);
+  }
   const recipe = recipeOf(options, trainTokens, shape);
   await encodeSeparated(tokens, options.heldOut ?? [], tokenizer, shape.window, signal);
   const tokensSeconds = clock();
@@ -173,7 +180,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   try {
     tokens.moveTo(solver.view(Uint16Array, "TOKENS", all));
     const trained = trainTokens - (shape.history === 0 ? 0 : recipe.mixture.tokens);
-    const settings = settingsOf(recipe, trained);
+    const settings = settingsOf(recipe, trained, newline);
     await solver.configure(settings);
     await fitGroups(solver, shape, recipe, settings, options);
     seconds.groups = clock();
@@ -184,7 +191,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     // of what a memory does not hold whole, and of tokens that an entry has room for
     if (room.bytes > 0 && memory < trained && shape.vocabulary <= MAX_NGRAM_VOCABULARY) {
       const seen = solver.view(Uint16Array, "TOKENS", trained);
-      ngrams = await fitNgrams({ solver, shape, tokens: seen, bytes: room.bytes }, options);
+      ngrams = await fitNgrams({ solver, shape, tokens: seen, bytes: room.bytes, newline }, options);
     }
     seconds.ngrams = clock();
     heldOutBits = await bitsOf(solver, trainTokens, all, signal);
@@ -209,7 +216,7 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const asked = options.remember !== undefined;
   const made = shape.longMatches
     ? await fitLongMatches(
-        { shape, module: compiled.get(runs)!, tensors, tokens: end, unseen, memory, ngrams, asked },
+        { shape, module: compiled.get(runs)!, tensors, tokens: end, unseen, memory, ngrams, asked, newline },
         options,
       )
     : { shape, tensors };
@@ -269,6 +276,7 @@ async function tokenizerFor(text: () => Chunks, vocabulary: number, options: Fit
   return trainTokenizer(abortable(text(), options.signal), {
     vocabulary,
     ...vocabularyRule(options),
+    boundary: options.boundary,
     ...(options.signal && { signal: options.signal }),
     onProgress: ({ done, total }) => options.onProgress?.({ phase: "tokenizer", done, total }),
   });

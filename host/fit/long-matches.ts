@@ -36,11 +36,13 @@ export interface Fitted {
   readonly ngrams: Uint8Array | undefined;
   /** Whether there is a memory whatever it saves. */
   readonly asked: boolean;
+  /** The token that ends a piece of the text, where it has some. */
+  readonly newline: number | undefined;
 }
 
 /** The tensors with those of the long matches, and the shape with the memory that saves the most. @throws SaffuError ABORTED */
 export async function fitLongMatches(
-  { shape, module, tensors, tokens, unseen, memory, ngrams, asked }: Fitted,
+  { shape, module, tensors, tokens, unseen, memory, ngrams, asked, newline }: Fitted,
   hooks: Hooks<"memory">,
 ): Promise<{ shape: Shape; tensors: Map<string, Tensor> }> {
   const cells = LONG_LENGTHS.length * LONG_BUCKETS;
@@ -72,7 +74,14 @@ export async function fitLongMatches(
     predictor.reset();
     let bits = 0;
     await inCalls([0, held.length], CALL, hooks.signal, async (from, to) => {
-      for (let i = from; i < to; ++i) bits += predictor.feed(held[i]!);
+      for (let i = from; i < to; ++i) {
+        bits += predictor.feed(held[i]!);
+        if (held[i] !== newline) continue;
+        // each piece starts from an empty context, but what is solved for goes on
+        const data = instance.longWeights(4 * cells);
+        predictor.reset();
+        instance.write("LONG_SUMS", { dtype: "F32", shape: [data.length], data });
+      }
       hooks.onProgress?.({ phase: "memory", done: done + to, total });
     });
     done += held.length;

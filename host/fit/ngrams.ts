@@ -42,6 +42,8 @@ export interface NgramText {
   readonly tokens: Uint16Array;
   /** Most bytes. */
   readonly bytes: number;
+  /** The token that ends a piece of the text, where it has some: no context reaches over one. */
+  readonly newline: number | undefined;
 }
 
 /** A context that is kept, and its entries. */
@@ -196,13 +198,13 @@ async function solveLength(
   progress: (share: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<Kept[]> {
-  const { tokens, shape } = text;
+  const { tokens, shape, newline } = text;
   const { vocabulary } = shape;
   const discounts = new Discounts();
   const cells: { context: SameContext; token: Uint16Array; count: Uint32Array; expected: Float64Array }[] = [];
   const counts = new Uint32Array(vocabulary);
   const times = Math.max(LEAST_TIMES, Math.ceil((least * (CONTEXT + ENTRY)) / MOST_GAIN));
-  const looked = contextsOf(tokens, sorted, order, times);
+  const looked = contextsOf(tokens, sorted, order, times, newline);
   await expectations(text, sorted, looked, shorter, signal, (context, expected) => {
     const many = context.to - context.from;
     counts.fill(0);

@@ -12,6 +12,7 @@ import {
   type Shape,
   validateShape,
 } from "../shape.ts";
+import { type Boundary, checkBoundary } from "../tokenizer/index.ts";
 
 /** The shipped shapes. */
 export type Profile = "nano" | "micro" | "potato" | "base";
@@ -65,6 +66,11 @@ export interface RecipeOptions {
   readonly exact?: boolean | undefined;
   /** Hidden targets of the groups: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
+  /**
+   * "newline": each line of the text is a piece of its own, a message. It starts from an empty context, as a stream does, and its newline is its
+   * last token. Default "none": the text is one piece.
+   */
+  readonly boundary?: Boundary | undefined;
   /** Whole number in 0..2^32−1. Default 1. */
   readonly seed?: number | undefined;
 }
@@ -101,6 +107,8 @@ export interface Recipe {
     readonly averaged: number;
   };
   readonly mixture: { readonly tokens: number; readonly sweeps: number };
+  /** Where each line is a piece of its own. */
+  readonly boundary?: "newline" | undefined;
 }
 
 /** Tokens of a profile's memory: nano keeps one page of 64 KiB with learning, micro four. */
@@ -294,6 +302,7 @@ function exceeds(value: unknown, bound: number): boolean {
  */
 export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = shapeOf(options)): Recipe {
   const few = tokens < FEW;
+  const boundary = checkBoundary(options.boundary);
   const { targets = "responsibility", seed = 1, exact = false } = options;
   if (typeof exact !== "boolean") throw invalidOption("exact", "true or false", exact);
   const { groups, documentGroups = 0, secondGroups = 0 } = shape;
@@ -340,6 +349,7 @@ export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = 
       averaged: 0.5,
     },
     mixture: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
+    ...(boundary !== "none" && { boundary }),
   };
 }
 

@@ -38,6 +38,7 @@ export function tunedFiles(
   recipe: TuneRecipe,
   facts: TuneFacts,
 ): Promise<ModelFiles> {
+  const boundary = base.boundary === "none" ? {} : { boundary: base.boundary };
   const record = { ...recipe, ...facts, bits: shape.bits };
   return withConfig(
     new Map([
@@ -49,7 +50,7 @@ export function tunedFiles(
       }),
     ]),
     shape,
-    recipe.init === "warm" ? { ...base.config.recipe, tune: record } : { tune: record },
+    recipe.init === "warm" ? { ...base.config.recipe, tune: record } : { ...boundary, tune: record },
   );
 }
 

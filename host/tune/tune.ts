@@ -32,6 +32,7 @@ import { Model } from "../model/model.ts";
 import { directorySource, NODE } from "../model/platform-node.ts";
 import { assertSolvable } from "../model/webassembly.ts";
 import { type Shape, validateShape } from "../shape.ts";
+import { newlineOf } from "../tokenizer/index.ts";
 import { assertCheckpointWritable } from "./checkpoint-node.ts";
 import { tunedFiles } from "./files.ts";
 import { scheduleOf, type TuneRecipe, type TuneRecipeOptions, tuneRecipe } from "./recipe.ts";
@@ -119,8 +120,9 @@ export async function tune(
   const solver = await Solver.start(wasm, shape, all, threads, checkpoint === undefined ? signal : undefined);
   try {
     await fillSolver(solver, shape, tensors, texts, recipe);
+    const newline = model.boundary === "newline" ? newlineOf(model.tokenizer) : undefined;
     const task: Task = {
-      ...{ solver, recipe, shape, schedule, places, dev },
+      ...{ solver, recipe, shape, schedule, places, dev, newline },
       ...(checkpoint !== undefined && { checkpoint: { path: checkpoint, run } }),
     };
     const { bestEpoch, trainBits, devBits } = await runEpochs(task, options);
@@ -133,7 +135,7 @@ export async function tune(
     const seen = solver.view(Uint16Array, "TOKENS", places);
     const ngrams =
       shape.ngrams && !kept
-        ? await fitNgrams({ solver, shape, tokens: seen, bytes: shape.ngrams }, options)
+        ? await fitNgrams({ solver, shape, tokens: seen, bytes: shape.ngrams, newline }, options)
         : (tensors.get(NGRAMS)?.data as Uint8Array | undefined);
     const tuned = validateShape({ ...shape, ngrams: ngrams?.length });
     const weights = writeTensors(await storedTensors(solver, tuned, { before: tensors, ngrams, kept }));
