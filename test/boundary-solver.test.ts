@@ -1,5 +1,5 @@
 /**
- * A text of pieces in the solver: whatever it adds up, predicts or differentiates is what it is of each piece alone, as a text of its own.
+ * A text of pieces in the solver: whatever it adds up, predicts or differentiates is what it is of each piece alone, behind the end of the one before.
  * What it is of one text others show, against formulas in f64 (solver, layers-fit, layers-gradient).
  */
 import fc from "fast-check";
@@ -50,6 +50,16 @@ function piecesOf(many: number, seed: number): number[][] {
     return i === many - 1 ? [...words, 3] : [...words, END];
   });
 }
+
+/** Each piece behind what stands before it: the end of another, but before the first. */
+const behindEnds = (pieces: number[][]) => pieces.map((piece, i) => ({ piece, before: i === 0 ? [] : [END] }));
+
+/** Texts whose sums together are those of the pieces: each behind an end, less that end's own. */
+const termsOf = (pieces: number[][]) =>
+  behindEnds(pieces).flatMap(({ piece, before }) => [
+    { text: [...before, ...piece], sign: 1 },
+    ...(before.length > 0 ? [{ text: before, sign: -1 }] : []),
+  ]);
 
 interface Run {
   readonly shape: Shape;
@@ -109,10 +119,10 @@ async function expectSums(
   await work(whole, tokens.length, END + 1);
   const found = read(whole, shape);
   const wanted = new Float64Array(found.length);
-  for (const piece of pieces) {
-    const alone = await start(piece, { shape, boundary: 0 });
-    await work(alone, piece.length, 0);
-    const share = weight(piece.length, tokens.length);
+  for (const { text, sign } of termsOf(pieces)) {
+    const alone = await start(text, { shape, boundary: 0 });
+    await work(alone, text.length, 0);
+    const share = sign * weight(text.length, tokens.length);
     for (const [i, value] of read(alone, shape).entries()) wanted[i]! += share * value;
   }
   expect(Math.max(...wanted.map(Math.abs))).toBeGreaterThan(20 * ROUNDING);
@@ -136,9 +146,9 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
         await whole.once("evaluate", 0, tokens.length);
         const found = whole.view(Uint32Array, "LIKELIHOOD", tokens.length).slice();
         let at = 0;
-        for (const piece of pieces) {
-          const alone = await start(piece, { shape, boundary: 0, build });
-          await alone.once("evaluate", 0, piece.length);
+        for (const { piece, before } of behindEnds(pieces)) {
+          const alone = await start([...before, ...piece], { shape, boundary: 0, build });
+          await alone.once("evaluate", before.length, piece.length);
           expect(found.subarray(at, at + piece.length)).toEqual(
             alone.view(Uint32Array, "LIKELIHOOD", piece.length).slice(),
           );
@@ -191,7 +201,7 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
 
   test("the weight of a group's inputs does not depend on the order of pieces", async () => {
     const weighed = async (pieces: number[][], boundary: number) => {
-      const tokens = pieces.flat();
+      const tokens = [END, ...pieces.flat()];
       const on = await start(tokens, { shape, boundary });
       await on.once("initialiseGroups");
       await on.all("weighInputs", "thread", "threads", 0, groups, 0, tokens.length);
@@ -219,8 +229,8 @@ describe.each(Object.entries(SHAPES))("%s", (_name, shape) => {
       const skipped = Math.max(0, first - at);
       at += piece.length;
       if (skipped >= piece.length) continue;
-      const alone = await start(piece, { shape, boundary: 0 });
-      await mixtureOf(alone, skipped, [skipped, piece.length]);
+      const alone = await start([END, ...piece], { shape, boundary: 0 });
+      await mixtureOf(alone, skipped + 1, [skipped + 1, piece.length + 1]);
       const own = inputsOf(alone, shape, piece.length - skipped);
       for (const [i, values] of own.entries()) expect(found[index + i]).toEqual(values);
       index += own.length;
@@ -252,14 +262,14 @@ test("attention: counts of pairs, and sums of targets", async () => {
   await whole.once("attentionSteps", 1, 0, tokens.length);
   const sums = (on: Solver) => on.view(Float64Array, "ATTENTION_SUMS", window * window).slice();
   const wanted = new Float64Array(window * window);
-  for (const piece of pieces) {
-    const alone = await start(piece, { shape, boundary: 0 });
+  for (const { text, sign } of termsOf(pieces)) {
+    const alone = await start(text, { shape, boundary: 0 });
     expect(all.length).toBe(pairs);
     alone.view(Float32Array, "PAIR_COUNTS", window * V * V).set(all.subarray(0, window * V * V));
     alone.view(Float32Array, "PAIR_TOTALS", window * V).set(all.subarray(window * V * V));
     alone.view(Float32Array, "MARGINAL", V).set(marginal);
-    await alone.once("attentionSteps", 1, 0, piece.length);
-    for (const [i, value] of sums(alone).entries()) wanted[i]! += value;
+    await alone.once("attentionSteps", 1, 0, text.length);
+    for (const [i, value] of sums(alone).entries()) wanted[i]! += sign * value;
   }
   expect(Math.max(...wanted)).toBeGreaterThan(1);
   for (const [i, value] of sums(whole).entries()) expect(Math.abs(value - wanted[i]!)).toBeLessThan(1e-9);

@@ -1,10 +1,13 @@
-/** Models of lines: fitted, scored and tuned line by line, each from an empty context; and what is refused. */
+/** Models of lines: fitted, scored and tuned line by line, each behind a newline and nothing else; and what is refused. */
 import fc from "fast-check";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseConfig, withConfig } from "../host/files/config.ts";
+import { memoryImage, readMemory } from "../host/files/memory.ts";
 import { readTensors } from "../host/files/safetensors.ts";
+import { readWeights } from "../host/files/weights.ts";
 import { type FitOptions, fit } from "../host/fit/fit.ts";
 import { load, type Model, type ModelFiles, symbolTokenizer, tune } from "../host/index.ts";
+import { Instance } from "../host/model/kernel.ts";
 import { trainTokenizer } from "../host/tokenizer/train.ts";
 import { compileQuickly, hooks } from "./compile-warm.ts";
 import { BYTES, bytesOf, contents, SMALL, sound, TEXT } from "./fit-fixture.ts";
@@ -110,11 +113,83 @@ describe("a fit to lines", () => {
     const { files, report } = await fit(() => [TELLING], { ...BYTES, ...LINES, longMatches: true, remember: 1024 });
     expect(report.shape.memory).toBe(1024);
     const remembering = await load(files);
-    // a line in the memory, from an empty context: certain after its first bytes, whatever came before it
+    // a line in the memory: certain after its first bytes, whatever came before it
     const line = "to be or not to be, that is the quest\n";
     const { surprisal } = remembering.score(`zzz\n${line}`);
     expect(surprisal.slice(4)).toEqual(remembering.score(line).surprisal);
     expect(surprisal.slice(14, 30).reduce((sum, bits) => sum + bits, 0)).toBeLessThan(8);
+  });
+});
+
+describe("a text begins behind a newline", () => {
+  const NEWLINE = 10;
+  /** The model's kernel as a device has it, with nothing in between. */
+  const kernelOf = async (of: Model) => {
+    const { shape } = of.config;
+    const instance = new Instance(
+      await WebAssembly.instantiate(await WebAssembly.compile(of.files.get("kernel.scalar.wasm")! as BufferSource)),
+      shape,
+      "kernel",
+    );
+    const bytes = of.files.get("model.safetensors")!;
+    for (const [{ address }, tensor] of readWeights(bytes, shape, "weights")) instance.write(address, tensor);
+    const memory = memoryImage(readMemory(bytes, shape, "weights"), shape);
+    if (memory.length > 0) instance.remember(memory, shape);
+    return instance;
+  };
+
+  test("which a device appends to the empty context: whatever the host reads, it reads so", async () => {
+    expect(model.begin).toBe(model.tokenizer.encode("\n")[0]);
+    const { files } = await fit(() => [TELLING], { ...BYTES, ...LINES, longMatches: true, remember: 512 });
+    const of = await load(files);
+    expect(of.begin).toBe(NEWLINE);
+    const kernel = await kernelOf(of);
+    const device = kernel.predictor();
+    const text = "to be or not\n";
+    const begin = () => [device.reset(), device.append(NEWLINE)];
+    begin();
+    const wanted = [...bytesOf(text)].map((byte) => device.feed(byte));
+    expect([...of.score(text).surprisal]).toEqual(wanted);
+    expect([...of.score(text + text).surprisal]).toEqual([...wanted, ...wanted]);
+    expect([...of.score(text, { boundary: "none" }).surprisal]).toEqual(wanted);
+    const session = of.session();
+    expect([...session.push(bytesOf(text)).pieces, ...session.flush().pieces].map(({ bits }) => bits)).toEqual(wanted);
+    session.close();
+    begin();
+    device.predict();
+    expect(of.predict("")).toEqual(device.probabilities.slice());
+    expect(of.candidates("", { top: 1 })[0]!.probability).toBeCloseTo(Math.max(...device.probabilities), 6);
+    const drawn: number[] = [];
+    device.seed(3);
+    for (let i = 0; i < 8; ++i) {
+      drawn.push(device.sample(1, 0, 1));
+      device.append(drawn[i]!);
+    }
+    const written: number[] = [];
+    for await (const _ of of.generate("", { maxTokens: 8, seed: 3, onToken: (token) => written.push(token) }));
+    expect(written).toEqual(drawn);
+    // what is learned is learned behind it, and taken away
+    const sums = kernel.learner();
+    sums.reset();
+    device.append(NEWLINE);
+    for (const byte of bytesOf(text)) sums.observe(byte);
+    await of.observe(text);
+    const learned = readTensors((await of.learnedFile())!, "").tensors;
+    expect(learned.get("observed")!.data).toEqual(sums.observed.slice());
+    expect(learned.get("expected")!.data).toEqual(sums.expected.slice());
+    await of.forget(text);
+    expect(await of.learnedFile()).toBeUndefined();
+  });
+
+  test("and what was observed is recalled behind one: the begin of a line tells how it goes on", async () => {
+    const { files } = await fit(() => [TELLING], { profile: "micro", ...LINES, threads: 0 });
+    const of = await load(files);
+    const second = () => of.score("zebras\n").surprisal[1]!; // two tokens that match are the least that recalls anything
+    const before = second();
+    await of.observe("zebras come first\n");
+    expect(second()).toBeLessThan(before - 0.5);
+    await of.forget("zebras come first\n");
+    expect(second()).toBe(before);
   });
 });
 

@@ -28,15 +28,18 @@ export class Place {
   cipher: usize; // (V, k) u16
   inputs: usize; // (INPUTS) f32: shares of attention, comparisons; hidden states that the place reads
   boundary: u32; // the token that ends a piece of the text, and 1; 0 where the text is one piece
-  start: i32; // the first token that is read: those before it are of another piece, or out of reach
+  start: i32; // the first token that is read: those before it are of another piece, or out of reach; a piece reads the end of the one before
 
-  /** Goes to a place, where what is read begins behind the last boundary, or absent token, before it. */
+  /** Goes to a place, where what is read begins with the last boundary before it, or behind the last absent token. */
   moveTo(at: i32): void {
     const first = max<i32>(0, at - REACH);
     let start = at;
     for (; start > first; --start) {
       const token = <u32>load<u16>(this.tokens + (<usize>(start - 1) << 1));
-      if (token == ABSENT || token + 1 == this.boundary) break;
+      if (token == ABSENT) break;
+      if (token + 1 != this.boundary) continue;
+      --start;
+      break;
     }
     this.at = at;
     this.start = start;

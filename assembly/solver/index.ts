@@ -240,14 +240,14 @@ export function predictPlaces(thread: i32, threads: i32, count: i32): void {
 
 /**
  * The mixture's inputs for the places whose likelihoods `evaluate(from, places)` has just written; `index` is how many came before. The
- * history starts from those of the R tokens before the first place that are of its piece, and each further piece from an empty one.
+ * history starts from those of the R tokens before the first place that are of its piece, and each further piece from the boundary before it alone.
  */
 export function mixturePlaces(from: i32, places: i32, index: i32): void {
   if (REMEMBERS == 0) return;
   if (index == 0) {
     clearHistory(history);
     let first = from;
-    while (first > max<i32>(0, from - HISTORY) && !endsPiece(load<u16>(TOKENS + (<usize>(first - 1) << 1)))) --first;
+    while (first > max<i32>(0, from - HISTORY)) if (endsPiece(load<u16>(TOKENS + (<usize>--first << 1)))) break;
     history.newest = <u32>(first - 1) & (HISTORY - 1); // places stand at their number modulo R
     for (let at = first; at < from; ++at) pushToken(history, load<u16>(TOKENS + (<usize>at << 1)));
   }
@@ -260,7 +260,7 @@ export function mixturePlaces(from: i32, places: i32, index: i32): void {
     const likelihoods = MIXTURE_LIKELIHOODS + to * PARTS * 4;
     mixtureInputs(matches, token, network, MATCH_SUMS, likelihoods, MIXTURE_BUCKETS + to * MATCH_LENGTH);
     if (endsPiece(token)) clearHistory(history);
-    else pushToken(history, token);
+    pushToken(history, token);
   }
 }
 

@@ -152,13 +152,22 @@ function signed(value: number): number[] {
   return value < 0x40 ? [value] : [(value % 0x80) | 0x80, ...signed(Math.floor(value / 0x80))];
 }
 
+/** What SAFFU_BEGIN is where texts begin with an empty context: no token. */
+const NO_TOKEN = 0xffff;
+
 /**
  * The package as a C header: bytes, sizes, shape and digest, and the bytes of each token.
  *
  * @param longestPiece of the tokenizer; 0 for no bound
+ * @param begin the token that every text begins behind (`begin` of a model); undefined for none
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
  */
-export function cHeader(made: Package, bytesOf: (token: number) => Uint8Array, longestPiece = 0): string {
+export function cHeader(
+  made: Package,
+  bytesOf: (token: number) => Uint8Array,
+  longestPiece = 0,
+  begin?: number | undefined,
+): string {
   if (typeof made !== "object" || made === null) throw invalidOption("package", "of packageModel", made);
   if (typeof bytesOf !== "function") throw invalidOption("bytesOf", "a function", bytesOf);
   if (!Number.isInteger(longestPiece) || longestPiece < 0)
@@ -168,12 +177,16 @@ export function cHeader(made: Package, bytesOf: (token: number) => Uint8Array, l
   if (weights !== undefined) checkBytes("weights", weights);
   const shape = validateShape(made.shape);
   const { vocabulary, bits, window, groups, units, history, matchLength, weightBits = 8 } = shape;
+  if (begin !== undefined && !(Number.isInteger(begin) && begin >= 0 && begin < vocabulary)) {
+    throw invalidOption("begin", `a token below ${vocabulary}, or undefined`, begin);
+  }
   const tokens = Array.from({ length: vocabulary }, (_, token) => bytesOf(token));
   const offsets = [0];
   for (const { length } of tokens) offsets.push(offsets.at(-1)! + length);
   const macros = {
     VOCABULARY: vocabulary,
     LONGEST_PIECE: longestPiece,
+    BEGIN: begin ?? NO_TOKEN,
     BITS: bits,
     WINDOW: window,
     GROUPS: groups,

@@ -17,7 +17,9 @@ export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts): string
     {
       weights: storedAs(shape, facts.weightBytes),
       "fitted on": `${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text`,
-      ...(recipe.boundary && { "a piece is": "a line, from an empty context, its newline as its last token" }),
+      ...(recipe.boundary && {
+        "a piece is": "a line, behind the newline of another, its own newline as its last token",
+      }),
       "hidden targets": recipe.targets,
       passes: `${recipe.groups.passes} over the groups, ${scalingPasses(shape, recipe)}`,
       seed: recipe.seed,

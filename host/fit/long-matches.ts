@@ -70,14 +70,14 @@ export async function fitLongMatches(
   const read = async (remembered: Remembered) => {
     const kept = withMemory(shape, remembered);
     instance.remember(memoryImage(remembered, kept), kept);
-    const predictor = instance.predictor();
+    const predictor = instance.predictor(newline);
     predictor.reset();
     let bits = 0;
     await inCalls([0, held.length], CALL, hooks.signal, async (from, to) => {
       for (let i = from; i < to; ++i) {
         bits += predictor.feed(held[i]!);
         if (held[i] !== newline) continue;
-        // each piece starts from an empty context, but what is solved for goes on
+        // each piece begins behind the newline, but what is solved for goes on
         const data = instance.longWeights(4 * cells);
         predictor.reset();
         instance.write("LONG_SUMS", { dtype: "F32", shape: [data.length], data });

@@ -28,19 +28,19 @@ export function sortedPlaces(tokens: Uint16Array, order: number, vocabulary: num
   return sorted;
 }
 
-/** The contexts of `order` tokens, none of them `without`, that stand before at least `least` places. */
+/** The contexts of `order` tokens that stand before at least `least` places, `boundary` nowhere but as the first of them. */
 export function* contextsOf(
   tokens: Uint16Array,
   sorted: Uint32Array,
   order: number,
   least: number,
-  without?: number | undefined,
+  boundary?: number | undefined,
 ): Generator<SameContext> {
   for (let from = 0, to = 0; from < sorted.length; from = to) {
     const first = sorted[from]!;
     to = from + 1;
     while (to < sorted.length && isSame(tokens, first, sorted[to]!, order)) ++to;
-    if (to - from >= least && !tokens.subarray(first - order, first).includes(without!)) yield { from, to };
+    if (to - from >= least && !tokens.subarray(first - order + 1, first).includes(boundary!)) yield { from, to };
   }
 }
 

@@ -67,7 +67,7 @@ export interface RecipeOptions {
   /** Hidden targets of the groups: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
   /**
-   * "newline": each line of the text is a piece of its own, a message. It starts from an empty context, as a stream does, and its newline is its
+   * "newline": each line of the text is a piece of its own, a message. It starts behind the newline of the one before, and its own newline is its
    * last token. Default "none": the text is one piece.
    */
   readonly boundary?: Boundary | undefined;

@@ -16,6 +16,7 @@ const FORBIDDEN = -1;
 
 /** What predicts, over one instance's own context. It has no room for sums: functions that learn are not to be called. */
 export interface Predictor {
+  /** Begins a text: with an empty context, or behind the token that every text of the model begins behind. */
   reset(): number;
   feed(token: number): number;
   append(token: number): number;
@@ -169,8 +170,11 @@ export class Instance {
     return Float32Array.from(this.view(Float32Array, "LONG_SUMS", many));
   }
 
-  /** @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer */
-  predictor(): Predictor {
+  /**
+   * @param begin the token that every text begins behind; undefined for none
+   * @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer
+   */
+  predictor(begin?: number): Predictor {
     const { vocabulary } = this.shape;
     const calls = this.functions(PREDICTS) as Pick<Predictor, (typeof PREDICTS)[number]>;
     const probabilities = this.view(Float32Array, "PROBABILITIES", vocabulary);
@@ -184,6 +188,7 @@ export class Instance {
     };
     return {
       ...calls,
+      reset: resetTo(begin, calls.reset, calls.append),
       feed: (token) => this.expect("feed", calls.feed(token), (bits) => bits >= LEAST_BITS),
       sample: (temperature, topK, topP) => {
         const token = calls.sample(temperature, topK, topP);
@@ -208,10 +213,11 @@ export class Instance {
   }
 
   /**
+   * @param begin as of predictor()
    * @throws SaffuError MODEL_CORRUPT where a tensor has no room: of a predictor, and of a module that was compiled without learning; and
    * as predictor(). UNSUPPORTED where the module learns by an older rule, whose sums are others
    */
-  learner(): LearningKernel {
+  learner(begin?: number): LearningKernel {
     if (LEARNS.some((name) => typeof this.exports[name] !== "function")) {
       const what = "learns by the rule of an earlier version, or not at all: fit or tune the model anew to learn";
       throw new SaffuError("UNSUPPORTED", `${this.file} ${what}`);
@@ -224,7 +230,7 @@ export class Instance {
     const bits = (name: string, answer: number) => this.expect(name, answer, (bits) => bits >= 0 || refused(bits));
     const done = (name: string, answer: number) => this.expect(name, answer, (code) => code >= 0 || refused(code));
     return {
-      reset: calls.reset,
+      reset: resetTo(begin, calls.reset, this.guarded("append")),
       observe: (token) => bits("observe", calls.observe(token)),
       forget: (token) => bits("forget", calls.forget(token)),
       merge: (row, commit) => done("merge", calls.merge(row, commit)),
@@ -287,6 +293,15 @@ export class Instance {
   private corrupt(what: string, cause?: unknown): SaffuError {
     return new SaffuError("MODEL_CORRUPT", `${this.file}: ${what}`, { cause });
   }
+}
+
+/** Empties the context, up to the token that every text begins behind. */
+function resetTo(begin: number | undefined, reset: () => number, append: (token: number) => number): () => number {
+  if (begin === undefined) return reset;
+  return () => {
+    const answer = reset();
+    return answer < 0 ? answer : append(begin);
+  };
 }
 
 /** The names of an interface's functions. */

@@ -7,7 +7,7 @@
  * model.score("It was a dark night.").bitsPerByte; // about 2
  * ```
  *
- * Generating and scoring start from an empty context and leave nothing behind, so calls may overlap. What `observe` learns changes
+ * Generating and scoring start from an empty context, or behind a newline where the model was fitted to lines, and leave nothing behind, so calls may overlap. What `observe` learns changes
  * the calls that begin after it.
  */
 import { checkBytes, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
@@ -123,7 +123,7 @@ export interface Score extends Totals {
 /** What scoring takes. */
 export interface ScoreOptions {
   /**
-   * "newline": each line is scored from an empty context, its newline as its last token. "none": the whole as one text. Default what the model was
+   * "newline": each line is scored as a text of its own, its newline as its last token. "none": the whole as one text. Default what the model was
    * fitted with.
    */
   readonly boundary?: Boundary | undefined;
@@ -191,7 +191,7 @@ export class Model {
   private spelled: Vocabulary | undefined;
 
   private constructor(
-    private readonly verified: VerifiedFiles,
+    private readonly verified: VerifiedFiles & { readonly begin: number | undefined },
     readonly tokenizer: Tokenizer,
     private readonly kernels: Kernels,
     private readonly base: Base,
@@ -222,19 +222,18 @@ export class Model {
       const what = `tokenizer.json has ${tokenizer.vocabularySize} tokens, the shape wants ${vocabulary}`;
       throw new SaffuError("TOKENIZER_INVALID", what);
     }
-    if (config.recipe.boundary === "newline") assertNewline(tokenizer);
+    const begin = config.recipe.boundary === "newline" ? newlineIn(tokenizer) : undefined;
     const base = await baseOf(config);
     const most = mostLearnedBytes(config.shape);
     const statistics = options.statistics ?? (await source.readStatistics?.(most, options.signal));
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
-    const kernels = await Kernels.start(
-      files,
-      config.shape,
-      verified.kernel ?? options.kernel!,
-      checkMemory(options.memory) ?? longMemory(learned),
-    );
-    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned, kernels.recall);
-    const model = new Model(verified, tokenizer, kernels, base, learner, platform);
+    const kernels = await Kernels.start(files, config.shape, verified.kernel ?? options.kernel!, {
+      recall: checkMemory(options.memory) ?? longMemory(learned),
+      begin,
+    });
+    const room = { capacity: kernels.recall, begin };
+    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned, room);
+    const model = new Model({ ...verified, begin }, tokenizer, kernels, base, learner, platform);
     model.apply();
     if (source.directory !== undefined) model.seen.set(source.directory, statistics ? await sha256(statistics) : "");
     return model;
@@ -256,9 +255,14 @@ export class Model {
     return { kept, covers: this.kernels.restores ? covers : covers.slice(0, 1) };
   }
 
-  /** "newline" where the model was fitted to lines, each from an empty context; else "none". */
+  /** "newline" where the model was fitted to lines, each a text of its own; else "none". */
   get boundary(): Boundary {
     return checkBoundary(this.config.recipe.boundary);
+  }
+
+  /** The token that every text begins behind, where the model was fitted to lines: the newline. */
+  get begin(): number | undefined {
+    return this.verified.begin;
   }
 
   get config(): ModelConfig {
@@ -654,17 +658,17 @@ export class Model {
   }
 }
 
-/** @throws SaffuError TOKENIZER_INVALID where the model was fitted to lines and no token is a newline by itself */
-function assertNewline(tokenizer: Tokenizer): void {
+/** The newline of a model that was fitted to lines. @throws SaffuError TOKENIZER_INVALID where no token is a newline by itself */
+function newlineIn(tokenizer: Tokenizer): number {
   try {
-    newlineOf(tokenizer);
+    return newlineOf(tokenizer);
   } catch (cause) {
     const what = `config.json says that lines are pieces, and newlines are no tokens of their own`;
     throw new SaffuError("TOKENIZER_INVALID", `tokenizer.json: ${what}`, { cause });
   }
 }
 
-/** Bits of a token in its context, which is empty again behind a newline, where one is given. */
+/** Bits of a token in its context; behind a newline, where one is given, the next text begins. */
 function scored(kernel: Predictor, token: number, newline: number | undefined): number {
   const bits = kernel.feed(token);
   if (token === newline) kernel.reset();

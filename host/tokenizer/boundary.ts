@@ -1,4 +1,4 @@
-/** Where a text falls into pieces that start from an empty context: lines, each with its newline as its last token. */
+/** Where a text falls into pieces that see nothing of each other: lines, each with its newline as its last token, behind that of the line before. */
 import { invalidOption } from "../errors.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 

@@ -31,7 +31,7 @@ const all = chats();
 const text = Buffer.from(linesOf(all.fit, Number(values.bytes)));
 const held = (values.dev ? all.dev : all.held).slice(0, Number(values.held));
 
-/** Bits a message, its newline among them, from an empty context, or behind a newline that does not count. */
+/** Bits a message, its newline among them, as a text of its own, or behind a further newline that does not count. */
 function bitsOf(model: Model, before: "" | "\n"): number {
   const skipped = before.length;
   const score = (message: string) => model.score(`${before}${message}\n`, { boundary: "none" }).surprisal;

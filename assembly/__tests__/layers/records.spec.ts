@@ -13,13 +13,14 @@ function startOf(at: i32, end: i32): i32 {
   let start = 0;
   for (let before = 0; before < at; ++before) {
     const token = id(TOKENS, before);
-    if (token == <i32>ABSENT || token == end) start = before + 1;
+    if (token == <i32>ABSENT) start = before + 1;
+    if (token == end) start = before;
   }
   return max<i32>(start, at - REACH);
 }
 
 describe("a place", () => {
-  test("reads from behind the last boundary before it, as far as its layers reach", () => {
+  test("reads from the last boundary before it on, as far as its layers reach", () => {
     startValues(1);
     writeModel();
     for (let at = 0; at < N; at += 7) store<u16>(TOKENS + (at << 1), <u16>END);
