@@ -133,7 +133,7 @@ export function validateShape(value: unknown): Shape {
 
 /** A flag, where it is set: only what is there is in a shape, so that equal shapes are written alike. */
 function flagOf(given: Record<string, unknown>, field: keyof Shape, possible: boolean): Partial<Shape> {
-  const value = given[field] ?? false;
+  const value = given[field] === undefined ? false : given[field];
   if (typeof value !== "boolean") throw invalid(`${field} must be a boolean, got ${shown(value)}`);
   if (value && !possible) throw invalid(`${field} must be false where history is 0, got true`);
   return value ? { [field]: true } : {};
@@ -145,12 +145,12 @@ function longMatchesOf(given: Record<string, unknown>, vocabulary: number, histo
   if (flags.longMatches && history < LEAST_LONG_HISTORY) {
     throw invalid(`history must be at least ${LEAST_LONG_HISTORY} where there are longMatches, got ${history}`);
   }
-  const memory = given.memory ?? 0;
+  const memory = given.memory === undefined ? 0 : given.memory;
   if (!Number.isInteger(memory)) throw invalid(`memory must be an integer, got ${shown(memory)}`);
   within("memory", memory as number, 0, MAX_MEMORY);
   if (memory !== 0 && !flags.longMatches)
     throw invalid(`memory must be 0 where there are no longMatches, got ${memory}`);
-  const indexed = given.memoryIndexed ?? false;
+  const indexed = given.memoryIndexed === undefined ? false : given.memoryIndexed;
   if (typeof indexed !== "boolean") throw invalid(`memoryIndexed must be a boolean, got ${shown(indexed)}`);
   if (indexed && !flags.longMatches)
     throw invalid("memoryIndexed must be false where there are no longMatches, got true");
@@ -166,7 +166,7 @@ function longMatchesOf(given: Record<string, unknown>, vocabulary: number, histo
 }
 
 function ngramsOf(given: Record<string, unknown>, vocabulary: number, longMatches: boolean): Partial<Shape> {
-  const ngrams = given.ngrams ?? 0;
+  const ngrams = given.ngrams === undefined ? 0 : given.ngrams;
   if (!Number.isInteger(ngrams)) throw invalid(`ngrams must be an integer, got ${shown(ngrams)}`);
   within("ngrams", ngrams as number, 0, MAX_NGRAM_BYTES);
   if (ngrams === 0) return {};
@@ -179,7 +179,7 @@ function ngramsOf(given: Record<string, unknown>, vocabulary: number, longMatche
 
 /** A further layer: its groups, and what there is of its inputs. */
 function layerOf(given: Record<string, unknown>, groups: keyof Shape, size: keyof Shape, most: number): Partial<Shape> {
-  const many = given[groups] ?? 0;
+  const many = given[groups] === undefined ? 0 : given[groups];
   const value = given[size];
   if (!Number.isInteger(many)) throw invalid(`${groups} must be an integer, got ${shown(many)}`);
   within(groups, many as number, 0, MAX_HIDDEN);

@@ -207,12 +207,15 @@ describe("pinned functions", () => {
 });
 
 describe("places by what stands before them", () => {
-  test("are in order, and contexts are those that come so often", () => {
-    const texts = fc.array(fc.nat(3), { maxLength: 80 });
-    fc.assert(
-      fc.property(texts, fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 4 }), (text, order, least) => {
+  const texts = fc.array(fc.nat(3), { maxLength: 80 });
+  const counts = fc.integer({ min: 1, max: 5 });
+  const pause = async () => {};
+
+  test("are in order, and contexts are the most frequent, as many as are wanted, and of one piece of the text", async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, counts, counts, fc.nat(12), fc.boolean(), async (text, order, least, most, pieces) => {
         const tokens = Uint16Array.from(text);
-        const sorted = sortedPlaces(tokens, order, 4);
+        const sorted = await sortedPlaces(tokens, order, 4, pause);
         const before = (place: number) => text.slice(place - order, place).reverse();
         const byContext = new Map<string, number[]>();
         for (let place = order; place < text.length; ++place) {
@@ -221,19 +224,29 @@ describe("places by what stands before them", () => {
         }
         const keys = [...byContext.keys()].sort();
         expect(Array.from(sorted)).toEqual(keys.flatMap((key) => byContext.get(key)!));
-        const found = [...contextsOf(tokens, sorted, order, least)].map(({ from, to }) => [
-          ...sorted.subarray(from, to),
-        ]);
-        const often = keys.filter((key) => byContext.get(key)!.length >= least);
-        expect(found).toEqual(often.map((key) => byContext.get(key)!));
-        // none that reaches over the end of a piece, which may be the first of its tokens
-        const inPieces = [...contextsOf(tokens, sorted, order, least, 2)].map(({ from, to }) => [
-          ...sorted.subarray(from, to),
-        ]);
-        const ends = (key: string) => key.split(",").slice(0, -1).includes("2");
-        expect(inPieces).toEqual(often.filter((key) => !ends(key)).map((key) => byContext.get(key)!));
+        const boundary = pieces ? 2 : undefined;
+        const looked = await contextsOf(tokens, sorted, { order, least, most, boundary }, pause);
+        // the end of a piece may be the first of its tokens
+        const whole = keys.filter((key) => !pieces || !key.split(",").slice(0, -1).includes("2"));
+        const times = (key: string) => byContext.get(key)!.length;
+        const allows = (bound: number) => whole.filter((key) => times(key) >= bound).length <= most;
+        const bound = Array.from({ length: 100 }, (_, i) => least + i).find(allows)!;
+        const wanted = whole.filter((key) => times(key) >= bound).map((key) => byContext.get(key)!);
+        expect(looked.map(({ from, to }) => [...sorted.subarray(from, to)])).toEqual(wanted);
       }),
     );
+  });
+
+  test("give way to other work, which may end them", async () => {
+    let pauses = 0;
+    const tokens = new Uint16Array(1_000_000).map((_, i) => i % 7);
+    const sorted = await sortedPlaces(tokens, 3, 8, async () => void ++pauses);
+    expect(pauses).toBeGreaterThanOrEqual(21);
+    pauses = 0;
+    await contextsOf(tokens, sorted, { order: 3, least: 1, most: 10, boundary: undefined }, async () => void ++pauses);
+    expect(pauses).toBeGreaterThanOrEqual(7);
+    const ends = sortedPlaces(tokens, 3, 8, () => Promise.reject(new Error("ended")));
+    await expect(ends).rejects.toThrow("ended");
   });
 });
 

@@ -62,7 +62,9 @@ export async function run(texts: string[], options: Options): Promise<void> {
       process.stdout.write(
         `${out}: ${facts.parameters} parameters in ${facts.weightBytes} bytes, fitted on ${facts.tokens} tokens in ${facts.seconds.toFixed(1)} s\n`,
       );
-      const { vocabulary } = report.shape;
+      const { vocabulary, memory, ngrams } = report.shape;
+      if (memory) process.stdout.write(`${out}: remembers ${memory} tokens, the end of the text\n`);
+      if (ngrams) process.stdout.write(`${out}: remembers ${ngrams} bytes of n-grams of the text\n`);
       if (vocabulary < report.wantedVocabulary) {
         const { minFrequency } = vocabularyRule({ ...recipe, vocabulary: vocab });
         const often = minFrequency === 2 ? "twice" : `${minFrequency} times; --vocab asks for more`;

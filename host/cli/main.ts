@@ -61,7 +61,7 @@ program
   .option("--no-long-matches", "no such weighing, and no memory, where the profile has it")
   .option(
     "--remember <bytes>",
-    "long-term memory: as much of TEXT's end; 0 for none (default: the profile's, where it saves a hundredth of the bits)",
+    "long-term memory: TEXT's end, or n-grams of TEXT where they save more, in so many bytes at the most; 0 for none (default: the profile's, where it saves a hundredth of the bits)",
     parse.integer,
   )
   .option("--memory-indexed", "sort the memory (default: the profile's; a vocabulary over 256 needs it)")

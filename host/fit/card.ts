@@ -9,6 +9,9 @@ export interface FitFacts {
   readonly weightBytes: number;
 }
 
+/** What a piece of a text of messages is. */
+export const A_LINE = "a line, behind the newline of another, its own newline as its last token";
+
 /** The card's text. */
 export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts): string {
   return cardOf(
@@ -17,9 +20,7 @@ export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts): string
     {
       weights: storedAs(shape, facts.weightBytes),
       "fitted on": `${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text`,
-      ...(recipe.boundary && {
-        "a piece is": "a line, behind the newline of another, its own newline as its last token",
-      }),
+      ...(recipe.boundary && { "a piece is": A_LINE }),
       "hidden targets": recipe.targets,
       passes: `${recipe.groups.passes} over the groups, ${scalingPasses(shape, recipe)}`,
       seed: recipe.seed,

@@ -232,6 +232,10 @@ export function shapeOf(options: RecipeOptions, least = LEAST_VOCABULARY): Shape
   if (Number.isInteger(vocabulary) && (vocabulary < least || vocabulary > MAX_VOCABULARY)) {
     throw new SaffuError("INVALID_SHAPE", `vocabulary must be in ${least}..${MAX_VOCABULARY}, got ${vocabulary}`);
   }
+  if (longMatches === true && memoryIndexed === false && exceeds(vocabulary, BYTES)) {
+    const wanted = `true, or left out, where vocabulary is over ${BYTES}: a memory of such tokens is searched`;
+    throw invalidOption("memoryIndexed", wanted, memoryIndexed);
+  }
   const shape = validateShape({
     ...{ vocabulary, bits, window, groups, units, history, matchLength, adapts, indexed, weightBits },
     ...{ longMatches, memoryIndexed },

@@ -1,6 +1,6 @@
 /** The files of a tuned model: its weights, its card, config.json, and what it has of its base. */
 import { KERNEL_FILES, type ModelFiles, withConfig } from "../files/config.ts";
-import { cardOf, storedAs } from "../fit/card.ts";
+import { A_LINE, cardOf, storedAs } from "../fit/card.ts";
 import type { Model } from "../model/model.ts";
 import type { Shape } from "../shape.ts";
 import type { TuneRecipe } from "./recipe.ts";
@@ -43,7 +43,7 @@ export function tunedFiles(
   return withConfig(
     new Map([
       ["model.safetensors", weights],
-      ["README.md", new TextEncoder().encode(cardText({ shape, weights }, recipe, facts))],
+      ["README.md", new TextEncoder().encode(cardText({ shape, weights }, recipe, facts, base.boundary === "newline"))],
       ...KEPT.flatMap((name): [string, Uint8Array][] => {
         const bytes = base.files.get(name);
         return bytes === undefined ? [] : [[name, bytes]];
@@ -54,12 +54,13 @@ export function tunedFiles(
   );
 }
 
-function cardText({ shape, weights }: Tuned, recipe: TuneRecipe, facts: TuneFacts): string {
+function cardText({ shape, weights }: Tuned, recipe: TuneRecipe, facts: TuneFacts, pieces: boolean): string {
   const { epochs, batch, lr, soften, init, seed } = recipe;
   const { bestEpoch, steps, trainTokens, trainBytes } = facts;
   return cardOf(ORIGINS[init], shape, {
     weights: storedAs(shape, weights.length),
     "tuned on": `${trainTokens} tokens, ${trainBytes} bytes of text`,
+    ...(pieces && { "a piece is": A_LINE }),
     epochs: bestEpoch === epochs ? epochs : `${bestEpoch}, the best of ${epochs} on a held-out text`,
     steps: `${steps} of ${batch} tokens`,
     "learning rate": lr,

@@ -131,12 +131,13 @@ export async function tune(
     await fitMixture(solver, shape, mixture.sweeps, places, tokens.length, options);
     throwIfAborted(signal);
     const kept = recipe.init === "warm" && bestEpoch === 0;
-    // n-grams say what the network does not: of another network they are others
+    // n-grams say what the network does not: of another network they are others, and those of less text than the base's say less
+    const { trainTokens: asFitted } = model.config.recipe as { readonly trainTokens?: number };
+    const anew = shape.ngrams && !kept && (recipe.init !== "warm" || tokens.length >= (asFitted ?? 0));
     const seen = solver.view(Uint16Array, "TOKENS", places);
-    const ngrams =
-      shape.ngrams && !kept
-        ? await fitNgrams({ solver, shape, tokens: seen, bytes: shape.ngrams, newline }, options)
-        : (tensors.get(NGRAMS)?.data as Uint8Array | undefined);
+    const ngrams = anew
+      ? await fitNgrams({ solver, shape, tokens: seen, bytes: shape.ngrams!, newline }, options)
+      : (tensors.get(NGRAMS)?.data as Uint8Array | undefined);
     const tuned = validateShape({ ...shape, ngrams: ngrams?.length });
     const weights = writeTensors(await storedTensors(solver, tuned, { before: tensors, ngrams, kept }));
     const mixtureSeconds = clock();
