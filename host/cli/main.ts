@@ -276,6 +276,7 @@ program
   .option("--no-indexed", "compare all places of the history, where the model has an index")
   .option("--no-adapts", "without adapting to the text, where the model does")
   .option("--recall <n>", "tokens of other texts that history attention can recall (default: 0)", parse.integer)
+  .option("--pack <n>", "bytes of the longest frame of a message that it packs and unpacks (default: 0)", parse.integer)
   .option("--corrected", "with what the last refit solved in place of the base's rows")
   .option("--json", "print sizes and digest as JSON")
   .addHelpText("after", "\nExample:\n  saffu compile models/nano-en --target wasm --out nano.wasm")
