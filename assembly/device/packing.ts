@@ -24,11 +24,13 @@ const coder: Coder = changetype<Coder>(CODER);
  * Begins to pack a message; the context is a text's begin.
  *
  * @param ends the token that a message ends with; V or more: it may end behind any
+ * @returns 0
  */
-export function packFrom(ends: u32): void {
+export function packFrom(ends: u32): i32 {
   begin(coder, CODES, ends);
   coder.number = take(coder);
   coder.ended = 1;
+  return 0;
 }
 
 /**
