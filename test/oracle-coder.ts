@@ -6,25 +6,26 @@
 const TOTAL = 2 ** 24;
 const f32 = new Float32Array(1);
 
-/** Frequencies by the definition: 1, and the whole part of p times what is left of 2^24, rounded to f32 once. */
-export function frequencies(probabilities: ArrayLike<number>): bigint[] {
-  return Array.from(probabilities, (p) => {
+/** Frequencies by the definition: 1, and the whole part of p times what is left of 2^24, rounded to f32 once; of the token for the end a sixteenth of that. */
+export function frequencies(probabilities: ArrayLike<number>, rare: number | undefined): bigint[] {
+  return Array.from(probabilities, (p, token) => {
     f32[0] = Math.max(0, Math.min(1, p)) * (TOTAL - probabilities.length);
-    return 1n + BigInt(Math.floor(f32[0]));
+    return 1n + BigInt(Math.floor(f32[0])) / (token === rare ? 16n : 1n);
   });
 }
 
-/** What a message's tokens give, where it may end behind each of `ends` tokens (0 for its begin). */
+/** What a message's tokens give: `end` before the first and behind each. */
 export class CoderOracle {
   /** low and range in units of 256^-(shifted + 6). */
   private low = 0n;
   private range = 255n << 40n;
   private shifted = 0;
   private readonly taken = new Set<string>();
-  private last: number[] = [];
+
+  constructor(private readonly rare?: number | undefined) {}
 
   put(probabilities: ArrayLike<number>, token: number): void {
-    const all = frequencies(probabilities);
+    const all = frequencies(probabilities, this.rare);
     const sum = (of: bigint[]) => of.reduce((a, b) => a + b, 0n);
     const part = this.range / sum(all);
     this.low += part * sum(all.slice(0, token));
@@ -41,8 +42,7 @@ export class CoderOracle {
         const name = bytes.join();
         if (this.taken.has(`${length}:${name}`)) continue;
         this.taken.add(`${length}:${name}`);
-        this.last = bytes;
-        return Uint8Array.from(this.last);
+        return Uint8Array.from(bytes);
       }
     }
   }

@@ -1,5 +1,5 @@
 // The range coder of messages, in integers; host/messages/coder.ts says how it works, and does the same to the bit. Tokens narrow an interval in
-// proportion to their frequencies; where a message may end, the interval takes the first string of bytes that no shorter beginning of it has taken.
+// proportion to their frequencies; behind every token the interval takes the first string of bytes that no shorter beginning of it has taken.
 import { V } from "../shape";
 import { PACKED, PROBABILITIES } from "./layout";
 
@@ -23,33 +23,36 @@ export class Coder {
   bytes: u32; // that are certain; the window begins behind them
   length: u32;
   frame: u32; // bytes of the frame that is decoded
-  ends: u32; // the token that a message ends with; from V on any
+  rare: u32; // the token that stands for the end of a message; from V on none
   mode: u8; // whether it codes, decodes, or neither
-  ended: u8; // coding: what was taken is of the tokens so far; decoding: the message may end here
+  looked: u8; // decoding: whether the message ends here has been looked at
   // of the token at hand
   from: u32;
   share: u32;
   part: u64;
 }
 
+/** The end's token keeps 2^-4 of its probability, for messages that have it in their midst. */
+const RARE: u32 = 4;
+
 /** Frequency of a token: its probability in whole parts, and 1 for what is never impossible. */
-// @ts-ignore: decorator
-@inline
-function frequencyOf(token: u32): u32 {
+function frequencyOf(coder: Coder, token: u32): u32 {
   const p = load<f32>(PROBABILITIES + (token << 2));
   const held: f32 = p > 0 ? min<f32>(p, 1) : 0;
-  return 1 + <u32>(held * MOST);
+  const parts = <u32>(held * MOST);
+  return 1 + (token == coder.rare ? parts >> RARE : parts);
 }
 
 /** Begins a message, whose interval is all but the escape's. */
-export function begin(coder: Coder, mode: u8, ends: u32): void {
+export function start(coder: Coder, mode: u8, rare: u32): void {
   coder.low = 0;
   coder.range = ESCAPE << 40;
   coder.least = 0;
   coder.bytes = 0;
   coder.length = 0;
-  coder.ends = ends;
+  coder.rare = rare;
   coder.mode = mode;
+  coder.looked = 0;
 }
 
 /** Finds the share of a token in PROBABILITIES. */
@@ -57,26 +60,25 @@ export function locate(coder: Coder, token: u32): void {
   let total: u32 = 0;
   for (let v: u32 = 0; v < <u32>V; ++v) {
     if (v == token) coder.from = total;
-    total += frequencyOf(v);
+    total += frequencyOf(coder, v);
   }
-  coder.share = frequencyOf(token);
+  coder.share = frequencyOf(coder, token);
   coder.part = coder.range / total;
 }
 
 /** Finds the token that the frame's number lies in by PROBABILITIES; -1 for none. */
 export function find(coder: Coder): i32 {
-  if (coder.bytes > coder.frame) return -1;
   let total: u32 = 0;
-  for (let v: u32 = 0; v < <u32>V; ++v) total += frequencyOf(v);
+  for (let v: u32 = 0; v < <u32>V; ++v) total += frequencyOf(coder, v);
   coder.part = coder.range / total;
   const place = coder.number / coder.part;
   if (place >= total) return -1;
   let token: u32 = 0;
   let from: u32 = 0;
-  let share = frequencyOf(0);
+  let share = frequencyOf(coder, 0);
   while (<u32>place >= from + share) {
     from += share;
-    share = frequencyOf(++token);
+    share = frequencyOf(coder, ++token);
   }
   coder.from = from;
   coder.share = share;

@@ -1,6 +1,6 @@
 // Messages as few bytes: what a module exports that packs them. It is compiled together with index.ts, for such modules alone.
 import { PACK, V } from "../shape";
-import { begin, Coder, find, finish, locate, narrow, readFrame, take } from "./coder";
+import { Coder, find, finish, locate, narrow, readFrame, start, take } from "./coder";
 import { feed, predict } from "./index";
 import { CODER } from "./layout";
 
@@ -23,13 +23,12 @@ const coder: Coder = changetype<Coder>(CODER);
 /**
  * Begins to pack a message; the context is a text's begin.
  *
- * @param ends the token that a message ends with; V or more: it may end behind any
+ * @param begin the token that every text begins behind: it is not part of a message, as a rule; V or more for none
  * @returns 0
  */
-export function packFrom(ends: u32): i32 {
-  begin(coder, CODES, ends);
+export function packFrom(begin: u32): i32 {
+  start(coder, CODES, begin);
   coder.number = take(coder);
-  coder.ended = 1;
   return 0;
 }
 
@@ -49,18 +48,17 @@ export function pack(token: u32): i32 {
   const bits = feed(token);
   if (bits < 0) return <i32>bits;
   narrow(coder, false);
-  coder.ended = mayEnd(token) ? 1 : 0;
-  if (coder.ended != 0) coder.number = take(coder);
+  coder.number = take(coder);
   return 0;
 }
 
 /**
  * Writes the end of the message to PACKED, which is its frame then.
  *
- * @returns bytes of the frame; -2 where it has no room there, -6 where the message cannot end here, or none was begun. Then nothing has changed
+ * @returns bytes of the frame; -2 where it has no room there, -6 where no message was begun. Then nothing has changed
  */
 export function packed(): i32 {
-  if (coder.mode != CODES || coder.ended == 0) return NOT_READY;
+  if (coder.mode != CODES) return NOT_READY;
   if (coder.length > <u32>PACK) return FULL;
   finish(coder);
   coder.mode = 0;
@@ -70,14 +68,13 @@ export function packed(): i32 {
 /**
  * Begins to unpack the frame in PACKED; the context is a text's begin.
  *
- * @param ends as for packFrom; @param bytes of the frame
+ * @param begin as for packFrom; @param bytes of the frame
  * @returns 0; -1 where PACKED has no room for so many
  */
-export function unpackFrom(ends: u32, bytes: u32): i32 {
+export function unpackFrom(begin: u32, bytes: u32): i32 {
   if (bytes > <u32>PACK) return OUT_OF_RANGE;
-  begin(coder, DECODES, ends);
+  start(coder, DECODES, begin);
   readFrame(coder, bytes);
-  coder.ended = 1;
   return 0;
 }
 
@@ -89,12 +86,12 @@ export function unpackFrom(ends: u32, bytes: u32): i32 {
  */
 export function unpack(): i32 {
   if (coder.mode != DECODES) return NOT_READY;
-  if (coder.ended != 0) {
+  if (coder.looked == 0) {
     const taken = take(coder);
     const number = coder.low + coder.number;
     if (coder.length == coder.frame && taken == number) return over(ENDED);
     if (coder.length > coder.frame || (coder.length == coder.frame && taken > number)) return over(NO_MESSAGE);
-    coder.ended = 0;
+    coder.looked = 1; // a read that fails is tried again
   }
   const error = predict();
   if (error < 0) return error;
@@ -103,17 +100,11 @@ export function unpack(): i32 {
   const bits = feed(token);
   if (bits < 0) return <i32>bits;
   narrow(coder, true);
-  coder.ended = mayEnd(token) ? 1 : 0;
+  coder.looked = 0;
   return token;
 }
 
 function over(answer: i32): i32 {
   coder.mode = 0;
   return answer;
-}
-
-// @ts-ignore: decorator
-@inline
-function mayEnd(token: u32): bool {
-  return coder.ends >= <u32>V || token == coder.ends;
 }

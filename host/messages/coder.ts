@@ -1,8 +1,9 @@
 /**
  * A range coder in integers (Martin 1979), whose codes end with their frame (ours). Tokens narrow an interval of [0, 1) in proportion to their
- * frequencies. Any bytes are a number there, their fraction in base 256, and so each interval holds many of them. Where a message may end, the interval
+ * frequencies. Any bytes are a number there, their fraction in base 256, and so each interval holds many of them. Behind every token the interval
  * takes the first bytes in it that no shorter beginning of the message has taken: the fewest, and of those the least. Whoever reads a frame takes
- * the same, step by step, and is at the end where the frame is what was taken. So no byte says how long a message is.
+ * the same, step by step, and is at the end where the frame is what was taken. So nothing in a frame says where the message ends, and where a model has
+ * a token for that, its probability is the others'.
  *
  * Numbers are whole and at most 2^50, which a double holds. assembly/device/coder.ts does the same to the bit.
  */
@@ -16,18 +17,38 @@ const WINDOW_BYTES = 6;
 /** The first byte of what is not coded. */
 export const ESCAPE = 255;
 
-/** The frequency of a token: its probability, f32, in whole parts, and 1 for what is never impossible. */
-function frequencyOf(probability: number, most: number): number {
-  const p = probability > 0 ? Math.min(probability, 1) : 0;
-  return 1 + Math.trunc(Math.fround(p * most));
-}
+/** The end's token keeps 2^-4 of its probability, for messages that have it in their midst. */
+const RARE = 4;
 
-/** The sum of the frequencies of all tokens. */
-function totalOf(probabilities: Float32Array): number {
-  const most = TOTAL - probabilities.length;
-  let total = 0;
-  for (let token = 0; token < probabilities.length; ++token) total += frequencyOf(probabilities[token]!, most);
-  return total;
+/** Frequencies of tokens by their probabilities, (V) f32. */
+class Frequencies {
+  private readonly most: number;
+
+  /** @param rare the token that stands for the end of a message, where there is one */
+  constructor(
+    private readonly probabilities: Float32Array,
+    private readonly rare: number | undefined,
+  ) {
+    this.most = TOTAL - probabilities.length;
+  }
+
+  /** Of a token: its probability in whole parts, and 1 for what is never impossible. */
+  of(token: number): number {
+    const probability = this.probabilities[token]!;
+    const parts = Math.trunc(Math.fround((probability > 0 ? Math.min(probability, 1) : 0) * this.most));
+    return 1 + (token === this.rare ? parts >> RARE : parts);
+  }
+
+  /** Of the tokens before one together. */
+  before(token: number): number {
+    let sum = 0;
+    for (let other = 0; other < token; ++other) sum += this.of(other);
+    return sum;
+  }
+
+  get total(): number {
+    return this.before(this.probabilities.length);
+  }
 }
 
 /** An interval, and what its beginnings have taken. */
@@ -94,7 +115,12 @@ class Interval {
 export class Encoder {
   private readonly interval = new Interval();
   private readonly out: number[] = [];
-  private taken = 0;
+  private taken: number;
+
+  /** @param rare the token that stands for the end of a message, where there is one */
+  constructor(private readonly rare?: number | undefined) {
+    this.taken = this.interval.take();
+  }
 
   /** Bytes that are certain: the frame has at least as many. */
   get bytes(): number {
@@ -103,21 +129,15 @@ export class Encoder {
 
   /** Codes a token by the probabilities of all tokens, (V) f32. */
   put(probabilities: Float32Array, token: number): void {
-    const most = TOTAL - probabilities.length;
-    let from = 0;
-    for (let before = 0; before < token; ++before) from += frequencyOf(probabilities[before]!, most);
     const { interval, out } = this;
-    const part = Math.floor(interval.range / totalOf(probabilities));
-    if (interval.narrow(from, frequencyOf(probabilities[token]!, most), part)) carry(out);
+    const frequencies = new Frequencies(probabilities, this.rare);
+    const part = Math.floor(interval.range / frequencies.total);
+    if (interval.narrow(frequencies.before(token), frequencies.of(token), part)) carry(out);
     while (interval.narrowed) out.push(interval.shift());
+    this.taken = interval.take();
   }
 
-  /** The message may end here. */
-  end(): void {
-    this.taken = this.interval.take();
-  }
-
-  /** The frame of a message that ends where `end` was called last, and nothing was coded since. */
+  /** The frame of the tokens so far. */
   get frame(): Uint8Array {
     const bytes = [...this.out];
     let rest = this.taken;
@@ -140,23 +160,24 @@ function carry(bytes: number[]): void {
   ++bytes[at]!;
 }
 
-/** What a frame turns out to be where a message may end. */
+/** What a frame turns out to be behind a token: the message's, one of a longer message, or none's. */
 export type End = "end" | "further" | "none";
 
-/** Decodes a frame token by token. */
+/** Decodes a frame token by token: `end` and `next` in turn. */
 export class Decoder {
   private readonly interval = new Interval();
   /** The frame's number beyond the interval's low end, in units of the window. */
   private beyond = 0;
 
-  constructor(private readonly frame: Uint8Array) {
+  /** @param rare as of the encoder */
+  constructor(
+    private readonly frame: Uint8Array,
+    private readonly rare?: number | undefined,
+  ) {
     for (let at = 0; at < WINDOW_BYTES; ++at) this.beyond = this.beyond * 256 + this.byteAt(at);
   }
 
-  /**
-   * Whether the message ends here, where it may, or goes on; `none` where the frame is that of no message. It may end before its first token,
-   * and then has to be asked.
-   */
+  /** Whether the message ends here; asked before each token, the first one, too. */
   end(): End {
     const { interval, frame } = this;
     const taken = interval.take();
@@ -167,18 +188,17 @@ export class Decoder {
 
   /** The next token by the probabilities of all, (V) f32; undefined where the frame is that of no message. */
   next(probabilities: Float32Array): number | undefined {
-    const { interval, frame } = this;
-    if (interval.bytes > frame.length) return undefined;
-    const total = totalOf(probabilities);
+    const { interval } = this;
+    const frequencies = new Frequencies(probabilities, this.rare);
+    const { total } = frequencies;
     const part = Math.floor(interval.range / total);
     const place = Math.floor(this.beyond / part);
     if (place >= total) return undefined;
-    const most = TOTAL - probabilities.length;
     let [token, from] = [0, 0];
-    let share = frequencyOf(probabilities[0]!, most);
+    let share = frequencies.of(0);
     while (place >= from + share) {
       from += share;
-      share = frequencyOf(probabilities[++token]!, most);
+      share = frequencies.of(++token);
     }
     this.beyond -= part * from;
     interval.narrow(from, share, part);

@@ -1,12 +1,12 @@
 /**
  * A message as the fewest bytes that a model makes of it, and back.
  *
- * Where the model is of lines, the newline ends a message: it is coded as its last token, and is not part of it. Else a message may end after any
- * token. A message that its code would make more than a byte longer stands as it is behind the byte 255, which no code begins with.
+ * A message may end behind any token. Where the model is of lines, it is one without its newline. A message that its code would make more than a byte
+ * longer stands as it is behind the byte 255, which no code begins with.
  */
 import { invalidOption, SaffuError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
-import { Decoder, Encoder, type End, ESCAPE } from "./coder.ts";
+import { Decoder, Encoder, ESCAPE } from "./coder.ts";
 
 export interface MessageOptions {
   /** Most bytes of a message, 0..16,777,216: what a frame of a few bytes can be made to cost. Default 65,536. */
@@ -16,7 +16,6 @@ export interface MessageOptions {
 /** Bytes of a message by default, and at the most. */
 const MAX_BYTES = 2 ** 16;
 const MOST_BYTES = 2 ** 24;
-const NEWLINE = 0x0a;
 
 /** What predicts the tokens of a message, from the begin of a text on. */
 export interface MessagePredictor {
@@ -28,7 +27,7 @@ export interface MessagePredictor {
 /** What messages are written in. */
 export interface Language {
   readonly tokenizer: Tokenizer;
-  /** The newline, where that ends a message. */
+  /** The newline, where messages are lines. */
   readonly newline: number | undefined;
 }
 
@@ -51,18 +50,15 @@ export function packMessage(
       `a message has at most ${maxBytes} bytes (maxBytes), this has ${bytes.length}`,
     );
   }
-  const whole = newline === undefined ? bytes : joined(bytes, Uint8Array.of(NEWLINE));
-  const tokens = bytes.length === 0 ? new Uint16Array(0) : tokenizer.encode(whole);
+  const tokens = tokenizer.encode(bytes);
+  if (!spells(tokens, tokenizer, bytes)) return escaped(bytes);
   const most = bytes.length + 1;
-  if (!spells(tokens, tokenizer, bytes.length === 0 ? bytes : whole)) return escaped(bytes);
-  const encoder = new Encoder();
-  encoder.end();
+  const encoder = new Encoder(newline);
   for (const token of tokens) {
     predictor.predict();
     encoder.put(predictor.probabilities, token);
     if (encoder.bytes > most) return escaped(bytes);
     predictor.feed(token);
-    if (newline === undefined || token === newline) encoder.end();
   }
   const { frame } = encoder;
   return frame.length > most ? escaped(bytes) : frame;
@@ -81,21 +77,19 @@ export function unpackMessage(
     if (frame.length > maxBytes + 1) throw tooLong();
     return frame.slice(1);
   }
-  const decoder = new Decoder(frame);
-  const text = new Bytes(maxBytes + (newline === undefined ? 0 : 1));
-  const none = () => {
-    const what = "cut or lengthened, damaged, or of another model or another state of it";
-    return new SaffuError("INVALID_MESSAGE", `the frame of ${frame.length} bytes is of no message: ${what}`);
-  };
-  for (let mayEnd = true; ; ) {
-    const end: End = mayEnd ? decoder.end() : "further";
-    if (end === "end") return text.withoutLast(newline === undefined || text.length === 0 ? 0 : 1);
+  const decoder = new Decoder(frame, newline);
+  const text = new Bytes(maxBytes);
+  for (;;) {
+    const end = decoder.end();
+    if (end === "end") return text.all;
     predictor.predict();
-    const token: number | undefined = end === "none" ? undefined : decoder.next(predictor.probabilities);
-    if (token === undefined) throw none();
+    const token = end === "none" ? undefined : decoder.next(predictor.probabilities);
+    if (token === undefined) {
+      const what = "cut or lengthened, damaged, or of another model or another state of it";
+      throw new SaffuError("INVALID_MESSAGE", `the frame of ${frame.length} bytes is of no message: ${what}`);
+    }
     predictor.feed(token);
     if (!text.add(tokenizer.bytesOf(token))) throw tooLong();
-    mayEnd = newline === undefined || token === newline;
   }
 }
 
@@ -121,7 +115,7 @@ function spells(tokens: Uint16Array, tokenizer: Tokenizer, bytes: Uint8Array): b
 /** Bytes that grow up to a bound. */
 class Bytes {
   private bytes = new Uint8Array(256);
-  length = 0;
+  private length = 0;
 
   constructor(private readonly most: number) {}
 
@@ -138,7 +132,7 @@ class Bytes {
     return true;
   }
 
-  withoutLast(many: number): Uint8Array {
-    return this.bytes.slice(0, this.length - many);
+  get all(): Uint8Array {
+    return this.bytes.slice(0, this.length);
   }
 }

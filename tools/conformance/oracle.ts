@@ -27,7 +27,7 @@ export function playOracle({ config, files }: Model, steps: readonly Step[]): An
       case "predict":
         return [0]; // the oracle predicts where its probabilities are asked for
       case "packFrom":
-        coder = new CoderOracle();
+        coder = new CoderOracle(value);
         frame = coder.end();
         message.length = 0;
         return [0];

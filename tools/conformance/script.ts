@@ -130,9 +130,9 @@ export function goldenSteps(vocabulary: number, text: ArrayLike<number>, learnin
 }
 
 /** Packed and unpacked by a model of bytes: words, what it has never seen, and nothing. */
-export const MESSAGES = ["It was a dark night.", "47.3769N \u{1f642}", ""] as const;
-/** A message may end behind any token. */
-const ANY = 0xffff;
+export const MESSAGES = ["It was a dark night.\nIt", "47.3769N \u{1f642}", ""] as const;
+/** The newline stands for the end of a message. */
+const BEGIN = 0x0a;
 /** What `unpack` answers where the message has ended. */
 export const ENDED = -8;
 
@@ -141,12 +141,12 @@ export function messageSteps(messages: readonly ArrayLike<number>[], lengths: re
   const call = (name: string, ...values: number[]): Step => ({ do: "call", function: name, arguments: values });
   return messages.flatMap((tokens, i) => [
     call("reset"),
-    call("packFrom", ANY),
+    call("packFrom", BEGIN),
     ...Array.from(tokens, (token) => call("pack", token)),
     call("packed"),
     { do: "region", from: "PACKED", to: "PACKED", beyond: lengths[i] ?? 0 },
     call("reset"),
-    call("unpackFrom", ANY, lengths[i] ?? 0),
+    call("unpackFrom", BEGIN, lengths[i] ?? 0),
     ...Array.from({ length: tokens.length + 1 }, () => call("unpack")),
   ]);
 }
