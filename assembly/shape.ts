@@ -58,6 +58,9 @@ export const MEMORY_INDEXED: i32 = SHAPE_MEMORY_INDEXED;
 /** Tokens of other texts that history attention sees beside the history, a multiple of 8; 0 = none. */
 export const RECALL: i32 = SHAPE_RECALL;
 export const RECALLS: i32 = RECALL > 0 ? 1 : 0;
+/** Bytes of the longest frame that messages are packed into, a multiple of 16; 0 = none, and no coder. */
+export const PACK: i32 = SHAPE_PACK;
+export const PACKS: i32 = PACK > 0 ? 1 : 0;
 
 /** r: tokens of the context window; position 0 is the pivot, the latest token. */
 export const WINDOW: i32 = POSITIONS_0;

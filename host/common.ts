@@ -10,6 +10,7 @@ export type {
   RefitOptions,
   RefitReport,
 } from "./learning/options.ts";
+export type { MessageOptions } from "./messages/message.ts";
 export type { Candidate, CandidateOptions } from "./model/healing.ts";
 export type { Build } from "./model/kernel.ts";
 export type {

@@ -15,6 +15,8 @@ export type ErrorCode =
   | "INVALID_OPTION"
   /** A text that cannot be read, or is too short for what is asked of it. Bytes that are not UTF-8 are data, never an error. */
   | "INVALID_TEXT"
+  /** A packed message that is of no text: damaged, cut, of another model, or of a message longer than the call takes. */
+  | "INVALID_MESSAGE"
   /** A file of the model that cannot be found or read. */
   | "MODEL_MISSING_FILE"
   /** A model file whose bytes do not follow their format. */

@@ -40,6 +40,7 @@ const READERS: [string, string[], RegExp[]][] = [
       /config\.json: /,
     ],
   ],
+  ["frames of messages", ["INVALID_MESSAGE", "loaded"], [/of no message/, /a message of more than/]],
 ];
 
 test.each(READERS)("%s", async (name, outcomes, refusals) => {

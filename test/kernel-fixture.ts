@@ -10,10 +10,16 @@ import { randomNgrams } from "../tools/module/random-ngrams.ts";
 export type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
 
 /** What a device module exports, whatever its form: addresses, then functions with their types; sorted. */
-export function contractOf({ windowAttention, documentGroups, secondGroups }: Shape): readonly string[] {
+export function contractOf({ windowAttention, documentGroups, secondGroups }: Shape, packs = false): readonly string[] {
   const further = windowAttention || documentGroups || secondGroups;
-  return [...CONTRACT, ...(further ? FURTHER : [])].sort();
+  return [...CONTRACT, ...(further ? FURTHER : []), ...(packs ? PACKING : [])].sort();
 }
+
+/** Of a module that packs messages. */
+const PACKING = [
+  ...["PACK: i32", "PACKED: i32", "pack: (i32) → i32", "packFrom: (i32) → i32", "packed: () → i32"],
+  ...["unpack: () → i32", "unpackFrom: (i32 i32) → i32"],
+];
 
 const table = (layer: string) => ["U", "U0", "U_LEVELS", "U_SCALE"].map((name) => `${layer}_${name}: i32`);
 /** Of a shape that has more than groups of the window. */

@@ -65,6 +65,7 @@ const FORMS: Record<string, Form> = {
     options: { flash: true },
     row: "nano | in flash, R 1024",
   },
+  "nano, packing": { shape: nano, build: "scalar", options: { ...frozen, pack: 256 } },
   "nano, simd": { shape: nano, build: "simd", options: {}, model: "nano-en" },
   micro: { shape: micro, build: "scalar", options: {}, row: "micro | in memory", model: "micro-en" },
   "micro, simd": { shape: micro, build: "simd", options: {}, model: "micro-en" },
@@ -95,7 +96,9 @@ const FORMS: Record<string, Form> = {
 async function contract(wasm: Uint8Array, { shape, build, options }: Form, data = 0): Promise<object> {
   const found = await inspect(wasm);
   expect(found.imports).toEqual(options.flash ? ["saffu.read: (i32 i32 i32) → i32"] : []);
-  expect(found.exports.map((text) => text.replace(/ = .*/, "")).sort()).toEqual(contractOf(shape));
+  expect(found.exports.map((text) => text.replace(/ = .*/, "")).sort()).toEqual(
+    contractOf(shape, (options.pack ?? 0) > 0),
+  );
   expect(found.startFunction).toBe(false);
   // it lays out its own memory, to the byte, and says so to runtimes that give back what is beyond it
   const bytes = bytesNeeded(shape, options);

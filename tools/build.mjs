@@ -17,9 +17,9 @@ import { dts } from "rollup-plugin-dts";
 import { tsImport } from "tsx/esm/api";
 
 /** A sensor's page is served over slow links: everything that runs a model, before its weights, in bytes gzipped. */
-const BROWSER_BUDGET = 35 * 1024; // learning, n-grams, boundaries, sessions, memories, unfinished words, SHA-256 and Unicode's classes among them
+const BROWSER_BUDGET = 36 * 1024; // learning, n-grams, boundaries, messages, sessions, memories, unfinished words, SHA-256 and Unicode's classes among them
 /** What each package may take once it is installed, in bytes, by its folder. */
-const PACKAGE_BUDGETS = { ".": 2_190_000 }; // of it modules 460 kB, the ONNX export 20 kB
+const PACKAGE_BUDGETS = { ".": 2_240_000 }; // of it modules 460 kB, the ONNX export 20 kB
 /** Packages that the command line has inside, so that a dependant installs none. */
 const BUNDLED = ["commander", "cli-progress"];
 

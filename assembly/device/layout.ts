@@ -22,6 +22,8 @@ import {
   MATCH_LENGTH,
   MOST_LONG,
   MOST_MATCHES,
+  PACK,
+  PACKS,
   PAIRS,
   RECALL,
   RECALLS,
@@ -124,8 +126,12 @@ export const RECALLED: usize = (NGRAMS_RECORD + LONG * 8 + 15) & ~15; // (RECALL
 export const RECALLED_LENGTH: usize = (RECALLED + RECALL * 2 + 15) & ~15; // u32, tokens in it
 export const RECALLED_AT: usize = RECALLED_LENGTH + RECALLS * 4; // u32, where they stand instead: behind the module's own memory; 0 for RECALLED
 
+// messages, of a module that packs them
+export const CODER: usize = (RECALLED_AT + RECALLS * 4 + 15) & ~15; // one Coder
+export const PACKED: usize = (CODER + PACKS * 80 + 15) & ~15; // (PACK) u8, the frame: written by the module, or by the host before unpackFrom
+
 // learning; a predictor's memory ends before it
-export const SAMPLE_RECORD: usize = (RECALLED_AT + RECALLS * 4 + 15) & ~15; // one Sample; its tensors stand right behind it
+export const SAMPLE_RECORD: usize = (PACKED + PACK + 15) & ~15; // one Sample; its tensors stand right behind it
 export const SAMPLE_WEIGHTS: usize = SAMPLE_RECORD + LEARNING * 16; // (M) u32
 export const CORRECTION: usize = (SAMPLE_WEIGHTS + LEARNING * M * 4 + 15) & ~15; // one Correction
 export const OBSERVED: usize = (CORRECTION + LEARNING * 3 * 4 + 15) & ~15; // (V, M) u32; the statistics, contiguous: what a host stores and loads as one piece

@@ -18,12 +18,13 @@ interface Options {
   readonly indexed: boolean;
   readonly adapts: boolean;
   readonly recall?: number;
+  readonly pack?: number;
   readonly corrected?: boolean;
   readonly json?: boolean;
 }
 
 export async function run(directory: string, options: Options): Promise<void> {
-  const { out, target, flash, build, learning, history, indexed, adapts, recall, corrected, json } = options;
+  const { out, target, flash, build, learning, history, indexed, adapts, recall, pack, corrected, json } = options;
   const invalid = (message: string) => new SaffuError("INVALID_OPTION", message);
   if (!["wasm", "flash", "c-header"].includes(target)) {
     throw invalid(`target must be wasm, flash or c-header, got ${target}`);
@@ -43,6 +44,7 @@ export async function run(directory: string, options: Options): Promise<void> {
     indexed: indexed ? undefined : false,
     adapts: adapts ? undefined : false,
     recall,
+    pack,
     correction: corrected ? model.correction : undefined,
     signal,
   });

@@ -162,6 +162,30 @@ program
   .addHelpText("after", "\nExample:\n  saffu info models/potato-en --json")
   .action(async (directory, options) => (await import("./info.ts")).run(directory, options));
 
+program
+  .command("pack")
+  .description("say a message in the fewest bytes, to whoever has the same model in the same state")
+  .argument("<dir>", MODEL)
+  .argument("[file]", "the message; - is standard input", "-")
+  .option("--lines", "each line is a message; its bytes are a line of base64")
+  .option("--max-bytes <n>", "most bytes of a message, 0 to 16777216 (default: 65536)", parse.integer)
+  .option("--build <name>", "kernel to run: scalar or simd")
+  .option("--json", "print {messages, bytes, packedBytes, frames} in place of the bytes, frames in base64")
+  .addHelpText("after", "\nExample:\n  saffu pack models/mine messages.txt --lines > messages.packed")
+  .action(async (directory, file, options) => (await import("./messages.ts")).pack(directory, file, options));
+
+program
+  .command("unpack")
+  .description("the message that saffu pack has said")
+  .argument("<dir>", MODEL)
+  .argument("[file]", "what pack has written; - is standard input", "-")
+  .option("--lines", "each line is a message's bytes in base64, and the message becomes a line")
+  .option("--max-bytes <n>", "most bytes of a message, 0 to 16777216 (default: 65536)", parse.integer)
+  .option("--build <name>", "kernel to run: scalar or simd")
+  .option("--json", "print {messages, bytes, packedBytes, texts} in place of the texts")
+  .addHelpText("after", "\nExample:\n  saffu unpack models/mine messages.packed --lines")
+  .action(async (directory, file, options) => (await import("./messages.ts")).unpack(directory, file, options));
+
 const pieces = "files, each a piece of its own; - is standard input";
 
 program
@@ -252,6 +276,7 @@ program
   .option("--no-indexed", "compare all places of the history, where the model has an index")
   .option("--no-adapts", "without adapting to the text, where the model does")
   .option("--recall <n>", "tokens of other texts that history attention can recall (default: 0)", parse.integer)
+  .option("--pack <n>", "bytes of the longest frame of a message that it packs and unpacks (default: 0)", parse.integer)
   .option("--corrected", "with what the last refit solved in place of the base's rows")
   .option("--json", "print sizes and digest as JSON")
   .addHelpText("after", "\nExample:\n  saffu compile models/nano-en --target wasm --out nano.wasm")

@@ -87,7 +87,8 @@ export function deviceRequest(shape: Shape, build: Build, options: ModuleOptions
   pagesOf(shape, options); // refuses what is too much
   const pages = pagesOf(withoutMemory(shape), options); // how long the memory is, is no part of the code: its pages are added
   const further = hiddenLayers(shape).length > 1 || shape.windowAttention;
-  const files = ["index.ts", ...(further ? ["further.ts"] : [])];
+  const packs = moduleOptions(shape, options).pack > 0;
+  const files = ["index.ts", ...(further ? ["further.ts"] : []), ...(packs ? ["packing.ts"] : [])];
   return requestOf("device", files, shapeConstants(shape, options), [
     ...features(build),
     "--optimizeLevel=3",
@@ -326,7 +327,7 @@ function notInstalled(entry: string, { vocabulary, groups, units }: Shape, cause
 
 /** assembly/shape.ts names its sizes; each is set here as an integer constant. */
 export function shapeConstants(shape: Shape, options: ModuleOptions = {}): string[] {
-  const { learning, recall, flash } = moduleOptions(shape, options);
+  const { learning, recall, pack, flash } = moduleOptions(shape, options);
   const { units, documentSpan = 1 } = shape;
   const layers = hiddenLayers(shape);
   const of = (layer: number) => layers[layer];
@@ -356,6 +357,7 @@ export function shapeConstants(shape: Shape, options: ModuleOptions = {}): strin
     SHAPE_LEARNING: learning ? 1 : 0,
     SHAPE_FLASH: flash ? 1 : 0,
     SHAPE_RECALL: recall,
+    SHAPE_PACK: pack,
   }).map(([name, value]) => `${name}=${value}`);
 }
 

@@ -210,6 +210,13 @@ export const DEVICE: Table = {
       ],
     },
     {
+      title: "messages, of a module that packs them",
+      regions: [
+        region("CODER", ["PACKS", 80], 1, "one Coder"),
+        region("PACKED", ["PACK"], 1, "(PACK) u8, the frame: written by the module, or by the host before unpackFrom"),
+      ],
+    },
+    {
       title: "learning; a predictor's memory ends before it",
       regions: [
         region("SAMPLE_RECORD", ["LEARNING", 16], 1, "one Sample; its tensors stand right behind it"),

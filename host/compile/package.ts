@@ -24,7 +24,7 @@ export interface Packable {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-export interface PackageOptions extends Pick<ModuleOptions, "learning" | "recall"> {
+export interface PackageOptions extends Pick<ModuleOptions, "learning" | "recall" | "pack"> {
   /** Weights in data segments, or (flash) fetched through the import `saffu.read`. Default "wasm". */
   readonly target?: "wasm" | "flash" | undefined;
   /** Default "scalar": interpreters have no SIMD. */
@@ -55,12 +55,12 @@ export interface Package {
 export async function packageModel(model: Packable, options: PackageOptions = {}): Promise<Package> {
   checkOptions(options, []);
   const { config, files } = checkPackable(model);
-  const { target = "wasm", build = "scalar", learning, recall, correction, signal } = options;
+  const { target = "wasm", build = "scalar", learning, recall, pack, correction, signal } = options;
   if (target !== "wasm" && target !== "flash") throw invalidOption("target", `"wasm" or "flash"`, target);
   if (build !== "scalar" && build !== "simd") throw invalidOption("build", `"scalar" or "simd"`, build);
   if (correction !== undefined && !isMap(correction)) throw invalidOption("correction", "a Map of tensors", correction);
   const shape = withHistory(config.shape, options);
-  const form = packageOptions(shape, { learning, recall, flash: target === "flash" });
+  const form = packageOptions(shape, { learning, recall, pack, flash: target === "flash" });
   const code = await compileDevice(shape, build, form, signal);
   throwIfAborted(signal);
   const image = weightImage(shape, files.get(WEIGHTS)!, correction);

@@ -30,7 +30,7 @@ export type SizeName = keyof ReturnType<typeof sizesOf>;
 
 /** The counts of a module. */
 export function sizesOf(shape: Shape, options: ModuleOptions = {}) {
-  const { learning, recall, flash } = moduleOptions(shape, options);
+  const { learning, recall, pack, flash } = moduleOptions(shape, options);
   const { vocabulary, bits, window, units, history, matchLength, weightBits = 8, windowAttention = false } = shape;
   const long = shape.longMatches ? 1 : 0;
   const layers = hiddenLayers(shape);
@@ -91,6 +91,8 @@ export function sizesOf(shape: Shape, options: ModuleOptions = {}) {
     FLASH: flash ? 1 : 0,
     RECALL: recall,
     RECALLS: recall > 0 ? 1 : 0,
+    PACK: pack,
+    PACKS: pack > 0 ? 1 : 0,
     BATCH,
     TILE,
     THREADS,

@@ -39,6 +39,7 @@ import type {
   RefitOptions,
   RefitReport,
 } from "../learning/options.ts";
+import { checkMaxBytes, type MessageOptions, packMessage, unpackMessage } from "../messages/message.ts";
 import { abortable, Pace, unlessAborted } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { bytesOfText } from "../tokenizer/bytes.ts";
@@ -472,6 +473,42 @@ export class Model {
       read(kept);
       const found = continuations(kernel, covers, vocabulary).slice(0, top);
       return found.map(({ added, probability }) => ({ bytes: added.slice(), probability }));
+    } finally {
+      this.kernels.give(kernel);
+    }
+  }
+
+  /**
+   * The fewest bytes that say a message to whoever has the same model in the same state, and how many they are: a frame, which whatever carries it
+   * knows the length of. Never more than a byte longer than the message, and none for an empty one.
+   *
+   * @throws SaffuError INVALID_TEXT where it is neither a string nor bytes, or has more than `maxBytes`; INVALID_OPTION
+   */
+  pack(message: string | Uint8Array, options: MessageOptions = {}): Uint8Array {
+    checkOptions(options);
+    const maxBytes = checkMaxBytes(options);
+    const bytes = bytesOfText(message);
+    const kernel = this.kernels.take();
+    try {
+      return packMessage(bytes, { tokenizer: this.tokenizer, newline: this.begin }, kernel, maxBytes);
+    } finally {
+      this.kernels.give(kernel);
+    }
+  }
+
+  /**
+   * The message of a frame of `pack`, by the same model in the same state: base, correction and what it has observed. A frame that is damaged
+   * gives another message, or an error.
+   *
+   * @throws SaffuError INVALID_MESSAGE where no message has it, or one of more than `maxBytes`; INVALID_OPTION
+   */
+  unpack(frame: Uint8Array, options: MessageOptions = {}): Uint8Array {
+    checkOptions(options);
+    const maxBytes = checkMaxBytes(options);
+    checkBytes("frame", frame);
+    const kernel = this.kernels.take();
+    try {
+      return unpackMessage(frame, { tokenizer: this.tokenizer, newline: this.begin }, kernel, maxBytes);
     } finally {
       this.kernels.give(kernel);
     }

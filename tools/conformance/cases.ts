@@ -3,14 +3,24 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Package, packageModel } from "../../host/compile/package.ts";
+import { type Package, type PackageOptions, packageModel } from "../../host/compile/package.ts";
 import { load, type Model } from "../../host/index.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { type Shape, validateShape } from "../../host/shape.ts";
 import { randomModel } from "../../test/model-fixture.ts";
 import { type Driver, driverModule } from "./driver-module.ts";
 import { playOracle } from "./oracle.ts";
-import { type Answer, digestOf, goldenSteps, type Script, type Step, stepName, TEXT } from "./script.ts";
+import {
+  type Answer,
+  digestOf,
+  goldenSteps,
+  MESSAGES,
+  messageSteps,
+  type Script,
+  type Step,
+  stepName,
+  TEXT,
+} from "./script.ts";
 
 /** A model over bytes with random weights, for what no shipped model has. */
 const SMALL = validateShape({
@@ -23,6 +33,14 @@ const MADE: Readonly<Record<string, Shape>> = {
   "an indexed memory and n-grams": { ...SMALL, memoryIndexed: true, indexed: true, ngrams: 3001 },
 };
 
+interface Form {
+  readonly model: string;
+  readonly target: "wasm" | "flash";
+  readonly learning: boolean;
+  /** Bytes of the longest frame of a message, of a form whose script packs and unpacks some. */
+  readonly pack?: number;
+}
+
 export const FORMS = {
   nano: { model: "models/nano-en", target: "wasm", learning: true },
   "nano, flash": { model: "models/nano-en", target: "flash", learning: true },
@@ -31,7 +49,9 @@ export const FORMS = {
   "memory, indexed, and n-grams": { model: "an indexed memory and n-grams", target: "wasm", learning: true },
   "memory, indexed, and n-grams, flash": { model: "an indexed memory and n-grams", target: "flash", learning: false },
   "potato, no learning": { model: "models/potato-en", target: "wasm", learning: false },
-} as const;
+  messages: { model: "models/nano-en", target: "wasm", learning: false, pack: 64 },
+  "messages, flash": { model: "models/nano-en", target: "flash", learning: false, pack: 64 },
+} as const satisfies Record<string, Form>;
 export type FormName = keyof typeof FORMS;
 export const FORM_NAMES = Object.keys(FORMS) as FormName[];
 /** Those that a slow runtime plays as well. */
@@ -39,6 +59,7 @@ export const QUICK_FORMS = [
   "nano",
   "memory, looked through",
   "memory, indexed, and n-grams",
+  "messages",
 ] as const satisfies readonly FormName[];
 
 /** A model's form in a build. */
@@ -61,32 +82,42 @@ export class Cases {
 
   case(form: FormName, build: Build): Promise<Case> {
     return this.once(`${form}, ${build}`, async (name) => {
-      const { model: directory, target, learning } = FORMS[form];
+      const { model: directory, target, learning, pack = 0 }: Form = FORMS[form];
       const steps = await this.steps(form);
-      const { module, weights = null } = await this.package(directory, target, build, learning);
+      const { module, weights = null } = await this.package(directory, { target, build, learning, pack });
       const path = join(this.folder, name.replaceAll(/\W+/g, "-"));
       const script = { module: `${path}.wasm`, weights: weights && `${path}.weights`, steps };
       writeFileSync(script.module, module);
       if (weights) writeFileSync(script.weights!, weights);
       const driver = () =>
         this.once(`${name}, driver`, async () => {
-          const stored = await this.package(directory, "flash", "scalar", false);
-          return driverModule(stored, { build, learning, flash: target === "flash" }, steps);
+          const stored = await this.package(directory, { target: "flash", build: "scalar", learning: false });
+          return driverModule(stored, { build, learning, pack, flash: target === "flash" }, steps);
         });
       return { form, build, script, module, weights, driver, path };
     });
   }
 
   async steps(form: FormName): Promise<Step[]> {
-    const { model: directory, learning } = FORMS[form];
-    const { config, tokenizer } = await this.model(directory);
+    const { model: directory, learning, pack }: Form = FORMS[form];
+    const model = await this.model(directory);
+    const { config, tokenizer } = model;
+    if (pack !== undefined) {
+      const messages = MESSAGES.map((text) => tokenizer.encode(text));
+      const once = messageSteps(messages, []);
+      const lengths = playOracle(model, once).filter((_, i) => stepName(once[i]!) === "packed");
+      return messageSteps(
+        messages,
+        lengths.map((answer) => ("values" in answer ? answer.values[0]! : 0)),
+      );
+    }
     return goldenSteps(config.shape.vocabulary, tokenizer.encode(TEXT), learning);
   }
 
   /** What the oracle answers. It has no flash: both forms of a model are held to the same. */
   oracle(form: FormName): Promise<Answer[]> {
-    const { model: directory, learning } = FORMS[form];
-    return this.once(`${directory}, ${learning}, oracle`, async () =>
+    const { model: directory, learning, pack = 0 }: Form = FORMS[form];
+    return this.once(`${directory}, ${learning}, ${pack}, oracle`, async () =>
       playOracle(await this.model(directory), await this.steps(form)),
     );
   }
@@ -100,9 +131,9 @@ export class Cases {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private package(directory: string, target: "wasm" | "flash", build: Build, learning: boolean): Promise<Package> {
-    return this.once(`${directory}, ${target}, ${build}, ${learning}, package`, async () =>
-      packageModel(await this.model(directory), { target, build, learning }),
+  private package(directory: string, options: PackageOptions): Promise<Package> {
+    return this.once(`${directory}, ${JSON.stringify(options)}, package`, async () =>
+      packageModel(await this.model(directory), options),
     );
   }
 

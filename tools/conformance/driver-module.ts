@@ -22,11 +22,11 @@ export interface Driver {
  */
 export async function driverModule(
   { shape, weights }: Package,
-  form: { readonly build: Build; readonly learning: boolean; readonly flash: boolean },
+  form: { readonly build: Build; readonly learning: boolean; readonly pack: number; readonly flash: boolean },
   steps: readonly Step[],
 ): Promise<Driver> {
-  const { build, learning, flash } = form;
-  const options = { learning, recall: 0, flash };
+  const { build, learning, pack, flash } = form;
+  const options = { learning, recall: 0, pack, flash };
   const end = bytesNeeded(shape, options);
   const { at, end: own } = deviceAddresses(shape, options);
   const text = textOf(steps);
@@ -76,7 +76,7 @@ function entryOf(steps: readonly Step[]): string {
   const body = (step: Step): string => {
     switch (step.do) {
       case "call": {
-        const call = `device.${step.function}(${step.arguments.join()})`;
+        const call = `${fileOf(step.function)}.${step.function}(${step.arguments.join()})`;
         return step.function === "seed" ? `${call}; return driver.NOTHING;` : `return driver.one(${call});`;
       }
       case "generate":
@@ -86,14 +86,21 @@ function entryOf(steps: readonly Step[]): string {
       case "refit":
         return `return driver.one(device.refit(${step.from}, ${step.to}, ${step.pseudoCounts}, ${step.step}));`;
       case "region":
-        return `return driver.region(device.${step.from}, device.${step.to} + ${step.beyond});`;
+        return `return driver.region(${fileOf(step.from)}.${step.from}, ${fileOf(step.to)}.${step.to} + ${step.beyond});`;
     }
   };
   return [
     `import * as device from "./device"; import * as driver from "./driver";`,
+    ...(steps.some((step) => step.do === "call" && isOfPacking(step.function))
+      ? [`import * as packing from "./device/packing";`]
+      : []),
     ...steps.map((step, i) => `export function ${stepExport(i)}(): u64 { ${body(step)} }`),
   ].join("\n");
 }
+
+/** What assembly/device/packing.ts exports, all with a stem in common. */
+const isOfPacking = (name: string) => /^(un)?pack/i.test(name);
+const fileOf = (name: string) => (isOfPacking(name) ? "packing" : "device");
 
 /** assembly/device/flash.ts with its import satisfied inside the module. */
 function flashWithin(): string {

@@ -2,15 +2,20 @@
 
 import { readTensors } from "../../host/files/safetensors.ts";
 import type { Model } from "../../host/index.ts";
+import { CoderOracle } from "../../test/oracle-coder.ts";
 import { LearningOracle } from "../../test/oracle-learning.ts";
 import { timed } from "./play.ts";
-import { type Answer, fnv, type Region, type Step } from "./script.ts";
+import { type Answer, ENDED, fnv, type Region, type Step } from "./script.ts";
 
 const bits = new DataView(new ArrayBuffer(4));
 
 export function playOracle({ config, files }: Model, steps: readonly Step[]): Answer[] {
   const { tensors } = readTensors(files.get("model.safetensors")!, "model.safetensors");
   const oracle = new LearningOracle(config.shape, tensors);
+  let coder = new CoderOracle();
+  let frame = coder.end();
+  let unpacked = 0;
+  const message: number[] = [];
   const call = (name: string, value: number): number[] => {
     switch (name) {
       case "reset":
@@ -21,6 +26,28 @@ export function playOracle({ config, files }: Model, steps: readonly Step[]): An
         return [];
       case "predict":
         return [0]; // the oracle predicts where its probabilities are asked for
+      case "packFrom":
+        coder = new CoderOracle(value);
+        frame = coder.end();
+        message.length = 0;
+        return [0];
+      case "pack":
+        coder.put(oracle.predict(), value);
+        oracle.feed(value);
+        frame = coder.end();
+        message.push(value);
+        return [0];
+      case "packed":
+        return [frame.length];
+      case "unpackFrom": // the script unpacks what it has packed
+        unpacked = 0;
+        return [0];
+      case "unpack": {
+        const token = message[unpacked++];
+        if (token === undefined) return [ENDED];
+        oracle.feed(token);
+        return [token];
+      }
       case "correct":
         return [oracle.correct(value !== 0)];
       default:
@@ -31,6 +58,8 @@ export function playOracle({ config, files }: Model, steps: readonly Step[]): An
     switch (from) {
       case "PROBABILITIES":
         return oracle.predict();
+      case "PACKED":
+        return frame;
       case "OBSERVED":
         return Uint32Array.from([...oracle.observed, ...oracle.expected, oracle.tokens]);
       case "CORRECTED_O":

@@ -129,6 +129,28 @@ export function goldenSteps(vocabulary: number, text: ArrayLike<number>, learnin
   return [...write, ...restricted, ...read("feed"), ...probabilities, ...(learning ? learn : [])];
 }
 
+/** Packed and unpacked by a model of bytes: words, what it has never seen, and nothing. */
+export const MESSAGES = ["It was a dark night.\nIt", "47.3769N \u{1f642}", ""] as const;
+/** The newline stands for the end of a message. */
+const BEGIN = 0x0a;
+/** What `unpack` answers where the message has ended. */
+export const ENDED = -8;
+
+/** Packs each message, token by token, and unpacks what that has left, by the bytes of its frame, to its end and beyond. */
+export function messageSteps(messages: readonly ArrayLike<number>[], lengths: readonly number[]): Step[] {
+  const call = (name: string, ...values: number[]): Step => ({ do: "call", function: name, arguments: values });
+  return messages.flatMap((tokens, i) => [
+    call("reset"),
+    call("packFrom", BEGIN),
+    ...Array.from(tokens, (token) => call("pack", token)),
+    call("packed"),
+    { do: "region", from: "PACKED", to: "PACKED", beyond: lengths[i] ?? 0 },
+    call("reset"),
+    call("unpackFrom", BEGIN, lengths[i] ?? 0),
+    ...Array.from({ length: tokens.length + 1 }, () => call("unpack")),
+  ]);
+}
+
 /** What a step is called in a message. */
 export function stepName(step: Step): string {
   if (step.do === "region") return `bytes of ${step.from}`;

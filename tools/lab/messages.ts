@@ -39,6 +39,11 @@ function bitsOf(model: Model, before: "" | "\n"): number {
   return bits.reduce((sum, each) => sum + each, 0) / held.length;
 }
 
+/** Bits of a frame. */
+function packedBits(model: Model): number {
+  return held.reduce((sum, message) => sum + 8 * model.pack(message).length, 0) / held.length;
+}
+
 const rows: string[][] = [];
 for (const profile of values.profiles.split(",") as Profile[]) {
   const model = async (boundary: "newline" | "none") => {
@@ -53,6 +58,7 @@ for (const profile of values.profiles.split(",") as Profile[]) {
     before.toFixed(1),
     `${after.toFixed(1)} (${(100 * (after / before - 1)).toFixed(1)} %)`,
     bitsOf(one.of, "\n").toFixed(1),
+    packedBits(lines.of).toFixed(1),
     one.bytes === lines.bytes ? String(one.bytes) : `${one.bytes}, ${lines.bytes}`,
   ]);
 }
@@ -60,7 +66,14 @@ const size = held.reduce((sum, message) => sum + Buffer.byteLength(message) + 1,
 console.log(`${held.length} messages of ${size.toFixed(1)} bytes, models fitted to ${text.length} bytes of others\n`);
 console.log(
   table(
-    ["profile", "fitted to one text", "fitted to lines", "to one text, behind a newline", "bytes of weights"],
+    [
+      "profile",
+      "fitted to one text",
+      "fitted to lines",
+      "to one text, behind a newline",
+      "to lines, packed",
+      "bytes of weights",
+    ],
     rows,
   ),
 );
