@@ -15,6 +15,10 @@ export type ErrorCode =
   | "INVALID_OPTION"
   /** A text that cannot be read, or is too short for what is asked of it. Bytes that are not UTF-8 are data, never an error. */
   | "INVALID_TEXT"
+  /** An example that is not of a classifier's encoding: the row, and the column or value, are named. */
+  | "INVALID_EXAMPLE"
+  /** A label that a classifier was not fitted on. */
+  | "UNKNOWN_LABEL"
   /** A file of the model that cannot be found or read. */
   | "MODEL_MISSING_FILE"
   /** A model file whose bytes do not follow their format. */

@@ -1,0 +1,185 @@
+/** An instance of the classifier's module (assembly/classify/device.ts). */
+import { SaffuError } from "../errors.ts";
+import { withPages } from "../model/predictor-module.ts";
+import { compileModule } from "../model/webassembly.ts";
+import { type ClassifierShape, type FORMS, PLAN_AT, PLAN_FIELDS, type Plan, planOf } from "./layout.ts";
+import type { Layer } from "./solver.ts";
+
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  begin(): number;
+  encode(features: number): number;
+  predict(): number;
+  observe(label: number): number;
+  forget(label: number): number;
+  merge(at: number, n: number, add: number, commit: number): number;
+  refit(pseudoCounts: number, step: number): number;
+  correct(on: number): number;
+}
+
+const FULL = -5;
+
+/** What a refit solved. */
+export interface Correction {
+  readonly bias: Float32Array;
+  readonly scales: Float32Array;
+  /** (D, C). */
+  readonly rows: Int8Array;
+}
+
+export class Device {
+  /** What the last encoding found. */
+  active = 0;
+
+  private constructor(
+    private readonly exports: Exports,
+    readonly shape: ClassifierShape,
+    private readonly plan: Plan,
+  ) {}
+
+  /** @param module any build of the classifier's module. @throws SaffuError UNSUPPORTED, OUT_OF_MEMORY, MODEL_CORRUPT */
+  static async start(
+    module: Uint8Array,
+    shape: ClassifierShape,
+    layer: Layer | undefined,
+    learning: boolean,
+  ): Promise<Device> {
+    const { plan, pages } = planOf(shape, learning);
+    const compiled = await compileModule(withPages(module, pages));
+    let exports: Exports;
+    try {
+      exports = (await WebAssembly.instantiate(compiled)).exports as unknown as Exports;
+    } catch (cause) {
+      throw new SaffuError("OUT_OF_MEMORY", `a classifier of ${pages} pages of 64 KiB does not start`, { cause });
+    }
+    const device = new Device(exports, shape, plan);
+    device.image(layer);
+    if (exports.begin() < 0) throw new SaffuError("MODEL_CORRUPT", "the classifier's sizes do not fit one another");
+    return device;
+  }
+
+  /** Writes the plan, and what is the model's own. */
+  private image(layer: Layer | undefined): void {
+    const { plan, shape } = this;
+    const { buffer } = this.exports.memory;
+    new Uint32Array(buffer, PLAN_AT, PLAN_FIELDS.length).set(PLAN_FIELDS.map((name) => plan[name]));
+    new Uint8Array(buffer).set(shape.encoding.parameters, plan.parameters);
+    if (layer === undefined) return;
+    this.floats(plan.bias).set(layer.bias);
+    this.floats(plan.scales).set(layer.scales);
+    this.floats(plan.prior).set(layer.prior);
+    new Uint8Array(buffer).set(layer.rows, plan.rows);
+  }
+
+  private floats(at: number): Float32Array {
+    return new Float32Array(this.exports.memory.buffer, at, this.shape.classes);
+  }
+
+  /** Encodes an input as its encoder packed it. */
+  encode(packed: Uint8Array): number {
+    const { plan, shape } = this;
+    const memory = new Uint8Array(this.exports.memory.buffer);
+    if (shape.encoding.kind !== "features") {
+      memory.set(packed, plan.input);
+      this.active = this.checked(this.exports.encode(0));
+      return this.active;
+    }
+    const many = shape.encoding.unit > 1 ? packed.length / 4 : packed.length / 2;
+    memory.set(packed.subarray(0, many * 2), plan.ids);
+    if (shape.encoding.unit > 1) memory.set(packed.subarray(many * 2), plan.values);
+    this.active = this.checked(this.exports.encode(many));
+    return this.active;
+  }
+
+  /** Ids of what was encoded last; a view. */
+  get ids(): Uint16Array {
+    return new Uint16Array(this.exports.memory.buffer, this.plan.ids, this.active);
+  }
+
+  /** Values of what was encoded last; a view. */
+  get values(): Uint16Array {
+    return new Uint16Array(this.exports.memory.buffer, this.plan.values, this.active);
+  }
+
+  /** Puts ids, and values, in the place of what would be encoded. */
+  recall(ids: Uint16Array, values: Uint16Array | undefined): void {
+    const { buffer } = this.exports.memory;
+    new Uint16Array(buffer, this.plan.ids, ids.length).set(ids);
+    if (values) new Uint16Array(buffer, this.plan.values, values.length).set(values);
+    new Uint32Array(buffer, PLAN_AT, PLAN_FIELDS.length)[PLAN_FIELDS.indexOf("count")] = ids.length;
+    this.active = ids.length;
+  }
+
+  /** The class of what was encoded last. */
+  predict(): number {
+    return this.checked(this.exports.predict());
+  }
+
+  /** A view of the last prediction's probabilities. */
+  get probabilities(): Float32Array {
+    return this.floats(this.plan.probabilities);
+  }
+
+  /** Whether there was room for it. */
+  observe(label: number): boolean {
+    return this.fits(this.exports.observe(label));
+  }
+  /** Whether it was there. */
+  forget(label: number): boolean {
+    return this.fits(this.exports.forget(label));
+  }
+
+  /** A view of the sums. */
+  get sums(): Uint32Array {
+    return new Uint32Array(this.exports.memory.buffer, this.plan.sums, this.plan.cells);
+  }
+
+  /** Adds sums of another, or takes them away; false, with nothing changed, where one would leave its range. */
+  merge(sums: Uint32Array, add: 1 | -1): boolean {
+    const { staged, stagedCells } = this.plan;
+    for (const commit of [0, 1]) {
+      for (let from = 0; from < sums.length; from += stagedCells) {
+        const part = sums.subarray(from, from + stagedCells);
+        new Uint32Array(this.exports.memory.buffer, staged, part.length).set(part);
+        if (!this.fits(this.exports.merge(from, part.length, add, commit))) return false;
+      }
+    }
+    return true;
+  }
+
+  refit(pseudoCounts: number, step: number): void {
+    this.checked(this.exports.refit(pseudoCounts, step));
+  }
+
+  /** What the last refit solved; copied. */
+  get correction(): Correction {
+    const { liveBias, liveScales, live } = this.plan;
+    const { encoding, classes } = this.shape;
+    const rows = new Int8Array(this.exports.memory.buffer, live, encoding.features * classes).slice();
+    return { bias: this.floats(liveBias).slice(), scales: this.floats(liveScales).slice(), rows };
+  }
+
+  /** Predicts with a correction from now on, or with the base. */
+  correct(correction: Correction | undefined): void {
+    const { liveBias, liveScales, live } = this.plan;
+    if (correction) {
+      this.floats(liveBias).set(correction.bias);
+      this.floats(liveScales).set(correction.scales);
+      new Int8Array(this.exports.memory.buffer, live, correction.rows.length).set(correction.rows);
+    }
+    this.checked(this.exports.correct(correction ? 1 : 0));
+  }
+
+  get form(): (typeof FORMS)[number] {
+    return this.shape.form;
+  }
+
+  private fits(answer: number): boolean {
+    return answer !== FULL && this.checked(answer) >= 0;
+  }
+
+  private checked(answer: number): number {
+    if (answer < 0) throw new SaffuError("MODEL_CORRUPT", `the classifier's module answers ${answer}`);
+    return answer;
+  }
+}

@@ -1,0 +1,339 @@
+/**
+ * Fits a classifier: examples are packed and kept, the encoding is fitted to some of them, all are encoded by the device's own code, and the layer is
+ * solved. What has to be chosen (the encoding's size, how sharp an exact form's scores are) is chosen on examples that are held out, and then
+ * all are fitted.
+ */
+import { checkOptions, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
+import { Pace } from "../pace.ts";
+import { Device } from "./device.ts";
+import { type Encoder, type Encoding, type Setting, shuffled } from "./encoding.ts";
+import { type Examples, type Kept, keepExamples } from "./examples.ts";
+import { type Classifier, isLabels, type RefitSettings } from "./files.ts";
+import { type ClassifierShape, FORMS, type Form, rowBytes } from "./layout.ts";
+import { type Encoded, type Layer, SolverRun, scaled } from "./solver.ts";
+
+export interface FitProgress {
+  readonly phase: "read" | "choose" | "encode" | "fit";
+  readonly done: number;
+  /** 0 where it is not known. */
+  readonly total: number;
+}
+
+export interface FitOptions<Input> {
+  readonly encoding: Encoding<Input>;
+  /**
+   * What of the classifier is learned and forgotten exactly. `none`, the default: passes of iterative scaling; it learns no further. `base`: the same,
+   * frozen, and one step of scaling from what is observed later. `counts`, `ridge`: all of it, the fit's own examples among them, from integer sums.
+   */
+  readonly exact?: Form | undefined;
+  /** Most bytes of weights and encoding: of the encoding's sizes the best on held-out examples is taken. Left out, it has its usual size. */
+  readonly bytes?: number | undefined;
+  /** 8 or 4; default 4, and 8 where `exact` is `counts` or `ridge`. */
+  readonly weightBits?: number | undefined;
+  /** Passes over the examples, 1 to 1,000. Default 4, or 10 over at most 5,000 examples. */
+  readonly passes?: number | undefined;
+  /** Default 1. */
+  readonly seed?: number | undefined;
+  /** Labels, if not those that come up; others are refused then. */
+  readonly labels?: readonly string[] | undefined;
+  /** What becomes of a row that is none: the fit stops there, or goes on and counts it. Default `stop`. */
+  readonly onBad?: "skip" | "stop" | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: FitProgress) => void) | undefined;
+}
+
+export interface FitReport {
+  readonly examples: number;
+  /** Rows that were left out. */
+  readonly skipped: number;
+  /** What the first of them was refused for. */
+  readonly firstSkipped: string | undefined;
+  /** Sizes of the encoding that were tried, each with the share of held-out examples that got their own label. */
+  readonly tried: readonly { readonly setting: Setting; readonly accuracy: number }[];
+  /** The one that was taken. */
+  readonly setting: Setting;
+  /** Bytes of weights and encoding. */
+  readonly bytes: number;
+  /** Active features of an example, on average. */
+  readonly active: number;
+  readonly passes: number;
+}
+
+/** The modules of a fit, of the build that runs. */
+export interface FitModules {
+  readonly device: Uint8Array;
+  readonly solver: Uint8Array;
+}
+
+/** s, the rate at which steps become smaller, α in batches and κ in examples: chosen on the last 10,000 images of MNIST's train. */
+const SCALING = { step: 10, rate: 0.1, batchPseudoCounts: 5, priorPseudoCounts: 30 };
+const PASSES = { few: 10, many: 4, until: 5000 };
+/** Examples that an encoding is fitted to. */
+const ENCODING_SAMPLE = 1000;
+/** Held-out examples: their share of all, and how many at the most; and with how many others sizes are tried, in so many passes. */
+const [HELD_SHARE, MOST_HELD, MOST_TRIED, TRIED_PASSES] = [0.2, 10_000, 20_000, 2];
+/** What scores of an exact form are multiplied by, and its pseudo-counts. */
+const SHARPNESS = [0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1, 2, 4, 8, 16];
+const PSEUDO_COUNTS = { counts: [0.03, 0.3, 1], ridge: [1, 10, 100, 1000] };
+/** Of one step over a frozen base: α in examples, and s. */
+const STEP = { pseudoCounts: 30, step: 5 };
+/** Bytes of a classifier whose size is not asked for. */
+const USUAL_BYTES = 24 * 1024;
+
+/** What a fit gives. */
+export interface Fitted {
+  readonly classifier: Classifier;
+  /** Sums of the fit's own examples, of `counts` and `ridge`. */
+  readonly fitted: Uint32Array | undefined;
+  readonly report: FitReport;
+}
+
+/**
+ * Fits a classifier to examples.
+ *
+ * @throws SaffuError INVALID_OPTION, INVALID_EXAMPLE, UNKNOWN_LABEL, STATISTICS_FULL, OUT_OF_MEMORY, UNSUPPORTED, ABORTED
+ */
+export async function fitClassifier<Input>(
+  examples: Examples<Input>,
+  options: FitOptions<Input>,
+  modules: FitModules,
+): Promise<Fitted> {
+  const { encoding, exact = "none", bytes, seed = 1, signal, onProgress } = checkFitOptions(options);
+  const packer = encoding.packer();
+  const pack = (input: Input, row: number) => packer.pack(input, row);
+  const onRow = (done: number) => onProgress?.({ phase: "read", done, total: 0 });
+  const kept = await keepExamples(examples, pack, options.labels, options, onRow);
+  const classes = kept.labels.length;
+  const n = kept.classOf.length;
+  const bits = options.weightBits ?? (exact === "counts" || exact === "ridge" ? 8 : 4);
+  const room = bytes ?? USUAL_BYTES;
+  const settings = packer.asked ? [packer.asked] : packer.settings(room, rowBytes(classes, bits), n);
+  if (settings.length === 0) throw invalidOption("bytes", "enough for the smallest size of the encoding", room);
+  const order = shuffled(n, seed);
+  const held = order.slice(0, Math.min(MOST_HELD, Math.floor(n * HELD_SHARE)));
+  const sample = Array.from(order.slice(0, ENCODING_SAMPLE).sort(), (i) => kept.row(i));
+  const encoderFor = async (setting: Setting) =>
+    packer.fit(sample, setting, await SolverRun.start(modules.solver), seed);
+  const job: Job = { modules, kept, exact, bits, seed, passes: options.passes, signal, onProgress };
+  const tried: { setting: Setting; accuracy: number }[] = [];
+  if (settings.length > 1 && bytes !== undefined && held.length > 0) {
+    const train = order.slice(held.length, held.length + MOST_TRIED).sort();
+    for (const [i, setting] of settings.entries()) {
+      const encoder = await encoderFor(setting);
+      tried.push({ setting, accuracy: await accuracyOf(encoder, train, held, job) });
+      onProgress?.({ phase: "choose", done: i + 1, total: settings.length });
+    }
+  }
+  const { setting } = tried.reduce(
+    (a, b) => (b.accuracy > a.accuracy ? b : a),
+    tried[0] ?? { setting: settings[0]!, accuracy: 0 },
+  );
+  const encoder = await encoderFor(setting);
+  const solved = await solve(encoder, order.slice().sort(), held, job);
+  const { layer, refit, fitted, passes, active } = solved;
+  const shape = shapeOf(encoder, job);
+  const recipe = { examples: n, passes, seed, setting };
+  const { features, parameters } = encoder.plan;
+  const report: FitReport = {
+    ...{ ...kept.tally, tried, setting, active, passes },
+    bytes: features * rowBytes(classes, bits) + parameters.length,
+  };
+  const classifier = { encoder: encoder as Encoder<unknown>, labels: kept.labels, shape, layer, refit, recipe };
+  return { classifier, fitted, report };
+}
+
+function checkFitOptions<Input>(options: FitOptions<Input>): FitOptions<Input> {
+  checkOptions(options);
+  const { encoding, exact, bytes, weightBits, passes, seed, labels, onBad } = options;
+  if (typeof encoding?.packer !== "function") {
+    throw invalidOption("encoding", "one of image, series, table, lines, features", encoding);
+  }
+  if (exact !== undefined && !FORMS.includes(exact)) throw invalidOption("exact", FORMS.join(", "), exact);
+  const whole = (name: string, value: number | undefined, least: number, most: number) => {
+    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most)) {
+      throw invalidOption(name, `an integer in ${least}..${most}`, value);
+    }
+  };
+  whole("bytes", bytes, 64, 1 << 24);
+  whole("passes", passes, 1, 1000);
+  whole("seed", seed, 0, 0xffffffff);
+  if (weightBits !== undefined && weightBits !== 8 && weightBits !== 4)
+    throw invalidOption("weightBits", "8 or 4", weightBits);
+  if (weightBits === 4 && (exact === "counts" || exact === "ridge")) {
+    throw invalidOption("weightBits", `8 where exact is ${exact}`, weightBits);
+  }
+  if (labels !== undefined && !isLabels(labels)) throw invalidOption("labels", "2 to 256 texts, each once", labels);
+  if (onBad !== undefined && onBad !== "skip" && onBad !== "stop")
+    throw invalidOption("onBad", `"skip" or "stop"`, onBad);
+  return options;
+}
+
+/** What is the same for every encoder that is tried. */
+interface Job {
+  readonly modules: FitModules;
+  readonly kept: Kept;
+  readonly exact: Form;
+  readonly bits: number;
+  readonly seed: number;
+  readonly passes: number | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: FitProgress) => void) | undefined;
+}
+
+interface Solved {
+  readonly layer: Layer;
+  readonly refit: RefitSettings;
+  readonly fitted: Uint32Array | undefined;
+  readonly passes: number;
+  readonly active: number;
+}
+
+function shapeOf({ plan }: Encoder<never>, { kept, bits, exact }: Job): ClassifierShape {
+  return { encoding: plan, classes: kept.labels.length, bits, form: exact };
+}
+
+/** Share of held-out examples that an encoder's classifier gives their own label. */
+async function accuracyOf<I>(encoder: Encoder<I>, train: Uint32Array, held: Uint32Array, job: Job): Promise<number> {
+  const quick = { ...job, passes: job.passes ?? TRIED_PASSES, onProgress: undefined };
+  const { layer } = await solve(encoder, train, held, quick);
+  const shape = { ...shapeOf(encoder, job), form: "none" as const };
+  const device = await Device.start(job.modules.device, shape, layer, false);
+  let right = 0;
+  const pace = new Pace();
+  for (const i of held) {
+    device.encode(job.kept.row(i));
+    if (device.predict() === job.kept.classOf[i]) right += 1;
+    if (pace.due()) await pace.rest();
+  }
+  return right / held.length;
+}
+
+/** Encodes some of the examples, and solves the layer from them. */
+async function solve<I>(encoder: Encoder<I>, places: Uint32Array, held: Uint32Array, job: Job): Promise<Solved> {
+  const data = await encoded(encoder, places, job);
+  const { exact, modules, kept, signal, onProgress } = job;
+  const total = data.values ? data.values.reduce((sum, value) => sum + value, 0) / data.unit : data.ids.length;
+  const active = Math.max(1, total / data.labels.length);
+  if (exact === "counts" || exact === "ridge") {
+    const device = await Device.start(modules.device, shapeOf(encoder, job), undefined, true);
+    return { ...(await solveExact(device, data, places, held, exact, kept)), passes: 1, active };
+  }
+  const n = data.labels.length;
+  const passes = job.passes ?? (n > PASSES.until ? PASSES.many : PASSES.few);
+  const batch = Math.max(1, Math.min(512, Math.floor(n / 8)));
+  const { step, rate, batchPseudoCounts, priorPseudoCounts } = SCALING;
+  const settings = {
+    ...{ passes, step, rate, priorPseudoCounts, bits: job.bits, seed: job.seed },
+    pseudoCounts: (batchPseudoCounts * n) / batch,
+  };
+  const onStep = (done: number, total: number) => onProgress?.({ phase: "fit", done, total });
+  const layer = await scaled(modules.solver, data, settings, signal, onStep);
+  return {
+    layer,
+    refit: { pseudoCounts: STEP.pseudoCounts, step: STEP.step / active },
+    fitted: undefined,
+    passes,
+    active,
+  };
+}
+
+/** The examples at `places` as the device encodes them. */
+async function encoded<I>(encoder: Encoder<I>, places: Uint32Array, job: Job): Promise<Encoded> {
+  const { kept, modules, signal, onProgress } = job;
+  const { features, unit } = encoder.plan;
+  const classes = kept.labels.length;
+  const device = await Device.start(modules.device, { ...shapeOf(encoder, job), form: "none" }, undefined, false);
+  const offsets = new Uint32Array(places.length + 1);
+  let ids = new Uint16Array(1 << 12);
+  let values = new Uint16Array(unit > 1 ? ids.length : 0);
+  const grown = (old: Uint16Array<ArrayBuffer>, least: number) => {
+    const larger = new Uint16Array(Math.max(old.length * 2, least));
+    larger.set(old);
+    return larger;
+  };
+  let end = 0;
+  const pace = new Pace();
+  for (const [i, place] of places.entries()) {
+    const count = device.encode(kept.row(place));
+    if (end + count > ids.length) {
+      ids = grown(ids, end + count);
+      if (unit > 1) values = grown(values, end + count);
+    }
+    ids.set(device.ids, end);
+    if (unit > 1) values.set(device.values, end);
+    end += count;
+    offsets[i + 1] = end;
+    if (!pace.due()) continue;
+    await pace.rest();
+    throwIfAborted(signal);
+    onProgress?.({ phase: "encode", done: i + 1, total: places.length });
+  }
+  return {
+    ...{ features, classes, unit, offsets, ids: ids.subarray(0, end) },
+    values: unit > 1 ? values.subarray(0, end) : undefined,
+    labels: Uint16Array.from(places, (i) => kept.classOf[i]!),
+  };
+}
+
+/**
+ * Observes all but the held-out examples, chooses pseudo-counts and sharpness by the square error of the held-out examples' probabilities (Brier
+ * 1950), observes those, too, and solves.
+ */
+async function solveExact(
+  device: Device,
+  data: Encoded,
+  places: Uint32Array,
+  held: Uint32Array,
+  exact: "counts" | "ridge",
+  kept: Kept,
+): Promise<Pick<Solved, "layer" | "refit" | "fitted">> {
+  const out = new Set(held);
+  const at = new Map(Array.from(places, (place, i) => [place, i]));
+  const recall = (i: number) => {
+    const [from, until] = [data.offsets[i]!, data.offsets[i + 1]!];
+    device.recall(data.ids.subarray(from, until), data.values?.subarray(from, until));
+  };
+  const observe = (wanted: (place: number) => boolean) => {
+    for (const [i, place] of places.entries()) {
+      if (!wanted(place)) continue;
+      recall(i);
+      if (!device.observe(data.labels[i]!)) throw fullSums();
+    }
+  };
+  observe((place) => !out.has(place));
+  // those held out that were encoded, too; of a trial they are others, and what is tried first is taken
+  const tests = Array.from(held).filter((place) => at.has(place));
+  let best = { pseudoCounts: PSEUDO_COUNTS[exact][1]!, step: 1, error: Number.POSITIVE_INFINITY };
+  const pace = new Pace();
+  for (const pseudoCounts of tests.length > 0 ? PSEUDO_COUNTS[exact] : []) {
+    device.refit(pseudoCounts, 1);
+    const plain = device.correction;
+    for (const step of SHARPNESS) {
+      const times = (values: Float32Array) => values.map((value) => value * step);
+      device.correct({ bias: times(plain.bias), scales: times(plain.scales), rows: plain.rows });
+      let error = 0;
+      for (const place of tests) {
+        recall(at.get(place)!);
+        device.predict();
+        const own = kept.classOf[place]!;
+        for (const [c, p] of device.probabilities.entries()) error += (p - (c === own ? 1 : 0)) ** 2;
+      }
+      if (error < best.error) best = { pseudoCounts, step, error };
+      if (pace.due()) await pace.rest();
+    }
+  }
+  observe((place) => out.has(place));
+  device.refit(best.pseudoCounts, best.step);
+  const { bias, scales, rows } = device.correction;
+  const fitted = device.sums.slice();
+  const share = (c: number) => (fitted[1 + c]! + 1) / (data.labels.length + data.classes);
+  const prior = Float32Array.from({ length: data.classes }, (_, c) => share(c));
+  const layer = { bias, scales, prior, rows: new Uint8Array(rows.buffer, rows.byteOffset, rows.length) };
+  return { layer, refit: { pseudoCounts: best.pseudoCounts, step: best.step }, fitted };
+}
+
+/** The error for sums that have no room. */
+export function fullSums(): SaffuError {
+  const what = "a sum would pass 4294967295: nothing of it has been added";
+  return new SaffuError("STATISTICS_FULL", `${what}; fit on fewer examples, or merge what others observe less often`);
+}

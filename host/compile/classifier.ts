@@ -1,0 +1,35 @@
+/**
+ * The modules of classifiers. Their sizes are data, so there is one of each program and build, for every classifier: built ahead, or kept, or compiled
+ * once.
+ */
+import type { ClassifierModules } from "../classify/feed-forward.ts";
+import type { Build } from "../model/kernel.ts";
+import type { ModuleRequest } from "./ahead.ts";
+import { readOrCompile } from "./compile.ts";
+
+/** The programs of assembly/classify/. */
+export const CLASSIFIER_PROGRAMS = ["device", "solver"] as const;
+export type ClassifierProgram = (typeof CLASSIFIER_PROGRAMS)[number];
+
+/** What is asked for; a module has one page, and whoever starts it says how many it gets. */
+export function classifierRequest(program: ClassifierProgram, build: Build): ModuleRequest {
+  const off = "--disable=bulk-memory,sign-extension,nontrapping-f2i,mutable-globals";
+  const memory = ["--initialMemory=1", "--maximumMemory=1"];
+  const options = ["--runtime=stub", "--noAssert", "--use=abort=", build === "simd" ? "--enable=simd" : off];
+  return {
+    entry: "classify",
+    files: [`classify/${program}.ts`],
+    options: [...options, "--optimizeLevel=3", "--shrinkLevel=1", "--converge", ...memory],
+  };
+}
+
+/** @throws SaffuError UNSUPPORTED where they are not built ahead, and there is no compiler; ABORTED */
+export async function classifierModules(signal?: AbortSignal | undefined): Promise<ClassifierModules> {
+  const builds = ["scalar", "simd"] as const;
+  const requests = builds.flatMap((build) => CLASSIFIER_PROGRAMS.map((program) => classifierRequest(program, build)));
+  const [device, solver, deviceSimd, solverSimd] = await readOrCompile(requests, undefined, signal);
+  return {
+    scalar: { device: device!, solver: solver! },
+    simd: { device: deviceSimd!, solver: solverSimd! },
+  };
+}
