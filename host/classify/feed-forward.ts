@@ -140,6 +140,16 @@ export class FeedForward {
     return { kind, ...spec };
   }
 
+  /** How it was made, as config.json has it. */
+  get recipe(): Readonly<Record<string, unknown>> {
+    return this.classifier.recipe;
+  }
+
+  /** Bytes that its statistics can have. */
+  get mostStatistics(): number {
+    return mostStatistics(this.classifier.shape);
+  }
+
   /** Examples in the sums. */
   get examples(): number {
     return this.device.sums[0] ?? 0;

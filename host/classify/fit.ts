@@ -38,6 +38,8 @@ export interface FitOptions<Input> {
   readonly labels?: readonly string[] | undefined;
   /** What becomes of a row that is none: the fit stops there, or goes on and counts it. Default `stop`. */
   readonly onBad?: "skip" | "stop" | undefined;
+  /** What config.json keeps of where the examples came from: any JSON, read by people and by tools. */
+  readonly notes?: Readonly<Record<string, unknown>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: FitProgress) => void) | undefined;
 }
@@ -132,7 +134,7 @@ export async function fitClassifier<Input>(
   const solved = await solve(encoder, order.slice().sort(), held, job);
   const { layer, refit, fitted, passes, active } = solved;
   const shape = shapeOf(encoder, job);
-  const recipe = { examples: n, passes, seed, setting };
+  const recipe = { examples: n, passes, seed, setting, ...(options.notes ? { notes: options.notes } : {}) };
   const { features, parameters } = encoder.plan;
   const report: FitReport = {
     ...{ ...kept.tally, tried, setting, active, passes },
