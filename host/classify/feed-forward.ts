@@ -150,6 +150,11 @@ export class FeedForward {
     return mostStatistics(this.classifier.shape);
   }
 
+  /** Bytes of the sums; 0 of a classifier that was fitted in passes. */
+  get sumBytes(): number {
+    return this.device.sums.byteLength;
+  }
+
   /** Examples in the sums. */
   get examples(): number {
     return this.device.sums[0] ?? 0;

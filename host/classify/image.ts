@@ -19,7 +19,7 @@ export interface ImageOptions {
   /** Pixels, 2 to 64. */
   readonly width: number;
   readonly height: number;
-  /** Default 127. */
+  /** Default 80: chosen as the solver's settings were (fit.ts). */
   readonly threshold?: number | undefined;
   /** Side of a window, 2 to 8; with `bits` and `regions`. Left out, all three are chosen. */
   readonly patch?: number | undefined;
@@ -50,7 +50,7 @@ const SIZES: readonly Setting[] = [
 
 /** @throws SaffuError INVALID_OPTION */
 export function image(options: ImageOptions): Encoding<ArrayLike<number>> {
-  const { width, height, threshold = 127 } = check(options);
+  const { width, height, threshold = 80 } = check(options);
   const { patch, bits, regions } = options;
   const pack = (input: ArrayLike<number>, row: number) => packImage(input, row, width, height);
   const packer: Packer<ArrayLike<number>> = {
