@@ -77,7 +77,7 @@ describe("encodings and scores are the oracle's, to the bit, in both builds", ()
   test.each([
     { patch: 5, bits: 8, regions: 3 },
     { patch: 2, bits: 1, regions: 1 },
-    { patch: 8, bits: 6, regions: 5 },
+    { patch: 8, bits: 6, regions: 5, across: 2 },
     { patch: 7, bits: 4, regions: 2 },
   ])("images, $patch × $patch, $bits bits", async (setting) => {
     const inputs = shapes(12, 3).map(({ input }) => input);

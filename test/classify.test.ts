@@ -465,6 +465,7 @@ describe("what is no example, option or file is refused, and named", () => {
     const text = new TextDecoder().decode(files.get("config.json"));
     for (const [from, to] of [
       [`"regions": 3`, `"regions": 4`],
+      [`"across": 3`, `"across": 0`],
       [`"patch": 4`, `"patch": 5`],
       [`"width": 12`, `"width": 64`],
       [`"bits": 4`, `"bits": 5`],

@@ -11,11 +11,12 @@ export interface ImageSpec {
   readonly patch: number;
   readonly bits: number;
   readonly regions: number;
+  readonly across: number;
 }
 
 /** Parameters: eight i16 thresholds, then (bits, patch, patch) i8. */
 export function imageFeatures(spec: ImageSpec, parameters: Uint8Array, pixels: ArrayLike<number>): number[] {
-  const { width, height, threshold, patch, bits, regions } = spec;
+  const { width, height, threshold, patch, bits, regions, across } = spec;
   const view = new DataView(parameters.buffer, parameters.byteOffset);
   const set: number[] = Array.from(pixels, (value) => Number(value > threshold));
   const [rows, columns] = [height - patch + 1, width - patch + 1];
@@ -35,7 +36,7 @@ export function imageFeatures(spec: ImageSpec, parameters: Uint8Array, pixels: A
         );
         if (product > view.getInt16(filter * 2, true)) code += 2 ** filter;
       }
-      const region = Math.floor((y * regions) / rows) * regions + Math.floor((x * regions) / columns);
+      const region = Math.floor((y * regions) / rows) * across + Math.floor((x * across) / columns);
       out.push(region * 2 ** bits + code);
     }
   }

@@ -179,9 +179,11 @@ function isEncodable(p: Plan): bool {
   if (p.kind == FEATURES) return true;
   if (!fits(p.input, p.inputBytes, p)) return false;
   if (p.kind == IMAGE) {
-    if (p.a > 64 || p.b > 64 || p.c < 2 || p.c > 8 || p.c > p.a || p.c > p.b || p.d < 1 || p.d > 8 || p.e < 1 || p.e > 16) return false;
+    if (p.a > 64 || p.b > 64 || p.c < 2 || p.c > 8 || p.c > p.a || p.c > p.b || p.d < 1 || p.d > 8) return false;
+    const regions = (p.e & 255) * (p.e >> 8);
+    if (regions < 1 || regions > 256) return false;
     const patches = (p.a - p.c + 1) * (p.b - p.c + 1);
-    const room = p.inputBytes >= p.a * p.b && p.most >= patches && p.features >= (p.e * p.e) << p.d && p.f < 256;
+    const room = p.inputBytes >= p.a * p.b && p.most >= patches && p.features >= regions << p.d && p.f < 256;
     return room && fits(p.parameters, 16 + p.c * p.c * p.d, p) && fits(p.tables, imageTableBytes(p.c), p);
   }
   if (p.kind == SERIES) {

@@ -1,12 +1,12 @@
 // Images as codes of patches (ours): the image is binarised; of each P × P patch that is not blank, the signs of its products with nf principal
-// directions make a code of nf bits, and a feature is (one of G × G regions, code). D = G² · 2^nf, and an image has an active feature a patch.
+// directions make a code of nf bits, and a feature is (one of G × G' regions, code). D = G · G' · 2^nf, and an image has an active feature a patch.
 //
 // A product is a sum over the patch's rows of what a table says of a row's P bits: nf lanes of 16 bits, each raised by RAISE so that it is never
 // below 0. Sums begin where a lane's highest bit says whether the product is above its threshold; no lane overflows into the next, so scalar
 // code adds four at a time as one number of 64 bits.
 import { Plan } from "./plan";
 
-/** plan.a width, 1 to 64; b height, 1 to 64; c P, 2 to 8; d nf, 1 to 8; e G; f a pixel is set where it is above. */
+/** plan.a width, 1 to 64; b height, 1 to 64; c P, 2 to 8; d nf, 1 to 8; e regions down, and across · 256; f a pixel is set where it is above. */
 export const LANES: usize = 8;
 /** At least 8 · 127. */
 const RAISE: i32 = 1024;
@@ -48,7 +48,8 @@ export function encodeImage(p: Plan): u32 {
   const width = <usize>p.a;
   const height = <usize>p.b;
   const patch = <usize>p.c;
-  const regions = <usize>p.e;
+  const down = <usize>p.e & 255;
+  const across = <usize>p.e >> 8;
   const columns = width - patch + 1;
   const rows = height - patch + 1;
   const image = <usize>p.tables + IMAGE_ROWS;
@@ -63,7 +64,7 @@ export function encodeImage(p: Plan): u32 {
   const rowBytes = (<usize>16) << patch;
   let out = <usize>p.ids;
   for (let y: usize = 0; y < rows; ++y) {
-    const above = ((y * regions) / rows) * regions;
+    const above = ((y * down) / rows) * across;
     let union: u64 = 0;
     for (let r: usize = 0; r < patch; ++r) union |= load<u64>(image + ((y + r) << 3));
     if (union == 0) continue;
@@ -88,7 +89,7 @@ export function encodeImage(p: Plan): u32 {
         }
         code = highBits(low) | (highBits(high) << 4);
       }
-      const id = ((above + (x * regions) / columns) << <usize>p.d) + code;
+      const id = ((above + (x * across) / columns) << <usize>p.d) + code;
       store<u16>(out, <u16>id);
       out += 2;
     }

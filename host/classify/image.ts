@@ -1,6 +1,6 @@
 /**
  * Images of grey, width × height bytes in rows, 0 to 255, of at most 64 × 64. A pixel is set where it is above `threshold`. Each patch × patch window
- * that is not blank is a feature: which of regions × regions of the image it is in, and its code, the signs of its products with `bits`
+ * that is not blank is a feature: which of regions × across of the image it is in, and its code, the signs of its products with `bits`
  * principal directions of such windows. There is no missing pixel.
  */
 import { invalidOption, shown } from "../errors.ts";
@@ -25,8 +25,10 @@ export interface ImageOptions {
   readonly patch?: number | undefined;
   /** Bits of a code, 1 to 8. */
   readonly bits?: number | undefined;
-  /** Regions a side, 1 to 16. */
+  /** Regions, one above the other, 1 to 16. */
   readonly regions?: number | undefined;
+  /** Regions, one beside the other, 1 to 16. Default as many. */
+  readonly across?: number | undefined;
 }
 
 /** Windows that directions are learned from, at the most, and every how many of an image's rows and columns. */
@@ -39,6 +41,7 @@ const SIZES: readonly Setting[] = [
   { patch: 6, bits: 7, regions: 4 },
   { patch: 7, bits: 8, regions: 3 },
   { patch: 6, bits: 6, regions: 4 },
+  { patch: 6, bits: 4, regions: 4 },
   { patch: 5, bits: 6, regions: 3 },
   { patch: 5, bits: 5, regions: 4 },
   { patch: 5, bits: 5, regions: 3 },
@@ -51,18 +54,24 @@ const SIZES: readonly Setting[] = [
 /** @throws SaffuError INVALID_OPTION */
 export function image(options: ImageOptions): Encoding<ArrayLike<number>> {
   const { width, height, threshold = 80 } = check(options);
-  const { patch, bits, regions } = options;
+  const { patch, bits, regions, across = regions } = options;
   const pack = (input: ArrayLike<number>, row: number) => packImage(input, row, width, height);
   const packer: Packer<ArrayLike<number>> = {
     pack,
-    asked: patch !== undefined && bits !== undefined && regions !== undefined ? { patch, bits, regions } : undefined,
+    asked:
+      patch !== undefined && bits !== undefined && regions !== undefined
+        ? { patch, bits, regions, across: across! }
+        : undefined,
     settings: (bytes, rowBytes) =>
       SIZES.filter(
         (size) =>
           size.patch! <= Math.min(width, height) &&
-          ((size.regions! ** 2) << size.bits!) * rowBytes + 16 + size.patch! ** 2 * size.bits! <= bytes,
+          ((size.regions! * (size.across ?? size.regions!)) << size.bits!) * rowBytes +
+            16 +
+            size.patch! ** 2 * size.bits! <=
+            bytes,
       ),
-    fit(sample, { patch, bits, regions }, solver) {
+    fit(sample, { patch, bits, regions, across = regions }, solver) {
       const size = patch! * patch!;
       const windows: number[] = [];
       let count = 0;
@@ -94,7 +103,10 @@ export function image(options: ImageOptions): Encoding<ArrayLike<number>> {
       const parameters = new Uint8Array(16 + directions.length);
       new Int16Array(parameters.buffer, 0, 8).set(thresholds);
       parameters.set(bytesOf(directions), 16);
-      return imageEncoder({ width, height, threshold, patch: patch!, bits: bits!, regions: regions! }, parameters);
+      return imageEncoder(
+        { width, height, threshold, patch: patch!, bits: bits!, regions: regions!, across: across! },
+        parameters,
+      );
     },
   };
   return { kind: "image", packer: () => packer };
@@ -102,20 +114,20 @@ export function image(options: ImageOptions): Encoding<ArrayLike<number>> {
 
 /** The encoder of a classifier's directory. @throws SaffuError INVALID_OPTION where its numbers are none */
 export function imageEncoder(spec: Whole<ImageOptions>, parameters: Uint8Array): Encoder<ArrayLike<number>> {
-  const { width, height, threshold, patch, bits, regions } = check(spec);
+  const { width, height, threshold, patch, bits, regions, across } = check(spec);
   const plan: EncodingPlan = {
     kind: "image",
-    features: (regions ** 2) << bits,
+    features: (regions * across) << bits,
     most: (width - patch + 1) * (height - patch + 1),
     unit: 1,
-    numbers: [width, height, patch, bits, regions, threshold],
+    numbers: [width, height, patch, bits, regions + 256 * across, threshold],
     parameters,
     inputBytes: width * height,
     tableBytes: 16 + 64 * 8 + ((patch << patch) << 4),
   };
   return {
     kind: "image",
-    spec: { width, height, threshold, patch, bits, regions },
+    spec: { width, height, threshold, patch, bits, regions, across },
     plan,
     pack: (input, row) => packImage(input, row, width, height),
   };
@@ -135,6 +147,8 @@ function check<O extends ImageOptions>(options: O): O {
   whole("patch", 2, Math.min(8, options.width, options.height));
   whole("bits", 1, 8);
   whole("regions", 1, 16);
+  whole("across", 1, 16);
+  whole("across", 1, 16);
   const given = [options.patch, options.bits, options.regions].filter((value) => value !== undefined).length;
   if (given !== 0 && given !== 3)
     throw invalidOption("patch, bits and regions", "given together, or none of them", given);

@@ -15,32 +15,32 @@ const { train, test } = mnist(values.dev);
 type Options = Omit<ClassifierOptions<ArrayLike<number>>, "encoding">;
 interface Row {
   readonly name: string;
-  /** Patch, bits, regions. */
-  readonly size: readonly [number, number, number];
+  /** Patch, bits, regions down and across. */
+  readonly size: readonly [number, number, number, number];
   readonly options: Options;
   /** Images that are learned from; all by default. */
   readonly images?: number;
 }
 
 const ROWS: readonly Row[] = [
-  { name: "usual", size: [7, 8, 4], options: {} },
-  { name: "usual, one pass", size: [7, 8, 4], options: { passes: 1 } },
-  { name: "weights of 8 bits", size: [7, 8, 4], options: { weightBits: 8 } },
-  { name: "small", size: [6, 4, 4], options: {} },
-  { name: "counts", size: [7, 8, 4], options: { exact: "counts" } },
-  { name: "ridge, small", size: [6, 3, 5], options: { exact: "ridge" } },
-  { name: "ridge, large", size: [6, 6, 4], options: { exact: "ridge" } },
-  { name: "base", size: [7, 8, 4], options: { exact: "base" } },
-  { name: "usual", size: [7, 8, 4], options: {}, images: 1000 },
-  { name: "usual", size: [7, 8, 4], options: {}, images: 100 },
-  { name: "counts", size: [7, 8, 4], options: { exact: "counts" }, images: 100 },
+  { name: "usual", size: [7, 8, 4, 4], options: {} },
+  { name: "usual, one pass", size: [7, 8, 4, 4], options: { passes: 1 } },
+  { name: "weights of 8 bits", size: [7, 8, 4, 4], options: { weightBits: 8 } },
+  { name: "small", size: [6, 4, 4, 4], options: {} },
+  { name: "counts", size: [7, 8, 4, 4], options: { exact: "counts" } },
+  { name: "ridge, small", size: [7, 5, 3, 2], options: { exact: "ridge" } },
+  { name: "ridge, large", size: [6, 6, 4, 4], options: { exact: "ridge" } },
+  { name: "base", size: [7, 8, 4, 4], options: { exact: "base" } },
+  { name: "usual", size: [7, 8, 4, 4], options: {}, images: 1000 },
+  { name: "usual", size: [7, 8, 4, 4], options: {}, images: 100 },
+  { name: "counts", size: [7, 8, 4, 4], options: { exact: "counts" }, images: 100 },
 ];
 
 const shown: string[][] = [];
 for (const { name, size, options, images = train.length } of ROWS) {
   if (values.only !== undefined && !name.includes(values.only)) continue;
-  const [patch, bits, regions] = size;
-  const encoding = image({ width: 28, height: 28, patch, bits, regions });
+  const [patch, bits, regions, across] = size;
+  const encoding = image({ width: 28, height: 28, patch, bits, regions, across });
   const found: number[] = [];
   let seconds = 0;
   let facts = ["", ""];
@@ -53,7 +53,7 @@ for (const { name, size, options, images = train.length } of ROWS) {
   }
   shown.push([
     name,
-    `${patch} × ${patch}, ${bits}, ${regions}`,
+    `${patch} × ${patch}, ${bits}, ${regions} × ${across}`,
     String(images),
     ...facts,
     percents(found),
