@@ -24,7 +24,7 @@ module.exports = {
     below(
       "classify-knows-model",
       "^host/classify/(?!.*-node)",
-      "^host/(?!errors|pace|shape|files|model/(webassembly|predictor-module)|classify)",
+      "^host/(?!errors|pace|shape|files|model/(webassembly|predictor-module|data-section|kernel)|classify)",
     ),
     below("onnx-knows-model", "^host/onnx", "^host/(?!errors|pace|shape|files|model|onnx)"),
     below("compile-knows-model", "^host/compile", "^host/(?!errors|pace|shape|files|model|classify|compile)"),

@@ -6,7 +6,7 @@ import type { Device } from "../host/classify/device.ts";
 import type { Encoder } from "../host/classify/encoding.ts";
 import { featuresEncoder } from "../host/classify/features.ts";
 import { image } from "../host/classify/image.ts";
-import { FORMS, MAGIC, PLAN_AT, PLAN_FIELDS, planOf } from "../host/classify/layout.ts";
+import { FORMS, MAGIC, PLAN_AT, PLAN_FIELDS, planBytes, planOf } from "../host/classify/layout.ts";
 import { lines } from "../host/classify/lines.ts";
 import { series } from "../host/classify/series.ts";
 import { SolverRun } from "../host/classify/solver.ts";
@@ -362,7 +362,7 @@ describe("the modules", () => {
   test("have a plan with the host's fields, in its order", () => {
     const source = readFileSync("assembly/classify/plan.ts", "utf8");
     const record = /class Plan \{(.*?)\n\}/s.exec(source)![1]!;
-    expect([...record.matchAll(/^ {2}(\w+): u32;/gm)].map(([, name]) => name)).toEqual([...PLAN_FIELDS]);
+    expect([...record.matchAll(/^ {2}(\w+): [uf]32;/gm)].map(([, name]) => name)).toEqual([...PLAN_FIELDS]);
     expect(source).toContain(`MAGIC: u32 = 0x${MAGIC.toString(16)}`);
     expect(source).toContain(`PLAN: usize = ${PLAN_AT};`);
   });
@@ -388,6 +388,8 @@ describe("the modules", () => {
       fc.constantFrom(
         "begin",
         "input",
+        "put",
+        "checksum",
         "probabilities",
         "encode",
         "predict",
@@ -419,7 +421,7 @@ describe("the modules", () => {
           const some = Array.from(bytes.take(64));
           for (let i = 256; i < memory.length; ++i) memory[i] = some[(i * 7 + (i >> 6)) % 64]!;
           const words = new Uint32Array(memory.buffer, PLAN_AT, PLAN_FIELDS.length);
-          words.set(PLAN_FIELDS.map((name) => plan[name]));
+          memory.set(planBytes(plan), PLAN_AT);
           memory.set(encoder.plan.parameters, plan.parameters);
           for (const [field, value] of changes) words[field] = value;
           for (const [name, ...rest] of [["begin"] as never, ...calls]) {

@@ -2,7 +2,7 @@
  * What a classifier's module has to answer, from the definitions of the encodings and the formulas, not from the kernels: patches pixel by pixel,
  * windows value by value, words by a regular expression; f32 where the definition pins it.
  */
-import { exp, f, laneSum, nearest } from "./oracle-math.ts";
+import { exp, f, laneSum, log, nearest } from "./oracle-math.ts";
 
 export interface ImageSpec {
   readonly width: number;
@@ -189,4 +189,127 @@ export function expectedShares(
     before = until;
     return share;
   });
+}
+
+/** FNV-1a of 32 bits, as the module's `checksum` has it. */
+export function fnv32(...parts: readonly ArrayBufferView[]): number {
+  let hash = 0x811c9dc5 | 0;
+  for (const { buffer, byteOffset, byteLength } of parts) {
+    for (const byte of new Uint8Array(buffer, byteOffset, byteLength)) hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  return hash;
+}
+
+export interface SumsOracle {
+  readonly form: "counts" | "base" | "ridge";
+  readonly features: number;
+  readonly classes: number;
+  readonly unit: number;
+  /** In the order of assembly/classify/plan.ts. */
+  readonly sums: Uint32Array;
+}
+
+export interface RefitOracle {
+  readonly bias: Float32Array;
+  readonly scales: Float32Array;
+  readonly rows: Int8Array;
+}
+
+/** What a refit solves, by its formula, rounded where f32 is pinned; of ridge in f64, each sum in ascending order. */
+export function refitOf(
+  { form, features, classes, unit, sums }: SumsOracle,
+  base: LayerOracle & { readonly prior: Float32Array },
+  bits: number,
+  pseudoCounts: number,
+  step: number,
+): RefitOracle {
+  const [alpha, by] = [f(pseudoCounts), f(step)];
+  const per = f(1 / unit);
+  const first = (d: number, c: number) => sums[1 + classes + d * classes + c]!;
+  const second = 1 + classes + features * classes;
+  const all = Array.from({ length: features }, (_, d) => d);
+  const each = Array.from({ length: classes }, (_, c) => c);
+  let bias = Float32Array.from(each, (c) => log(f((sums[1 + c]! + 1) / f(f(sums[0]!) + classes))));
+  let weights: number[][] = [];
+  if (form === "base") {
+    bias = base.bias.slice();
+    const level = (d: number, c: number) => {
+      if (bits === 8) return (base.rows[d * classes + c]! << 24) >> 24;
+      const pair = base.rows[d * Math.ceil(classes / 2) + (c >> 1)]!;
+      return (c % 2 === 0 ? pair & 15 : pair >> 4) - 8;
+    };
+    weights = all.map((d) =>
+      each.map((c) => {
+        const pseudo = f(alpha * base.prior[c]!);
+        const above = f(f(f(first(d, c)) * per) + pseudo);
+        const below = f(f(f(sums[second + d * classes + c]!) * f(per / 1024)) + pseudo);
+        return f(f(base.scales[c]! * level(d, c)) + f(by * log(f(above / below))));
+      }),
+    );
+  }
+  if (form === "counts") {
+    const totals = each.map((c) => {
+      const total = all.reduce((sum, d) => sum + first(d, c), 0);
+      return log(f(f(f(total) / unit) + f(alpha * features)));
+    });
+    weights = all.map((d) => {
+      const row = each.map((c) => f(log(f(f(f(first(d, c)) * per) + alpha)) - totals[c]!));
+      const mean = f(row.reduce((sum, value) => f(sum + value), 0) / classes);
+      return row.map((value) => f(value - mean));
+    });
+  }
+  if (form === "ridge") ({ weights, bias } = ridgeOf(features, classes, unit, sums, alpha));
+  const scales = Float32Array.from(each, (c) => f(Math.max(...weights.map((row) => Math.abs(row[c]!))) / 127));
+  const rows = Int8Array.from(
+    weights.flatMap((row) => row.map((value, c) => (scales[c]! > f(1e-30) ? nearest(f(value / scales[c]!)) : 0))),
+  );
+  const times = (values: Float32Array) => (form === "base" ? values : values.map((value) => f(value * by)));
+  return { bias: times(bias), scales: times(scales), rows };
+}
+
+function ridgeOf(features: number, classes: number, unit: number, sums: Uint32Array, alpha: number) {
+  const n = Math.max(1, sums[0]!);
+  const second = 1 + classes + features * classes;
+  const first = (d: number, c: number) => sums[1 + classes + d * classes + c]!;
+  const each = Array.from({ length: classes }, (_, c) => c);
+  const means = Array.from(
+    { length: features },
+    (_, d) => (each.reduce((sum, c) => sum + first(d, c), 0) * (1 / unit)) / n,
+  );
+  let squares = 0;
+  const lower = means.map((mean, i) => {
+    const row = Array.from(
+      { length: i + 1 },
+      (_, j) => sums[second + (i * (i + 1)) / 2 + j]! * ((1 / unit) * (1 / unit)) - mean * n * means[j]!,
+    );
+    squares += row[i]!;
+    return row;
+  });
+  const sides = means.map((mean, d) => each.map((c) => first(d, c) * (1 / unit) - mean * n * (sums[1 + c]! / n)));
+  const added = alpha * (squares / (features * n)) + 1e-6;
+  for (const [i, row] of lower.entries()) {
+    row[i]! += added;
+    for (let j = 0; j <= i; ++j) {
+      let sum = row[j]!;
+      for (let k = 0; k < j; ++k) sum -= row[k]! * lower[j]![k]!;
+      row[j] = i === j ? Math.sqrt(Math.max(sum, 1e-9)) : sum / lower[j]![j]!;
+    }
+    for (const c of each) {
+      let sum = sides[i]![c]!;
+      for (let k = 0; k < i; ++k) sum -= row[k]! * sides[k]![c]!;
+      sides[i]![c] = sum / row[i]!;
+    }
+  }
+  for (let i = features - 1; i >= 0; --i) {
+    for (const c of each) {
+      sides[i]![c]! /= lower[i]![i]!;
+      for (let k = 0; k < i; ++k) sides[k]![c]! -= lower[i]![k]! * sides[i]![c]!;
+    }
+  }
+  const bias = Float32Array.from(each, (c) => {
+    let own = sums[1 + c]! / n;
+    for (let d = 0; d < features; ++d) own -= sides[d]![c]! * means[d]!;
+    return own;
+  });
+  return { weights: sides.map((row) => row.map(f)), bias };
 }

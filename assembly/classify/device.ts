@@ -24,7 +24,7 @@ import {
   TABLE,
   TOO_LONG,
 } from "./plan";
-import { Refit, refitAll } from "./refit";
+import { refitAll } from "./refit";
 import { inRange, score } from "./scores";
 import { beginSeries, encodeSeries, seriesTableBytes } from "./series";
 import { addExample, triangle } from "./sums";
@@ -53,6 +53,34 @@ export function input(): i32 {
 /** Where the probabilities of the last classification stand, (C) f32. */
 export function probabilities(): i32 {
   return <i32>plan().probabilities;
+}
+
+/** Puts four bytes into the input, from byte `at` on, for hosts that do not reach memory. @returns 0; OUT_OF_RANGE beyond its end */
+export function put(at: i32, word: i32): i32 {
+  const p = plan();
+  if (p.begun != MAGIC) return NOT_BEGUN;
+  const bytes = p.kind == FEATURES ? p.most << 1 : p.inputBytes;
+  if (<u64>(<u32>at) + 4 > <u64>bytes) return OUT_OF_RANGE;
+  store<i32>(<usize>input() + <usize>at, word);
+  return 0;
+}
+
+/** FNV-1a of 32 bits of the last probabilities (0), of the sums (1), or of what the last refit solved (2): to compare devices by. */
+export function checksum(part: i32): i32 {
+  const p = plan();
+  if (p.begun != MAGIC) return NOT_BEGUN;
+  const classes = p.classes << 2;
+  if (part == 0) return hashed(FNV, p.probabilities, classes);
+  if (p.form == NONE) return NO_SUMS;
+  if (part == 1) return hashed(FNV, p.sums, p.cells << 2);
+  return hashed(hashed(hashed(FNV, p.liveBias, classes), p.liveScales, classes), p.live, p.features * p.classes);
+}
+
+const FNV: i32 = 0x811c9dc5;
+
+function hashed(hash: i32, at: usize, bytes: usize): i32 {
+  for (const end = at + bytes; at < end; ++at) hash = (hash ^ <i32>load<u8>(at)) * 0x01000193;
+  return hash;
 }
 
 /** Encodes what is at `input`; of features, `features` says how many there are. @returns active features */
@@ -120,16 +148,13 @@ export function merge(at: i32, n: i32, add: i32, commit: i32): i32 {
   return mergeSums(<usize>p.staged, n, add < 0 ? -1 : 1, to, commit != 0) ? 1 : FULL;
 }
 
-/** Solves rows from the sums, and predicts with them from now on. @returns 1 */
-export function refit(pseudoCounts: f32, step: f32): i32 {
+/** Solves rows from the sums, as the plan says, and predicts with them from now on. @returns 1 */
+export function refit(): i32 {
   const p = plan();
   if (p.begun != MAGIC) return NOT_BEGUN;
   if (p.form == NONE) return NO_SUMS;
-  if (!(pseudoCounts > 0 && pseudoCounts < 1e9 && abs<f32>(step) < 1e9)) return OUT_OF_RANGE;
-  const told = changetype<Refit>(<usize>p.scores); // (stride) i32, at least 16 bytes
-  told.pseudoCounts = pseudoCounts;
-  told.step = step;
-  refitAll(p, told);
+  if (!(p.pseudoCounts > 0 && p.pseudoCounts < 1e9 && abs<f32>(p.step) < 1e9)) return OUT_OF_RANGE;
+  refitAll(p);
   p.corrected = 1;
   return 1;
 }

@@ -31,7 +31,7 @@ export const NO_SUMS: i32 = -6;
 /** Most of what the values of one example come to, so that its scores stay within i32. */
 export const MOST_VALUE: u32 = 1 << 23;
 
-/** Every field is u32; addresses are of 16-byte boundaries. */
+/** Addresses are of 16-byte boundaries. */
 @unmanaged
 export class Plan {
   magic: u32;
@@ -70,6 +70,8 @@ export class Plan {
   stagedCells: u32;
   scratch: u32; // of ridge: (D (D + 1) / 2) f64, (D, stride) f64; of the others: (stride) f32
   end: u32; // of the memory
+  pseudoCounts: f32; // of a refit: α > 0, in examples of the step, values of counts, and λ of ridge
+  step: f32; // s / K̄ of the step; of the other forms what scores are multiplied by
   // written by the module
   begun: u32;
   count: u32; // active features of the example

@@ -8,33 +8,26 @@ import { COUNTS, Plan, RIDGE, rowBytes, STEP, wholeOf } from "./plan";
 import { solveRidge } from "./ridge";
 import { FINER, observedAt, secondAt } from "./sums";
 
-/** What a refit is told. */
-@unmanaged
-export class Refit {
-  pseudoCounts: f32; // α > 0: examples of the step, values of counts, λ of ridge in examples
-  step: f32; // s / K̄ of the step; of the other forms what scores are multiplied by
-}
-
 /** Rows, scales and bias of the last refit ← the solution. */
-export function refitAll(p: Plan, refit: Refit): void {
+export function refitAll(p: Plan): void {
   const classes = <usize>p.classes;
   const bias = <usize>p.liveBias;
   const scales = <usize>p.liveScales;
-  if (p.form == RIDGE) solveRidge(p, <f64>refit.pseudoCounts);
-  else solveBias(p, refit);
-  if (p.form == COUNTS) classTotals(p, refit.pseudoCounts);
+  if (p.form == RIDGE) solveRidge(p, <f64>p.pseudoCounts);
+  else solveBias(p);
+  if (p.form == COUNTS) classTotals(p, p.pseudoCounts);
   // the largest of each class first, then all again
   memory.fill(scales, 0, <usize>p.stride << 2);
   const row = rowOfScratch(p);
   for (let d: usize = 0; d < <usize>p.features; ++d) {
-    solveRow(p, refit, d, row);
+    solveRow(p, d, row);
     for (let c: usize = 0; c < classes << 2; c += 4) {
       store<f32>(scales + c, max<f32>(load<f32>(scales + c), abs<f32>(load<f32>(row + c))));
     }
   }
   for (let c: usize = 0; c < classes << 2; c += 4) store<f32>(scales + c, load<f32>(scales + c) / <f32>127);
   for (let d: usize = 0; d < <usize>p.features; ++d) {
-    solveRow(p, refit, d, row);
+    solveRow(p, d, row);
     for (let c: usize = 0; c < classes; ++c) {
       const scale = load<f32>(scales + (c << 2));
       const value: f32 = scale > 1e-30 ? load<f32>(row + (c << 2)) / scale : 0;
@@ -43,8 +36,8 @@ export function refitAll(p: Plan, refit: Refit): void {
   }
   for (let c: usize = 0; c < classes << 2; c += 4) {
     const value = load<f32>(bias + c);
-    store<f32>(bias + c, p.form == STEP ? value : value * refit.step);
-    if (p.form != STEP) store<f32>(scales + c, load<f32>(scales + c) * refit.step);
+    store<f32>(bias + c, p.form == STEP ? value : value * p.step);
+    if (p.form != STEP) store<f32>(scales + c, load<f32>(scales + c) * p.step);
   }
 }
 
@@ -54,7 +47,7 @@ function rowOfScratch(p: Plan): usize {
 }
 
 /** Bias: the base's, or log of how often each class was. */
-function solveBias(p: Plan, refit: Refit): void {
+function solveBias(p: Plan): void {
   for (let c: usize = 0; c < <usize>p.classes << 2; c += 4) {
     const bias =
       p.form == STEP
@@ -76,7 +69,7 @@ function classTotals(p: Plan, pseudoCounts: f32): void {
 }
 
 /** outRow (C) f32 ← row d of the solution. */
-function solveRow(p: Plan, refit: Refit, d: usize, outRow: usize): void {
+function solveRow(p: Plan, d: usize, outRow: usize): void {
   const classes = <usize>p.classes;
   const cells = d * classes;
   const unit: f32 = <f32>1 / <f32>p.unit;
@@ -90,7 +83,7 @@ function solveRow(p: Plan, refit: Refit, d: usize, outRow: usize): void {
     let mean: f32 = 0;
     for (let c: usize = 0; c < classes; ++c) {
       const observed = <f32>load<u32>(observedAt(p) + ((cells + c) << 2)) * unit;
-      const value = logOf(observed + refit.pseudoCounts) - load<f32>(<usize>p.probabilities + (c << 2));
+      const value = logOf(observed + p.pseudoCounts) - load<f32>(<usize>p.probabilities + (c << 2));
       store<f32>(outRow + (c << 2), value);
       mean += value;
     }
@@ -101,11 +94,11 @@ function solveRow(p: Plan, refit: Refit, d: usize, outRow: usize): void {
   const four = p.bits == 4;
   const base = <usize>p.rows + d * <usize>rowBytes(p);
   for (let c: usize = 0; c < classes; ++c) {
-    const pseudo = refit.pseudoCounts * load<f32>(<usize>p.prior + (c << 2));
+    const pseudo = p.pseudoCounts * load<f32>(<usize>p.prior + (c << 2));
     const observed = <f32>load<u32>(observedAt(p) + ((cells + c) << 2)) * unit;
     const expected = <f32>load<u32>(secondAt(p) + ((cells + c) << 2)) * (unit / <f32>FINER);
     const weight = four ? <f32>(<i32>codeAt(base, c) - 8) : <f32>load<i8>(base + c);
-    const by = refit.step * logOf((observed + pseudo) / (expected + pseudo));
+    const by = p.step * logOf((observed + pseudo) / (expected + pseudo));
     store<f32>(outRow + (c << 2), load<f32>(<usize>p.scales + (c << 2)) * weight + by);
   }
 }

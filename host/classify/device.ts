@@ -2,7 +2,8 @@
 import { SaffuError } from "../errors.ts";
 import { withPages } from "../model/predictor-module.ts";
 import { compileModule } from "../model/webassembly.ts";
-import { type ClassifierShape, type FORMS, PLAN_AT, PLAN_FIELDS, type Plan, planOf } from "./layout.ts";
+import { bytesOf } from "./encoding.ts";
+import { type ClassifierShape, type FORMS, PLAN_AT, PLAN_FIELDS, type Plan, planBytes, planOf } from "./layout.ts";
 import type { Layer } from "./solver.ts";
 
 interface Exports {
@@ -13,7 +14,7 @@ interface Exports {
   observe(label: number): number;
   forget(label: number): number;
   merge(at: number, n: number, add: number, commit: number): number;
-  refit(pseudoCounts: number, step: number): number;
+  refit(): number;
   correct(on: number): number;
 }
 
@@ -25,6 +26,26 @@ export interface Correction {
   readonly scales: Float32Array;
   /** (D, C). */
   readonly rows: Int8Array;
+}
+
+/** The plan and what is the model's own, as they stand in memory from PLAN_AT on. */
+export function imageOf(
+  shape: ClassifierShape,
+  layer: Layer | undefined,
+  learning: boolean,
+  fields: Partial<Plan> = {},
+): Uint8Array {
+  const { plan, baseEnd } = planOf(shape, learning);
+  const image = new Uint8Array(baseEnd - PLAN_AT);
+  const put = (at: number, values: ArrayBufferView) => image.set(bytesOf(values), at - PLAN_AT);
+  put(PLAN_AT, planBytes({ ...plan, ...fields }));
+  put(plan.parameters, shape.encoding.parameters);
+  if (layer === undefined) return image;
+  put(plan.bias, layer.bias);
+  put(plan.scales, layer.scales);
+  put(plan.prior, layer.prior);
+  put(plan.rows, layer.rows);
+  return image;
 }
 
 export class Device {
@@ -53,22 +74,9 @@ export class Device {
       throw new SaffuError("OUT_OF_MEMORY", `a classifier of ${pages} pages of 64 KiB does not start`, { cause });
     }
     const device = new Device(exports, shape, plan);
-    device.image(layer);
+    new Uint8Array(exports.memory.buffer).set(imageOf(shape, layer, learning), PLAN_AT);
     if (exports.begin() < 0) throw new SaffuError("MODEL_CORRUPT", "the classifier's sizes do not fit one another");
     return device;
-  }
-
-  /** Writes the plan, and what is the model's own. */
-  private image(layer: Layer | undefined): void {
-    const { plan, shape } = this;
-    const { buffer } = this.exports.memory;
-    new Uint32Array(buffer, PLAN_AT, PLAN_FIELDS.length).set(PLAN_FIELDS.map((name) => plan[name]));
-    new Uint8Array(buffer).set(shape.encoding.parameters, plan.parameters);
-    if (layer === undefined) return;
-    this.floats(plan.bias).set(layer.bias);
-    this.floats(plan.scales).set(layer.scales);
-    this.floats(plan.prior).set(layer.prior);
-    new Uint8Array(buffer).set(layer.rows, plan.rows);
   }
 
   private floats(at: number): Float32Array {
@@ -148,7 +156,10 @@ export class Device {
   }
 
   refit(pseudoCounts: number, step: number): void {
-    this.checked(this.exports.refit(pseudoCounts, step));
+    const told = new Float32Array(this.exports.memory.buffer, PLAN_AT, PLAN_FIELDS.length);
+    told[PLAN_FIELDS.indexOf("pseudoCounts")] = pseudoCounts;
+    told[PLAN_FIELDS.indexOf("step")] = step;
+    this.checked(this.exports.refit());
   }
 
   /** What the last refit solved; copied. */

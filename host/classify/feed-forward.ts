@@ -12,8 +12,12 @@
 import { checkBytes, checkOptions, invalidOption, SaffuError, shown } from "../errors.ts";
 import { KERNEL_FILES, type ModelFiles, STATISTICS } from "../files/config.ts";
 import type { ReadFile } from "../files/read.ts";
+import { type Segment, withData } from "../model/data-section.ts";
+import type { Build } from "../model/kernel.ts";
+import { withPages } from "../model/predictor-module.ts";
 import { assertWebAssembly, hasExactSimd } from "../model/webassembly.ts";
-import { type Correction, Device } from "./device.ts";
+import { type Correction, Device, imageOf } from "./device.ts";
+import { bytesOf } from "./encoding.ts";
 import { type Examples, type ReadOptions, readExamples, type Tally } from "./examples.ts";
 import {
   baseDigest,
@@ -26,7 +30,7 @@ import {
   readClassifier,
 } from "./files.ts";
 import { type FitModules, type FitOptions, type FitReport, fitClassifier, fullSums } from "./fit.ts";
-import type { Form } from "./layout.ts";
+import { type Form, PLAN_AT, planOf } from "./layout.ts";
 
 /** The modules of classifiers, by build. */
 export interface ClassifierModules {
@@ -48,6 +52,13 @@ export interface RefitOptions {
   readonly pseudoCounts?: number | undefined;
   /** The step's length over the mean number of active features (of `base`); what scores are multiplied by (of the others). */
   readonly step?: number | undefined;
+}
+
+export interface CompileOptions {
+  /** Default "scalar": interpreters have no SIMD. */
+  readonly build?: Build | undefined;
+  /** Whether it observes, forgets, merges and refits, with the sums that are there. Default false: it encodes and classifies. */
+  readonly learning?: boolean | undefined;
 }
 
 /** Where a classifier comes from. */
@@ -148,6 +159,16 @@ export class FeedForward {
   /** Bytes that its statistics can have. */
   get mostStatistics(): number {
     return mostStatistics(this.classifier.shape);
+  }
+
+  /** What it is made of, for tools: encoder, layer, sizes. */
+  get parts(): Classifier {
+    return this.classifier;
+  }
+
+  /** The sums as they are now; copied. */
+  get sums(): Uint32Array {
+    return this.device.sums.slice();
   }
 
   /** Bytes of the sums; 0 of a classifier that was fitted in passes. */
@@ -311,6 +332,42 @@ export class FeedForward {
     const files = await formatClassifier(this.classifier, this.kernels);
     if (this.device.sums.length > 0) files.set(STATISTICS, await this.learned(this.correction));
     return files;
+  }
+
+  /**
+   * The classifier as one WebAssembly module without imports, for a board or any other host (docs/classify.md): what it predicts with is its data.
+   *
+   * @throws SaffuError INVALID_OPTION, UNSUPPORTED
+   */
+  compile(options: CompileOptions = {}): Uint8Array {
+    checkOptions(options, []);
+    const { build = "scalar", learning = false } = options;
+    if (build !== "scalar" && build !== "simd") throw invalidOption("build", `"scalar" or "simd"`, build);
+    if (typeof learning !== "boolean") throw invalidOption("learning", "true or false", learning);
+    if (learning) this.assertLearns();
+    const kernel = this.kernels.get(build === "simd" ? KERNEL_FILES[1] : KERNEL_FILES[0]);
+    if (kernel === undefined) throw new SaffuError("UNSUPPORTED", `the classifier has no kernel of the build ${build}`);
+    const { classifier, correction, device } = this;
+    const { refit } = classifier;
+    if (!learning) {
+      // what the last refit solved takes the base's place
+      const layer = correction
+        ? { ...classifier.layer, ...correction, rows: bytesOf(correction.rows) }
+        : classifier.layer;
+      const shape = { ...classifier.shape, form: "none" as const, bits: correction ? 8 : classifier.shape.bits };
+      const { pages } = planOf(shape, false);
+      return withData(withPages(kernel, pages), [[PLAN_AT, imageOf(shape, layer, false)]]);
+    }
+    const { shape, layer } = classifier;
+    const { plan, pages } = planOf(shape, true);
+    const image = imageOf(shape, layer, true, { ...refit, corrected: correction ? 1 : 0 });
+    const segments: Segment[] = [[PLAN_AT, image]];
+    if (correction) {
+      segments.push([plan.liveBias, bytesOf(correction.bias)], [plan.liveScales, bytesOf(correction.scales)]);
+      segments.push([plan.live, bytesOf(correction.rows)]);
+    }
+    if (this.examples > 0) segments.push([plan.sums, bytesOf(device.sums)]);
+    return withData(withPages(kernel, pages), segments);
   }
 
   private classOf(label: string, row: number): number {

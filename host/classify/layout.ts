@@ -15,12 +15,12 @@ export type Kind = (typeof KINDS)[number];
 export const FORMS = ["none", "counts", "base", "ridge"] as const;
 export type Form = (typeof FORMS)[number];
 
-/** Fields of the plan, each u32. */
+/** Fields of the plan, each u32 but for those of a refit, which are f32. */
 export const PLAN_FIELDS = [
   ...["magic", "kind", "form", "features", "classes", "stride", "bits", "most", "unit", "a", "b", "c", "d", "e", "f"],
   ...["parameters", "input", "inputBytes", "ids", "values", "scores", "probabilities", "bias", "scales", "rows"],
   ...["liveBias", "liveScales", "live", "tables", "prior", "sums", "cells", "staged", "stagedCells", "scratch", "end"],
-  ...["begun", "count", "corrected"],
+  ...["pseudoCounts", "step", "begun", "count", "corrected"],
 ] as const;
 export type PlanField = (typeof PLAN_FIELDS)[number];
 
@@ -52,6 +52,19 @@ export interface ClassifierShape {
 }
 
 export type Plan = Readonly<Record<PlanField, number>>;
+
+/** Fields that are f32. */
+const REAL: readonly PlanField[] = ["pseudoCounts", "step"];
+
+/** The plan's bytes. */
+export function planBytes(plan: Plan): Uint8Array {
+  const view = new DataView(new ArrayBuffer(PLAN_FIELDS.length * 4));
+  for (const [i, name] of PLAN_FIELDS.entries()) {
+    if (REAL.includes(name)) view.setFloat32(4 * i, plan[name], true);
+    else view.setUint32(4 * i, plan[name], true);
+  }
+  return new Uint8Array(view.buffer);
+}
 
 /** Sums merged at once. */
 const STAGED = 4096;
@@ -108,7 +121,7 @@ export function planOf(shape: ClassifierShape, learning: boolean): { plan: Plan;
   const plan: Plan = {
     ...{ magic: MAGIC, kind: KINDS.indexOf(encoding.kind), form: FORMS.indexOf(form), features, classes, stride, bits },
     ...{ most, unit, a, b, c, d, e, f, inputBytes, cells, stagedCells: form === "none" ? 0 : STAGED, end },
-    ...{ begun: 0, count: 0, corrected: 0, ...base, ...run, ...learned, ...sums },
+    ...{ pseudoCounts: 1, step: 1, begun: 0, count: 0, corrected: 0, ...base, ...run, ...learned, ...sums },
   };
   return { plan, baseEnd, pages: Math.ceil(end / PAGE) };
 }
