@@ -113,4 +113,16 @@ export function addClassify(classify: Command): void {
     .option("--json", "print the report as JSON")
     .addHelpText("after", "\nExample:\n  saffu classify refit models/state --out models/state")
     .action(async (directory, options) => (await run()).refit(directory, options));
+
+  classify
+    .command("compile")
+    .description("make DIR one WebAssembly module without imports, for boards and other hosts")
+    .argument("<dir>", "directory of a classifier")
+    .requiredOption("--out <file>", "file to write or replace", parse.path)
+    .option("--target <name>", "wasm, or c-header: as a C array, with labels (default: wasm)")
+    .option("--build <name>", "scalar (WebAssembly MVP) or simd (default: scalar)")
+    .option("--learning", "with observe, forget, merge and refit, and the sums that are there")
+    .option("--json", "print sizes as JSON")
+    .addHelpText("after", "\nExample:\n  saffu classify compile models/state --target c-header --out state.h")
+    .action(async (directory, options) => (await run()).compile(directory, options));
 }

@@ -2,14 +2,14 @@
  * The DATA of `saffu classify`: CSV with a header, NDJSON, or IDX (the format of MNIST), each read in one stream; gzipped where its name says so.
  * Rows are numbered from 1, the header of CSV is none of them.
  */
-import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { addAbortSignal, PassThrough, type Readable } from "node:stream";
+import { PassThrough, pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import type { Cell } from "../../classify/table.ts";
 import { invalidOption, SaffuError, shown, throwIfAborted } from "../../errors.ts";
 import { reasonOf } from "../../files/directory-node.ts";
 import { isRecord } from "../../files/json.ts";
+import { openTexts } from "../input.ts";
 
 export const FORMATS = ["csv", "ndjson", "idx"] as const;
 export type Format = (typeof FORMATS)[number];
@@ -45,8 +45,9 @@ export async function openData(path: string, { format, labels }: DataOptions, si
   if (format !== undefined && !FORMATS.includes(format as Format))
     throw invalidOption("format", FORMATS.join(", "), format);
   const kind = (format as Format | undefined) ?? formatOf(path);
-  const stream = streamOf(path, signal);
-  if (kind === "idx") return openIdx(path, stream, labels === undefined ? undefined : streamOf(labels, signal), labels);
+  const stream = await streamOf(path, signal);
+  if (kind === "idx")
+    return openIdx(path, stream, labels === undefined ? undefined : await streamOf(labels, signal), labels);
   if (labels !== undefined) throw invalidOption("labels", "given with IDX files alone", labels);
   return kind === "ndjson" ? openNdjson(path, stream, signal) : openCsv(path, stream, signal);
 }
@@ -56,14 +57,10 @@ function formatOf(path: string): Format {
   return /(\.idx|-ubyte)(\.gz)?$/i.test(path) ? "idx" : "csv";
 }
 
-function streamOf(path: string, signal: AbortSignal): Readable {
-  const source = path === STANDARD_INPUT ? process.stdin : createReadStream(path, { highWaterMark: 1 << 20 });
-  addAbortSignal(signal, source);
-  if (!/\.gz$/i.test(path)) return source;
-  // errors of the source are those of what is read
-  const out = createGunzip();
-  source.on("error", (cause: Error) => out.destroy(cause));
-  return source.pipe(out);
+/** The bytes of a file, a pipe or standard input. @throws SaffuError INVALID_TEXT where there are none */
+async function streamOf(path: string, signal: AbortSignal): Promise<Readable> {
+  const source = Readable.from((await openTexts([path], signal)).chunks(), { objectMode: false });
+  return /\.gz$/i.test(path) ? pipeline(source, createGunzip(), () => {}) : source;
 }
 
 function unreadable(path: string, cause: unknown, signal?: AbortSignal): SaffuError {
@@ -82,7 +79,7 @@ async function openCsv(path: string, stream: Readable, signal: AbortSignal): Pro
     );
   });
   const parser = parse({ bom: true, relax_column_count: true, skip_empty_lines: true });
-  const passed = stream.on("error", (cause) => parser.destroy(cause)).pipe(parser) as AsyncIterable<string[]>;
+  const passed = pipeline(stream, parser, () => {}) as unknown as AsyncIterable<string[]>;
   const records = passed[Symbol.asyncIterator]();
   const next = async () => {
     try {
@@ -114,16 +111,13 @@ async function openCsv(path: string, stream: Readable, signal: AbortSignal): Pro
 }
 
 async function openNdjson(path: string, stream: Readable, signal: AbortSignal): Promise<Data> {
-  // the interface ends quietly where its input fails, so that is asked for at the end
+  // an interface ends quietly where its input fails, so that is asked for at the end
   let failed: unknown;
-  const input = stream.on("error", (cause) => {
+  const through = pipeline(stream, new PassThrough(), (cause) => {
     failed = cause;
-    through.end();
   });
-  const through = new PassThrough();
-  const lines = createInterface({ input: input.pipe(through), crlfDelay: Number.POSITIVE_INFINITY })[
-    Symbol.asyncIterator
-  ]();
+  through.on("error", () => {});
+  const lines = createInterface({ input: through, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
   let number = 0;
   const next = async (): Promise<Row | SaffuError | undefined> => {
     for (;;) {

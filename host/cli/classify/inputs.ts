@@ -96,7 +96,10 @@ export async function readingOf(
     const values = known[0]?.cells.values !== undefined;
     return give(features({ features: size, most: 1024, values }));
   }
-  const named = options.categorical?.split(",").map((name) => name.trim());
+  const named = options.categorical
+    ?.split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
   const wordy = (name: string) => known.some(({ cells }) => isWord(cells[name]));
   return give(table({ columns, categorical: named ?? columns.filter(wordy) }));
 }

@@ -4,15 +4,18 @@ import { join } from "node:path";
 import type { Tally } from "../../classify/examples.ts";
 import { FeedForward } from "../../classify/feed-forward-node.ts";
 import type { Form } from "../../classify/layout.ts";
+import { classifierHeader } from "../../compile/classifier.ts";
 import { invalidOption, SaffuError } from "../../errors.ts";
 import { STATISTICS } from "../../files/config.ts";
-import { assertWritable } from "../../files/directory-node.ts";
+import { assertWritable, replaceFile } from "../../files/directory-node.ts";
 import { isRecord } from "../../files/json.ts";
 import { lockStatistics } from "../../files/lock-node.ts";
 import { readStatisticsFile } from "../../files/statistics-node.ts";
+import type { Build } from "../../model/kernel.ts";
 import { interruptSignal } from "../interrupt.ts";
 import { done, write } from "../output.ts";
 import { Progress } from "../progress.ts";
+import { assertWritable as assertFileWritable } from "../writable.ts";
 import { type DataOptions, openData } from "./data.ts";
 import { examplesOf, inputOf, type KindOptions, type Reading, readingOf } from "./inputs.ts";
 
@@ -184,6 +187,32 @@ export async function refit(
     return () =>
       say(json, { ...used, observed: classifier.examples }, `${out}: solved from ${classifier.examples} examples`);
   });
+}
+
+interface CompileOptions {
+  readonly out: string;
+  readonly target?: string;
+  readonly build?: string;
+  readonly learning?: boolean;
+  readonly json?: boolean;
+}
+
+export async function compile(
+  directory: string,
+  { out, target = "wasm", build, learning, json }: CompileOptions,
+): Promise<void> {
+  if (target !== "wasm" && target !== "c-header") throw invalidOption("target", "wasm or c-header", target);
+  const classifier = await FeedForward.load(directory, { signal: interruptSignal() });
+  await assertFileWritable(out);
+  const module = classifier.compile({ build: build as Build | undefined, learning });
+  const bytes = target === "wasm" ? module : new TextEncoder().encode(classifierHeader(classifier, module));
+  await replaceFile([out, bytes]);
+  done(`${out} is written`);
+  say(
+    json,
+    { moduleBytes: module.length, labels: classifier.labels.length },
+    `${out}: module of ${module.length} bytes`,
+  );
 }
 
 /** Loads, changes and saves, while nobody else writes there. */
