@@ -33,7 +33,7 @@ const DONE_UNSAID = 8;
 /** The part of every --help that says how a command ends. */
 export const EXIT_HELP = `
 Exit codes:
-  0 done            4 bad input text       130 interrupted (Ctrl-C)
+  0 done            4 bad text or row      130 interrupted (Ctrl-C)
   1 unexpected      5 cannot write         143 terminated
   2 bad option,     6 not supported here
     shape or size   7 statistics refused: another base, full, or a text
