@@ -5,7 +5,6 @@ import { webReader } from "./files/directory-web.ts";
 import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model as WholeModel } from "./model/model.ts";
 
-export { FeedForward } from "./classify/feed-forward-web.ts";
 export * from "./common.ts";
 
 /** A model; in a browser it has no directories to be saved to. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FeedForward as WebFeedForward } from "../host/classify/feed-forward-web.ts";
+import { FeedForward as WebFeedForward } from "../host/classify/browser.ts";
 import { SolverRun, scaled } from "../host/classify/solver.ts";
 import { classifierModules } from "../host/compile/classifier.ts";
 import { type ErrorCode, FeedForward, features, image, lines, load, SaffuError, series, table } from "../host/index.ts";

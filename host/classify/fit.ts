@@ -70,7 +70,7 @@ export interface FitModules {
 /** s, the rate at which steps become smaller, α in batches and κ in examples: chosen on the last 10,000 images of MNIST's train. */
 const SCALING = { step: 10, rate: 0.2, batchPseudoCounts: 5, priorPseudoCounts: 30 };
 const PASSES = { few: 10, many: 4, until: 5000 };
-/** Of so few examples counts may be better: both are tried, on folds. */
+/** Of so few examples counts may be better: both are tried, on folds, as sizes are. */
 const [FEW, FOLDS] = [500, 5];
 /** Examples that an encoding is fitted to. */
 const ENCODING_SAMPLE = 1000;
@@ -121,10 +121,17 @@ export async function fitClassifier<Input>(
   const job: Job = { modules, kept, exact, bits, seed, passes: options.passes, signal, onProgress };
   const tried: { setting: Setting; accuracy: number }[] = [];
   if (settings.length > 1 && bytes !== undefined && held.length > 0) {
-    const train = order.slice(held.length, held.length + MOST_TRIED).sort();
+    const parts =
+      n <= FEW ? folds(order) : [{ test: held, train: order.slice(held.length, held.length + MOST_TRIED).sort() }];
     for (const [i, setting] of settings.entries()) {
       const encoder = await encoderFor(setting);
-      tried.push({ setting, accuracy: await accuracyOf(encoder, train, held, job) });
+      let right = 0;
+      let all = 0;
+      for (const { test, train } of parts) {
+        right += (await accuracyOf(encoder, train, test, job)) * test.length;
+        all += test.length;
+      }
+      tried.push({ setting, accuracy: right / all });
       onProgress?.({ phase: "choose", done: i + 1, total: settings.length });
     }
   }
@@ -264,17 +271,8 @@ function stepOf(active: number): RefitSettings {
 /** Whether counts get more of few examples right than passes do, each fold classified by the others. */
 async function countsAreBetter<I>(encoder: Encoder<I>, places: Uint32Array, job: Job): Promise<boolean> {
   if (places.length > FEW || places.length < 2 * FOLDS || job.passes !== undefined) return false;
-  const order = shuffled(places.length, job.seed);
   const right = { passes: 0, counts: 0 };
-  for (let fold = 0; fold < FOLDS; ++fold) {
-    const test = Uint32Array.from(
-      order.filter((_, i) => i % FOLDS === fold),
-      (i) => places[i]!,
-    );
-    const train = Uint32Array.from(
-      order.filter((_, i) => i % FOLDS !== fold),
-      (i) => places[i]!,
-    ).sort();
+  for (const { test, train } of folds(shuffled(places.length, job.seed).map((i) => places[i]!))) {
     const forms = [
       ["passes", { ...job, passes: PASSES.few, exact: "none" }],
       ["counts", { ...job, bits: 8, exact: "counts" }],
@@ -282,6 +280,14 @@ async function countsAreBetter<I>(encoder: Encoder<I>, places: Uint32Array, job:
     for (const [name, its] of forms) right[name] += (await accuracyOf(encoder, train, test, its)) * test.length;
   }
   return right.counts > right.passes;
+}
+
+/** Each fold, and what is not in it. */
+function folds(order: Uint32Array): { readonly test: Uint32Array; readonly train: Uint32Array }[] {
+  return Array.from({ length: FOLDS }, (_, fold) => ({
+    test: order.filter((_, i) => i % FOLDS === fold),
+    train: order.filter((_, i) => i % FOLDS !== fold).sort(),
+  }));
 }
 
 /** A layer of int8 in as many bits. */
