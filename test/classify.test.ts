@@ -156,6 +156,14 @@ describe("a fit", () => {
     expect(classifier.encoding).toMatchObject(setting);
   });
 
+  test("ridge has no more features than its sums of pairs have room for, and says so", async () => {
+    const large = image({ width: 12, height: 12, patch: 5, bits: 8, regions: 3 });
+    const [code, message] = await codeOf(FeedForward.fit(shapes(30, 1), { encoding: large, exact: "ridge" }));
+    expect([code, message]).toEqual(["INVALID_OPTION", expect.stringContaining("at most 2048 features")]);
+    const chosen = await FeedForward.fit(shapes(30, 1), { encoding: image({ width: 12, height: 12 }), exact: "ridge" });
+    expect(chosen.parts.shape.encoding.features).toBeLessThanOrEqual(2048);
+  });
+
   test("can be aborted while it reads and while it solves, and tells how far it is", async () => {
     const abort = new AbortController();
     const phases = new Set<string>();

@@ -1,8 +1,7 @@
 /** An instance of the classifier's module (assembly/classify/device.ts). */
 import { SaffuError } from "../errors.ts";
-import { withPages } from "../model/predictor-module.ts";
-import { compileModule } from "../model/webassembly.ts";
 import { bytesOf } from "./encoding.ts";
+import { startInstance } from "./instances.ts";
 import { type ClassifierShape, type FORMS, PLAN_AT, PLAN_FIELDS, type Plan, planBytes, planOf } from "./layout.ts";
 import type { Layer } from "./solver.ts";
 
@@ -65,14 +64,8 @@ export class Device {
     layer: Layer | undefined,
     learning: boolean,
   ): Promise<Device> {
-    const { plan, pages } = planOf(shape, learning);
-    const compiled = await compileModule(withPages(module, pages));
-    let exports: Exports;
-    try {
-      exports = (await WebAssembly.instantiate(compiled)).exports as unknown as Exports;
-    } catch (cause) {
-      throw new SaffuError("OUT_OF_MEMORY", `a classifier of ${pages} pages of 64 KiB does not start`, { cause });
-    }
+    const { plan } = planOf(shape, learning);
+    const exports = (await startInstance(module, plan.end)) as unknown as Exports;
     const device = new Device(exports, shape, plan);
     new Uint8Array(exports.memory.buffer).set(imageOf(shape, layer, learning), PLAN_AT);
     if (exports.begin() < 0) throw new SaffuError("MODEL_CORRUPT", "the classifier's sizes do not fit one another");

@@ -76,6 +76,8 @@ const [FEW, FOLDS] = [500, 5];
 const ENCODING_SAMPLE = 1000;
 /** Held-out examples: their share of all, and how many at the most; and with how many others sizes are tried, in so many passes. */
 const [HELD_SHARE, MOST_HELD, MOST_TRIED, TRIED_PASSES] = [0.2, 10_000, 20_000, 2];
+/** Features at the most, and of ridge, whose sums are of pairs. */
+const [MOST_FEATURES, MOST_RIDGE] = [65_536, 2048];
 /** What scores of an exact form are multiplied by, and its pseudo-counts. */
 const SHARPNESS = [0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1, 2, 4, 8, 16];
 const PSEUDO_COUNTS = { counts: [0.03, 0.3, 1], ridge: [1, 10, 100, 1000] };
@@ -119,12 +121,12 @@ export async function fitClassifier<Input>(
   const encoderFor = async (setting: Setting) =>
     packer.fit(sample, setting, await SolverRun.start(modules.solver), seed);
   const job: Job = { modules, kept, exact, bits, seed, passes: options.passes, signal, onProgress };
+  const candidates = await fittingEncoders(settings, encoderFor, exact, bytes === undefined || held.length === 0);
   const tried: { setting: Setting; accuracy: number }[] = [];
-  if (settings.length > 1 && bytes !== undefined && held.length > 0) {
+  if (candidates.length > 1) {
     const parts =
       n <= FEW ? folds(order) : [{ test: held, train: order.slice(held.length, held.length + MOST_TRIED).sort() }];
-    for (const [i, setting] of settings.entries()) {
-      const encoder = await encoderFor(setting);
+    for (const { setting, encoder } of candidates) {
       let right = 0;
       let all = 0;
       for (const { test, train } of parts) {
@@ -132,14 +134,11 @@ export async function fitClassifier<Input>(
         all += test.length;
       }
       tried.push({ setting, accuracy: right / all });
-      onProgress?.({ phase: "choose", done: i + 1, total: settings.length });
+      onProgress?.({ phase: "choose", done: tried.length, total: candidates.length });
     }
   }
-  const { setting } = tried.reduce(
-    (a, b) => (b.accuracy > a.accuracy ? b : a),
-    tried[0] ?? { setting: settings[0]!, accuracy: 0 },
-  );
-  const encoder = await encoderFor(setting);
+  const best = tried.reduce((best, { accuracy }, i) => (accuracy > tried[best]!.accuracy ? i : best), 0);
+  const { setting, encoder } = candidates[best]!;
   const solved = await solve(encoder, order.slice().sort(), held, job);
   const { layer, refit, fitted, passes, active } = solved;
   const shape = shapeOf(encoder, job);
@@ -151,6 +150,35 @@ export async function fitClassifier<Input>(
   };
   const classifier = { encoder: encoder as Encoder<unknown>, labels: kept.labels, shape, layer, refit, recipe };
   return { classifier, fitted, report };
+}
+
+/**
+ * Encoders of the sizes that the form can be of: all of them, or the first.
+ *
+ * @throws SaffuError INVALID_OPTION where there is none
+ */
+async function fittingEncoders<Input>(
+  settings: readonly Setting[],
+  encoderFor: (setting: Setting) => Promise<Encoder<Input>>,
+  exact: Form,
+  first: boolean,
+): Promise<{ setting: Setting; encoder: Encoder<Input> }[]> {
+  // what is chosen among is solved many times
+  const most = exact !== "ridge" ? MOST_FEATURES : settings.length > 1 ? MOST_RIDGE / 2 : MOST_RIDGE;
+  const found: { setting: Setting; encoder: Encoder<Input> }[] = [];
+  let least = Number.POSITIVE_INFINITY;
+  for (const setting of settings) {
+    const encoder = await encoderFor(setting);
+    least = Math.min(least, encoder.plan.features);
+    if (encoder.plan.features <= most) found.push({ setting, encoder });
+    if (first && found.length > 0) break;
+  }
+  if (found.length > 0) return found;
+  throw invalidOption(
+    "the encoding's size",
+    `at most ${most} features with exact: "${exact}" (bytes: less gives fewer)`,
+    least,
+  );
 }
 
 function checkFitOptions<Input>(options: FitOptions<Input>): FitOptions<Input> {

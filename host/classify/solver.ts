@@ -1,9 +1,8 @@
 /** The solver of classifiers (assembly/classify/solver.ts): principal directions, and passes of iterative scaling. An instance for each job. */
 import { throwIfAborted } from "../errors.ts";
-import { withPages } from "../model/predictor-module.ts";
-import { compileModule } from "../model/webassembly.ts";
 import { Pace } from "../pace.ts";
 import { aligned } from "../shape.ts";
+import { startInstance } from "./instances.ts";
 import { rowBytes, strideOf } from "./layout.ts";
 
 const [JOB_AT, WINDOWS_AT, FREE_AT] = [64, 256, 512];
@@ -41,8 +40,7 @@ class Places {
 }
 
 async function instantiate(solver: Uint8Array, bytes: number): Promise<Exports> {
-  const module = await compileModule(withPages(solver, Math.ceil(bytes / PAGE)));
-  return (await WebAssembly.instantiate(module)).exports as unknown as Exports;
+  return (await startInstance(solver, bytes)) as unknown as Exports;
 }
 
 /** Sums of windows, and their principal directions. */

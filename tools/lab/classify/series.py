@@ -6,15 +6,9 @@ import sys
 import numpy
 from aeon.datasets import load_classification
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 SETS = ["ACSF1", "ArrowHead", "BasicMotions", "GunPoint", "ItalyPowerDemand", "OSULeaf", "UnitTest"]
-PEERS = {
-    "random forest": lambda seed: RandomForestClassifier(500, random_state=seed, n_jobs=1),
-    "logistic regression": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, random_state=seed)),
-}
+PEERS = {"random forest": lambda seed: RandomForestClassifier(200, random_state=seed, n_jobs=1)}
 for name in SETS:
     parts = {}
     for split in ("train", "test"):
