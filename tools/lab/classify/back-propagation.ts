@@ -59,8 +59,10 @@ export function rightOf(weights: Weights, { ids, labels }: Codes): number {
 
 const [RATE, BATCH, FIRST, SECOND, EPSILON] = [0.003, 100, 0.9, 0.999, 1e-8];
 
+/** @param held examples that are not learned from; nothing of them may be in `start` either */
 export function trained(
   codes: Codes,
+  held: Codes,
   features: number,
   classes: number,
   start: Weights | undefined,
@@ -72,30 +74,24 @@ export function trained(
     : { rows: new Float32Array(features * classes), bias: new Float32Array(classes) };
   const all = new Float32Array(weights.rows.length + classes);
   const [m, v] = [all.slice(), all.slice()];
-  const held = Math.floor(codes.ids.length / 10);
   const order = Array.from(codes.ids.keys());
   let state = seed;
   const draw = (n: number) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * n);
   };
-  const shuffle = (from: number) => {
-    for (let i = order.length - 1; i > from; --i) {
-      const j = from + draw(i - from + 1);
+  const shuffle = () => {
+    for (let i = order.length - 1; i > 0; --i) {
+      const j = draw(i + 1);
       [order[i], order[j]] = [order[j]!, order[i]!];
     }
   };
-  shuffle(0);
-  const test = {
-    ids: order.slice(0, held).map((i) => codes.ids[i]!),
-    labels: Uint16Array.from(order.slice(0, held), (i) => codes.labels[i]!),
-  };
-  let best = { right: rightOf(weights, test), rows: weights.rows.slice(), bias: weights.bias.slice() };
+  let best = { right: rightOf(weights, held), rows: weights.rows.slice(), bias: weights.bias.slice() };
   let steps = 0;
   for (let epoch = 0; epoch < epochs; ++epoch) {
-    shuffle(held);
+    shuffle();
     const rate = RATE * (1 - epoch / epochs);
-    for (let from = held; from < order.length; from += BATCH) {
+    for (let from = 0; from < order.length; from += BATCH) {
       const batch = order.slice(from, from + BATCH);
       const gradient = new Map<number, Float64Array>();
       const bias = new Float64Array(classes);
@@ -126,7 +122,7 @@ export function trained(
         for (let c = 0; c < classes; ++c) move(weights.rows, id * classes + c, id * classes + c, row[c]!);
       for (let c = 0; c < classes; ++c) move(weights.bias, c, features * classes + c, bias[c]!);
     }
-    const right = rightOf(weights, test);
+    const right = rightOf(weights, held);
     if (right > best.right) best = { right, rows: weights.rows.slice(), bias: weights.bias.slice() };
   }
   return best;
