@@ -16,6 +16,7 @@ export type {
   LoadOptions,
   ModelInfo,
   Score,
+  ScoreOptions,
   StatisticsInfo,
   StreamOptions,
   Totals,
@@ -25,6 +26,7 @@ export type { Pushed, Session, SessionOptions, SessionToken } from "./model/sess
 export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
 export type { Shape } from "./shape.ts";
 export {
+  type Boundary,
   byteTokenizer,
   type Chunks,
   encodeStream,

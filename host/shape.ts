@@ -33,6 +33,8 @@ export interface Shape {
   readonly longMatches?: boolean;
   /** Tokens of the long-term memory: the end of the training text; needs longMatches. */
   readonly memory?: number;
+  /** Bytes of the n-grams: what the training text says of the network's predictions; needs longMatches, and a vocabulary of at most 4096. */
+  readonly ngrams?: number;
   /** Whether the memory is sorted, and so searched; else each prediction looks through all of it. A vocabulary over 256 needs it. */
   readonly memoryIndexed?: boolean;
   /** Bits of a weight of U; 8 where it is left out. O has 8. */
@@ -63,6 +65,9 @@ export const MAX_VOCABULARY = 65528;
 const MAX_HIDDEN = 4096;
 /** Places of a memory have 16 bits. */
 export const MAX_MEMORY = 65536;
+/** Most bytes of n-grams, and the largest vocabulary that they are of: an entry has 12 bits for a token, and four at the least for a factor. */
+export const MAX_NGRAM_BYTES = 2 ** 24;
+export const MAX_NGRAM_VOCABULARY = 4096;
 /** A long match is compared with what is in the history. */
 export const LEAST_LONG_HISTORY = 32;
 /** Weights beyond this cannot stand in a module's memory beside its state (addresses have 31 bits). */
@@ -152,7 +157,24 @@ function longMatchesOf(given: Record<string, unknown>, vocabulary: number, histo
   if (memory !== 0 && !indexed && vocabulary > 256) {
     throw invalid(`memoryIndexed must be true where there is a memory and vocabulary is over 256, got ${vocabulary}`);
   }
-  return { ...flags, ...(memory !== 0 && { memory: memory as number }), ...(indexed && { memoryIndexed: true }) };
+  return {
+    ...flags,
+    ...(memory !== 0 && { memory: memory as number }),
+    ...ngramsOf(given, vocabulary, flags.longMatches ?? false),
+    ...(indexed && { memoryIndexed: true }),
+  };
+}
+
+function ngramsOf(given: Record<string, unknown>, vocabulary: number, longMatches: boolean): Partial<Shape> {
+  const ngrams = given.ngrams ?? 0;
+  if (!Number.isInteger(ngrams)) throw invalid(`ngrams must be an integer, got ${shown(ngrams)}`);
+  within("ngrams", ngrams as number, 0, MAX_NGRAM_BYTES);
+  if (ngrams === 0) return {};
+  if (!longMatches) throw invalid(`ngrams must be 0 where there are no longMatches, got ${ngrams}`);
+  if (vocabulary > MAX_NGRAM_VOCABULARY) {
+    throw invalid(`ngrams must be 0 where vocabulary is over ${MAX_NGRAM_VOCABULARY}, got ${ngrams}`);
+  }
+  return { ngrams: ngrams as number };
 }
 
 /** A further layer: its groups, and what there is of its inputs. */
@@ -299,33 +321,43 @@ export function withoutHistory(shape: Shape): Shape {
 }
 
 /** The shape without long matches and memory: what a fit solves before it has them. */
-export function withoutLong({ longMatches, memory, memoryIndexed, ...shape }: Shape): Shape {
+export function withoutLong({ longMatches, memory, ngrams, memoryIndexed, ...shape }: Shape): Shape {
   return shape;
 }
 
-/** The same model with an empty memory. */
-export function withoutMemory({ memory, ...shape }: Shape): Shape {
+/** The same model with an empty memory: neither tokens nor n-grams. */
+export function withoutMemory({ memory, ngrams, ...shape }: Shape): Shape {
   return shape;
 }
 
-/** All tensors of model.safetensors: those of tensorSpecs, and the memory where there is one. */
+/** All tensors of model.safetensors: those of tensorSpecs, and of the memory what there is. */
 export function fileSpecs(shape: Shape): TensorSpec[] {
-  const memory = memorySpec(shape);
-  return [...tensorSpecs(shape), ...(memory ? [memory] : [])];
+  return [...tensorSpecs(shape), ...memorySpecs(shape)];
 }
 
-/** The memory's tensor: token ids of the training text's end; undefined where there is no memory. It stands behind a module's own memory. */
-export function memorySpec({ vocabulary, memory = 0 }: Shape): TensorSpec | undefined {
-  if (memory === 0) return undefined;
-  const dtype = vocabulary > 256 ? "U16" : "U8";
-  return { name: "memory.tokens", dtype, shape: [memory], address: "MEMORY" };
+/** The tensors of the long-term memory: token ids of the training text's end, and n-grams. They stand behind a module's own memory. */
+export function memorySpecs({ vocabulary, memory = 0, ngrams = 0 }: Shape): TensorSpec[] {
+  return [
+    ...(memory > 0
+      ? ([{ name: TOKENS, dtype: vocabulary > 256 ? "U16" : "U8", shape: [memory], address: "MEMORY_RECORD" }] as const)
+      : []),
+    ...(ngrams > 0 ? ([{ name: NGRAMS, dtype: "U8", shape: [ngrams], address: "MEMORY_RECORD" }] as const) : []),
+  ];
+}
+const TOKENS = "memory.tokens";
+const NGRAMS = "memory.ngrams";
+
+/** Bytes of the memory in a module, and where each part begins: its tokens, where it is indexed the order of its places, and the n-grams. */
+export function memoryLayout(shape: Shape): { order: number; ngrams: number; end: number } {
+  const { memory = 0, ngrams = 0 } = shape;
+  const order = aligned(memory * (shape.vocabulary > 256 ? 2 : 1));
+  const at = order + (shape.memoryIndexed ? aligned(2 * memory) : 0);
+  return { order, ngrams: at, end: at + aligned(ngrams) };
 }
 
-/** Bytes of the memory in a module: its tokens, and where it is indexed the order of its places. */
+/** Bytes of the memory in a module. */
 export function memoryBytes(shape: Shape): number {
-  const spec = memorySpec(shape);
-  if (spec === undefined) return 0;
-  return aligned(tensorBytes(spec)) + (shape.memoryIndexed ? aligned(2 * shape.memory!) : 0);
+  return memoryLayout(shape).end;
 }
 
 /** Bytes up to the next boundary of the device module's tensors. */

@@ -321,6 +321,24 @@ describe("fit", () => {
   });
 });
 
+test("a model of lines is fitted and scored line by line, unless it is asked for as one text", async () => {
+  const out = join(place, "lines");
+  const lines = Array.from({ length: 60 }, (_, i) => `pump ${i % 7} is ${i % 2 ? "on" : "off"}\n`).join("");
+  const fit = ["fit", "-", "--out", out, "--profile", "nano", "--passes", "1"];
+  const refused = await saffu([...fit, "--boundary", "line"], lines);
+  expect(refused).toEqual({ code: 2, out: "", err: failure("INVALID_OPTION") });
+  expect(refused.err).toContain(`--boundary must be "newline" or "none", got "line"`);
+  expect(await saffu([...fit, "--boundary", "newline"], "no end")).toMatchObject({ err: failure("INVALID_TEXT") });
+  expect((await saffu([...fit, "--boundary", "newline"], lines)).code).toBe(0);
+  const loaded = await load(out);
+  const bits = async (...more: string[]) =>
+    JSON.parse((await saffu(["eval", out, "-", "--json", ...more], lines)).out).bits;
+  const alone = lines.match(/.*\n/g)!.reduce((sum, line) => sum + loaded.score(line).bits, 0);
+  expect(await bits()).toBeCloseTo(alone, 6);
+  expect(await bits("--boundary", "newline")).toBeCloseTo(alone, 6);
+  expect(await bits("--boundary", "none")).toBe(loaded.score(lines, { boundary: "none" }).bits);
+});
+
 describe("eval", () => {
   test("prints the figures of the texts together", async () => {
     const loaded = await load(model);

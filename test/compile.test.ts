@@ -107,6 +107,7 @@ describe.each([
       const sizes = [
         vocabulary,
         loaded.tokenizer.longestPiece ?? 0,
+        65535,
         bits,
         window,
         groups,
@@ -206,7 +207,7 @@ describe.each([
         sha256(made.module),
         sha256(made.weights ?? new Uint8Array(0)),
       ]);
-      expect(printed.macros.slice(10, 13)).toEqual(
+      expect(printed.macros.slice(11, 14)).toEqual(
         [made.module.length, made.memoryBytes, made.weights?.length ?? 0].map(String),
       );
     });
@@ -223,7 +224,7 @@ describe.each([
 /** Compiles a program around saffu_model.h, and runs it. */
 function printedFrom(folder: string) {
   const names =
-    "VOCABULARY LONGEST_PIECE BITS WINDOW GROUPS UNITS HIDDEN HISTORY MATCH_LENGTH WEIGHT_BITS MODULE_BYTES MEMORY_BYTES WEIGHT_BYTES DIGEST";
+    "VOCABULARY LONGEST_PIECE BEGIN BITS WINDOW GROUPS UNITS HIDDEN HISTORY MATCH_LENGTH WEIGHT_BITS MODULE_BYTES MEMORY_BYTES WEIGHT_BYTES DIGEST";
   const program = `#include "saffu_model.h"
 #include <stdio.h>
 #define TEXT(...) #__VA_ARGS__
@@ -268,6 +269,22 @@ int main(void) {
   const [module, weights, ...tokens] = lines.slice(macros, -1) as [string, string, ...string[]];
   return { macros: lines.slice(0, macros), module: digest(module), weights: digest(weights), tokens };
 }
+
+test("a header names the token that texts begin behind, of a model of lines", async () => {
+  const { config, files } = await load(await randomModel());
+  const lines = join(place, "lines");
+  await save(lines, await withConfig(files, config.shape, { boundary: "newline" }));
+  const out = join(place, "saffu_model.h");
+  await compile(lines, "--target", "c-header", "--out", out);
+  expect(await readFile(out, "utf8")).toContain("#define SAFFU_BEGIN 10\n");
+  const of = await load(lines);
+  const made = await packageModel(of, {});
+  const bytesOf = (token: number) => of.tokenizer.bytesOf(token);
+  for (const begin of [-1, 256, 65535, 0.5, null]) {
+    const wanted = refusal("INVALID_OPTION", "begin must be a token below 256");
+    expect(() => cHeader(made, bytesOf, 0, begin as number)).toThrow(wanted as Error);
+  }
+});
 
 describe("options", () => {
   test("--corrected: with what the last refit solved, in place of the base's rows", async () => {

@@ -42,6 +42,7 @@ describe("an option is refused by its name and bound, before the text is asked f
     [{ bits: 257 }, "INVALID_SHAPE", "bits must be in 1..256, got 257"],
     [{ bits: 8 }, "INVALID_SHAPE", "vocabulary 256 is larger than 8 bits can name (255 tokens)"],
     [{ bits: 9, vocabulary: 512 }, "INVALID_SHAPE", "vocabulary 512 is larger than 9 bits can name (511 tokens)"],
+    [{ boundary: "lines" }, "INVALID_OPTION", `boundary must be "newline" or "none", got "lines"`],
     [{ window: 0 }, "INVALID_SHAPE", "window must be in 1..16, got 0"],
     [{ window: 17 }, "INVALID_SHAPE", "window must be in 1..16, got 17"],
     [{ groups: 0 }, "INVALID_SHAPE", "groups must be in 1..4096, got 0"],

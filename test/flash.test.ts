@@ -12,6 +12,7 @@ import {
   LONG_LENGTHS,
   MIXTURE_BUCKETS,
   memoryBytes,
+  memoryLayout,
   type Shape,
   validateShape,
 } from "../host/shape.ts";
@@ -54,6 +55,11 @@ const FORMS: Record<string, { shape: Shape; options: PackageOptions; simd?: true
   "an indexed memory of two bytes a token": {
     shape: shapeOf({ longMatches: true, memory: 300, memoryIndexed: true, vocabulary: 264, bits: 264, groups: 1 }),
     options: { recall: 64 },
+  },
+  "n-grams": { shape: shapeOf({ longMatches: true, ngrams: 1501, adapts: true }), options: {}, simd: true },
+  "n-grams, and a memory looked through": {
+    shape: shapeOf({ longMatches: true, ngrams: 3000, memory: 100 }),
+    options: { recall: 24 },
   },
   // fewer tokens than a tile has rows
   "no attention": { shape: shapeOf({ history: 0, matchLength: 0, vocabulary: 24, bits: 24, window: 1 }), options: {} },
@@ -121,9 +127,10 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
     const mixture = matchLength * MIXTURE_BUCKETS * 4;
     const tile = kept + TILE_ROWS * M + TILE_ROWS * 4;
     const long = shape.longMatches ? 2 * LONG_LENGTHS.length * LONG_BUCKETS * 4 : 0;
-    const { memory = 0, memoryIndexed } = shape;
+    const { memory = 0, memoryIndexed, ngrams = 0 } = shape;
     const memoryAt = flash.weights!.length - memoryBytes(shape);
-    const memoryTile = deviceAddresses(shape, flash.options).at.MEMORY_TILE!;
+    const ngramsAt = memoryAt + memoryLayout(shape).ngrams;
+    const { MEMORY_TILE: memoryTile, NGRAM_TILE: ngramTile } = deviceAddresses(shape, flash.options).at;
     const reads: Read[] = [];
     device.flash!.onRead = (read) => reads.push(read);
     const during = (name: string, ...values: number[]) => {
@@ -131,12 +138,20 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
       const answer = device.run[name]!(...values);
       for (const { offset, destination, bytes } of reads) {
         expect(bytes).toBeGreaterThan(0);
+        if (ngrams > 0 && offset >= ngramsAt) {
+          // factors; and all else, which is read at the tile's end
+          expect(name).not.toBe("reset");
+          expect([ngramTile, ngramTile! + 256]).toContain(destination);
+          expect(bytes).toBeLessThanOrEqual(destination === ngramTile ? 256 : 64);
+          expect(offset + bytes).toBeLessThanOrEqual(ngramsAt + ngrams);
+          continue;
+        }
         if (memory > 0 && offset >= memoryAt) {
           // tokens and places, as they stand in a memory
           expect(name).not.toBe("reset");
           expect(bytes).toBeLessThanOrEqual(64);
           expect(offset % (V > 256 ? 2 : 1)).toBe(0);
-          expect([memoryTile, memoryTile + 64]).toContain(destination);
+          expect([memoryTile, memoryTile! + 64]).toContain(destination);
           continue;
         }
         const most = Math.max(4 * V, 4 * M, mixture, long);
@@ -163,7 +178,8 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
     const searched = memoryIndexed
       ? 2 * Math.ceil(Math.log2(memory + 1)) + 4 + 64 * 4
       : Math.ceil(memory / 64) + 2 * memory;
-    const remembered = memory > 0 ? searched : 0;
+    // of each length of a context its bucket's bounds, the bucket, and 32 entries at a time
+    const remembered = (memory > 0 ? searched : 0) + (ngrams > 0 ? 2 + 6 * (2 + 8) : 0);
     const rows = states * window * (token + compared) + second + appended + 2 * Math.ceil(V / TILE_ROWS) + remembered;
     let most = 0;
     for (const [i, token] of repetitive(shape, 120, 4).entries()) {
@@ -176,7 +192,7 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options, simd }) => 
       if (learns) expect(during("observe", token)[1]).toBeLessThanOrEqual(rows);
     }
     expect(most).toBeLessThanOrEqual(rows);
-    if (!ciphered && memory === 0) expect(most).toBe(rows);
+    if (!ciphered && memory + ngrams === 0) expect(most).toBe(rows);
     if (learns) expect(during("refit", 8, 20, 10, 1)).toEqual([0, 2 * 12]);
   });
 

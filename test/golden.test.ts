@@ -12,14 +12,14 @@ import { Oracle } from "./oracle.ts";
  */
 const GOLDEN = {
   "models/nano-en": {
-    text: "e82e97ecc4c9d048d774f26359f4999efba9c9b1c38fca4d33030b5ef4191fea",
-    surprisal: "5bf5f39c777a7b537550d921412112d5d65f2ad50645a1f18bb954476cd3e7ee",
-    probabilities: "285b17fff183c2b6a43f812c82c31ce5c779e2c39fbc8ccf2cbcc851c4c017a3",
+    text: "289a9c9b3187e120260636f28b3c870bed73f7b0ebe253026db24156637c435a",
+    surprisal: "ca9277c411e6e81c0e103ea312ac444a60d748f28d4a0f41cbb66c20c8076390",
+    probabilities: "9f71b26e95f93e3f38f4f9c5b32b2b21041d1a4e95599c8ccd2929d4a6ab2677",
   },
   "models/potato-en": {
-    text: "a9ca66768c714d3ed38beb40e5c298c607b88f9d7ebdf910548e92085307a7f6",
-    surprisal: "10bf83cc1bb9b51ef5c023c8098108708264a1f5b72742397862a158a597c4e8",
-    probabilities: "99a9f3bb3fa4340e275130e85d587f56d0614c17f53b395774ce6caf13bbbe0b",
+    text: "1962a5f947592debf124c12a2462e0c472b16df26fd19813859f78b8eff93338",
+    surprisal: "4cca82765baf88fec0da51e67d850631fa38c5a93e79a063cb9b39fbe9ebaf70",
+    probabilities: "af0fa3cd77023e84bb6efd225af41c26d8e795291b7d5389c409e8c175d0a389",
   },
   "models/potato-en-tuned": {
     text: "9ec285f8670bbdf879d32352a07b744f71f8e578ff891dfd3924bd6d025e524b",

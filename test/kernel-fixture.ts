@@ -1,9 +1,10 @@
 /** Device modules with random weights, driven over their bare exports. */
 import { instantiateSync } from "@assemblyscript/loader";
 import { deviceAddresses } from "../host/compile/layout.ts";
-import { type MemoryTokens, memoryImage } from "../host/files/memory.ts";
+import { type MemoryTokens, memoryImage, memoryRecord } from "../host/files/memory.ts";
 import type { Tensor } from "../host/files/safetensors.ts";
-import { hiddenWidth, memorySpec, type Shape, tensorSpecs } from "../host/shape.ts";
+import { hiddenWidth, type Shape, tensorSpecs } from "../host/shape.ts";
+import { randomNgrams } from "../tools/module/random-ngrams.ts";
 
 /** What a module exports, beside the globals. */
 export type Exports = Record<string, (...values: number[]) => number> & { memory: WebAssembly.Memory };
@@ -75,18 +76,21 @@ export function randomWeights(shape: Shape, seed: number): Map<string, Tensor> {
     else data = Float32Array.from(fill(() => uniform() * 4 - 4));
     tensors.set(name, { dtype, shape: dimensions, data } as Tensor);
   }
-  const memory = memorySpec(shape);
-  if (memory) tensors.set(memory.name, memoryTensor(shape, memoryText(shape, shape.memory!)));
+  if (shape.memory) tensors.set("memory.tokens", memoryTensor(shape, memoryText(shape, shape.memory)));
+  if (shape.ngrams) {
+    const data = randomNgrams(shape, (bound) => Math.floor(uniform() * bound), repetitive(shape, 400, 5));
+    tensors.set("memory.ngrams", { dtype: "U8", shape: [shape.ngrams], data });
+  }
   return tensors;
 }
 
 /** A memory of these tokens. */
 export function memoryTensor(shape: Shape, tokens: readonly number[]): Tensor {
-  const { dtype } = memorySpec(shape)!;
+  const bytes = shape.vocabulary <= 256;
   return {
-    dtype,
+    dtype: bytes ? "U8" : "U16",
     shape: [tokens.length],
-    data: dtype === "U8" ? Uint8Array.from(tokens) : Uint16Array.from(tokens),
+    data: bytes ? Uint8Array.from(tokens) : Uint16Array.from(tokens),
   } as Tensor;
 }
 
@@ -104,11 +108,13 @@ export function writeModel(run: Exports, shape: Shape, tensors: ReadonlyMap<stri
     const { data } = tensors.get(name)!;
     new Uint8Array(buffer, value(address)).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
-  const memory = tensors.get("memory.tokens");
-  if (memory === undefined || !shape.memory) return; // or the model in a shape without it
-  const image = memoryImage(memory.data as MemoryTokens, shape);
+  const tokens = shape.memory ? (tensors.get("memory.tokens")?.data as MemoryTokens) : undefined;
+  const ngrams = shape.ngrams ? (tensors.get("memory.ngrams")?.data as Uint8Array) : undefined;
+  if (tokens === undefined && ngrams === undefined) return; // or the model in a shape without it
+  const image = memoryImage({ tokens, ngrams }, shape);
+  const held = { ...shape, memory: tokens?.length ?? 0 };
   new Uint8Array(buffer, value("END"), image.length).set(image);
-  new Uint32Array(buffer, value("MEMORY_RECORD"), 2).set([value("END"), memory.data.length]);
+  new Uint32Array(buffer, value("MEMORY_RECORD"), 4).set(memoryRecord(held, value("END")));
 }
 
 /** Tokens that repeat themselves, so that attention has something to find. */

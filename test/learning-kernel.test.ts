@@ -34,6 +34,7 @@ const SHAPES: [string, Shape, ModuleOptions][] = [
     }),
     { recall: 128 },
   ],
+  ["n-grams", shapeOf({ longMatches: true, ngrams: 1500, adapts: true }), { recall: 64 }],
   ["no attention", shapeOf({ history: 0, matchLength: 0, vocabulary: 40, bits: 40 }), {}],
   // more of what is recalled matches than is looked at
   [

@@ -4,6 +4,7 @@ import { type ModelFiles, withConfig } from "../host/files/config.ts";
 import { type Tensor, writeTensors } from "../host/files/safetensors.ts";
 import { fileSpecs, type Shape, validateShape } from "../host/shape.ts";
 import { byteTokenizer } from "../host/tokenizer/index.ts";
+import { randomNgrams } from "../tools/module/random-ngrams.ts";
 
 export const SHAPE: Shape = validateShape({
   vocabulary: 256,
@@ -26,6 +27,15 @@ export function randomTensors(shape: Shape): Map<string, Tensor> {
   for (const { name, dtype, shape: sizes } of fileSpecs(shape)) {
     const length = sizes.reduce((product, size) => product * size, 1);
     const fill = (value: (i: number) => number) => Array.from({ length }, (_, i) => value(i));
+    if (name === "memory.ngrams") {
+      const words = Buffer.from("The pump is off, the pump is on; he counts the ropes, he counts the lamps. ");
+      tensors.set(name, {
+        dtype: "U8",
+        shape: sizes,
+        data: randomNgrams(shape, (bound) => Math.floor(uniform() * bound), [...words]),
+      });
+      continue;
+    }
     let data: Tensor["data"];
     // words, of which tests' texts have some
     if (name === "memory.tokens")

@@ -51,6 +51,13 @@ describe("a shape is refused by the name of the field and its bound", () => {
     [{ longMatches: true, memory: 1.5 }, "memory must be an integer, got 1.5"],
     [{ longMatches: true, memory: "9" }, `memory must be an integer, got "9"`],
     [{ longMatches: true, memory: 9 }, "memoryIndexed must be true where there is a memory and vocabulary is over 256"],
+    [{ ngrams: 300 }, "ngrams must be 0 where there are no longMatches, got 300"],
+    [{ longMatches: true, ngrams: 2 ** 24 + 1 }, "ngrams must be in 0..16777216, got 16777217"],
+    [{ longMatches: true, ngrams: "300" }, `ngrams must be an integer, got "300"`],
+    [
+      { vocabulary: 4104, bits: 4104, longMatches: true, ngrams: 300 },
+      "ngrams must be 0 where vocabulary is over 4096",
+    ],
     [{ memoryIndexed: true }, "memoryIndexed must be false where there are no longMatches, got true"],
     [{ longMatches: true, memoryIndexed: "no" }, `memoryIndexed must be a boolean, got "no"`],
     [{ vocabulary: 65528, bits: 65528, window: 4, groups: 512 }, "must be at most 1073741824"],
@@ -67,7 +74,7 @@ describe("a shape is refused by the name of the field and its bound", () => {
 test("any value is either a shape or refused with a typed error", () => {
   const field = fc.oneof(fc.integer({ min: -1, max: 70000 }), fc.double(), fc.anything());
   const keys = Object.fromEntries(
-    [...Object.keys(POTATO), "longMatches", "memory", "memoryIndexed"].map((key) => [key, field]),
+    [...Object.keys(POTATO), "longMatches", "memory", "ngrams", "memoryIndexed"].map((key) => [key, field]),
   );
   const near = fc.record(keys, { requiredKeys: [] }).map((changes) => ({ ...POTATO, ...changes }));
   fc.assert(
@@ -89,6 +96,7 @@ test("a checked shape has nothing but its fields, and what is off is not there",
     indexed: false,
     longMatches: false,
     memory: 0,
+    ngrams: 0,
     memoryIndexed: false,
     weightBits: 8,
     windowAttention: false,

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { BASE, bytesNeeded, PAGE, predictorBytes } from "../host/compile/layout.ts";
 import type { PackageOptions } from "../host/compile/package.ts";
+import { parseConfig } from "../host/files/config.ts";
 import { LADDER, type Profile, shapeOf as shapeOfProfile, wholeShapeOf } from "../host/fit/recipe.ts";
 import { hiddenWidth, memoryBytes, parameters, type Shape, validateShape } from "../host/shape.ts";
 import { firmwareForms } from "../tools/forms.ts";
@@ -27,6 +28,7 @@ const FORMS: Record<string, { shape: Shape; options: PackageOptions }> = {
     options: { target: "flash", recall: 24 },
   },
   "a memory looked through": { shape: shapeOf({ longMatches: true, memory: 200, adapts: true }), options: {} },
+  "n-grams, and a memory": { shape: shapeOf({ longMatches: true, memory: 200, ngrams: 1001 }), options: {} },
   "an indexed memory, frozen": {
     shape: shapeOf({ longMatches: true, memory: 203, memoryIndexed: true, indexed: true }),
     options: { learning: false },
@@ -64,9 +66,9 @@ describe.each(Object.entries(FORMS))("%s", (_name, { shape, options }) => {
         expect(Buffer.compare(memory.subarray(image, end), remembered)).toBe(0);
         expect(memory.subarray(0, BASE).every((byte) => byte === 0x5a)).toBe(true);
       }
-      // the last tensor ends where the memory does: scales of the correction, or probabilities, all of them above 0; or a record of 8 bytes
+      // the last tensor ends where the memory does: scales of the correction, or probabilities, all of them above 0; or records of 16 bytes
       const isRecord = shape.longMatches && options.learning === false;
-      expect(new Float32Array(memory.buffer, image - (isRecord ? 12 : 4), 1)[0]).toBeGreaterThan(0);
+      expect(new Float32Array(memory.buffer, image - (isRecord ? 20 : 4), 1)[0]).toBeGreaterThan(0);
     },
   );
 });
@@ -94,8 +96,10 @@ test("pages say in words what potato's statistics take, and which vocabularies a
   for (const [name, bytes] of Object.entries(rows)) {
     expect(learning).toMatch(new RegExp(`\\| ${name} \\| .* \\| ${bytes.toLocaleString("en")} \\|`));
   }
-  const figure = parameters(potato).toLocaleString("en");
-  expect(await readFile("README.md", "utf8")).toContain(`\`potato-en\`, ${figure} parameters`);
+  const english = parseConfig(await readFile("models/potato-en/config.json")).shape;
+  const [many, bytes] = [parameters(english), english.ngrams!].map((figure) => figure.toLocaleString("en"));
+  const said = `\`potato-en\`, ${many} parameters and ${bytes} bytes of n-grams`;
+  expect(await readFile("README.md", "utf8")).toContain(said);
   const rungs = LADDER.potato.slice(0, -1).reverse().map(String);
   expect(await readFile("docs/api.md", "utf8")).toContain(`${rungs.slice(0, -1).join(", ")} and ${rungs.at(-1)}`);
   expect(await readFile("docs/cli.md", "utf8")).toContain(`${rungs.slice(0, -1).join(", ")} or ${rungs.at(-1)}`);

@@ -6,6 +6,7 @@ import type { Tensor } from "../host/files/safetensors.ts";
 import type { Shape } from "../host/shape.ts";
 import { LongOracle, longMatchAt } from "./oracle-long.ts";
 import { bitsOfFloat, exp, f, floatOfBits, LOG2E, laneSum, log, nearest } from "./oracle-math.ts";
+import { NgramOracle } from "./oracle-ngrams.ts";
 
 /** Stands between texts that are recalled. */
 const BREAK = 0xffff;
@@ -110,9 +111,10 @@ export class Oracle {
   private network: { own: Float32Array; rescaled: Float32Array; kept: number; rest: number; each: number } | undefined;
   /** What weighs the long matches. */
   private readonly long: LongOracle | undefined;
+  private readonly ngrams: NgramOracle | undefined;
   private state = [0, 0, 0, 0];
 
-  /** @param tensors those of the shape, and of a memory its tokens */
+  /** @param tensors those of the shape, and of a memory its tokens and its n-grams */
   constructor(
     protected readonly shape: Shape,
     private readonly tensors: ReadonlyMap<string, Tensor>,
@@ -120,6 +122,9 @@ export class Oracle {
     if (!shape.longMatches) return;
     const memory = shape.memory ? Array.from(this.numbers("memory.tokens")) : [];
     this.long = new LongOracle(this.numbers("attention.long"), memory, shape.memoryIndexed ?? false);
+    if (shape.ngrams) {
+      this.ngrams = new NgramOracle(this.tensors.get("memory.ngrams")!.data as Uint8Array, shape.vocabulary);
+    }
   }
 
   append(token: number): void {
@@ -276,7 +281,7 @@ export class Oracle {
     );
   }
 
-  /** The network's probabilities, with the base's rows and their scales or with others. */
+  /** The probabilities of the network with its n-grams, with the base's rows and their scales or with others. */
   protected decode(
     hidden: Float32Array,
     rows = this.numbers("decoder.O"),
@@ -293,6 +298,7 @@ export class Oracle {
       out[v] = f(this.numbers("decoder.o0")[v]! + scaled);
     }
     softmax(out);
+    this.ngrams?.apply(out, this.stream);
     return out;
   }
 

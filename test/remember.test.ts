@@ -6,6 +6,7 @@ import { orderOf } from "../host/files/memory.ts";
 import { readTensors, writeTensors } from "../host/files/safetensors.ts";
 import { shapeOf } from "../host/fit/recipe.ts";
 import { type FitOptions, fit, load, type ModelFiles } from "../host/index.ts";
+import { chainedText } from "./chained-text.ts";
 
 const ENCODER = new TextEncoder();
 /** Lines of a gateway, ever the same but for numbers and one word in eight. */
@@ -72,12 +73,15 @@ describe("a memory", () => {
     expect((await load(asked.files)).score(TEST).bits).toBeGreaterThan(0);
   });
 
-  test.each([-1, 1.5, Number.NaN, 65_537, "1000", null])("of %s bytes is refused by its bound", async (remember) => {
-    await expect(fitted({ remember: remember as number })).rejects.toMatchObject({
-      code: "INVALID_OPTION",
-      message: expect.stringMatching(/^remember must be an integer in 0\.\.65536, got /),
-    });
-  });
+  test.each([-1, 1.5, Number.NaN, 2 ** 24 + 1, "1000", null])(
+    "of %s bytes is refused by its bound",
+    async (remember) => {
+      await expect(fitted({ remember: remember as number })).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+        message: expect.stringMatching(/^remember must be an integer in 0\.\.16777216, got /),
+      });
+    },
+  );
 
   test("of a model without long matches is refused", async () => {
     await expect(fitted({ remember: 8, history: 0 })).rejects.toMatchObject({
@@ -100,6 +104,78 @@ describe("a memory", () => {
     });
     await expect(load(new Map(files).set("model.safetensors", weights))).rejects.toMatchObject({
       code: "MODEL_DIGEST",
+    });
+  });
+});
+
+describe("n-grams", () => {
+  const chained = chainedText(60_000, 1);
+  const other = chainedText(4000, 2);
+  const made = (options: FitOptions) => fit(() => [chained], { profile: "nano", threads: 0, passes: 2, ...options });
+  const scoreOf = async (files: ModelFiles) => (await load(files)).score(other).bits / other.length;
+
+  test("are what a model remembers where they save more than the text's end, at no more bytes", async () => {
+    const { files, report } = await made({ remember: 6000 });
+    expect(report.shape.memory).toBeUndefined();
+    expect(report.shape.ngrams).toBeGreaterThan(3000);
+    expect(report.shape.ngrams).toBeLessThanOrEqual(6000);
+    expect(tensorsOf(files).get("memory.ngrams")!.data.length).toBe(report.shape.ngrams);
+    const without = await scoreOf((await made({ remember: 0 })).files);
+    // a letter in five is any of ten: 1.2 bits are the least
+    expect(await scoreOf(files)).toBeLessThan(Math.min(1.6, without * 0.85));
+    expect(new TextDecoder().decode(files.get("README.md"))).toContain("n-grams");
+  });
+
+  test("more bytes save more, and as few as none have room in is as none", async () => {
+    const [few, more] = await Promise.all(
+      [1500, 6000].map(async (remember) => scoreOf((await made({ remember })).files)),
+    );
+    expect(more!).toBeLessThan(few!);
+    expect((await made({ remember: 100 })).report.shape).toMatchObject({ memory: 100 });
+  });
+
+  test("are the same by one thread or two, and by either build", async () => {
+    const [one, two, scalar] = await Promise.all([
+      made({ remember: 6000 }),
+      made({ remember: 6000, threads: 2 }),
+      made({ remember: 6000, build: "scalar" }),
+    ]);
+    expect(one.report.shape.ngrams).toBeGreaterThan(0);
+    for (const each of [two, scalar]) {
+      expect(each.files.get("model.safetensors")).toEqual(one.files.get("model.safetensors"));
+    }
+  });
+
+  test("of other bytes, or of another vocabulary, are refused by name", async () => {
+    const { files, report } = await made({ remember: 6000 });
+    const { shape, recipe } = parseConfig(files.get("config.json")!);
+    const spoiled = async (change: (bytes: Uint8Array) => void) => {
+      const tensors = new Map(tensorsOf(files));
+      const data = Uint8Array.from(tensors.get("memory.ngrams")!.data as Uint8Array);
+      change(data);
+      tensors.set("memory.ngrams", { dtype: "U8", shape: [data.length], data });
+      return load(
+        await withConfig(new Map(files).set("model.safetensors", writeTensors(tensors)), shape, { ...recipe }),
+      );
+    };
+    await expect(spoiled(() => {})).resolves.toBeDefined();
+    await expect(spoiled((bytes) => bytes.fill(255, 0, 4))).rejects.toMatchObject({
+      code: "MODEL_CORRUPT",
+      message: `model.safetensors: memory.ngrams has 4294967295 buckets in ${report.shape.ngrams} bytes`,
+    });
+    await expect(spoiled((bytes) => bytes.fill(255, 8, 12))).rejects.toMatchObject({
+      code: "MODEL_CORRUPT",
+      message: "model.safetensors: memory.ngrams has a factor of NaN",
+    });
+  });
+
+  test("a fit that looks for them is aborted there", async () => {
+    const controller = new AbortController();
+    const onProgress: FitOptions["onProgress"] = ({ phase }) => {
+      if (phase === "ngrams") controller.abort();
+    };
+    await expect(made({ remember: 3000, onProgress, signal: controller.signal })).rejects.toMatchObject({
+      code: "ABORTED",
     });
   });
 });

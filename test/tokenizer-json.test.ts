@@ -13,6 +13,7 @@ interface Json {
 const { pre_tokenizer: GPT2 } = byteTokenizer().toJSON() as { pre_tokenizer: object };
 
 let trained: Tokenizer;
+let lines: Tokenizer;
 /** A fresh tokenizer.json to change: 8 merges. */
 const json = () => JSON.parse(JSON.stringify(trained.toJSON())) as Json;
 
@@ -20,11 +21,12 @@ beforeAll(async () => {
   trained = await trainTokenizer(["when he hears her, the other mother sees where they were; ".repeat(20)], {
     vocabulary: 264,
   });
+  lines = await trainTokenizer(["one line\nof two\n".repeat(20)], { vocabulary: 264, boundary: "newline" });
 });
 
 describe("reads what it wrote", () => {
   test("to the same file", () => {
-    for (const tokenizer of [trained, byteTokenizer()]) {
+    for (const tokenizer of [trained, lines, byteTokenizer()]) {
       const text = JSON.stringify(tokenizer.toJSON());
       expect(JSON.stringify(tokenizerFromJSON(JSON.parse(text)).toJSON())).toBe(text);
     }
@@ -41,6 +43,9 @@ describe("reads what it wrote", () => {
         ],
       },
     });
+    const { pre_tokenizer: ofLines } = lines.toJSON() as { pre_tokenizer: object };
+    expect(ofLines).not.toEqual(json().pre_tokenizer);
+    expect(tokenizerFromJSON({ ...json(), pre_tokenizer: ofLines }).toJSON()).toMatchObject({ pre_tokenizer: ofLines });
     const older = tokenizerFromJSON({ ...json(), pre_tokenizer: GPT2 });
     expect(older.toJSON()).toMatchObject({ pre_tokenizer: GPT2 });
     // h, he are merged: a mark ends the word in the one, belongs to it in the other; both spell the same bytes

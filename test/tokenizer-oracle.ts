@@ -28,6 +28,9 @@ export const SPLIT =
 /** The split of tokenizers that are trained here. */
 export const CAPPED_SPLIT =
   /'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}\p{M}]{1,64}| ?\p{N}{1,64}| ?[^\p{White_Space}\p{L}\p{M}\p{N}]{1,64}|\p{White_Space}{1,64}(?!\P{White_Space})|\p{White_Space}{1,64}/gu;
+/** The same of lines that are messages. */
+export const LINES_SPLIT =
+  /\n|'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}\p{M}]{1,64}| ?\p{N}{1,64}| ?[^\p{White_Space}\p{L}\p{M}\p{N}]{1,64}|[^\P{White_Space}\n]{1,64}(?!\P{White_Space})|[^\P{White_Space}\n]{1,64}/gu;
 
 /**
  * The pieces of any bytes: each byte that is not part of well-formed UTF-8 becomes a lone surrogate, U+DC00 + byte, the regular

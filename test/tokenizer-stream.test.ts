@@ -17,6 +17,8 @@ const TELLING = "it's  'r we'll\n\nx \n y\u3000z 中文。é½ 12👩‍👧 'v\
 let tokenizer: Tokenizer;
 /** With GPT-2's split, as files had it before. */
 let older: Tokenizer;
+/** With newlines by themselves. */
+let lines: Tokenizer;
 beforeAll(async () => {
   // with tokens for runs of white space, and for parts of the characters above
   tokenizer = await trainTokenizer([LICENCE, messages("it"), `${TELLING}\n\n\n\n    `.repeat(100)], {
@@ -24,6 +26,10 @@ beforeAll(async () => {
   });
   const { pre_tokenizer } = byteTokenizer().toJSON() as { pre_tokenizer: object };
   older = tokenizerFromJSON({ ...tokenizer.toJSON(), pre_tokenizer });
+  lines = await trainTokenizer([LICENCE, `${TELLING}\n\n\n\n    `.repeat(100)], {
+    vocabulary: 512,
+    boundary: "newline",
+  });
 });
 
 async function collect(chunks: Chunks, by = tokenizer): Promise<number[]> {
@@ -42,7 +48,7 @@ describe("a stream has the tokens of the whole", () => {
   test("bytes, however they are cut", async () => {
     await fc.assert(
       fc.asyncProperty(tellingBytes, fc.array(fc.nat(), { maxLength: 12 }), async (bytes, places) => {
-        for (const by of [tokenizer, older]) {
+        for (const by of [tokenizer, older, lines]) {
           expect(await collect(cut(bytes, places), by)).toEqual(Array.from(by.encode(bytes)));
         }
       }),
@@ -57,7 +63,7 @@ describe("a stream has the tokens of the whole", () => {
       .map((parts) => parts.map(([each, count]) => each.repeat(count)).join(""));
     await fc.assert(
       fc.asyncProperty(runs.map(utf8), fc.array(fc.nat(), { maxLength: 12 }), async (bytes, places) => {
-        for (const by of [tokenizer, older]) {
+        for (const by of [tokenizer, older, lines]) {
           expect(await collect(cut(bytes, places), by)).toEqual(Array.from(by.encode(bytes)));
         }
       }),
@@ -180,7 +186,7 @@ describe("what a stream holds", () => {
 
   test("goes on in turns: timers run, and a signal ends it inside one long word, whatever the file", async () => {
     const word = new Uint8Array(4 << 20).map((_, i) => 0x61 + ((i * i) % 23));
-    for (const by of [tokenizer, older]) {
+    for (const by of [tokenizer, older, lines]) {
       let ticks = 0;
       const timer = setInterval(() => ++ticks, 1);
       for await (const _ of encodeStream(by, [word]));

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { byteTokenizer, type Tokenizer, tokenizerFromJSON } from "../host/tokenizer/index.ts";
-import { CAPPED, GPT2, pieceEnd, type Split } from "../host/tokenizer/pretokenize.ts";
+import { CAPPED, GPT2, LINES, pieceEnd, type Split } from "../host/tokenizer/pretokenize.ts";
 import { trainTokenizer } from "../host/tokenizer/train.ts";
 import { classOf } from "../host/tokenizer/unicode.ts";
 import { LANGUAGES, LICENCE, messages } from "./texts.ts";
@@ -11,6 +11,7 @@ import {
   CAPPED_SPLIT,
   huggingFace,
   isNewer,
+  LINES_SPLIT,
   SPLIT,
   splitBytes,
   tellingBytes,
@@ -48,6 +49,7 @@ beforeAll(async () => {
 const SPLITS: [name: string, split: Split, pattern: RegExp][] = [
   ["of trained tokenizers", CAPPED, CAPPED_SPLIT],
   ["of GPT-2", GPT2, SPLIT],
+  ["of lines", LINES, LINES_SPLIT],
 ];
 
 function ourPieces(bytes: Uint8Array, split: Split): Uint8Array[] {
@@ -98,6 +100,52 @@ describe.each(SPLITS)("the split %s is that of its regular expression", (_, spli
   });
 });
 
+describe("lines that are messages", () => {
+  /** The lines of some bytes, and their newlines. */
+  function linesOf(bytes: Uint8Array): Uint8Array[] {
+    const found: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const end = bytes.indexOf(10, at);
+      const stop = end === at ? at + 1 : end < 0 ? bytes.length : end;
+      found.push(bytes.slice(at, stop));
+      at = stop;
+    }
+    return found;
+  }
+
+  test("a line falls into the pieces that it falls into by itself, and a newline is one", () => {
+    fc.assert(
+      fc.property(fc.oneof(tellingBytes, runs.map(utf8)), (bytes) => {
+        expect(ourPieces(bytes, LINES)).toEqual(linesOf(bytes).flatMap((line) => ourPieces(line, CAPPED)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("no token that is trained holds a newline and more, and each line has the tokens that it has alone", async () => {
+    const text = `${messages("de")}\n\n\n${"  x\n\n\t\r\n".repeat(200)}`;
+    const of = async (boundary: "newline" | "none") => {
+      const tokenizer = await trainTokenizer([text], { vocabulary: 1024, boundary });
+      const holding = Array.from({ length: 1024 }, (_, token) => tokenizer.bytesOf(token)).filter((spelled) =>
+        spelled.includes(10),
+      );
+      return { tokenizer, holding };
+    };
+    const { tokenizer, holding } = await of("newline");
+    expect(holding).toEqual([Uint8Array.of(10)]);
+    expect((await of("none")).holding.length).toBeGreaterThan(1);
+    const again = tokenizerFromJSON(JSON.parse(JSON.stringify(tokenizer.toJSON())));
+    const peer = huggingFace(tokenizer.toJSON());
+    for (const each of [text.slice(0, 40_000), text.slice(-2000), ...NASTY]) {
+      const tokens = tokenizer.encode(each);
+      expect(again.encode(each)).toEqual(tokens);
+      expect([...tokens]).toEqual(linesOf(utf8(each)).flatMap((line) => [...tokenizer.encode(line)]));
+      if (!isNewer(each) && !/[\ud83d\ude00](?![\ude00-\udfff])/u.test(each))
+        expect(peer.encode(each)).toEqual([...tokens]);
+    }
+  });
+});
+
 describe("the classes that decide a split", () => {
   test("are those of Unicode 16.0, whatever the runtime's version is", () => {
     const classes = Uint8Array.from({ length: 0x110000 }, (_, point) => classOf(point));
@@ -113,11 +161,12 @@ describe("the classes that decide a split", () => {
 
 describe("Hugging Face's library of Rust falls into the same pieces", () => {
   // test/split.json: pieces as tokenizers 0.23.3 (Python) gives them for the pre_tokenizer of each file
-  const cases = JSON.parse(readFileSync("test/split.json", "utf8")) as Record<"capped" | "gpt2", string[][]>;
+  const cases = JSON.parse(readFileSync("test/split.json", "utf8")) as Record<"capped" | "gpt2" | "lines", string[][]>;
 
   test.each([
     ["of trained tokenizers", CAPPED, cases.capped],
     ["of GPT-2", GPT2, cases.gpt2],
+    ["of lines", LINES, cases.lines],
   ] as const)("with the split %s: U+0085, U+FEFF, marks, blank lines, runs of more than 64", (_, split, texts) => {
     expect(texts.length).toBeGreaterThan(20);
     for (const pieces of texts) {

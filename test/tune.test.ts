@@ -9,6 +9,7 @@ import { type FitOptions, fit } from "../host/fit/fit.ts";
 import { load, type ModelFiles, type TuneOptions, type TuneProgress, tune } from "../host/index.ts";
 import { scheduleOf, tuneRecipe } from "../host/tune/recipe.ts";
 import { withoutAttention } from "../tools/variants.ts";
+import { chainedText } from "./chained-text.ts";
 import { compileQuickly, hooks } from "./compile-warm.ts";
 import { BYTES, bytesOf, contents, sound, TEXT, threadsAlive } from "./fit-fixture.ts";
 import { refusal } from "./model-fixture.ts";
@@ -156,6 +157,26 @@ describe("a tuned model", () => {
     const [now, before] = [files, remembering].map(tensorsOf);
     for (const name of ["attention.long", "memory.tokens"]) expect(now!.get(name)).toEqual(before!.get(name));
     expect((await sound(files, [TEXT, DEV])).config.shape).toEqual(parseConfig(remembering.get("config.json")!).shape);
+  });
+
+  test("has n-grams of its own network, no more bytes of them; where no epoch is better, those of its base", async () => {
+    const chained = chainedText(40_000, 1);
+    const options = { ...ONE_HOT, longMatches: true, remember: 6000 };
+    const based = (await fit(() => [chained], options)).files;
+    const ngramsOf = (files: ModelFiles) => tensorsOf(files).get("memory.ngrams")!.data as Uint8Array;
+    const run = (dev: Uint8Array) => tune(based, () => [chained], { epochs: 1, threads: 0, dev: [dev] });
+    const { files, report } = await run(chainedText(3000, 2));
+    expect(report.bestEpoch).toBe(1);
+    expect(report.shape.ngrams).toBe(ngramsOf(files).length);
+    expect(ngramsOf(files).length).toBeLessThanOrEqual(ngramsOf(based).length);
+    expect(ngramsOf(files)).not.toEqual(ngramsOf(based));
+    const other = chainedText(4000, 3);
+    const [before, after] = [(await load(based)).score(other).bits, (await load(files)).score(other).bits];
+    expect(after / before).toBeLessThan(1.02);
+    // what is none of the text comes to be expected less
+    const worse = await run(new Uint8Array(1000).fill(200));
+    expect(worse.report.bestEpoch).toBe(0);
+    expect(ngramsOf(worse.files)).toEqual(ngramsOf(based));
   });
 
   test("of ciphered inputs keeps its cipher, and predicts as it did in f32", async () => {

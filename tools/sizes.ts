@@ -9,7 +9,7 @@ import { compileDevice } from "../host/compile/compile.ts";
 import { bytesNeeded, PAGE, predictorBytes, weightBytes } from "../host/compile/layout.ts";
 import { type ModuleOptions, packageOptions } from "../host/compile/options.ts";
 import { type Profile, wholeShapeOf } from "../host/fit/recipe.ts";
-import { hiddenWidth, memoryBytes, memorySpec, type Shape, tensorBytes, validateShape } from "../host/shape.ts";
+import { hiddenWidth, memoryBytes, memorySpecs, type Shape, tensorBytes, validateShape } from "../host/shape.ts";
 import { firmwareForms } from "./forms.ts";
 import { table as tableOf, writeBlock } from "./markdown.ts";
 import { inspect } from "./module/inspect.ts";
@@ -82,8 +82,7 @@ console.log(instances);
 
 /** Weights and the memory's tokens, as they are in a model's file. */
 function fileBytes(shape: Shape): number {
-  const memory = memorySpec(shape);
-  return weightBytes(shape) + (memory ? tensorBytes(memory) : 0);
+  return memorySpecs(shape).reduce((sum, spec) => sum + tensorBytes(spec), weightBytes(shape));
 }
 
 /** What a newcomer asks first, in whole KiB. */

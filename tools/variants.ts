@@ -5,7 +5,7 @@ import { readTensors, writeTensors } from "../host/files/safetensors.ts";
 import { type Shape, withoutHistory } from "../host/shape.ts";
 
 /** What of a model's weights is not the network's. */
-export const ATTENTION: readonly string[] = ["attention.gate", "attention.long", "memory.tokens"];
+export const ATTENTION: readonly string[] = ["attention.gate", "attention.long", "memory.tokens", "memory.ngrams"];
 
 /** The same model without a history, and so without all that adapts to the text: the network alone. */
 export async function withoutAttention(files: ModelFiles): Promise<ModelFiles> {

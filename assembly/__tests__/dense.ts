@@ -77,7 +77,7 @@ export class Dense {
     if (this.tokenAt(at - 1) < 0) return out;
     const pivot = denseToken(this.cipher, this.tokenAt(at - 1));
     for (let j = 0; j < WINDOW; ++j) {
-      if (this.tokenAt(at - 1 - j) < 0) continue;
+      if (this.tokenAt(at - 1 - j) < 0) break; // what is before it is of another text
       const other = denseToken(this.cipher, this.tokenAt(at - 1 - j));
       for (let bit = 0; bit < BITS; ++bit) out[j] += pivot[bit] * other[bit];
     }
@@ -106,7 +106,7 @@ export class Dense {
     const out = new StaticArray<f64>(rowsOf(layer));
     if (readsOf(layer) == TOKENS) {
       const shares = this.shares(at);
-      for (let j = 0; j < WINDOW; ++j) this.addToken(at - 1 - j, shares[j], j * BITS, out);
+      for (let j = 0; j < WINDOW && this.tokenAt(at - 1 - j) >= 0; ++j) this.addToken(at - 1 - j, shares[j], j * BITS, out);
     } else if (readsOf(layer) == BAG) {
       let share = 1 / <f64>SPAN;
       for (let i = 0; i < this.reach && this.tokenAt(at - 1 - i) >= 0; ++i) {

@@ -57,7 +57,7 @@ export function placeAt(work: Work, at: i32): Place {
   place.tokens = TOKENS;
   place.cipher = network.cipher;
   place.inputs = work.inputs;
-  place.at = at;
+  place.moveTo(at);
   return place;
 }
 

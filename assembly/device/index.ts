@@ -60,6 +60,8 @@ import {
   MIXTURE_SUMS,
   NETWORK,
   NEXT_DOCUMENT,
+  NGRAMS_RECORD,
+  NGRAM_TILE,
   O,
   O_SCALE,
   O0,
@@ -86,6 +88,7 @@ import {
 import { countToken, rescale, rescaled, resetMarginals } from "./marginals";
 import { adaptLong, LongMixture, mixLong, resetLong, withoutLong } from "./long-mixture";
 import { adaptMixture, attend, resetMixture } from "./mixture";
+import { applyNgrams, Ngrams } from "./ngrams";
 import { adaptRecency, countRecent, mixRecent, resetRecency } from "./recency";
 import { draw } from "./sampling";
 import { addToken, ageSums, hashOn, mergeSums, Sample, spread, Sums, weigh } from "./sums";
@@ -157,6 +160,7 @@ const candidates: Candidates = changetype<Candidates>(CANDIDATES_RECORD);
 const followers: Followers = changetype<Followers>(FOLLOWERS_RECORD);
 const long: LongMixture = changetype<LongMixture>(LONG_RECORD);
 const memo: Memory = changetype<Memory>(MEMORY_RECORD);
+const ngrams: Ngrams = changetype<Ngrams>(NGRAMS_RECORD);
 
 const sums: Sums = changetype<Sums>(OBSERVED);
 const sampled: Sample = changetype<Sample>(SAMPLE_RECORD);
@@ -234,16 +238,18 @@ export function predict(): i32 {
 /** Where the network's own probabilities stand; what the text says beside it goes to PROBABILITIES. */
 const OWN: usize = ADAPTS != 0 ? NETWORK : PROBABILITIES;
 
-/** OWN ← the network alone, of the base or with its correction. False where a read failed. */
+/** OWN ← the network with its n-grams, of the base or with its correction. False where a read failed. */
 function predictNetwork(corrected: bool): bool {
   forgiveReads();
   const o0 = FLASH > 0 ? RESIDENT_O0 : O0;
   if (!storedForward()) return false;
   quantiseHidden(HIDDEN, HIDDEN_FIXED);
   if (LEARNING > 0 && corrected) decode(HIDDEN_FIXED, CORRECTED_O, CORRECTED_O_SCALE, o0, OWN);
-  else if (FLASH > 0) return decodeStored(HIDDEN_FIXED, O, O_SCALE, o0, OWN);
-  else decode(HIDDEN_FIXED, O, O_SCALE, o0, OWN);
-  return true;
+  else if (FLASH > 0) {
+    if (!decodeStored(HIDDEN_FIXED, O, O_SCALE, o0, OWN)) return false;
+  } else decode(HIDDEN_FIXED, O, O_SCALE, o0, OWN);
+  if (LONG != 0) applyNgrams(history, ngrams, NGRAM_TILE, OWN);
+  return !readFailed();
 }
 
 /**

@@ -112,13 +112,15 @@ export const FOLLOWERS_RECORD: usize = (LAST_CANDIDATES + LONG * 24 + 15) & ~15;
 export const FOLLOWERS: usize = FOLLOWERS_RECORD + LONG * 16; // (most long matches) of 20 bytes
 export const LENGTH_SUMS: usize = FOLLOWERS + MOST_LONG * 20; // (lengths) of 20 bytes
 export const MEMORY_TILE: usize = (LENGTH_SUMS + LENGTHS * 20 + 15) & ~15; // (2, 64) u8: what is read of the memory
-export const NETWORK: usize = (MEMORY_TILE + FLASH * LONG * 128 + 15) & ~15; // (V) f32: the network's probabilities, before they are adapted
+export const NGRAM_TILE: usize = (MEMORY_TILE + FLASH * LONG * 128 + 15) & ~15; // (64) f32, (64) u8: factors, and what else is read of the n-grams
+export const NETWORK: usize = (NGRAM_TILE + FLASH * LONG * 320 + 15) & ~15; // (V) f32: the network's probabilities, before they are adapted
 export const WEIGHTS: usize = (NETWORK + ADAPTS * V * 4 + 15) & ~15; // (V) f32, of sampling
 export const PROBABILITIES: usize = (WEIGHTS + V * 4 + 15) & ~15; // (V) f32
 
 // what was observed last, and where the long-term memory stands: written by the host, or by the firmware
 export const MEMORY_RECORD: usize = (PROBABILITIES + V * 4 + 15) & ~15; // one Memory
-export const RECALLED: usize = (MEMORY_RECORD + LONG * 8 + 15) & ~15; // (RECALL) u16, oldest first; ABSENT between texts
+export const NGRAMS_RECORD: usize = MEMORY_RECORD + LONG * 8; // one Ngrams
+export const RECALLED: usize = (NGRAMS_RECORD + LONG * 8 + 15) & ~15; // (RECALL) u16, oldest first; ABSENT between texts
 export const RECALLED_LENGTH: usize = (RECALLED + RECALL * 2 + 15) & ~15; // u32, tokens in it
 export const RECALLED_AT: usize = RECALLED_LENGTH + RECALLS * 4; // u32, where they stand instead: behind the module's own memory; 0 for RECALLED
 

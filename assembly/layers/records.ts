@@ -1,6 +1,12 @@
 // What the solver's kernels are given: where a network's weights stand, a place of the text, a tile of places.
 
 import { addScaled } from "../common/vectors";
+import { ABSENT, BAG_LAYER, CONTEXT_TOKENS, SPAN } from "../shape";
+
+/** Tokens before a place of which a document is summed; what is older, under 1 % of it, is left out. */
+export const DOCUMENT_TOKENS: i32 = 5 * SPAN;
+/** Tokens before a place that its layers read at the most. */
+const REACH: i32 = BAG_LAYER > 0 && DOCUMENT_TOKENS > CONTEXT_TOKENS ? DOCUMENT_TOKENS : CONTEXT_TOKENS;
 
 /** Weights of a network in f32. */
 @unmanaged
@@ -21,6 +27,23 @@ export class Place {
   at: i32;
   cipher: usize; // (V, k) u16
   inputs: usize; // (INPUTS) f32: shares of attention, comparisons; hidden states that the place reads
+  boundary: u32; // the token that ends a piece of the text, and 1; 0 where the text is one piece
+  start: i32; // the first token that is read: those before it are of another piece, or out of reach; a piece reads the end of the one before
+
+  /** Goes to a place, where what is read begins with the last boundary before it, or behind the last absent token. */
+  moveTo(at: i32): void {
+    const first = max<i32>(0, at - REACH);
+    let start = at;
+    for (; start > first; --start) {
+      const token = <u32>load<u16>(this.tokens + (<usize>(start - 1) << 1));
+      if (token == ABSENT) break;
+      if (token + 1 != this.boundary) continue;
+      --start;
+      break;
+    }
+    this.at = at;
+    this.start = start;
+  }
 }
 
 /** Places of a text that are worked on together, in tiles of TILE places; a tile is a batch of one. */

@@ -7,12 +7,12 @@ import { W0_AT, W_AT } from "./list";
 import { Outer, Place } from "./records";
 import { attentionShares, comparison } from "./window-attention";
 
-/** Token at position j of the window before a place; ABSENT before the stream's start. */
+/** Token at position j of the window before a place; ABSENT before the start of its text or piece. */
 // @ts-ignore: decorator
 @inline
 export function contextToken(place: Place, j: i32): u32 {
   const at = place.at - 1 - j;
-  return at < 0 ? ABSENT : <u32>load<u16>(place.tokens + (<usize>at << 1));
+  return at < place.start ? ABSENT : <u32>load<u16>(place.tokens + (<usize>at << 1));
 }
 
 /** outComparisons (r) f32 ← comparisons of the pivot with each position of the window. */

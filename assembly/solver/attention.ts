@@ -21,7 +21,7 @@ export class Pairs {
 /** counts += 1 / bits at each bit of position j and the token that came, over places [from, to). */
 export function countPairs(place: Place, from: i32, to: i32, pairs: Pairs): void {
   for (let at = from; at < to; ++at) {
-    place.at = at;
+    place.moveTo(at);
     const label = <usize>load<u16>(place.tokens + (<usize>at << 1));
     for (let j = 0; j < WINDOW; ++j) {
       const token = contextToken(place, j);
@@ -52,7 +52,7 @@ export function addAttentionTargets(place: Place, from: i32, to: i32, pairs: Pai
   const comparisons = scratch;
   const targets = scratch + (WINDOW << 2);
   for (let at = from; at < to; ++at) {
-    place.at = at;
+    place.moveTo(at);
     if (contextToken(place, WINDOW - 1) == ABSENT) continue;
     windowComparisons(place, comparisons);
     const label = <usize>load<u16>(place.tokens + (<usize>at << 1));

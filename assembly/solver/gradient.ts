@@ -134,7 +134,7 @@ export function layerGradient(layer: i32, batch: Batch, network: Network, outHid
   place.cipher = network.cipher;
   for (let t: usize = 0; t < <usize>batch.count; ++t) {
     const at = load<i32>(batch.places + (t << 2));
-    place.at = at;
+    place.moveTo(at);
     place.inputs = batch.inputs + ((t * INPUTS) << 2);
     outer.values = batch.targets + ((t * M) << 2) + column;
     addToInputs(layer, place, outer);
@@ -160,7 +160,7 @@ export function attentionGradient(batch: Batch, network: Network, outHidden: usi
   place.cipher = network.cipher;
   for (let t: usize = 0; t < <usize>batch.count; ++t) {
     const at = load<i32>(batch.places + (t << 2));
-    place.at = at;
+    place.moveTo(at);
     place.inputs = batch.inputs + ((t * INPUTS) << 2);
     outer.values = batch.targets + ((t * M) << 2);
     addShareGradient(place, network.hidden, outer.values, outer.weight, outHidden, work);

@@ -93,7 +93,7 @@ function targetsOfPlaces(at: i32, to: i32, first: i32, end: i32, fixed: bool, ne
   const bytes = <usize>((end - first) * UNITS) << 2;
   for (let t = <usize>at; t < <usize>to; ++t) {
     const target = batch.targets + ((t * M) << 2);
-    place.at = load<i32>(batch.places + (t << 2));
+    place.moveTo(load<i32>(batch.places + (t << 2)));
     place.inputs = batch.inputs + ((t * INPUTS) << 2);
     const label = <usize>load<u16>(place.tokens + (<usize>place.at << 1));
     readGroups(0, first, end, fixed, place, network, target);
@@ -145,7 +145,7 @@ function addGroupSums(layer: i32, first: i32, end: i32, network: Network, work: 
   const batch = work.batch;
   const place = work.place;
   for (let t: usize = 0; t < <usize>batch.count; ++t) {
-    place.at = load<i32>(batch.places + (t << 2));
+    place.moveTo(load<i32>(batch.places + (t << 2)));
     place.inputs = batch.inputs + ((t * INPUTS) << 2);
     outer.values = batch.targets + ((t * M + <usize>(from * UNITS)) << 2);
     addToInputs(layer, place, outer);

@@ -73,6 +73,7 @@ import { consecutivePlaces } from "./places";
 import { network, placeRecords, readNetwork, settings, Work, workOf } from "./records";
 import { roundAll, roundAsStored } from "./rounding";
 import { scalingStep, takeAverages as takeMeans } from "./scaling-step";
+import { shareStart } from "./threads";
 import { forwardTile, tileOf } from "./tiles";
 import * as tune from "./tune";
 
@@ -100,6 +101,7 @@ function workAt(thread: i32, threads: i32): Work {
   place.tokens = TOKENS;
   place.cipher = CIPHER;
   place.inputs = work.inputs;
+  place.boundary = settings.boundary;
   return work;
 }
 
@@ -203,9 +205,10 @@ export function explicitSteps(from: i32, to: i32): void {
   const place = work.place;
   const hidden = work.rows;
   if (from == 0) memory.fill(SECOND_O, 0, V * M * 4);
-  for (place.at = from; place.at < to; ++place.at) {
+  for (let at = from; at < to; ++at) {
+    place.moveTo(at);
     forward(place, network, hidden);
-    const label = <usize>load<u16>(TOKENS + (<usize>place.at << 1));
+    const label = <usize>load<u16>(TOKENS + (<usize>at << 1));
     addScaled(hidden, 1, M, SECOND_O + ((label * M) << 2));
   }
   if (to == settings.places) explicitDecoder(SECOND_O, MARGINAL, settings.groupPseudoCounts, hidden, O);
@@ -225,15 +228,26 @@ export function evaluate(from: i32, places: i32): void {
   }
 }
 
+/** PREDICTED ← ŷ of the network at the `count` ≤ BATCH places that the host has written to PLACES, tile by tile. Every thread calls it. */
+export function predictPlaces(thread: i32, threads: i32, count: i32): void {
+  const work = workAt(thread, threads);
+  const batch = work.batch;
+  batch.count = count;
+  batch.tiles = (count + TILE - 1) / TILE;
+  const end = shareStart(batch.tiles, 1, thread + 1, threads);
+  for (let i = shareStart(batch.tiles, 1, thread, threads); i < end; ++i) forwardTile(tileOf(batch, i, work), readNetwork, work);
+}
+
 /**
  * The mixture's inputs for the places whose likelihoods `evaluate(from, places)` has just written; `index` is how many came before. The
- * history starts from the R tokens before the first place.
+ * history starts from those of the R tokens before the first place that are of its piece, and each further piece from the boundary before it alone.
  */
 export function mixturePlaces(from: i32, places: i32, index: i32): void {
   if (REMEMBERS == 0) return;
   if (index == 0) {
     clearHistory(history);
-    const first = max<i32>(0, from - HISTORY);
+    let first = from;
+    while (first > max<i32>(0, from - HISTORY)) if (endsPiece(load<u16>(TOKENS + (<usize>--first << 1)))) break;
     history.newest = <u32>(first - 1) & (HISTORY - 1); // places stand at their number modulo R
     for (let at = first; at < from; ++at) pushToken(history, load<u16>(TOKENS + (<usize>at << 1)));
   }
@@ -245,8 +259,15 @@ export function mixturePlaces(from: i32, places: i32, index: i32): void {
     const to = <usize>(index + i);
     const likelihoods = MIXTURE_LIKELIHOODS + to * PARTS * 4;
     mixtureInputs(matches, token, network, MATCH_SUMS, likelihoods, MIXTURE_BUCKETS + to * MATCH_LENGTH);
+    if (endsPiece(token)) clearHistory(history);
     pushToken(history, token);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function endsPiece(token: u32): bool {
+  return token + 1 == settings.boundary;
 }
 
 /** Solves the mixture over the first `places` inputs. */

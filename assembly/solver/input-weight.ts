@@ -41,7 +41,7 @@ export function solveInputWeight(group: i32, from: i32, to: i32, network: Networ
     let gradient: f32 = 0;
     let curvature: f32 = 0;
     for (let at = from; at < to; ++at) {
-      place.at = at;
+      place.moveTo(at);
       memory.copy(hidden, network.biases + column, GROUP_BYTES);
       memory.fill(votes, 0, GROUP_BYTES);
       readInputs(layer, place, network);

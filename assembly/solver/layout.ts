@@ -69,6 +69,7 @@ export class Settings {
   learningRate: f32; // tuning: at its peak
   warmUp: i32; // tuning: steps in which the rate rises to there
   rounds: i32; // tuning: 1 where each step sees what rounding to four bits leaves of U
+  boundary: u32; // token that ends a piece of the text, and 1; 0 where the text is one piece
 }
 
 /** Where the first tensor stands. */
@@ -77,7 +78,7 @@ export const BASE: usize = 64;
 // threads, settings, records
 export const SYNC: usize = (BASE + 63) & ~63; // (2) i32: threads arrived, generation; a cache line of its own
 export const SETTINGS: usize = (SYNC + 2 * 4 + 63) & ~63; // one Settings, written by the host
-export const RECORDS: usize = (SETTINGS + 24 * 4 + 63) & ~63; // one Network, one Batch
+export const RECORDS: usize = (SETTINGS + 25 * 4 + 63) & ~63; // one Network, one Batch
 export const CIPHER: usize = (RECORDS + 512 + 63) & ~63; // (V, k) u16
 export const MARGINAL: usize = (CIPHER + CIPHERED * V * CIPHER_WIDTH * 2 + 63) & ~63; // (V) f32, π
 export const POSITIONS: usize = (MARGINAL + V * 4 + 63) & ~63; // (H, positions) f32, weights of what each group reads

@@ -93,7 +93,7 @@ export function sampleTile(tile: Batch, first: i32, targets: bool, network: Netw
   const index = <u32>(work.step.first + first);
   for (let t: usize = 0; t < <usize>tile.count; ++t) {
     const hidden = tile.hidden + ((t * M) << 2);
-    place.at = load<i32>(tile.places + (t << 2));
+    place.moveTo(load<i32>(tile.places + (t << 2)));
     place.inputs = tile.inputs + ((t * INPUTS) << 2);
     forward(place, network, hidden);
     const label = <u32>load<u16>(tile.tokens + (<usize>place.at << 1));

@@ -207,7 +207,7 @@ function addLayerSums(layer: i32, batch: Batch, network: Network, work: Work): v
   outer.sums = table + STRIDE;
   outer.apart = STRIDE;
   for (let t: usize = 0; t < <usize>batch.count; ++t) {
-    place.at = load<i32>(batch.places + (t << 2));
+    place.moveTo(load<i32>(batch.places + (t << 2)));
     place.inputs = batch.inputs + ((t * INPUTS) << 2);
     outer.values = batch.targets + ((t * M) << 2) + column;
     outer.second = batch.hidden + ((t * M) << 2) + column;

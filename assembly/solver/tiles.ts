@@ -31,7 +31,7 @@ export function forwardTile(tile: Batch, network: Network, work: Work): void {
   for (let t = 0; t < TILE; ++t) {
     const row = tile.hidden + ((<usize>t * M) << 2);
     if (t < tile.count) {
-      place.at = load<i32>(tile.places + (<usize>t << 2));
+      place.moveTo(load<i32>(tile.places + (<usize>t << 2)));
       place.inputs = tile.inputs + ((<usize>t * INPUTS) << 2);
       forward(place, network, row);
     } else memory.fill(row, 0, M << 2);

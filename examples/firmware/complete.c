@@ -23,6 +23,7 @@ static int32_t read_text(const char *text, size_t from, size_t bytes, float *out
   const size_t settled = saffu_encode(text, from, tokens);
   const size_t count = settled + saffu_encode(text + from, bytes - from, tokens + settled);
   int32_t code = saffu_reset();
+  if (code >= 0 && SAFFU_BEGIN != 65535) code = saffu_append(SAFFU_BEGIN);
   *out_p = 1;
   for (size_t i = 0; code >= 0 && i < count; ++i) {
     if (i >= settled) {

@@ -58,12 +58,18 @@ static void print_token(uint32_t token) {
   }
 }
 
+/* Begins a text: with an empty context, or behind the token that every text of the model begins behind. 0 or a code. */
+static int32_t begin_text(void) {
+  const int32_t code = saffu_reset();
+  return code < 0 || SAFFU_BEGIN == 65535 ? code : saffu_append(SAFFU_BEGIN);
+}
+
 /* Writes WRITTEN tokens after PROMPT. */
 static int32_t generate(const char *title, uint64_t *out_digest) {
   uint16_t prompt[sizeof PROMPT];
   const size_t length = saffu_encode(PROMPT, sizeof PROMPT - 1, prompt);
   uint64_t digest = NOTHING;
-  int32_t code = saffu_reset();
+  int32_t code = begin_text();
   if (code >= 0) code = saffu_seed(SEED);
   for (size_t i = 0; code >= 0 && i < length; ++i) code = (int32_t)saffu_feed(prompt[i]); /* surprisal, or a code below 0 */
   if (failed("the prompt", code)) return code;
@@ -88,7 +94,7 @@ static int32_t go_through(const char *title, float (*call)(uint32_t)) {
   const size_t length = saffu_encode(TEXT, sizeof TEXT - 1, tokens);
   uint64_t digest = NOTHING;
   double bits = 0;
-  const int32_t code = saffu_reset();
+  const int32_t code = begin_text();
   if (failed("reset", code)) return code;
   for (size_t i = 0; i < length; ++i) {
     const float surprisal = call(tokens[i]);

@@ -48,7 +48,8 @@ export async function run(directory: string, options: Options): Promise<void> {
   });
   throwIfAborted(signal);
   if (target === "c-header") {
-    const header = cHeader(made, (token) => model.tokenizer.bytesOf(token), model.tokenizer.longestPiece);
+    const { tokenizer, begin } = model;
+    const header = cHeader(made, (token) => tokenizer.bytesOf(token), tokenizer.longestPiece, begin);
     await replaceFile([out, new TextEncoder().encode(header)]);
   } else {
     await replaceFile(...(made.weights ? [[`${out}.weights`, made.weights] as const] : []), [out, made.module]);

@@ -1,15 +1,16 @@
 /** saffu eval */
+import type { ScoreOptions } from "../model/model.ts";
 import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
 import { Progress } from "./progress.ts";
 
-interface Options {
+interface Options extends ScoreOptions {
   readonly build?: string;
   readonly json?: boolean;
 }
 
-export async function run(directory: string, texts: string[], { build, json }: Options): Promise<void> {
+export async function run(directory: string, texts: string[], { boundary, build, json }: Options): Promise<void> {
   const signal = interruptSignal();
   const input = await openTexts(texts, signal);
   const model = await loadModel(directory, build, signal);
@@ -17,6 +18,7 @@ export async function run(directory: string, texts: string[], { build, json }: O
   const start = performance.now();
   try {
     const { tokens, bytes, bits, bitsPerByte, perplexity } = await model.scoreStream(input.chunks(), {
+      boundary,
       signal,
       onProgress: (done) => progress.update("scoring", done.bytes, input.bytes),
     });

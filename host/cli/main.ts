@@ -89,6 +89,10 @@ program
   )
   .option("--exact", "compute all predictions (default: estimated on candidates from 50,000 tokens on)")
   .option("--targets <name>", "hidden targets: responsibility or cipher (default: responsibility)")
+  .option(
+    "--boundary <name>",
+    "newline: each line is a message, which starts behind a newline alone; none: TEXT is one (default: none)",
+  )
   .option("--seed <n>", "same seed and text, same files (default: 1)", parse.integer)
   .option("--threads <n>", "worker threads, 0 to 16; the result does not depend on it (default: 2)", parse.integer)
   .option("--json", "print the report as JSON")
@@ -127,6 +131,7 @@ program
   .description("score TEXT: bits per byte, perplexity")
   .argument("<dir>", MODEL)
   .argument("<text...>", "files to read, in order, as one text; - is standard input")
+  .option("--boundary <name>", "newline: each line by itself; none: TEXT as one (default: what DIR was fitted with)")
   .option("--build <name>", "kernel to run: scalar or simd")
   .option("--json", "print the figures as JSON")
   .addHelpText("after", "\nExample:\n  saffu eval models/potato-en chapter.txt --json")

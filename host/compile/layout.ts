@@ -182,6 +182,12 @@ export const DEVICE: Table = {
         ...MATCHES_REGIONS,
         ...CANDIDATES_REGIONS,
         region("MEMORY_TILE", ["FLASH", "LONG", 128], 1, "(2, 64) u8: what is read of the memory"),
+        region(
+          "NGRAM_TILE",
+          ["FLASH", "LONG", 320],
+          1,
+          "(64) f32, (64) u8: factors, and what else is read of the n-grams",
+        ),
         region("NETWORK", ["ADAPTS", "V"], 4, "(V) f32: the network's probabilities, before they are adapted"),
         region("WEIGHTS", ["V"], 4, "(V) f32, of sampling"),
         region("PROBABILITIES", ["V"], 4, "(V) f32"),
@@ -191,6 +197,7 @@ export const DEVICE: Table = {
       title: "what was observed last, and where the long-term memory stands: written by the host, or by the firmware",
       regions: [
         region("MEMORY_RECORD", ["LONG", 8], 1, "one Memory"),
+        region("NGRAMS_RECORD", ["LONG", 8], 1, "one Ngrams", true),
         region("RECALLED", ["RECALL"], 2, "(RECALL) u16, oldest first; ABSENT between texts"),
         region("RECALLED_LENGTH", ["RECALLS"], 4, "u32, tokens in it"),
         region(
@@ -250,6 +257,7 @@ export const SETTINGS = [
   ["learningRate", "f32", "tuning: at its peak"],
   ["warmUp", "i32", "tuning: steps in which the rate rises to there"],
   ["rounds", "i32", "tuning: 1 where each step sees what rounding to four bits leaves of U"],
+  ["boundary", "u32", "token that ends a piece of the text, and 1; 0 where the text is one piece"],
 ] as const satisfies readonly (readonly [name: string, type: "i32" | "u32" | "f32", what: string])[];
 
 /** Bytes of a thread's records: assembly/solver/records.ts. */

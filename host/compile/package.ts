@@ -8,7 +8,7 @@
  */
 import { checkBytes, checkFiles, checkOptions, invalidOption, isMap, SaffuError, throwIfAborted } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
-import { memoryImage, readMemory } from "../files/memory.ts";
+import { memoryImage, memoryRecord, readMemory } from "../files/memory.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
 import { joined, type Segment, withData } from "../model/data-section.ts";
@@ -65,13 +65,12 @@ export async function packageModel(model: Packable, options: PackageOptions = {}
   throwIfAborted(signal);
   const image = weightImage(shape, files.get(WEIGHTS)!, correction);
   const { at, end } = deviceAddresses(shape, form);
-  const tokens = readMemory(files.get(WEIGHTS)!, shape, WEIGHTS);
-  const memory = tokens && memoryImage(tokens, shape);
+  const memory = memoryImage(readMemory(files.get(WEIGHTS)!, shape, WEIGHTS), shape);
   const segments: Segment[] = form.flash ? [] : [[BASE, image]];
-  if (memory) {
+  if (memory.length > 0) {
     // behind the weights in flash, behind all else in memory
     const place = form.flash ? BASE + image.length : end;
-    segments.push([at.MEMORY_RECORD!, new Uint8Array(Uint32Array.of(place, shape.memory!).buffer)]);
+    segments.push([at.MEMORY_RECORD!, new Uint8Array(memoryRecord(shape, place).buffer)]);
     if (!form.flash) segments.push([place, memory]);
   }
   const module = withData(code, segments);
@@ -118,13 +117,23 @@ function weightImage(shape: Shape, safetensors: Uint8Array, correction: Correcti
 }
 
 const WEIGHTS = "model.safetensors";
+
+/** What SAFFU_BEGIN is where texts begin with an empty context: no token. */
+const NO_TOKEN = 0xffff;
+
 /**
  * The package as a C header: bytes, sizes, shape and digest, and the bytes of each token.
  *
  * @param longestPiece of the tokenizer; 0 for no bound
+ * @param begin the token that every text begins behind (`begin` of a model); undefined for none
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
  */
-export function cHeader(made: Package, bytesOf: (token: number) => Uint8Array, longestPiece = 0): string {
+export function cHeader(
+  made: Package,
+  bytesOf: (token: number) => Uint8Array,
+  longestPiece = 0,
+  begin?: number | undefined,
+): string {
   if (typeof made !== "object" || made === null) throw invalidOption("package", "of packageModel", made);
   if (typeof bytesOf !== "function") throw invalidOption("bytesOf", "a function", bytesOf);
   if (!Number.isInteger(longestPiece) || longestPiece < 0)
@@ -134,12 +143,16 @@ export function cHeader(made: Package, bytesOf: (token: number) => Uint8Array, l
   if (weights !== undefined) checkBytes("weights", weights);
   const shape = validateShape(made.shape);
   const { vocabulary, bits, window, groups, units, history, matchLength, weightBits = 8 } = shape;
+  if (begin !== undefined && !(Number.isInteger(begin) && begin >= 0 && begin < vocabulary)) {
+    throw invalidOption("begin", `a token below ${vocabulary}, or undefined`, begin);
+  }
   const tokens = Array.from({ length: vocabulary }, (_, token) => bytesOf(token));
   const offsets = [0];
   for (const { length } of tokens) offsets.push(offsets.at(-1)! + length);
   const macros = {
     VOCABULARY: vocabulary,
     LONGEST_PIECE: longestPiece,
+    BEGIN: begin ?? NO_TOKEN,
     BITS: bits,
     WINDOW: window,
     GROUPS: groups,

@@ -30,7 +30,7 @@ export interface ModelConfig {
   readonly format: typeof FORMAT;
   readonly version: typeof FORMAT_VERSION;
   readonly shape: Shape;
-  /** How the model was made; any JSON, read by people and by tools, not by this program. */
+  /** How the model was made; any JSON, read by people and by tools. This program reads `boundary` alone: "newline" where lines are pieces. */
   readonly recipe: Readonly<Record<string, unknown>>;
   /** The model's files but config.json itself, as they were written. */
   readonly files: Readonly<Record<string, FileDigest>>;
@@ -76,6 +76,9 @@ export function parseConfig(bytes: Uint8Array): ModelConfig {
   }
   if (!isRecord(recipe)) throw corrupt(`"recipe" is not an object`);
   if (!isRecord(files)) throw corrupt(`"files" is not an object`);
+  if (recipe.boundary !== undefined && recipe.boundary !== "newline" && recipe.boundary !== "none") {
+    throw corrupt(`"recipe.boundary" is neither "newline" nor "none"`);
+  }
   for (const [name, entry] of Object.entries(files)) {
     if (!isFileName(name)) throw corrupt(`${JSON.stringify(name)} is not the name of a file in the directory`);
     if (!isDigest(entry)) throw corrupt(`"files" does not give bytes and sha256 of ${name}`);

@@ -17,6 +17,9 @@ export function modelCard(shape: Shape, recipe: Recipe, facts: FitFacts): string
     {
       weights: storedAs(shape, facts.weightBytes),
       "fitted on": `${facts.trainTokens} tokens, ${facts.trainBytes} bytes of text`,
+      ...(recipe.boundary && {
+        "a piece is": "a line, behind the newline of another, its own newline as its last token",
+      }),
       "hidden targets": recipe.targets,
       passes: `${recipe.groups.passes} over the groups, ${scalingPasses(shape, recipe)}`,
       seed: recipe.seed,
@@ -40,9 +43,13 @@ function scalingPasses({ weightBits }: Shape, recipe: Recipe): string {
 export function cardOf(origin: string, shape: Shape, facts: Readonly<Record<string, string | number>>): string {
   const attention =
     shape.history === 0 ? "none" : `matches of 1 to ${shape.matchLength} tokens over the last ${shape.history} tokens`;
-  const long = shape.longMatches
-    ? `| long matches | up to 20 tokens, in the history${shape.memory ? ` and in a memory of ${shape.memory} tokens: the end of the training text, verbatim` : ""} |\n`
+  const memory = shape.memory
+    ? ` and in a memory of ${shape.memory} tokens: the end of the training text, verbatim`
     : "";
+  const ngrams = shape.ngrams
+    ? `| n-grams | ${shape.ngrams} bytes of those of the training text that the network knows too little about |\n`
+    : "";
+  const long = shape.longMatches ? `| long matches | up to 20 tokens, in the history${memory} |\n${ngrams}` : "";
   const rows = Object.entries(facts).map(([name, value]) => `| ${name} | ${value} |`);
   return `---
 library_name: saffu

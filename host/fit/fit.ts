@@ -14,19 +14,20 @@ import {
   sizedFor,
   solverRequest,
 } from "../compile/compile.ts";
-import { checkTexts, invalidOption, throwIfAborted } from "../errors.ts";
+import { checkTexts, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { type ModelFiles, withConfig } from "../files/config.ts";
 import { type Tensor, writeTensors } from "../files/safetensors.ts";
 import type { Build } from "../model/kernel.ts";
 import { assertSolvable, hasExactSimd } from "../model/webassembly.ts";
 import { abortable } from "../pace.ts";
-import { hiddenWidth, type Shape } from "../shape.ts";
-import { byteTokenizer, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
+import { hiddenWidth, MAX_NGRAM_VOCABULARY, type Shape } from "../shape.ts";
+import { byteTokenizer, checkBoundary, newlineOf, type Tokenizer, tokenizerFromJSON } from "../tokenizer/index.ts";
 import { trainTokenizer } from "../tokenizer/train.ts";
 import { modelCard } from "./card.ts";
 import { fitGroups } from "./groups.ts";
 import { fitLongMatches } from "./long-matches.ts";
 import { fitMixture } from "./mixture.ts";
+import { fitNgrams } from "./ngrams.ts";
 import {
   LEAST_SYMBOLS,
   LEAST_VOCABULARY,
@@ -56,7 +57,9 @@ import { weightsOf } from "./weights.ts";
 export { LEAST_TOKENS } from "./steps.ts";
 
 /** How far a fit has come. */
-export type FitProgress = PhaseProgress<"tokenizer" | "tokens" | "groups" | "scaling" | "mixture" | "memory" | "files">;
+export type FitProgress = PhaseProgress<
+  "tokenizer" | "tokens" | "groups" | "scaling" | "mixture" | "ngrams" | "memory" | "files"
+>;
 
 /** The vocabulary that needs no tokenizer to be trained. */
 const BYTES = 256;
@@ -93,6 +96,7 @@ export interface FitReport {
     groups: number;
     scaling: number;
     mixture: number;
+    ngrams: number;
     files: number;
   };
 }
@@ -122,6 +126,8 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const least = options.tokenizer === undefined ? LEAST_VOCABULARY : LEAST_SYMBOLS;
   const wanted = shapeOf({ ...options, vocabulary: options.tokenizer?.vocabularySize ?? options.vocabulary }, least);
   if (options.tokenizer !== undefined) checkReadable(options.tokenizer);
+  const boundary = checkBoundary(options.boundary);
+  if (options.tokenizer !== undefined && boundary === "newline") newlineOf(options.tokenizer);
   recipeOf(options, LEAST_TOKENS, wanted);
   memoryOf(options, wanted);
   assertFits(wanted, LEAST_TOKENS);
@@ -145,6 +151,11 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const trainBytes = await encodeInto(tokens, text(), tokenizer, { signal, onProgress });
   const trainTokens = tokens.length;
   assertEnough(trainTokens, "a fit");
+  const newline = boundary === "newline" ? newlineOf(tokenizer) : undefined;
+  if (newline !== undefined && !tokens.includes(newline)) {
+    const what = `the text has no newline, and with boundary "newline" each line of it is a piece`;
+    throw new SaffuError("INVALID_TEXT", `${what}: leave the option out for one long text`);
+  }
   const recipe = recipeOf(options, trainTokens, shape);
   await encodeSeparated(tokens, options.heldOut ?? [], tokenizer, shape.window, signal);
   const tokensSeconds = clock();
@@ -159,15 +170,17 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     options.threads === undefined && isLittle(recipe, trainTokens, shape) ? Math.min(1, threads) : threads;
   const solver = await Solver.start(wasm, shape, all, workers, signal);
   const solverSeconds = clock();
-  const seconds = { tokenizer: tokenizerSeconds, tokens: tokensSeconds, groups: 0, scaling: 0, mixture: 0 };
-  const memory = Math.min(trainTokens, memoryOf(options, shape));
+  const seconds = { tokenizer: tokenizerSeconds, tokens: tokensSeconds, groups: 0, scaling: 0, mixture: 0, ngrams: 0 };
+  const room = memoryOf(options, shape);
+  const memory = Math.min(trainTokens, room.tokens);
   let heldOutBits: number;
   let tensors: ReadonlyMap<string, Tensor>;
   let end: Uint16Array; // of the training text
+  let ngrams: Uint8Array | undefined;
   try {
     tokens.moveTo(solver.view(Uint16Array, "TOKENS", all));
     const trained = trainTokens - (shape.history === 0 ? 0 : recipe.mixture.tokens);
-    const settings = settingsOf(recipe, trained);
+    const settings = settingsOf(recipe, trained, newline);
     await solver.configure(settings);
     await fitGroups(solver, shape, recipe, settings, options);
     seconds.groups = clock();
@@ -175,6 +188,12 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
     seconds.scaling = clock();
     await fitMixture(solver, shape, recipe.mixture.sweeps, trained, trainTokens, options);
     seconds.mixture = clock();
+    // of what a memory does not hold whole, and of tokens that an entry has room for
+    if (room.bytes > 0 && memory < trained && shape.vocabulary <= MAX_NGRAM_VOCABULARY) {
+      const seen = solver.view(Uint16Array, "TOKENS", trained);
+      ngrams = await fitNgrams({ solver, shape, tokens: seen, bytes: room.bytes, newline }, options);
+    }
+    seconds.ngrams = clock();
     heldOutBits = await bitsOf(solver, trainTokens, all, signal);
     throwIfAborted(signal);
     if (!rounded) await solver.once("storeHidden");
@@ -188,14 +207,18 @@ export async function fit(text: () => Chunks, options: FitOptions = {}): Promise
   const facts = { trainTokens, trainBytes };
   const filesSeconds = clock();
   await turn(signal);
-  const room = { ...shape, ...(memory > 0 && { memory }) };
-  const compiled = await compileDevices(room, builds, {}, signal);
+  // with room for the largest memory, so that any can be tried
+  const largest = { ...shape, ...(memory > 0 && { memory }), ...(ngrams && { ngrams: ngrams.length }) };
+  const compiled = await compileDevices(largest, builds, {}, signal);
   await turn(signal);
   const compile = solverSeconds + clock();
   const unseen = Math.min(end.length, recipe.mixture.tokens);
   const asked = options.remember !== undefined;
   const made = shape.longMatches
-    ? await fitLongMatches({ shape: room, module: compiled.get(runs)!, tensors, tokens: end, unseen, asked }, options)
+    ? await fitLongMatches(
+        { shape, module: compiled.get(runs)!, tensors, tokens: end, unseen, memory, ngrams, asked, newline },
+        options,
+      )
     : { shape, tensors };
   seconds.mixture += clock();
   throwIfAborted(signal);
@@ -253,6 +276,7 @@ async function tokenizerFor(text: () => Chunks, vocabulary: number, options: Fit
   return trainTokenizer(abortable(text(), options.signal), {
     vocabulary,
     ...vocabularyRule(options),
+    boundary: options.boundary,
     ...(options.signal && { signal: options.signal }),
     onProgress: ({ done, total }) => options.onProgress?.({ phase: "tokenizer", done, total }),
   });

@@ -3,7 +3,16 @@
  * same recipe over the same tokens gives the same bytes.
  */
 import { invalidOption, refuseGone, SaffuError } from "../errors.ts";
-import { LEAST_LONG_HISTORY, MAX_MEMORY, MAX_VOCABULARY, type Shape, validateShape } from "../shape.ts";
+import {
+  LEAST_LONG_HISTORY,
+  MAX_MEMORY,
+  MAX_NGRAM_BYTES,
+  MAX_NGRAM_VOCABULARY,
+  MAX_VOCABULARY,
+  type Shape,
+  validateShape,
+} from "../shape.ts";
+import { type Boundary, checkBoundary } from "../tokenizer/index.ts";
 
 /** The shipped shapes. */
 export type Profile = "nano" | "micro" | "potato" | "base";
@@ -33,8 +42,8 @@ export interface RecipeOptions {
   /** Whether long matches are weighed. By default as the profile has it, where there is a history of at least 32 tokens. */
   readonly longMatches?: boolean | undefined;
   /**
-   * Bytes of the long-term memory, one a token of a vocabulary of bytes, else two; 0 for none. It is the end of the text, all of it where it has
-   * less. Default the profile's, where it saves a hundredth of the bits.
+   * Most bytes of the long-term memory; 0 for none. It is the end of the text, one byte a token of a vocabulary of bytes, else two, and all of the
+   * text where it has less; or n-grams of a longer text, where they save more. Default the profile's, where it saves a hundredth of the bits.
    */
   readonly remember?: number | undefined;
   /** Whether the memory is sorted. By default as the profile has it; a vocabulary over 256 needs it. */
@@ -57,6 +66,11 @@ export interface RecipeOptions {
   readonly exact?: boolean | undefined;
   /** Hidden targets of the groups: "responsibility" (ours) or "cipher" (the paper's). */
   readonly targets?: "responsibility" | "cipher" | undefined;
+  /**
+   * "newline": each line of the text is a piece of its own, a message. It starts behind the newline of the one before, and its own newline is its
+   * last token. Default "none": the text is one piece.
+   */
+  readonly boundary?: Boundary | undefined;
   /** Whole number in 0..2^32−1. Default 1. */
   readonly seed?: number | undefined;
 }
@@ -93,6 +107,8 @@ export interface Recipe {
     readonly averaged: number;
   };
   readonly mixture: { readonly tokens: number; readonly sweeps: number };
+  /** Where each line is a piece of its own. */
+  readonly boundary?: "newline" | undefined;
 }
 
 /** Tokens of a profile's memory: nano keeps one page of 64 KiB with learning, micro four. */
@@ -231,15 +247,20 @@ export function shapeOf(options: RecipeOptions, least = LEAST_VOCABULARY): Shape
 }
 
 /**
- * Tokens of the memory that a fit makes for a shape, at the most.
+ * Bytes of the long-term memory that `options` ask for, and the tokens that are as many. Of n-grams there can be more than of tokens.
  *
- * @throws SaffuError INVALID_OPTION, naming the bound
+ * @throws SaffuError INVALID_OPTION
  */
-export function memoryOf({ profile = "potato", remember }: RecipeOptions, shape: Shape): number {
-  if (remember === undefined) return shape.longMatches ? MEMORIES[profile] : 0;
-  const width = shape.vocabulary > 256 ? 2 : 1;
-  const most = shape.longMatches ? width * MAX_MEMORY : 0;
-  if (Number.isInteger(remember) && remember >= 0 && remember <= most) return Math.floor(remember / width);
+export function memoryOf(
+  { profile = "potato", remember }: RecipeOptions,
+  { longMatches, vocabulary }: Shape,
+): { readonly bytes: number; readonly tokens: number } {
+  const width = vocabulary > 256 ? 2 : 1;
+  const most = !longMatches ? 0 : vocabulary > MAX_NGRAM_VOCABULARY ? width * MAX_MEMORY : MAX_NGRAM_BYTES;
+  const bytes = remember === undefined ? Math.min(most, width * MEMORIES[profile]) : remember;
+  if (Number.isInteger(bytes) && bytes >= 0 && bytes <= most) {
+    return { bytes, tokens: Math.min(MAX_MEMORY, Math.floor(bytes / width)) };
+  }
   throw invalidOption(
     "remember",
     most > 0 ? `an integer in 0..${most}` : "0 where there are no long matches",
@@ -250,7 +271,7 @@ export function memoryOf({ profile = "potato", remember }: RecipeOptions, shape:
 /** The shape that `options` ask for, with the memory that a long text fills. @throws SaffuError INVALID_OPTION, INVALID_SHAPE */
 export function wholeShapeOf(options: RecipeOptions): Shape {
   const shape = shapeOf(options);
-  return validateShape({ ...shape, memory: memoryOf(options, shape) });
+  return validateShape({ ...shape, memory: memoryOf(options, shape).tokens });
 }
 
 /** The fewest units, a multiple of 8, of a label cipher that names every token; of what is no vocabulary, which is refused later, 8. */
@@ -281,6 +302,7 @@ function exceeds(value: unknown, bound: number): boolean {
  */
 export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = shapeOf(options)): Recipe {
   const few = tokens < FEW;
+  const boundary = checkBoundary(options.boundary);
   const { targets = "responsibility", seed = 1, exact = false } = options;
   if (typeof exact !== "boolean") throw invalidOption("exact", "true or false", exact);
   const { groups, documentGroups = 0, secondGroups = 0 } = shape;
@@ -327,6 +349,7 @@ export function recipeOf(options: RecipeOptions, tokens: number, shape: Shape = 
       averaged: 0.5,
     },
     mixture: { tokens: Math.min(65536, Math.floor(tokens / 20)), sweeps: 60 },
+    ...(boundary !== "none" && { boundary }),
   };
 }
 

@@ -2,8 +2,8 @@
 import type { Recipe } from "./recipe.ts";
 import type { Settings } from "./solver.ts";
 
-/** What a recipe asks the solver for, over `places` training places. */
-export function settingsOf(recipe: Recipe, places: number): Settings {
+/** What a recipe asks the solver for, over `places` training places; pieces of the text end with `newline`, where it is given. */
+export function settingsOf(recipe: Recipe, places: number, newline?: number | undefined): Settings {
   const { seed, groups, scaling, targets } = recipe;
   return {
     places,
@@ -23,5 +23,11 @@ export function settingsOf(recipe: Recipe, places: number): Settings {
     hiddenPrior: scaling.hiddenPrior,
     sharpness: scaling.sharpness,
     sampled: scaling.sampled ? 1 : 0,
+    boundary: boundarySetting(newline),
   };
+}
+
+/** The token that ends a piece of the text as the solver has it. */
+export function boundarySetting(newline: number | undefined): number {
+  return newline === undefined ? 0 : newline + 1;
 }

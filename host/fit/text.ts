@@ -25,6 +25,10 @@ export class Tokens {
     }
   }
 
+  includes(token: number): boolean {
+    return this.parts.some((part, i) => part.subarray(0, this.length - i * PART).includes(token));
+  }
+
   /** Copies all of them, and lets go of them. */
   moveTo(out: Uint16Array): void {
     for (const [i, part] of this.parts.entries()) out.set(part.subarray(0, this.length - i * PART), i * PART);

@@ -12,7 +12,7 @@ import type { LearningKernel } from "../model/kernel.ts";
 import { unlessAborted } from "../pace.ts";
 import { hiddenWidth } from "../shape.ts";
 import type { Chunks, Text, Tokenizer } from "../tokenizer/index.ts";
-import { Memory } from "./memory.ts";
+import { Memory, type Room } from "./memory.ts";
 import {
   checkRefitOptions,
   type ForgetOptions,
@@ -48,19 +48,19 @@ export class Learner {
   /**
    * @param start starts an instance of the base, the learner's own from then on; called once there is something to learn
    * @param learned what a file holds; undefined for nothing
-   * @param capacity tokens that the memory has room for
+   * @param room tokens that the memory has room for, and the token that every text begins behind, if any
    */
   constructor(
     start: () => Promise<LearningKernel>,
     private readonly base: Base,
     private readonly tokenizer: Tokenizer,
     learned: Learned | undefined,
-    capacity: number,
+    { capacity, begin }: Room,
   ) {
     this.sums = new Sums(start, base.shape, learned?.statistics);
     const pieces = learned?.pieces ?? [];
-    this.memory = Memory.of(capacity, pieces);
-    this.evictedAtLoad = new Memory(Number.POSITIVE_INFINITY, pieces).tokens - this.memory.tokens;
+    this.memory = Memory.of({ capacity, begin }, pieces);
+    this.evictedAtLoad = new Memory({ capacity: Number.POSITIVE_INFINITY }, pieces).tokens - this.memory.tokens;
     this.correction = learned?.correction;
   }
 
@@ -238,7 +238,7 @@ export class Learner {
   /** Forgets the memory. Sums and correction stay. */
   reset(): Promise<void> {
     return this.alone(async () => {
-      this.memory = new Memory(this.memory.capacity);
+      this.memory = new Memory(this.memory.room);
     });
   }
 

@@ -6,12 +6,20 @@
  * pieces are kept alone. Where there is none, the piece that came first gives way.
  *
  * ```ts
- * const { memory } = new Memory(32768).with(pieceOf(tokens, 0));
+ * const { memory } = new Memory({ capacity: 32768 }).with(pieceOf(tokens, 0));
  * memory.laid; // tokens with BREAK before each piece
  * ```
  */
 import { comparePieces, type Piece, samePiece } from "../files/pieces.ts";
 import { BREAK } from "../files/statistics.ts";
+
+/** What a memory has room for, and what its texts begin behind. */
+export interface Room {
+  /** Tokens, a break for each piece included. */
+  readonly capacity: number;
+  /** The token that every text begins behind, where there is one: it stands in place of the break. */
+  readonly begin?: number | undefined;
+}
 
 /** A memory is never written to: what changes is another one. */
 export class Memory {
@@ -20,20 +28,25 @@ export class Memory {
   private sorted: readonly Piece[] | undefined;
 
   /**
-   * @param capacity tokens that there is room for, a break for each piece included
+   * @param room tokens that there is room for, a break for each piece included
    * @param pieces in the order of their arrival, which fit
    */
   constructor(
-    readonly capacity: number,
+    readonly room: Room,
     readonly pieces: readonly Piece[] = [],
   ) {}
 
   /** A memory of as many of `pieces` as fit, the latest. */
-  static of(capacity: number, pieces: readonly Piece[]): Memory {
-    let memory = new Memory(capacity);
-    if (sizeOf(pieces) <= capacity) return new Memory(capacity, pieces);
+  static of(room: Room, pieces: readonly Piece[]): Memory {
+    let memory = new Memory(room);
+    if (sizeOf(pieces) <= room.capacity) return new Memory(room, pieces);
     for (const piece of pieces) memory = memory.with(piece).memory;
     return memory;
+  }
+
+  /** Tokens that there is room for, a break for each piece included. */
+  get capacity(): number {
+    return this.room.capacity;
   }
 
   /** Tokens that are kept. */
@@ -95,24 +108,29 @@ export class Memory {
     return (copies.find(({ generation }) => generation === piece.generation) ?? copies.at(-1))?.generation;
   }
 
-  /** All that is kept, BREAK before each piece, in the canonical order of the pieces. */
+  /**
+   * All that is kept in the canonical order of the pieces, BREAK before each piece. Where texts begin behind a token, that stands before each piece
+   * whose begin is kept, once where the piece before ends with it: so what followed it is recalled, too.
+   */
   get laid(): Uint16Array {
     if (this.layout !== undefined) return this.layout;
     const laid = new Uint16Array(sizeOf(this.pieces));
     let at = 0;
     this.sorted ??= [...this.pieces].sort(comparePieces);
-    for (const { tokens } of this.sorted) {
-      laid[at] = BREAK;
-      laid.set(tokens, at + 1);
-      at += 1 + tokens.length;
+    const { begin = BREAK } = this.room;
+    for (const { tokens, length } of this.sorted) {
+      const before = tokens.length === length ? begin : BREAK;
+      if (before === BREAK || laid[at - 1] !== before) laid[at++] = before;
+      laid.set(tokens, at);
+      at += tokens.length;
     }
-    this.layout = laid;
-    return laid;
+    this.layout = laid.subarray(0, at);
+    return this.layout;
   }
 
   /** A memory of other pieces, most of which are here, too: sorted by moving the few that are not. */
   private next(pieces: readonly Piece[]): Memory {
-    const memory = new Memory(this.capacity, pieces);
+    const memory = new Memory(this.room, pieces);
     if (this.sorted === undefined) return memory;
     const [before, after] = [new Set(this.pieces), new Set(pieces)];
     if (pieces.length > before.size + 64) return memory; // many are new: sorted anew when that is asked for

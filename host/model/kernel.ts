@@ -3,6 +3,7 @@
  * calls overlap, whose memory ends where predicting does; and one **learning kernel** a model, which has the sums as well.
  */
 import { SaffuError } from "../errors.ts";
+import { memoryRecord } from "../files/memory.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import { faultOf } from "../files/weights.ts";
 import { hiddenWidth, type Shape, tensorBytes, tensorSpecs } from "../shape.ts";
@@ -15,6 +16,7 @@ const FORBIDDEN = -1;
 
 /** What predicts, over one instance's own context. It has no room for sums: functions that learn are not to be called. */
 export interface Predictor {
+  /** Begins a text: with an empty context, or behind the token that every text of the model begins behind. */
   reset(): number;
   feed(token: number): number;
   append(token: number): number;
@@ -151,14 +153,16 @@ export class Instance {
   /**
    * Writes the long-term memory, and where it stands.
    *
-   * @param image of memoryImage, of so many tokens
+   * @param image of memoryImage
+   * @param shape whose memory it is
    * @param place undefined for the end of the module's own memory
    * @throws SaffuError MODEL_CORRUPT where it has no room
    */
-  remember(image: Uint8Array, tokens: number, place = this.global("END") ?? this.bytes): void {
+  remember(image: Uint8Array, shape: Shape, place = this.global("END") ?? this.bytes): void {
     if (place + image.length > this.bytes) throw this.corrupt(`has no room for a memory of ${image.length} bytes`);
     new Uint8Array(this.buffer, place, image.length).set(image);
-    this.view(Uint32Array, "MEMORY_RECORD", 2).set([place, tokens]);
+    const record = memoryRecord(shape, place);
+    this.view(Uint32Array, "MEMORY_RECORD", record.length).set(record);
   }
 
   /** A copy of the first weights of the long matches as the text so far has them. */
@@ -166,8 +170,11 @@ export class Instance {
     return Float32Array.from(this.view(Float32Array, "LONG_SUMS", many));
   }
 
-  /** @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer */
-  predictor(): Predictor {
+  /**
+   * @param begin the token that every text begins behind; undefined for none
+   * @throws SaffuError MODEL_CORRUPT where a tensor has no room; so do its calls, where the kernel traps or answers what is no answer
+   */
+  predictor(begin?: number): Predictor {
     const { vocabulary } = this.shape;
     const calls = this.functions(PREDICTS) as Pick<Predictor, (typeof PREDICTS)[number]>;
     const probabilities = this.view(Float32Array, "PROBABILITIES", vocabulary);
@@ -181,6 +188,7 @@ export class Instance {
     };
     return {
       ...calls,
+      reset: resetTo(begin, calls.reset, calls.append),
       feed: (token) => this.expect("feed", calls.feed(token), (bits) => bits >= LEAST_BITS),
       sample: (temperature, topK, topP) => {
         const token = calls.sample(temperature, topK, topP);
@@ -205,10 +213,11 @@ export class Instance {
   }
 
   /**
+   * @param begin as of predictor()
    * @throws SaffuError MODEL_CORRUPT where a tensor has no room: of a predictor, and of a module that was compiled without learning; and
    * as predictor(). UNSUPPORTED where the module learns by an older rule, whose sums are others
    */
-  learner(): LearningKernel {
+  learner(begin?: number): LearningKernel {
     if (LEARNS.some((name) => typeof this.exports[name] !== "function")) {
       const what = "learns by the rule of an earlier version, or not at all: fit or tune the model anew to learn";
       throw new SaffuError("UNSUPPORTED", `${this.file} ${what}`);
@@ -221,7 +230,7 @@ export class Instance {
     const bits = (name: string, answer: number) => this.expect(name, answer, (bits) => bits >= 0 || refused(bits));
     const done = (name: string, answer: number) => this.expect(name, answer, (code) => code >= 0 || refused(code));
     return {
-      reset: calls.reset,
+      reset: resetTo(begin, calls.reset, this.guarded("append")),
       observe: (token) => bits("observe", calls.observe(token)),
       forget: (token) => bits("forget", calls.forget(token)),
       merge: (row, commit) => done("merge", calls.merge(row, commit)),
@@ -284,6 +293,15 @@ export class Instance {
   private corrupt(what: string, cause?: unknown): SaffuError {
     return new SaffuError("MODEL_CORRUPT", `${this.file}: ${what}`, { cause });
   }
+}
+
+/** Empties the context, up to the token that every text begins behind. */
+function resetTo(begin: number | undefined, reset: () => number, append: (token: number) => number): () => number {
+  if (begin === undefined) return reset;
+  return () => {
+    const answer = reset();
+    return answer < 0 ? answer : append(begin);
+  };
 }
 
 /** The names of an interface's functions. */

@@ -27,7 +27,7 @@ const NOTHING: Learnt = { correction: undefined, recalled: new Uint16Array(0) };
 /** A model's weights, and the long-term memory as its instances have it. */
 interface Base {
   readonly weights: readonly (readonly [TensorSpec, Tensor])[];
-  readonly memory: Uint8Array | undefined;
+  readonly memory: Uint8Array;
 }
 
 /** Which kernel runs. */
@@ -65,6 +65,12 @@ export function kernelFiles({ build, kernel }: KernelOptions): string[] {
   return build !== undefined ? [fileOf(build)] : simd ? [fileOf("simd"), fileOf("scalar")] : [fileOf("scalar")];
 }
 
+/** What every predictor of a model has room for, and where its texts begin. */
+export interface Places {
+  readonly recall?: number | undefined;
+  readonly begin?: number | undefined;
+}
+
 /** A predictor's instance, and what is in its memory. */
 interface Started {
   readonly instance: Instance;
@@ -90,6 +96,8 @@ export class Kernels {
     private readonly places: Omit<PredictorModule, "wasm">,
     private readonly base: Base,
     private readonly shape: Shape,
+    /** The token that every text begins behind. */
+    private readonly begin: number | undefined,
     /** Whether a predictor's `save` and `restore` are all of its state. */
     readonly restores: boolean,
   ) {}
@@ -100,7 +108,8 @@ export class Kernels {
    * @param files of a verified model
    * @param kernel name of its kernel that is to run, or a module of the caller's, which is checked for what can be seen from outside:
    * imports, exports, and that it is of this shape
-   * @param recall tokens that predictors have room to recall; undefined for as many as the kernel has
+   * @param places `recall`: tokens that predictors have room to recall, undefined for as many as the kernel has; `begin`: the token that every
+   * text begins behind, undefined for none
    * @throws SaffuError MODEL_CORRUPT, naming the file or tensor; OUT_OF_MEMORY; UNSUPPORTED where the runtime forbids to compile, or the
    * kernel cannot recall so many; INVALID_OPTION where the caller's module is no kernel of this model
    */
@@ -108,14 +117,14 @@ export class Kernels {
     files: ReadonlyMap<string, Uint8Array>,
     shape: Shape,
     kernel: string | WebAssembly.Module,
-    recall?: number | undefined,
+    places: Places = {},
   ): Promise<Kernels> {
     const bytes = files.get(WEIGHTS)!;
-    const tokens = readMemory(bytes, shape, WEIGHTS);
-    const base = { weights: readWeights(bytes, shape, WEIGHTS), memory: tokens && memoryImage(tokens, shape) };
+    const memory = memoryImage(readMemory(bytes, shape, WEIGHTS), shape);
+    const base = { weights: readWeights(bytes, shape, WEIGHTS), memory };
     return typeof kernel === "string"
-      ? Kernels.startFile(kernel, files.get(kernel)!, base, shape, recall)
-      : Kernels.startGiven(kernel, base, shape, recall);
+      ? Kernels.startFile(kernel, files.get(kernel)!, base, shape, places)
+      : Kernels.startGiven(kernel, base, shape, places);
   }
 
   private static async startFile(
@@ -123,7 +132,7 @@ export class Kernels {
     wasm: Uint8Array,
     base: Base,
     shape: Shape,
-    recall: number | undefined,
+    { recall, begin }: Places,
   ): Promise<Kernels> {
     assertContained(wasm, name);
     try {
@@ -136,7 +145,7 @@ export class Kernels {
       );
       const predicting = await compileModule(rewritten);
       const restores = keepsStateInMemory(wasm);
-      const kernels = new Kernels(name, () => compileModule(wasm), predicting, places, base, shape, restores);
+      const kernels = new Kernels(name, () => compileModule(wasm), predicting, places, base, shape, begin, restores);
       kernels.idle.push(kernels.predictor(await WebAssembly.instantiate(predicting)));
       return kernels;
     } catch (cause) {
@@ -149,7 +158,7 @@ export class Kernels {
     kernel: WebAssembly.Module,
     base: Base,
     shape: Shape,
-    recall: number | undefined,
+    { recall, begin }: Places,
   ): Promise<Kernels> {
     try {
       assertNoImports(kernel);
@@ -160,7 +169,7 @@ export class Kernels {
       }
       const places = { recall: recall ?? own, place: 0, memoryAt: undefined };
       const restores = "age" in instance.exports; // modules of today: all that their calls change stands in memory
-      const kernels = new Kernels("kernel", async () => kernel, kernel, places, base, shape, restores);
+      const kernels = new Kernels("kernel", async () => kernel, kernel, places, base, shape, begin, restores);
       kernels.idle.push(kernels.predictor(instance));
       return kernels;
     } catch (cause) {
@@ -185,7 +194,7 @@ export class Kernels {
     return this.places.recall;
   }
 
-  /** A predictor with an empty context that knows what is learnt, for one call. @throws SaffuError OUT_OF_MEMORY */
+  /** A predictor at the begin of a text that knows what is learnt, for one call. @throws SaffuError OUT_OF_MEMORY */
   take(): Predictor {
     const predictor = this.idle.pop() ?? this.another();
     this.bring(this.started.get(predictor)!);
@@ -214,7 +223,7 @@ export class Kernels {
   /** An instance of the base that learns, to keep: a model needs one at most. @throws SaffuError OUT_OF_MEMORY, MODEL_CORRUPT */
   async startLearner(): Promise<LearningKernel> {
     try {
-      return this.fill(await WebAssembly.instantiate(await this.learning())).learner();
+      return this.fill(await WebAssembly.instantiate(await this.learning())).learner(this.begin);
     } catch (cause) {
       throw startError(this.name, cause);
     }
@@ -232,7 +241,7 @@ export class Kernels {
     const instance = this.fill(started, this.places.memoryAt);
     this.size = instance.bytes;
     instance.recall(NOTHING.recalled, this.places.place); // tells a module without room for its tokens now, not at the first call
-    const predictor = instance.predictor();
+    const predictor = instance.predictor(this.begin);
     this.started.set(predictor, { instance, learnt: NOTHING });
     return predictor;
   }
@@ -241,7 +250,7 @@ export class Kernels {
   private fill(started: WebAssembly.Instance, memoryAt?: number): Instance {
     const instance = new Instance(started, this.shape, this.name);
     const { weights, memory } = this.base;
-    if (memory !== undefined) instance.remember(memory, this.shape.memory!, memoryAt);
+    if (memory.length > 0) instance.remember(memory, this.shape, memoryAt);
     for (const [{ address }, tensor] of weights) instance.write(address, tensor);
     return instance;
   }

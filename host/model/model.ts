@@ -7,7 +7,7 @@
  * model.score("It was a dark night.").bitsPerByte; // about 2
  * ```
  *
- * Generating and scoring start from an empty context and leave nothing behind, so calls may overlap. What `observe` learns changes
+ * Generating and scoring start from an empty context, or behind a newline where the model was fitted to lines, and leave nothing behind, so calls may overlap. What `observe` learns changes
  * the calls that begin after it.
  */
 import { checkBytes, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
@@ -43,10 +43,13 @@ import { abortable, Pace, unlessAborted } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { bytesOfText } from "../tokenizer/bytes.ts";
 import {
+  type Boundary,
   type Chunks,
+  checkBoundary,
   encodeSettled,
   encodeStream,
   isIds,
+  newlineOf,
   settledPrefix,
   type Text,
   type Tokenizer,
@@ -61,7 +64,7 @@ import {
   type Taken,
   takeBack,
 } from "./healing.ts";
-import type { Build } from "./kernel.ts";
+import type { Build, Predictor } from "./kernel.ts";
 import { type KernelOptions, Kernels, kernelFiles } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
 import { Session, type SessionOptions } from "./session.ts";
@@ -117,8 +120,17 @@ export interface Score extends Totals {
   readonly surprisal: Float32Array;
 }
 
+/** What scoring takes. */
+export interface ScoreOptions {
+  /**
+   * "newline": each line is scored as a text of its own, its newline as its last token. "none": the whole as one text. Default what the model was
+   * fitted with.
+   */
+  readonly boundary?: Boundary | undefined;
+}
+
 /** What scoring a stream takes. */
-export interface StreamOptions {
+export interface StreamOptions extends ScoreOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each batch of tokens with what has come so far. */
   readonly onProgress?: ((done: { readonly bytes: number; readonly tokens: number }) => void) | undefined;
@@ -179,7 +191,7 @@ export class Model {
   private spelled: Vocabulary | undefined;
 
   private constructor(
-    private readonly verified: VerifiedFiles,
+    private readonly verified: VerifiedFiles & { readonly begin: number | undefined },
     readonly tokenizer: Tokenizer,
     private readonly kernels: Kernels,
     private readonly base: Base,
@@ -210,18 +222,18 @@ export class Model {
       const what = `tokenizer.json has ${tokenizer.vocabularySize} tokens, the shape wants ${vocabulary}`;
       throw new SaffuError("TOKENIZER_INVALID", what);
     }
+    const begin = config.recipe.boundary === "newline" ? newlineIn(tokenizer) : undefined;
     const base = await baseOf(config);
     const most = mostLearnedBytes(config.shape);
     const statistics = options.statistics ?? (await source.readStatistics?.(most, options.signal));
     const learned = statistics && (await parseLearned(statistics, base, STATISTICS));
-    const kernels = await Kernels.start(
-      files,
-      config.shape,
-      verified.kernel ?? options.kernel!,
-      checkMemory(options.memory) ?? longMemory(learned),
-    );
-    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned, kernels.recall);
-    const model = new Model(verified, tokenizer, kernels, base, learner, platform);
+    const kernels = await Kernels.start(files, config.shape, verified.kernel ?? options.kernel!, {
+      recall: checkMemory(options.memory) ?? longMemory(learned),
+      begin,
+    });
+    const room = { capacity: kernels.recall, begin };
+    const learner = new Learner(() => kernels.startLearner(), base, tokenizer, learned, room);
+    const model = new Model({ ...verified, begin }, tokenizer, kernels, base, learner, platform);
     model.apply();
     if (source.directory !== undefined) model.seen.set(source.directory, statistics ? await sha256(statistics) : "");
     return model;
@@ -232,10 +244,25 @@ export class Model {
     return this.spelled;
   }
 
+  /** The token that a line ends with, where lines are scored one by one. @throws SaffuError INVALID_OPTION */
+  private newline({ boundary = this.boundary }: ScoreOptions): number | undefined {
+    return checkBoundary(boundary) === "newline" ? newlineOf(this.tokenizer) : undefined;
+  }
+
   /** What can cover a text's end. A module that cannot go back to a state has the text's own tokens alone. */
   private takenBack(end: Uint8Array): Taken {
     const { kept, covers } = takeBack(end, this.tokenizer, this.vocabulary);
     return { kept, covers: this.kernels.restores ? covers : covers.slice(0, 1) };
+  }
+
+  /** "newline" where the model was fitted to lines, each a text of its own; else "none". */
+  get boundary(): Boundary {
+    return checkBoundary(this.config.recipe.boundary);
+  }
+
+  /** The token that every text begins behind, where the model was fitted to lines: the newline. */
+  get begin(): number | undefined {
+    return this.verified.begin;
   }
 
   get config(): ModelConfig {
@@ -332,15 +359,17 @@ export class Model {
    * Surprisal of every token of `text`; of an empty one there are none. It does not return before it is done: for long texts there
    * is scoreStream.
    *
-   * @throws SaffuError INVALID_TEXT where it is neither a string, bytes nor ids; TOKEN_OUT_OF_RANGE
+   * @throws SaffuError INVALID_TEXT where it is neither a string, bytes nor ids; TOKEN_OUT_OF_RANGE; INVALID_OPTION
    */
-  score(text: Text): Score {
+  score(text: Text, options: ScoreOptions = {}): Score {
+    checkOptions(options);
+    const newline = this.newline(options);
     const kernel = this.kernels.take();
     try {
       const { tokenizer } = this;
       const tokens = tokenizer.encode(text);
       const bytes = tokenizer.decode(tokens).length;
-      const surprisal = Float32Array.from(tokens, (token) => kernel.feed(token));
+      const surprisal = Float32Array.from(tokens, (token) => scored(kernel, token, newline));
       const sum = new Sum();
       sum.add(surprisal);
       return { ...sum.totals(bytes), surprisal };
@@ -377,6 +406,7 @@ export class Model {
     checkOptions(options);
     const { signal, onProgress } = options;
     const { kernels, tokenizer } = this;
+    const newline = this.newline(options);
     throwIfAborted(signal);
     const kernel = kernels.take();
     try {
@@ -388,7 +418,7 @@ export class Model {
           const batch = all.subarray(from, from + BATCH);
           const surprisal = new Float32Array(batch.length);
           for (let i = 0; i < batch.length; ++i) {
-            surprisal[i] = kernel.feed(batch[i]!);
+            surprisal[i] = scored(kernel, batch[i]!, newline);
             if (pace.due()) await pace.rest();
           }
           throwIfAborted(signal);
@@ -626,6 +656,23 @@ export class Model {
   private apply(): void {
     this.kernels.use({ correction: this.correction, recalled: this.learner.recalled });
   }
+}
+
+/** The newline of a model that was fitted to lines. @throws SaffuError TOKENIZER_INVALID where no token is a newline by itself */
+function newlineIn(tokenizer: Tokenizer): number {
+  try {
+    return newlineOf(tokenizer);
+  } catch (cause) {
+    const what = `config.json says that lines are pieces, and newlines are no tokens of their own`;
+    throw new SaffuError("TOKENIZER_INVALID", `tokenizer.json: ${what}`, { cause });
+  }
+}
+
+/** Bits of a token in its context; behind a newline, where one is given, the next text begins. */
+function scored(kernel: Predictor, token: number, newline: number | undefined): number {
+  const bits = kernel.feed(token);
+  if (token === newline) kernel.reset();
+  return bits;
 }
 
 /** Tokens of a memory that is longer than the usual, so that a load without the option loses nothing of it. */

@@ -1,4 +1,5 @@
 /** The tokenizer's public names. Training is apart (train.ts), so that what only runs models does not carry it. */
+export { type Boundary, checkBoundary, newlineOf } from "./boundary.ts";
 export { isIds } from "./ids.ts";
 export { tokenizerFromJSON } from "./json-read.ts";
 export { type Chunks, encodeSettled, encodeStream, settledPrefix } from "./stream.ts";

@@ -3,7 +3,7 @@ import { SaffuError } from "../errors.ts";
 import type { Merge } from "./bpe.ts";
 import { unspell } from "./bytes.ts";
 import { PairTable } from "./pair-table.ts";
-import { CAPPED, CAPPED_PATTERN, GPT2, type Split } from "./pretokenize.ts";
+import { GPT2, PATTERNS, type Split } from "./pretokenize.ts";
 import { SYMBOLS, symbolTokenizer } from "./symbols.ts";
 import { BytePairTokenizer, type Tokenizer } from "./tokenizer.ts";
 
@@ -62,10 +62,12 @@ function readSplit(named: unknown): Split {
   if (Array.isArray(parts) && parts.length === 2 && isSplit(parts[1], false)) {
     const [first] = parts as unknown[];
     const pattern = isOf(first, "Split") && first.behavior === "Isolated" && !first.invert ? first.pattern : undefined;
-    if (typeof pattern === "object" && (pattern as Json | null)?.Regex === CAPPED_PATTERN) return CAPPED;
+    for (const [split, regex] of PATTERNS) {
+      if (typeof pattern === "object" && (pattern as Json | null)?.Regex === regex) return split;
+    }
   }
   throw invalid(
-    "pre_tokenizer must be ByteLevel with add_prefix_space false and use_regex true, or a Sequence of the Split that saffu writes and ByteLevel",
+    "pre_tokenizer must be ByteLevel with add_prefix_space false and use_regex true, or a Sequence of a Split that saffu writes and ByteLevel",
   );
 }
 

@@ -1,7 +1,7 @@
 /** Writing tokenizer.json. */
 import type { Merge } from "./bpe.ts";
 import { spell } from "./bytes.ts";
-import { CAPPED_PATTERN, GPT2, type Split } from "./pretokenize.ts";
+import { PATTERNS, type Split } from "./pretokenize.ts";
 
 /**
  * A byte-level BPE in the Hugging Face format, as both its Rust and its JavaScript library read it. Merges are written as pairs
@@ -11,15 +11,16 @@ import { CAPPED_PATTERN, GPT2, type Split } from "./pretokenize.ts";
  */
 export function writeJSON(bytes: readonly Uint8Array[], merges: readonly Merge[], split: Split): object {
   const entries = bytes.map(spell);
-  const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: split === GPT2 };
-  const pattern = { type: "Split", pattern: { Regex: CAPPED_PATTERN }, behavior: "Isolated", invert: false };
+  const regex = PATTERNS.get(split);
+  const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: regex === undefined };
+  const pattern = { type: "Split", pattern: { Regex: regex }, behavior: "Isolated", invert: false };
   return {
     version: "1.0",
     truncation: null,
     padding: null,
     added_tokens: [],
     normalizer: null,
-    pre_tokenizer: split === GPT2 ? byteLevel : { type: "Sequence", pretokenizers: [pattern, byteLevel] },
+    pre_tokenizer: regex === undefined ? byteLevel : { type: "Sequence", pretokenizers: [pattern, byteLevel] },
     post_processor: null,
     decoder: byteLevel,
     model: {

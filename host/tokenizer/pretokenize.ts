@@ -1,8 +1,9 @@
 /**
- * The split of a text into pieces; no token ever crosses the border of a piece. There are two:
+ * The split of a text into pieces; no token ever crosses the border of a piece. There are three:
  *
  *     '(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+       GPT-2's
  *     the same with marks as letters, no run longer than LONGEST characters            of tokenizers that are trained here
+ *     the same with each newline a piece of its own                                    of those where lines are messages
  *
  * Done by hand on bytes, because a stream has to know where later bytes could still move a border, and because bytes need not
  * be UTF-8: each byte that is not part of a well-formed character counts as a symbol (what Python's "surrogateescape" makes of
@@ -16,27 +17,34 @@ export interface Split {
   readonly marks: number;
   /** Most characters of a piece, but for the blank that it may begin with. */
   readonly longest: number;
+  /** Whether a newline is always a piece of its own. */
+  readonly lines: boolean;
 }
 
 /** Of files that name no other: GPT-2's. */
-export const GPT2: Split = { marks: SYMBOL, longest: Number.POSITIVE_INFINITY };
+export const GPT2: Split = { marks: SYMBOL, longest: Number.POSITIVE_INFINITY, lines: false };
 
 /** Most characters of a piece where a tokenizer is trained here. */
 const LONGEST = 64;
 /** Marks belong to the letters that they stand on; a text without borders has borders all the same. */
-export const CAPPED: Split = { marks: LETTER, longest: LONGEST };
+export const CAPPED: Split = { marks: LETTER, longest: LONGEST, lines: false };
+/** The same with each newline by itself, so that no token is of two lines. */
+export const LINES: Split = { ...CAPPED, lines: true };
 
-const SPACES = "\\p{White_Space}";
 const RUN = `{1,${LONGEST}}`;
-/** CAPPED as a regular expression: of Oniguruma (Hugging Face's library), of JavaScript (flag u), of Rust's regex. */
-export const CAPPED_PATTERN = [
-  "'(?:s|t|re|ve|m|ll|d)",
-  ` ?[\\p{L}\\p{M}]${RUN}`,
-  ` ?\\p{N}${RUN}`,
-  ` ?[^${SPACES}\\p{L}\\p{M}\\p{N}]${RUN}`,
-  `${SPACES}${RUN}(?!\\P{White_Space})`,
-  SPACES + RUN,
-].join("|");
+const pattern = (...spaces: readonly string[]) =>
+  [
+    "'(?:s|t|re|ve|m|ll|d)",
+    ` ?[\\p{L}\\p{M}]${RUN}`,
+    ` ?\\p{N}${RUN}`,
+    ` ?[^\\p{White_Space}\\p{L}\\p{M}\\p{N}]${RUN}`,
+    ...spaces,
+  ].join("|");
+/** Splits as regular expressions: of Oniguruma (Hugging Face's library), of JavaScript (flag u), of Rust's regex. */
+export const PATTERNS: ReadonlyMap<Split, string> = new Map([
+  [CAPPED, pattern(`\\p{White_Space}${RUN}(?!\\P{White_Space})`, `\\p{White_Space}${RUN}`)],
+  [LINES, pattern("\\n", `[^\\P{White_Space}\\n]${RUN}(?!\\P{White_Space})`, `[^\\P{White_Space}\\n]${RUN}`)],
+]);
 
 // a class and a length of 1 to 4 bytes are packed as length · 8 + class; 0 stands for a character whose end has not come yet
 const NOT_YET = 0;
@@ -44,6 +52,7 @@ const pack = (length: number, kind: number) => length * 8 + kind;
 
 const APOSTROPHE = 0x27;
 const BLANK = 0x20;
+const NEWLINE = 0x0a;
 
 const ASCII = Uint8Array.from({ length: 128 }, (_, point) => pack(1, classOf(point)));
 
@@ -96,6 +105,7 @@ export function pieceEnd(
   scan?: Scan,
 ): number {
   if (start >= end) return -1;
+  if (split.lines && bytes[start] === NEWLINE) return start + 1;
   let character = characterAt(split, bytes, start, end, final);
   if (character === NOT_YET) return -1;
   if (bytes[start] === APOSTROPHE) {
@@ -122,6 +132,7 @@ export function pieceEnd(
   while (at < end && count < split.longest) {
     character = characterAt(split, bytes, at, end, final);
     if (character === NOT_YET) break;
+    if (split.lines && bytes[at] === NEWLINE) return at;
     // white space before a word leaves its last character to what follows
     if ((character & 7) !== kind) return kind === SPACE && last > start ? last : at;
     last = at;
@@ -172,6 +183,7 @@ export function settledLength(split: Split, bytes: Uint8Array, scan?: Scan): num
  * a text is one piece, before a word it can be two.
  */
 function isOpen(split: Split, bytes: Uint8Array, at: number, end: number): boolean {
+  if (split.lines && bytes[at] === NEWLINE) return false;
   let count = 0;
   for (let i = at; i < end; ++count) {
     const character = characterAt(split, bytes, i, end, true);

@@ -6,10 +6,11 @@
  * merged in one order only.
  */
 import { checkChunks, checkOptions, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
+import { type Boundary, checkBoundary } from "./boundary.ts";
 import type { Merge } from "./bpe.ts";
 import { PairCounts } from "./pair-counts.ts";
 import { PieceTable } from "./piece-table.ts";
-import { CAPPED, pieceEnd } from "./pretokenize.ts";
+import { CAPPED, LINES, pieceEnd, type Split } from "./pretokenize.ts";
 import { type Chunks, settledText } from "./stream.ts";
 import { BytePairTokenizer, byteTokenizer, type Tokenizer } from "./tokenizer.ts";
 
@@ -20,6 +21,8 @@ export interface TrainOptions {
   readonly sizes?: readonly number[] | undefined;
   /** Times that a pair has to occur to be merged, 2 or more. Default 2. */
   readonly minFrequency?: number | undefined;
+  /** "newline" has no token that holds a newline and more. Default "none". */
+  readonly boundary?: Boundary | undefined;
   /** Looked at between chunks of the text and at every turn of the event loop. */
   readonly signal?: AbortSignal | undefined;
   /** `done` of `total` merges; at the end the two are equal. */
@@ -41,6 +44,7 @@ export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Pro
   checkOptions(options);
   checkChunks(chunks);
   const { vocabulary, minFrequency = 2 } = options;
+  const split = checkBoundary(options.boundary) === "newline" ? LINES : CAPPED;
   if (!Number.isInteger(vocabulary) || vocabulary % 8 !== 0 || vocabulary < 256 || vocabulary > 65528) {
     throw new SaffuError(
       "INVALID_OPTION",
@@ -56,7 +60,7 @@ export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Pro
   const turn = turns(options.signal, report);
   throwIfAborted(options.signal);
   report();
-  const pairs = await countPairs(chunks, turn, minFrequency);
+  const pairs = await countPairs(chunks, split, turn, minFrequency);
 
   const bytes: Uint8Array[] = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
   const merges: Merge[] = [];
@@ -74,15 +78,15 @@ export async function trainTokenizer(chunks: Chunks, options: TrainOptions): Pro
   total = done;
   report();
   if (size === 256) return byteTokenizer();
-  return new BytePairTokenizer(bytes.slice(0, size), merges.slice(0, size - 256), CAPPED);
+  return new BytePairTokenizer(bytes.slice(0, size), merges.slice(0, size - 256), split);
 }
 
-async function countPairs(chunks: Chunks, turn: () => Promise<void>, least: number): Promise<PairCounts> {
+async function countPairs(chunks: Chunks, split: Split, turn: () => Promise<void>, least: number): Promise<PairCounts> {
   const words = new PieceTable();
   const counts: number[] = [];
-  for await (const bytes of settledText(CAPPED, chunks)) {
+  for await (const bytes of settledText(split, chunks)) {
     for (let start = 0, end = 0; start < bytes.length; start = end) {
-      end = pieceEnd(CAPPED, bytes, start, bytes.length, true);
+      end = pieceEnd(split, bytes, start, bytes.length, true);
       const word = words.indexOf(bytes, start, end);
       counts[word] = (counts[word] ?? 0) + 1;
     }

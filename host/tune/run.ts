@@ -1,6 +1,7 @@
 /** The steps of a tuning run: epochs, held-out bits after each, and checkpoints, over a solver that has its tokens and weights. */
 import { sizesOf } from "../compile/sizes.ts";
 import { SaffuError, throwIfAborted } from "../errors.ts";
+import { boundarySetting } from "../fit/settings.ts";
 import type { Solver } from "../fit/solver.ts";
 import type { Hooks } from "../fit/steps.ts";
 import { evaluated } from "../fit/text.ts";
@@ -25,6 +26,8 @@ export interface Task {
   /** Tokens trained on, from the first of the solver's. */
   readonly places: number;
   readonly dev: HeldOut;
+  /** The token that ends a piece of the text, where it has some. */
+  readonly newline: number | undefined;
   /** File and identity of the checkpoint. */
   readonly checkpoint?: { readonly path: string; readonly run: Run } | undefined;
 }
@@ -44,7 +47,7 @@ const TABLES = { weights: "U", firstMoment: "THIRD", secondMoment: "FOURTH" } as
  * @throws SaffuError ABORTED, with the checkpoint written; CHECKPOINT_MISMATCH, MODEL_CORRUPT, UNWRITABLE
  */
 export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promise<Outcome> {
-  const { solver, recipe, shape, schedule, places, checkpoint } = task;
+  const { solver, recipe, shape, schedule, places, newline, checkpoint } = task;
   const { HIDDEN_CELLS, HIDDEN_WEIGHTS, M, V } = sizesOf(shape);
   const parameters = HIDDEN_WEIGHTS + M + V * M + V;
   const table = (address: string) => solver.view(Float32Array, address, parameters);
@@ -70,6 +73,7 @@ export async function runEpochs(task: Task, hooks: Hooks<"tune" | "dev">): Promi
     learningRate: lr,
     warmUp,
     rounds: shape.weightBits === 4 ? 1 : 0,
+    boundary: boundarySetting(newline),
   });
   const save = async () => {
     if (checkpoint) await writeCheckpoint(checkpoint.path, checkpoint.run, state);

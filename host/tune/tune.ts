@@ -13,6 +13,7 @@ import { modelDirectory } from "../files/package-node.ts";
 import { memorySource } from "../files/read.ts";
 import { readTensors, type Tensor, writeTensors } from "../files/safetensors.ts";
 import { fitMixture } from "../fit/mixture.ts";
+import { fitNgrams } from "../fit/ngrams.ts";
 import { recipeOf } from "../fit/recipe.ts";
 import { assertFits, Solver } from "../fit/solver.ts";
 import {
@@ -30,14 +31,15 @@ import { loadWeights, weightsOf } from "../fit/weights.ts";
 import { Model } from "../model/model.ts";
 import { directorySource, NODE } from "../model/platform-node.ts";
 import { assertSolvable } from "../model/webassembly.ts";
-import type { Shape } from "../shape.ts";
+import { type Shape, validateShape } from "../shape.ts";
+import { newlineOf } from "../tokenizer/index.ts";
 import { assertCheckpointWritable } from "./checkpoint-node.ts";
 import { tunedFiles } from "./files.ts";
 import { scheduleOf, type TuneRecipe, type TuneRecipeOptions, tuneRecipe } from "./recipe.ts";
 import { type HeldOut, runEpochs, type Task } from "./run.ts";
 
 /** How far tuning has come. */
-export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "mixture" | "files">;
+export type TuneProgress = PhaseProgress<"tokens" | "dev" | "tune" | "mixture" | "ngrams" | "files">;
 
 export interface TuneOptions extends TuneRecipeOptions, RunOptions, Hooks<TuneProgress["phase"]> {
   /** Held-out texts: scored before the first epoch and after each, and the best of them is what is kept. */
@@ -118,8 +120,9 @@ export async function tune(
   const solver = await Solver.start(wasm, shape, all, threads, checkpoint === undefined ? signal : undefined);
   try {
     await fillSolver(solver, shape, tensors, texts, recipe);
+    const newline = model.boundary === "newline" ? newlineOf(model.tokenizer) : undefined;
     const task: Task = {
-      ...{ solver, recipe, shape, schedule, places, dev },
+      ...{ solver, recipe, shape, schedule, places, dev, newline },
       ...(checkpoint !== undefined && { checkpoint: { path: checkpoint, run } }),
     };
     const { bestEpoch, trainBits, devBits } = await runEpochs(task, options);
@@ -127,13 +130,19 @@ export async function tune(
 
     await fitMixture(solver, shape, mixture.sweeps, places, tokens.length, options);
     throwIfAborted(signal);
-    const weights = writeTensors(
-      await storedTensors(solver, shape, tensors, recipe.init === "warm" && bestEpoch === 0),
-    );
+    const kept = recipe.init === "warm" && bestEpoch === 0;
+    // n-grams say what the network does not: of another network they are others
+    const seen = solver.view(Uint16Array, "TOKENS", places);
+    const ngrams =
+      shape.ngrams && !kept
+        ? await fitNgrams({ solver, shape, tokens: seen, bytes: shape.ngrams, newline }, options)
+        : (tensors.get(NGRAMS)?.data as Uint8Array | undefined);
+    const tuned = validateShape({ ...shape, ngrams: ngrams?.length });
+    const weights = writeTensors(await storedTensors(solver, tuned, { before: tensors, ngrams, kept }));
     const mixtureSeconds = clock();
     onProgress?.({ phase: "files", done: 0, total: 1 });
     const facts = { trainTokens: tokens.length, trainBytes: bytes, steps: schedule.steps, bestEpoch };
-    const files = await tunedFiles(model, weights, recipe, { ...facts, mixture, base: digest });
+    const files = await tunedFiles(model, { shape: tuned, weights }, recipe, { ...facts, mixture, base: digest });
     onProgress?.({ phase: "files", done: 1, total: 1 });
     const seconds = {
       tokens: tokensSeconds,
@@ -142,7 +151,7 @@ export async function tune(
       mixture: mixtureSeconds,
       files: clock(),
     };
-    return { files, report: { shape, recipe, ...facts, trainBits, devBitsPerByte: devBits, seconds } };
+    return { files, report: { shape: tuned, recipe, ...facts, trainBits, devBitsPerByte: devBits, seconds } };
   } finally {
     await solver.stop();
   }
@@ -195,17 +204,28 @@ async function fillSolver(
   await solver.once("begin");
 }
 
-/** The weights as they are stored; what the model remembers, and how, stays. `kept`: no epoch was better than the start, so all but the mixture stays what it was, to the byte. */
+const NGRAMS = "memory.ngrams";
+
+/** What stays of a model that is tuned. */
+interface Stays {
+  readonly before: ReadonlyMap<string, Tensor>;
+  /** Of the tuned network. */
+  readonly ngrams: Uint8Array | undefined;
+  /** No epoch was better than the start, so all but the mixture stays what it was, to the byte. */
+  readonly kept: boolean;
+}
+
+/** The weights as they are stored; the verbatim memory and the weights of the long matches stay. */
 async function storedTensors(
   solver: Solver,
   shape: Shape,
-  before: ReadonlyMap<string, Tensor>,
-  kept: boolean,
+  { before, ngrams, kept }: Stays,
 ): Promise<Map<string, Tensor>> {
   if (shape.weightBits !== 4) await solver.once("storeHidden"); // else what the steps saw is stored already
   await solver.once("storeDecoder");
   const found = weightsOf(solver, shape);
   for (const name of ["attention.long", "memory.tokens"]) if (before.has(name)) found.set(name, before.get(name)!);
+  if (ngrams) found.set(NGRAMS, { dtype: "U8", shape: [ngrams.length], data: ngrams } as Tensor);
   if (kept) for (const [name, tensor] of before) if (name !== MIXTURE) found.set(name, tensor);
   return found;
 }

@@ -21,7 +21,7 @@ const SMALL = validateShape({
 /** Models that are made here, by the name that a form has them by; any other is a directory. */
 const MADE: Readonly<Record<string, Shape>> = {
   "a memory looked through": SMALL,
-  "an indexed memory": { ...SMALL, memoryIndexed: true, indexed: true },
+  "an indexed memory and n-grams": { ...SMALL, memoryIndexed: true, indexed: true, ngrams: 3001 },
 };
 
 export const FORMS = {
@@ -29,14 +29,18 @@ export const FORMS = {
   "nano, flash": { model: "models/nano-en", target: "flash", learning: true },
   "memory, looked through": { model: "a memory looked through", target: "wasm", learning: true },
   "memory, looked through, flash": { model: "a memory looked through", target: "flash", learning: true },
-  "memory, indexed": { model: "an indexed memory", target: "wasm", learning: true },
-  "memory, indexed, flash": { model: "an indexed memory", target: "flash", learning: false },
+  "memory, indexed, and n-grams": { model: "an indexed memory and n-grams", target: "wasm", learning: true },
+  "memory, indexed, and n-grams, flash": { model: "an indexed memory and n-grams", target: "flash", learning: false },
   "potato, no learning": { model: "models/potato-en", target: "wasm", learning: false },
 } as const;
 export type FormName = keyof typeof FORMS;
 export const FORM_NAMES = Object.keys(FORMS) as FormName[];
 /** Those that a slow runtime plays as well. */
-export const QUICK_FORMS = ["nano", "memory, looked through", "memory, indexed"] as const satisfies readonly FormName[];
+export const QUICK_FORMS = [
+  "nano",
+  "memory, looked through",
+  "memory, indexed, and n-grams",
+] as const satisfies readonly FormName[];
 
 /** A model's form in a build. */
 export interface Case {

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { BASE, bytesNeeded, deviceAddresses, weightBytes } from "../../host/compile/layout.ts";
 import type { Package } from "../../host/compile/package.ts";
+import { memoryRecord } from "../../host/files/memory.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { compileEntry } from "./assembly.ts";
 import type { Step } from "./script.ts";
@@ -34,7 +35,7 @@ export async function driverModule(
   const image = weights!.subarray(0, weightBytes(shape));
   const remembered = weights!.subarray(image.length);
   const memoryAt = flash ? weightsAt + image.length : own;
-  const record = Uint32Array.of(flash ? BASE + image.length : own, shape.memory ?? 0);
+  const record = memoryRecord(shape, flash ? BASE + image.length : own);
   const textAt = flash ? end + weights!.length : end;
   const module = await compileEntry({
     shape,

@@ -14,12 +14,13 @@ import { writeBlock } from "../markdown.ts";
 import { withKernels, withoutAttention } from "../variants.ts";
 import { benchCorpus } from "./corpora/gutenberg.ts";
 import { baselineFigures, type Figure, figureTable, modelFigure } from "./figures/quality.ts";
-import { inRoot } from "./paths.ts";
+import { inLab, inRoot } from "./paths.ts";
 
 const FITTED: Record<string, FitOptions> = {
   "nano-en": { profile: "nano", passes: 4 },
   "micro-en": { profile: "micro", passes: 4 },
-  "potato-en": { profile: "potato", passes: 3 },
+  // fewer groups than the profile has, and n-grams for their bytes
+  "potato-en": { profile: "potato", groups: 11, remember: 47_900 },
   "base-en": { profile: "base", passes: 3 },
 };
 /** Back-propagation from one of those on. */
@@ -67,7 +68,8 @@ async function filesOf(name: string): Promise<ModelFiles> {
   const { base, ...options } = TUNED[name]!;
   // the epoch is chosen on the first tenth of each book of dev
   const dev = corpus.dev.map(({ text }) => new TextEncoder().encode(text.slice(0, Math.ceil(text.length / 10))));
-  return (await tune(inRoot("models", base), () => [train], { ...options, dev })).files;
+  const checkpoint = inLab("build", `${name}.checkpoint`); // an hour or more: what was killed goes on
+  return (await tune(inRoot("models", base), () => [train], { ...options, dev, checkpoint })).files;
 }
 
 /** The same weights with kernels of today's assembly, and the card without what `card` has put there. */

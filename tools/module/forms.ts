@@ -4,6 +4,7 @@ import { type Tensor, writeTensors } from "../../host/files/safetensors.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { fileSpecs, type Shape, validateShape } from "../../host/shape.ts";
 import type { Draws } from "./draws.ts";
+import { randomNgrams } from "./random-ngrams.ts";
 
 /** A form, before it is compiled. */
 export interface Form {
@@ -28,6 +29,8 @@ const of = (name: string, changes: object, options: PackageOptions): Form => ({
   options,
 });
 
+const FLASH_NGRAMS = { longMatches: true, ngrams: 801, memory: 90, memoryIndexed: true, adapts: true };
+
 export const FORMS: readonly Form[] = [
   of("one-hot, recalling", {}, { recall: 64 }),
   of("ciphered, matches of two tokens", { bits: 9, window: 2, history: 16, matchLength: 2 }, {}),
@@ -50,6 +53,9 @@ export const FORMS: readonly Form[] = [
     { longMatches: true, memory: 90, memoryIndexed: true, indexed: true },
     { target: "flash", recall: 24 },
   ),
+  of("n-grams", { longMatches: true, ngrams: 900, adapts: true, indexed: true }, { recall: 24 }),
+  of("n-grams, and a memory looked through", { longMatches: true, ngrams: 700, memory: 90 }, {}),
+  of("flash, n-grams, and an indexed memory", FLASH_NGRAMS, { target: "flash", recall: 24 }),
   of("flash, frozen", {}, { target: "flash", learning: false }),
 ];
 
@@ -85,6 +91,13 @@ function randomWeights(shape: Shape, draws: Draws): Map<string, Tensor> {
   for (const { name, dtype, shape: sizes } of fileSpecs(shape)) {
     const length = sizes.reduce((product, size) => product * size, 1);
     const value = fill[name] ?? (() => -draws.below(400) / 100); // log priors
+    if (name === "memory.ngrams") {
+      // of what the calls' usual tokens are
+      const text = Array.from({ length: 200 }, () => draws.below(Math.min(10, shape.vocabulary)));
+      const data = randomNgrams(shape, (bound) => draws.below(bound), text);
+      tensors.set(name, { dtype: "U8", shape: sizes, data });
+      continue;
+    }
     const data = types[dtype]!.from({ length }, (_, i) => value(i, sizes[1]!));
     if (name === "cipher") for (let at = 0; at < length; at += sizes[1]!) data.subarray(at, at + sizes[1]!).sort();
     tensors.set(name, { dtype, shape: sizes, data } as unknown as Tensor);

@@ -5,7 +5,7 @@
 import { BASE, deviceAddresses, weightBytes } from "../../host/compile/layout.ts";
 import { packageOptions } from "../../host/compile/options.ts";
 import type { Build } from "../../host/model/kernel.ts";
-import { hiddenWidth } from "../../host/shape.ts";
+import { hiddenWidth, memoryBytes, memoryLayout } from "../../host/shape.ts";
 import { Draws } from "./draws.ts";
 import type { Subject } from "./forms.ts";
 
@@ -166,7 +166,7 @@ class Pair {
     const drawn = draws.below(3) > 0 ? draws.of(often) : draws.of(Object.keys(arguments_));
     // before the first reset there are some calls, but not many
     const name = !this.ready && draws.below(20) === 0 ? "reset" : drawn;
-    const reads = this.subject.shape.memory ? draws.of([8, 200]) : 8;
+    const reads = memoryBytes(this.subject.shape) > 0 ? draws.of([8, 200]) : 8;
     const broken = this.subject.weights && draws.below(4) === 0 ? draws.below(reads) : Number.POSITIVE_INFINITY;
     return { name, values: arguments_[name]!(), broken };
   }
@@ -291,7 +291,7 @@ class Pair {
     const { draws } = this;
     const { at, end } = this.layout();
     const { shape, memoryBytes, weights } = this.subject;
-    const { memory: length = 0 } = shape;
+    const { memory: length = 0, ngrams = 0 } = shape;
     const place = weights ? BASE + weightBytes(shape) : end;
     // scratch that each build uses in its own way is no memory
     const below = at.HIDDEN_FIXED!;
@@ -303,9 +303,16 @@ class Pair {
       [BASE + draws.below(below / 2), draws.below(below / 8)],
       [draws.of([memoryBytes - 10, 2 ** 31 - 1, 2 ** 31, MOST, MOST - 20]), draws.of([1, 50, 65536])],
     ]);
-    const record = [where, tokens];
+    const grams = place + memoryLayout(shape).ngrams;
+    const [gramsAt, bytes] = draws.of<[number, number]>([
+      [grams, ngrams],
+      [grams, ngrams],
+      [grams, draws.of([draws.below(ngrams + 1), ngrams + 100, 2 ** 31, MOST])],
+      [draws.of([place, memoryBytes - 100, 2 ** 31, MOST, MOST - 300]), draws.of([300, 5000])],
+    ]);
+    const record = [where, tokens, gramsAt, bytes];
     this.misled = true;
-    fill("MEMORY_RECORD", 2, () => record.shift()!, Uint32Array);
+    fill("MEMORY_RECORD", 4, () => record.shift()!, Uint32Array);
     if (weights === undefined && draws.below(3) === 0) {
       const scale = draws.of([4, 12, 256]); // tokens beyond the vocabulary, places beyond the memory
       for (let i = end; i < memoryBytes; ++i) {

@@ -1,6 +1,6 @@
 import { W0_AT, W_AT } from "../../layers/list";
 import { contextToken, windowComparisons, windowShares } from "../../layers/tokens";
-import { ABSENT, ATTENDED, SHARES, WINDOW } from "../../shape";
+import { ABSENT, ATTENDED, CONTEXT_TOKENS, SHARES, WINDOW } from "../../shape";
 import { PLACE_INPUTS, TOKENS, U } from "../../solver/layout";
 import { network } from "../../solver/records";
 import { dense, N, placeAt, workAtText, writeModel } from "../model";
@@ -14,7 +14,7 @@ describe("the window before a place", () => {
     writeModel();
     const work = workAtText();
     for (let at = 0; at < N; ++at) {
-      for (let j = 0; j < WINDOW + 2; ++j) {
+      for (let j = 0; j < CONTEXT_TOKENS; ++j) {
         const wanted = at - 1 - j < 0 ? <i32>ABSENT : id(TOKENS, at - 1 - j);
         expect(<i32>contextToken(placeAt(work, at), j)).toBe(wanted);
       }

