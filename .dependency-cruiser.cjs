@@ -22,8 +22,13 @@ module.exports = {
       "^host/(?!errors|pace|shape|tokenizer|files|learning|pace|model/kernel)",
     ),
     below("model-knows-learning", "^host/model", "^host/(?!errors|pace|shape|tokenizer|files|learning|messages|model)"),
+    below(
+      "classify-knows-model",
+      "^host/classify/(?!.*-node)",
+      "^host/(?!errors|pace|shape|files|model/(webassembly|predictor-module|data-section|kernel)|classify)",
+    ),
     below("onnx-knows-model", "^host/onnx", "^host/(?!errors|pace|shape|files|model|onnx)"),
-    below("compile-knows-model", "^host/compile", "^host/(?!errors|pace|shape|files|model|compile)"),
+    below("compile-knows-model", "^host/compile", "^host/(?!errors|pace|shape|files|model|classify|compile)"),
     below("tune-is-known-above", "^host/(?!tune|cli|index)", "^host/tune"),
     below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
     below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),
@@ -34,13 +39,15 @@ module.exports = {
       name: "inference-has-no-dependency",
       comment: "What runs a model imports no package: the command line, the compiler and the tools may.",
       severity: "error",
-      from: { path: "^host/(errors|pace|shape|tokenizer|files|learning|messages|model|onnx|fit|tune|browser|index)" },
+      from: {
+        path: "^host/(errors|pace|shape|tokenizer|files|learning|messages|model|onnx|classify|fit|tune|browser|index)",
+      },
       to: npm,
     },
     {
       name: "browser-needs-no-node",
       severity: "error",
-      from: { path: "^host/browser" },
+      from: { path: "^host/(classify/)?browser" },
       to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile|onnx|tune)" },
     },
     {

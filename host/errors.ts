@@ -17,6 +17,10 @@ export type ErrorCode =
   | "INVALID_TEXT"
   /** A packed message that is of no text: damaged, cut, of another model, or of a message longer than the call takes. */
   | "INVALID_MESSAGE"
+  /** An example that is not of a classifier's encoding: the row, and the column or value, are named. */
+  | "INVALID_EXAMPLE"
+  /** A label that a classifier was not fitted on. */
+  | "UNKNOWN_LABEL"
   /** A file of the model that cannot be found or read. */
   | "MODEL_MISSING_FILE"
   /** A model file whose bytes do not follow their format. */

@@ -18,7 +18,10 @@ import { memorySource } from "./files/read.ts";
 import { type LoadOptions, Model } from "./model/model.ts";
 import { directorySource, NODE } from "./model/platform-node.ts";
 
+export * from "./classify/common.ts";
+export { FeedForward } from "./classify/feed-forward-node.ts";
 export * from "./common.ts";
+export { classifierModules } from "./compile/classifier.ts";
 export { bytesNeeded, predictorBytes } from "./compile/layout.ts";
 export { cHeader, type Package, type PackageOptions, packageModel } from "./compile/package.ts";
 export { writeDirectory as save } from "./files/directory-node.ts";

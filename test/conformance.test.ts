@@ -1,6 +1,7 @@
 /** One golden script on every WebAssembly runtime that is to be had: the oracle's answers to the bit (tools/conformance). */
 import { afterAll, describe, expect, test } from "vitest";
 import { Cases, difference, FORM_NAMES, QUICK_FORMS } from "../tools/conformance/cases.ts";
+import { CLASSIFIERS } from "../tools/conformance/classify.ts";
 import { play } from "../tools/conformance/play.ts";
 import { RUNTIMES } from "../tools/conformance/runtimes.ts";
 import { type Answer, digestOf, fnv, type Step, stepName } from "../tools/conformance/script.ts";
@@ -23,6 +24,16 @@ describe.each(RUNTIMES.map((runtime) => [runtime.name, runtime] as const))("%s",
         const { version, answers } = await runtime.play(made);
         expect(version).toMatch(/^\d+/);
         expect(difference(made.script.steps, await cases.oracle(form), answers)).toBeUndefined();
+      },
+      240_000,
+    );
+    if (runtime.inside) return;
+    test.each(runtime.builds.flatMap((build) => CLASSIFIERS.map((name) => [build, name] as const)))(
+      "%s, a classifier of %s",
+      async (build, name) => {
+        const { made, wanted } = await cases.classifier(name, build);
+        const { answers } = await runtime.play(made);
+        expect(difference(made.script.steps, wanted, answers)).toBeUndefined();
       },
       240_000,
     );

@@ -15,6 +15,7 @@ import {
   sourceFolder,
   sourcesDigest,
 } from "../host/compile/ahead.ts";
+import { CLASSIFIER_PROGRAMS, classifierRequest } from "../host/compile/classifier.ts";
 import { compileRequestHere, deviceRequest, solverRequest } from "../host/compile/compile.ts";
 import { LADDER, type Profile, shapeOf } from "../host/fit/recipe.ts";
 import type { Build } from "../host/model/kernel.ts";
@@ -30,7 +31,7 @@ const PROFILES = Object.keys(LADDER) as Profile[];
 const INDEX = "index.json";
 
 interface Rung extends Omit<AheadModule, "bytes"> {
-  readonly of: Shape;
+  readonly of: Shape | undefined;
   readonly request: ModuleRequest;
 }
 
@@ -61,7 +62,14 @@ export async function buildModules(
 function wanted(profiles: readonly Profile[]): Rung[] {
   const sources = sourcesDigest(sourceFolder());
   const shapes = profiles.flatMap((name) => LADDER[name].map((vocabulary) => ({ name, vocabulary })));
-  return shapes.flatMap(({ name, vocabulary }) => {
+  const classifiers = DEVICE_BUILDS.flatMap((build) =>
+    CLASSIFIER_PROGRAMS.map((program): Rung => {
+      const request = classifierRequest(program, build);
+      const { entry } = request;
+      return { file: aheadName(request, sources), shape: "", entry, build, threads: false, of: undefined, request };
+    }),
+  );
+  const rungs = shapes.flatMap(({ name, vocabulary }) => {
     const of = shapeOf({ profile: name, vocabulary });
     const rung = (request: ModuleRequest, build: Build, threads: boolean): Rung => {
       return { file: aheadName(request, sources), shape: name, entry: request.entry, build, threads, of, request };
@@ -71,6 +79,7 @@ function wanted(profiles: readonly Profile[]): Rung[] {
       ...SOLVER_BUILDS.map(({ build, threads }) => rung(solverRequest(of, build, threads), build, threads)),
     ];
   });
+  return [...rungs, ...classifiers];
 }
 
 /** Version of the compiler that made what is in `folder`, if anything is. */

@@ -6,7 +6,11 @@
 // each column of the hidden state adds is cumulated as well, before it is cut to whole units: the rows of F̂ add up to SAMPLES times those
 // of F, exactly. Where thresholds begin and what is cut follows a hash of the piece's tokens so far: errors differ from piece to piece,
 // and the same piece always adds the same sums.
+import { flipOf } from "../common/sums";
 import { M, V } from "../shape";
+
+export { hashOn, spread } from "../common/hash";
+export { mergeSums } from "../common/sums";
 
 /** Expected sums are in units of 1 / SAMPLES of those observed. */
 export const SAMPLES: u32 = 64;
@@ -84,18 +88,6 @@ export function weigh(hidden: usize, share: f32, outSample: Sample): void {
   }
 }
 
-/** The hash of a piece that goes on with `token`; 0 is that of none. */
-export function hashOn(hash: u32, token: u32): u32 {
-  const mixed = (hash ^ (token + 1)) * 0x9e3779b1; // multiplicative: Knuth, The Art of Computer Programming 3, 6.4
-  return mixed ^ (mixed >> 15);
-}
-
-/** Bits that depend on all of a hash, the lowest as well. */
-export function spread(hash: u32): u32 {
-  const mixed = hash * 0x85ebca6b;
-  return mixed ^ (mixed >> 16);
-}
-
 /**
  * Adds a token to the sums, or takes it away: all of it, or nothing where a sum or the count would leave 0..2^32 − 1.
  *
@@ -112,13 +104,6 @@ export function addToken(token: u32, probabilities: usize, sample: Sample, add: 
   }
   store<u32>(changetype<usize>(sums), tokens + add, TOKENS_AT);
   return true;
-}
-
-/** A sum xor this is the room that there is for what is added to it, or taken from it: above, what its complement holds. */
-// @ts-ignore: decorator
-@inline
-function flipOf(add: i32): u32 {
-  return <u32>-i32(add > 0);
 }
 
 /** False where a sum has passed an end of 0..2^32 − 1; all are added to nevertheless. */
@@ -178,25 +163,6 @@ function addShare(row: usize, weights: usize, before: u32, until: u32, cut: u32,
     store<u32>(row + c, sum + add * share);
   }
   return fits;
-}
-
-/**
- * Adds `n` sums of another device, staged as u32 at `values`, to those that begin at `sums`, or takes them away: all of them, or none
- * where one would leave 0..2^32 − 1. Without `commit` it only looks.
- *
- * @param add 1 or -1
- */
-export function mergeSums(values: usize, n: usize, add: i32, sums: usize, commit: bool): bool {
-  const flip = flipOf(add);
-  for (let writes = 0; writes <= i32(commit); ++writes) {
-    for (let at: usize = 0; at < n << 2; at += 4) {
-      const sum = load<u32>(sums + at);
-      const value = load<u32>(values + at);
-      if (writes != 0) store<u32>(sums + at, sum + add * value);
-      else if (value > (sum ^ flip)) return false;
-    }
-  }
-  return true;
 }
 
 /** Halves every sum, cut to whole units, and the count of tokens, rounded up; the next generation begins. */

@@ -4,7 +4,7 @@
 import { mix } from "../common/random";
 import { scale } from "../common/vectors";
 import { HIDDEN_CELLS, M, V } from "../shape";
-import { takeMean } from "./average";
+import { takeMean } from "../common/average";
 import { layPool, stepsOfPool } from "./candidates";
 import { power } from "./groups";
 import { AVERAGE_O, AVERAGE_U, O, O_FIXED, TILE, U } from "./layout";

@@ -30,7 +30,7 @@ import {
   widthOf,
   WINDOW,
 } from "../shape";
-import { addSample } from "./average";
+import { addSample } from "../common/average";
 import { AVERAGE_O, AVERAGE_U, Settings, TILE } from "./layout";
 import { STRIDE, Work } from "./records";
 import { shareStart } from "./threads";
@@ -165,7 +165,7 @@ export function solveDecoderRow(v: i32, network: Network, work: Work): void {
   const prior = work.rows;
   for (let c: usize = 0; c < ROW_BYTES; c += 4) store<f32>(prior + c, p);
   addLogRatio(row + STRIDE, row + 2 * STRIDE, prior, work.ratio, row);
-  addSample(row, M, work.step, AVERAGE_O + ((<usize>v * M) << 3));
+  addSample(row, M, work.step.samples, AVERAGE_O + ((<usize>v * M) << 3));
 }
 
 /** First of a thread's share of a hidden layer's rows; its last is the next thread's first. */
@@ -265,7 +265,7 @@ function solveLayer(layer: i32, network: Network, settings: Settings, work: Work
   }
   if (first < end) {
     const offset = <usize>first * ratio.columns;
-    addSample(table + (offset << 2), <usize>(end - first) * ratio.columns, work.step, average + (offset << 3));
+    addSample(table + (offset << 2), <usize>(end - first) * ratio.columns, work.step.samples, average + (offset << 3));
   }
 }
 

@@ -15,6 +15,8 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   TOKEN_OUT_OF_RANGE: 3,
   INVALID_TEXT: 4,
   INVALID_MESSAGE: 4,
+  INVALID_EXAMPLE: 4,
+  UNKNOWN_LABEL: 4,
   BUSY: 5,
   UNWRITABLE: 5,
   UNSUPPORTED: 6,
@@ -32,7 +34,7 @@ const DONE_UNSAID = 8;
 /** The part of every --help that says how a command ends. */
 export const EXIT_HELP = `
 Exit codes:
-  0 done            4 bad input text       130 interrupted (Ctrl-C)
+  0 done            4 bad text or row      130 interrupted (Ctrl-C)
   1 unexpected      5 cannot write         143 terminated
   2 bad option,     6 not supported here
     shape or size   7 statistics refused: another base, full, or a text

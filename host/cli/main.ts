@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { SaffuError, WARNING } from "../errors.ts";
 import { reasonOf } from "../files/directory-node.ts";
+import { addClassify } from "./classify/commands.ts";
 import { EXIT_HELP, report } from "./exit.ts";
 import { goneOption } from "./gone.ts";
 import { interruptedBy, leaveBy } from "./interrupt.ts";
@@ -292,6 +293,15 @@ program
   .addHelpText("after", "\nExample:\n  saffu export models/potato-en --onnx potato.onnx")
   .action(async (directory, options) => (await import("./export.ts")).run(directory, options));
 
+const classify = program
+  .command("classify")
+  .description("classify rows, lines, series and images: fit, eval, predict, observe, forget, merge, unmerge, refit")
+  .configureOutput({ outputError: () => {} })
+  .exitOverride()
+  .helpCommand(false)
+  .addHelpText("after", "\nExample:\n  saffu classify fit sensors.csv --label state --out models/state");
+addClassify(classify);
+
 program
   .command("help")
   .description("the same as saffu COMMAND --help")
@@ -329,14 +339,21 @@ function sayWarnings(): void {
   });
 }
 
-function commandOf(name: string | undefined): Command | undefined {
-  return program.commands.find((command) => command.name() === name);
+/** A command by its name; one of its own commands, where it has them. */
+function commandOf(name: string | undefined, below?: string): Command | undefined {
+  const found = program.commands.find((command) => command.name() === name);
+  return found?.commands.find((command) => command.name() === below) ?? found;
 }
 
 /** Flags of the command that was given, by the names of the library's options. */
 function flags(): Map<string, string> {
   const nameOf = (attribute: string) => (attribute === "vocab" ? "vocabulary" : attribute);
-  return new Map(commandOf(program.args[0])?.options.map((option) => [nameOf(option.attributeName()), option.long!]));
+  return new Map(
+    commandOf(program.args[0], program.args[1])?.options.map((option) => [
+      nameOf(option.attributeName()),
+      option.long!,
+    ]),
+  );
 }
 
 /** Commander's complaint in the form of every other error. `saffu` alone has printed its help already. */

@@ -21,3 +21,10 @@ export function path(text: string): string {
 export function collect(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
+
+/** Bytes, with k or M for thousands and millions. */
+export function bytes(text: string): number {
+  const found = /^(\d+(?:\.\d+)?)([kM]?)B?$/.exec(text);
+  if (found === null) throw new InvalidArgumentError("It is not a number of bytes, as 20k.");
+  return Math.floor(Number(found[1]) * { "": 1, k: 1000, M: 1e6 }[found[2] as "" | "k" | "M"]);
+}

@@ -23,7 +23,7 @@ export interface ModuleRequest {
 /** A row of dist/modules/index.json. */
 export interface AheadModule {
   readonly file: string;
-  /** The rung of the ladder that it is for. */
+  /** The rung of the ladder that it is for; "" for classifiers, which have one of each for all. */
   readonly shape: string;
   readonly entry: string;
   readonly build: string;
@@ -104,7 +104,7 @@ export function readModule(folder: string, name: string): Found {
 export function shapesAhead(): string[] {
   try {
     const { modules }: AheadIndex = JSON.parse(readFileSync(join(aheadFolder(), "index.json"), "utf8"));
-    return [...new Set(modules.map(({ shape }) => shape))];
+    return [...new Set(modules.map(({ shape }) => shape))].filter((shape) => shape !== "");
   } catch {
     return [];
   }

@@ -136,9 +136,10 @@ function requestOf(entry: string, files: string[], constants: string[], options:
   };
 }
 
-async function readOrCompile(
+/** The modules: built ahead, kept, or compiled. `shape` is for the error; classifiers have none. @throws SaffuError UNSUPPORTED, ABORTED */
+export async function readOrCompile(
   wanted: readonly ModuleRequest[],
-  shape: Shape,
+  shape: Shape | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array[]> {
   const kept = wanted.map(readKept);
@@ -157,7 +158,7 @@ async function readOrCompile(
  */
 export async function compileRequests(
   requests: readonly ModuleRequest[],
-  shape: Shape,
+  shape: Shape | undefined,
   signal?: AbortSignal | undefined,
 ): Promise<Uint8Array[]> {
   const file = compilerFile();
@@ -175,7 +176,7 @@ export async function compileRequests(
  *
  * @throws SaffuError UNSUPPORTED
  */
-export async function compileRequestHere(request: ModuleRequest, shape: Shape): Promise<Uint8Array> {
+export async function compileRequestHere(request: ModuleRequest, shape: Shape | undefined): Promise<Uint8Array> {
   const { entry } = request;
   const { bytes, said } = await compileHere(await compiler(entry, shape), sourceFolder(), commandLine(request));
   if (bytes === undefined) throw new SaffuError("UNSUPPORTED", `the ${entry} module does not compile: ${said}`);
@@ -298,7 +299,7 @@ function compilerFile(): string | undefined {
  * The compiler, without the listener that its code generator leaves on the process: with it, whatever is thrown uncaught anywhere
  * in the program is printed with the generator's source, megabytes on one line.
  */
-async function compiler(entry: string, shape: Shape): Promise<typeof import("assemblyscript/asc")> {
+async function compiler(entry: string, shape: Shape | undefined): Promise<typeof import("assemblyscript/asc")> {
   const before = process.listeners("uncaughtException");
   const loaded = await import(/* @vite-ignore */ /* webpackIgnore: true */ COMPILER_ENTRY).catch((cause) => {
     if ((cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") throw notInstalled(entry, shape, cause);
@@ -313,15 +314,20 @@ async function compiler(entry: string, shape: Shape): Promise<typeof import("ass
 }
 
 /** Says what to install, and why a fit of a profile may need it. */
-function notInstalled(entry: string, { vocabulary, groups, units }: Shape, cause: unknown): SaffuError {
+function notInstalled(entry: string, wanted: Shape | undefined, cause: unknown): SaffuError {
   const range = ownPackage()?.manifest.peerDependencies[COMPILER];
+  const remedy = `npm install ${COMPILER}@${range}, or name compiled modules in ${KEPT_MODULES}`;
+  if (wanted === undefined) {
+    return new SaffuError("UNSUPPORTED", `the modules of classifiers are not in dist/modules: ${remedy}`, { cause });
+  }
+  const { vocabulary, groups, units } = wanted;
   const ahead = shapesAhead().join(", ") || "no profiles";
   const shape = `vocabulary ${vocabulary}, ${groups} groups of ${units} units`;
   const theirs =
     entry === "device"
       ? `${ahead} have theirs with the options of a model directory, of them recall`
       : `${ahead} have theirs`;
-  const message = `no ${entry} module is built ahead for these options (${shape}); ${theirs}, base where the text fills its vocabulary: npm install ${COMPILER}@${range}, or name compiled modules in ${KEPT_MODULES}`;
+  const message = `no ${entry} module is built ahead for these options (${shape}); ${theirs}, base where the text fills its vocabulary: ${remedy}`;
   return new SaffuError("UNSUPPORTED", message, { cause });
 }
 

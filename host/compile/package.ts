@@ -11,8 +11,8 @@ import { sha256 } from "../files/config.ts";
 import { memoryImage, memoryRecord, readMemory } from "../files/memory.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
+import { joined, type Segment, withData } from "../model/data-section.ts";
 import type { Build } from "../model/kernel.ts";
-import { leb128 } from "../model/predictor-module.ts";
 import { aligned, hiddenWidth, type Shape, validateShape, withoutHistory } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
 import { BASE, bytesNeeded, deviceAddresses } from "./layout.ts";
@@ -117,40 +117,6 @@ function weightImage(shape: Shape, safetensors: Uint8Array, correction: Correcti
 }
 
 const WEIGHTS = "model.safetensors";
-const DATA_SECTION = 11;
-
-/** Bytes, and the address that they are for. */
-type Segment = readonly [address: number, bytes: Uint8Array];
-
-/** A module, which has no data section yet, with active segments. */
-function withData(module: Uint8Array, segments: readonly Segment[]): Uint8Array {
-  if (segments.length === 0) return module;
-  const I32_CONST = 0x41;
-  const END = 0x0b;
-  const parts = segments.flatMap(([address, bytes]) => [
-    Uint8Array.of(0, I32_CONST, ...signed(address), END, ...leb128(bytes.length)),
-    bytes,
-  ]);
-  const many = leb128(segments.length);
-  const length = parts.reduce((sum, part) => sum + part.length, many.length);
-  return joined(module, Uint8Array.of(DATA_SECTION, ...leb128(length), ...many), ...parts);
-}
-
-function joined(...parts: readonly (Uint8Array | undefined)[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + (part?.length ?? 0), 0));
-  let at = 0;
-  for (const part of parts) {
-    if (part === undefined) continue;
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
-/** Signed LEB128 of a number ≥ 0: the last byte's bit 6 is its sign. */
-function signed(value: number): number[] {
-  return value < 0x40 ? [value] : [(value % 0x80) | 0x80, ...signed(Math.floor(value / 0x80))];
-}
 
 /** What SAFFU_BEGIN is where texts begin with an empty context: no token. */
 const NO_TOKEN = 0xffff;
@@ -222,7 +188,8 @@ ${array(
 `;
 }
 
-function array(type: string, name: string, values: ArrayLike<number>): string {
+/** A C array. */
+export function array(type: string, name: string, values: ArrayLike<number>): string {
   const lines: string[] = [];
   for (let at = 0; at < values.length; at += 24) {
     lines.push(`  ${Array.from({ length: Math.min(24, values.length - at) }, (_, i) => values[at + i]).join(",")},`);

@@ -37,6 +37,8 @@ export interface ModelConfig {
 }
 
 export const FORMAT = "saffu";
+/** What config.json of a classifier has in its place (host/classify/files.ts). */
+export const CLASSIFIER_FORMAT = "saffu-classifier";
 /** The version that is written; version 1, whose shapes have other names, is read, too. */
 export const FORMAT_VERSION = 2;
 export const CONFIG = "config.json";

@@ -10,7 +10,16 @@ import { renameSync } from "node:fs";
 import { link, mkdir, readdir, realpath, rename, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { checkFiles, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
-import { CONFIG, FORMAT, isFileName, KERNEL_FILES, type ModelFiles, REQUIRED_FILES, STATISTICS } from "./config.ts";
+import {
+  CLASSIFIER_FORMAT,
+  CONFIG,
+  FORMAT,
+  isFileName,
+  KERNEL_FILES,
+  type ModelFiles,
+  REQUIRED_FILES,
+  STATISTICS,
+} from "./config.ts";
 import { isRecord, parseJson } from "./json.ts";
 import { checkLength, type ReadFile } from "./read.ts";
 import { readRegular } from "./regular-node.ts";
@@ -145,7 +154,7 @@ async function assertReplaceable(target: string): Promise<void> {
   const config: unknown = await readRegular(join(target, CONFIG), (length) => checkLength(CONFIG, length, undefined))
     .then(parseJson)
     .catch(() => undefined);
-  if (!isRecord(config) || config.format !== FORMAT) {
+  if (!isRecord(config) || ![FORMAT, CLASSIFIER_FORMAT].includes(config.format as string)) {
     throw unwritable(target, "EEXIST: it is not empty, and not a model directory");
   }
   const listed = isRecord(config.files) ? Object.keys(config.files) : [];

@@ -130,7 +130,7 @@ async function saveLocked(
   directory: string,
   files: ModelFiles,
   statistics: Uint8Array | undefined,
-  { signal, seen, lock }: SaveOptions,
+  { signal, seen, lock, most }: SaveOptions,
 ): Promise<void> {
   const stood = identity(directory); // before the files are read: a later change shows
   const own = files.get(CONFIG)!;
@@ -144,7 +144,7 @@ async function saveLocked(
     return writeDirectory(directory, all, { signal });
   }
   await assertUnlinked(directory);
-  if (seen !== undefined) await checkUnchanged(directory, seen, mostLearnedBytes(parseConfig(own).shape));
+  if (seen !== undefined) await checkUnchanged(directory, seen, most ?? mostLearnedBytes(parseConfig(own).shape));
   throwIfAborted(signal);
   await writeStatistics(directory, statistics, { stood, lock });
 }

@@ -17,7 +17,8 @@ import { SaffuError } from "../errors.ts";
 import { hiddenLayers, hiddenWidth, type Shape, tensorBytes, tensorSpecs } from "../shape.ts";
 import { formatJson, type ModelConfig, STATISTICS, sha256 } from "./config.ts";
 import { PIECE_COLUMNS, type Piece, packPieces, pieceOf, unpackPieces } from "./pieces.ts";
-import { MOST_HEADER, readTensors, type Tensor, writeTensors } from "./safetensors.ts";
+import { MOST_HEADER, type Tensor } from "./safetensors.ts";
+import { sealTensors, unsealTensors } from "./sealed.ts";
 import { CAPACITY, faultOfSums, nothingObserved, type Statistics } from "./sums.ts";
 import { shapeAsVersion1 } from "./version1.ts";
 import { faultOf } from "./weights.ts";
@@ -39,7 +40,6 @@ export const LEFTOVER = /^\.statistics\.[0-9a-f]{12}\.tmp$/;
 export const LOCK = ".statistics.lock";
 /** What stands in a model directory for a time, and is no part of the model. */
 export const PASSING = /^\.statistics\.([0-9a-f]{12}\.tmp|lock(\.break)*)$/;
-const NO_DIGEST = "0".repeat(64);
 
 /** Tensors that predictions are made with in place of the base's, by name in model.safetensors: those of CORRECTED, together. */
 export type Correction = ReadonlyMap<string, Tensor>;
@@ -97,6 +97,8 @@ export interface SaveOptions {
   readonly seen?: string | undefined;
   /** The directory's lock, where the caller holds it; else it is taken for the time of the save. */
   readonly lock?: Held | undefined;
+  /** Bytes that the statistics of the directory's model can have; by default those of its shape. */
+  readonly most?: number | undefined;
 }
 
 /** A lock that is held. */
@@ -127,10 +129,7 @@ export async function formatLearned({ statistics, pieces, correction }: Learned,
     generation: String(generation),
     capacity: String(CAPACITY),
   };
-  const unsigned = writeTensors(tensors, { ...metadata, sha256: NO_DIGEST });
-  const digest = await sha256(unsigned);
-  // from the bytes, not from `tensors`: a model that goes on learning may have changed those meanwhile
-  return writeTensors(readTensors(unsigned, STATISTICS).tensors, { ...metadata, sha256: digest });
+  return sealTensors(tensors, metadata, STATISTICS);
 }
 
 /**
@@ -141,23 +140,14 @@ export async function formatLearned({ statistics, pieces, correction }: Learned,
  */
 export async function parseLearned(given: Uint8Array, base: Base, file: string): Promise<Learned> {
   const corrupt = (what: string) => new SaffuError("MODEL_CORRUPT", `${file}: ${what}`);
-  // a copy: what is handed on stays what was checked, whatever becomes of the caller's bytes
-  const bytes = new Uint8Array(given);
-  const { tensors, metadata } = readTensors(bytes, file);
-  if (metadata.format !== FORMAT) throw corrupt(`"format" is not "${FORMAT}"`);
-  const first = metadata.version === FIRST_VERSION;
-  if (metadata.version !== STATISTICS_VERSION && !first) {
-    const found = JSON.stringify(metadata.version);
+  const { tensors, metadata } = await unsealTensors(given, file, ({ format, version }) => {
+    if (format !== FORMAT) throw corrupt(`"format" is not "${FORMAT}"`);
+    if (version === STATISTICS_VERSION || version === FIRST_VERSION) return;
     const known = `"${FIRST_VERSION}" and "${STATISTICS_VERSION}" are supported`;
-    throw new SaffuError("MODEL_VERSION", `${file}: version ${found} found, only ${known}`);
-  }
-  const { sha256: recorded = "", baseDigest, capacity } = metadata;
-  // what is read here is what writing it again would give, so nothing in the file is without a check
-  const found = await sha256(writeTensors(tensors, { ...metadata, sha256: NO_DIGEST }));
-  const again = writeTensors(tensors, metadata);
-  if (found !== recorded || again.length !== bytes.length || again.some((byte, i) => byte !== bytes[i])) {
-    throw new SaffuError("MODEL_DIGEST", `${file}: sha256 is ${found}, the file records ${JSON.stringify(recorded)}`);
-  }
+    throw new SaffuError("MODEL_VERSION", `${file}: version ${JSON.stringify(version)} found, only ${known}`);
+  });
+  const first = metadata.version === FIRST_VERSION;
+  const { baseDigest, capacity } = metadata;
   if (baseDigest !== base.digest) {
     const what = `gathered under the base ${JSON.stringify(baseDigest)}, this model's is "${base.digest}"`;
     throw new SaffuError("STATISTICS_MISMATCH", `${file}: ${what}`);

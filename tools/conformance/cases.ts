@@ -8,6 +8,7 @@ import { load, type Model } from "../../host/index.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { type Shape, validateShape } from "../../host/shape.ts";
 import { randomModel } from "../../test/model-fixture.ts";
+import { type ClassifierName, classifierCase, scriptOf } from "./classify.ts";
 import { type Driver, driverModule } from "./driver-module.ts";
 import { playOracle } from "./oracle.ts";
 import {
@@ -64,7 +65,7 @@ export const QUICK_FORMS = [
 
 /** A model's form in a build. */
 export interface Case {
-  readonly form: FormName;
+  readonly form: FormName | ClassifierName;
   readonly build: Build;
   readonly script: Script;
   readonly module: Uint8Array;
@@ -73,6 +74,12 @@ export interface Case {
   driver(): Promise<Driver>;
   /** A path of its own, for files. */
   readonly path: string;
+}
+
+/** A classifier in a build, and what the oracle answers. */
+export interface ClassifierRun {
+  readonly made: Case;
+  readonly wanted: readonly Answer[];
 }
 
 /** Compiles each case once, into a folder that it removes in the end. */
@@ -95,6 +102,19 @@ export class Cases {
           return driverModule(stored, { build, learning, pack, flash: target === "flash" }, steps);
         });
       return { form, build, script, module, weights, driver, path };
+    });
+  }
+
+  classifier(name: ClassifierName, build: Build): Promise<ClassifierRun> {
+    return this.once(`${name}, ${build}`, async (at) => {
+      const found = await classifierCase(name, build);
+      const path = join(this.folder, at.replaceAll(/\W+/g, "-"));
+      const driver = () => Promise.reject(new Error("classifiers have no driver"));
+      const script = scriptOf(found, path);
+      return {
+        made: { form: name, build, script, module: found.module, weights: null, driver, path },
+        wanted: found.wanted,
+      };
     });
   }
 

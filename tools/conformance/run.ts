@@ -5,6 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { Cases, difference, digestOfAll, FORM_NAMES } from "./cases.ts";
+import { CLASSIFIERS } from "./classify.ts";
 import { RUNTIMES } from "./runtimes.ts";
 import { type Answer, tokensOf } from "./script.ts";
 
@@ -33,7 +34,11 @@ try {
   for (const runtime of RUNTIMES) {
     const wanted = runtime.builds.flatMap((build) => FORM_NAMES.map((form) => ({ build, form })));
     const chosen = wanted.filter(({ build, form }) => `${runtime.name}, ${build}, ${form}`.includes(values.only));
-    if (chosen.length === 0) continue;
+    const classifiers = runtime.inside
+      ? []
+      : runtime.builds.flatMap((build) => CLASSIFIERS.map((form) => ({ build, form })));
+    const asked = classifiers.filter(({ build, form }) => `${runtime.name}, ${build}, ${form}`.includes(values.only));
+    if (chosen.length + asked.length === 0) continue;
     if (!runtime.found()) {
       const complaint = `${runtime.name}: needs ${runtime.needs}`;
       if (process.env.CI) complaints.push(complaint);
@@ -48,6 +53,27 @@ try {
         const differs = difference(made.script.steps, await cases.oracle(form), answers);
         if (differs !== undefined) complaints.push(`${at}: ${differs}`);
         row(runtime.name, version, build, form, answers, differs === undefined ? "equal" : "DIFFERS");
+      } catch (error) {
+        complaints.push(`${at}: ${(error as Error).message}`);
+      }
+    }
+    for (const { build, form } of asked) {
+      const { made, wanted } = await cases.classifier(form, build);
+      const at = `${runtime.name}, ${build}, ${form}`;
+      try {
+        const { version, answers } = await runtime.play(made);
+        const differs = difference(made.script.steps, wanted, answers);
+        if (differs !== undefined) complaints.push(`${at}: ${differs}`);
+        rows.push([
+          runtime.name,
+          version,
+          build,
+          form,
+          digestOfAll(answers),
+          differs === undefined ? "equal" : "DIFFERS",
+          "–",
+        ]);
+        process.stderr.write(`${rows.at(-1)!.join(" | ")}\n`);
       } catch (error) {
         complaints.push(`${at}: ${(error as Error).message}`);
       }

@@ -14,6 +14,8 @@ export interface Runtime {
   readonly builds: readonly Build[];
   /** Seconds a thousand tokens of nano, and minutes of potato. */
   readonly slow?: true;
+  /** It runs modules that have the script inside, and no others. */
+  readonly inside?: true;
   /** What must be there. */
   readonly needs: string;
   /** Whether it is. */
@@ -40,6 +42,7 @@ export const RUNTIMES: readonly Runtime[] = [
   },
   {
     name: "V8 in Node, script inside",
+    inside: true,
     builds: BOTH,
     needs: "Node",
     found: () => true,
@@ -58,6 +61,7 @@ export const RUNTIMES: readonly Runtime[] = [
   program("wazero", `${BUILT}/wazero`, "compiler"),
   {
     name: "WAMR, script inside",
+    inside: true,
     builds: ["scalar"],
     needs: `${BUILT}/wamr/golden (tools/conformance/install.sh)`,
     found: () => existsSync(`${BUILT}/wamr/golden`),
@@ -68,6 +72,7 @@ export const RUNTIMES: readonly Runtime[] = [
   },
   {
     name: "wabt's interpreter, script inside",
+    inside: true,
     builds: BOTH,
     slow: true,
     needs: "the package wabt",

@@ -1,0 +1,165 @@
+/**
+ * Classifiers on every runtime: inputs are put into the module word by word, classified, observed, solved and forgotten; classes and checksums are those
+ * of the oracle (test/oracle-classify.ts). Runtimes that need the script inside the module are not asked: their driver is the language model's.
+ */
+import { writeFileSync } from "node:fs";
+import type { Encoding } from "../../host/classify/encoding.ts";
+import { FeedForward, features, image, lines, series, table } from "../../host/index.ts";
+import type { Build } from "../../host/model/kernel.ts";
+import { type Labelled, logLines, rows, shapes, waves } from "../../test/classify-fixture.ts";
+import {
+  expectedShares,
+  fnv32,
+  type ImageSpec,
+  imageFeatures,
+  lineFeatures,
+  probabilitiesOf,
+  refitOf,
+  type SeriesSpec,
+  seriesFeatures,
+  type TableSpec,
+  tableFeatures,
+} from "../../test/oracle-classify.ts";
+import type { Answer, Script, Step } from "./script.ts";
+
+type Form = "counts" | "base" | "ridge";
+
+interface Made {
+  readonly encoding: Encoding<never>;
+  readonly data: readonly Labelled<unknown>[];
+  readonly exact: Form;
+}
+
+const MADE = {
+  "images, base": () => ({
+    encoding: image({ width: 12, height: 12, patch: 5, bits: 6, regions: 3, across: 2 }),
+    data: shapes(120, 1),
+    exact: "base",
+  }),
+  "series, ridge": () => ({
+    encoding: series({ length: 40, bits: 4, segments: 2, dilations: 2 }),
+    data: waves(120, 2),
+    exact: "ridge",
+  }),
+  "tables, counts": () => ({
+    encoding: table({ columns: ["a", "b", "colour"], categorical: ["colour"], bins: 8, ferns: 4 }),
+    data: rows(120, 3),
+    exact: "counts",
+  }),
+  "lines, base": () => ({ encoding: lines({ bits: 7, length: 80, words: 20 }), data: logLines(120, 4), exact: "base" }),
+  "features, counts": () => ({
+    encoding: features({ features: 64, most: 8 }),
+    data: rows(120, 5).map(({ label }, i) => ({ input: { ids: [i % 64, (7 * i) % 64, label.length] }, label })),
+    exact: "counts",
+  }),
+} as const;
+
+export type ClassifierName = keyof typeof MADE;
+export const CLASSIFIERS = Object.keys(MADE) as ClassifierName[];
+
+/** Inputs that are classified, and of them those that are observed. */
+const [CLASSIFIED, OBSERVED] = [8, 5];
+
+export interface ClassifierCase {
+  readonly module: Uint8Array;
+  readonly steps: readonly Step[];
+  readonly wanted: readonly Answer[];
+}
+
+/** The module with learning, the steps, and what the oracle answers. */
+export async function classifierCase(name: ClassifierName, build: Build): Promise<ClassifierCase> {
+  const { encoding, data, exact } = MADE[name]() as unknown as Made;
+  const classifier = await FeedForward.fit(data.slice(0, 100) as Labelled<never>[], { encoding, exact });
+  const module = classifier.compile({ build, learning: true });
+  const steps: Step[] = [];
+  const wanted: Answer[] = [];
+  const call = (answer: number, name: string, ...values: number[]) => {
+    steps.push({ do: "call", function: name, arguments: values });
+    wanted.push({ values: [answer], seconds: 0 });
+  };
+  const { encoder, layer, shape, refit } = classifier.parts;
+  const { classes, bits } = shape;
+  const { features: D, unit, parameters } = encoder.plan;
+  const sums = classifier.sums;
+  const spec = encoder.spec as never;
+  const idsOf = (input: unknown, packed: Uint8Array): number[] => {
+    if (encoder.kind === "image") return imageFeatures(spec as ImageSpec, parameters, input as Uint8Array);
+    if (encoder.kind === "series") return seriesFeatures(spec as SeriesSpec, parameters, input as number[]);
+    if (encoder.kind === "table")
+      return tableFeatures(spec as TableSpec, parameters, new Float32Array(packed.slice().buffer));
+    if (encoder.kind === "features") return Array.from((input as { ids: number[] }).ids);
+    const { bits, length, words } = spec as { bits: number; length: number; words: number };
+    return lineFeatures(bits, length, words, input as string);
+  };
+  let current: { bias: Float32Array; scales: Float32Array; rows: Uint8Array; bits: number } = { ...layer, bits };
+  const put = (packed: Uint8Array) => {
+    for (let at = 0; at < packed.length; at += 4) {
+      const word = new Uint8Array(4);
+      word.set(packed.subarray(at, at + 4));
+      call(0, "put", at, new DataView(word.buffer).getInt32(0, true));
+    }
+  };
+  const classify = ({ input }: Labelled<unknown>) => {
+    const packed = encoder.pack(input, 1);
+    put(packed);
+    const ids = idsOf(input, packed);
+    const probabilities = probabilitiesOf(current, current.bits, ids, undefined, unit);
+    call(probabilities.indexOf(Math.max(...probabilities)), "classify", encoder.kind === "features" ? ids.length : 0);
+    call(fnv32(Float32Array.from(probabilities)), "checksum", 0);
+    return ids;
+  };
+  const learn = (verb: "observe" | "forget", example: Labelled<unknown>) => {
+    const ids = classify(example);
+    const label = classifier.labels.indexOf(example.label);
+    call(1, verb, label);
+    const by = verb === "observe" ? 1 : -1;
+    const shares =
+      exact === "base" ? expectedShares(probabilitiesOf(layer, bits, ids, undefined, unit), ids, undefined, label) : [];
+    const second = 1 + classes + D * classes;
+    sums[0]! += by;
+    sums[1 + label]! += by;
+    for (const id of ids) {
+      sums[1 + classes + id * classes + label]! += by;
+      for (const [c, share] of shares.entries()) sums[second + id * classes + c]! += by * share;
+    }
+    if (exact !== "ridge") return;
+    const times = new Map<number, number>();
+    for (const id of ids) times.set(id, (times.get(id) ?? 0) + 1);
+    for (const [i, a] of times)
+      for (const [j, b] of times) if (j <= i) sums[second + (i * (i + 1)) / 2 + j]! += by * a * b;
+  };
+  const solve = () => {
+    call(1, "refit");
+    const solved = refitOf(
+      { form: exact, features: D, classes, unit, sums },
+      layer,
+      bits,
+      refit.pseudoCounts,
+      refit.step,
+    );
+    call(fnv32(sums), "checksum", 1);
+    call(fnv32(solved.bias, solved.scales, solved.rows), "checksum", 2);
+    current = { bias: solved.bias, scales: solved.scales, rows: new Uint8Array(solved.rows.buffer), bits: 8 };
+  };
+  call(-1, "predict"); // before it has begun
+  call(0, "begin");
+  const [tests, learned] = [
+    data.slice(100, 100 + CLASSIFIED),
+    data.slice(100 + CLASSIFIED, 100 + CLASSIFIED + OBSERVED),
+  ];
+  for (const test of tests) classify(test);
+  for (const example of learned) learn("observe", example);
+  solve();
+  for (const test of tests) classify(test);
+  for (const example of learned) learn("forget", example);
+  solve();
+  for (const test of tests) classify(test);
+  call(-4, "observe", classes); // a class that is none
+  return { module, steps, wanted };
+}
+
+/** The case as runners read it. */
+export function scriptOf({ module, steps }: ClassifierCase, path: string): Script {
+  writeFileSync(`${path}.wasm`, module);
+  return { module: `${path}.wasm`, weights: null, steps };
+}
