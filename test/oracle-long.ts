@@ -15,6 +15,9 @@ const CELLS = LENGTHS.length * BUCKETS;
 /** A probability counts as that at the least. */
 const LEAST = f(1e-10);
 
+/** Stands between texts that are recalled: nothing is known before it. */
+const BREAK = 0xffff;
+
 /** A place of a text behind whose token the same tokens stand as behind the newest one. */
 export interface LongMatch {
   /** How many of the newest tokens stand there, too, LONGEST at the most. */
@@ -29,7 +32,8 @@ export interface LongMatch {
 export function longMatchAt(text: readonly number[], at: number, seen: readonly number[]): LongMatch {
   let length = 0;
   while (length < LONGEST && at >= length && text[at - length] === seen.at(-1 - length)) ++length;
-  return { length, follower: text[at + 1]!, before: text[at - length] };
+  const before = text[at - length];
+  return { length, follower: text[at + 1]!, before: before === BREAK ? undefined : before };
 }
 
 /** What stands before a place, the last token first, LONGEST at the most; behind a text's first token −1, which is less than all. */
