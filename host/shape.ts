@@ -133,7 +133,7 @@ export function validateShape(value: unknown): Shape {
 
 /** A flag, where it is set: only what is there is in a shape, so that equal shapes are written alike. */
 function flagOf(given: Record<string, unknown>, field: keyof Shape, possible: boolean): Partial<Shape> {
-  const value = given[field] === undefined ? false : given[field];
+  const value = given[field] ?? false;
   if (typeof value !== "boolean") throw invalid(`${field} must be a boolean, got ${shown(value)}`);
   if (value && !possible) throw invalid(`${field} must be false where history is 0, got true`);
   return value ? { [field]: true } : {};
@@ -150,7 +150,7 @@ function longMatchesOf(given: Record<string, unknown>, vocabulary: number, histo
   within("memory", memory as number, 0, MAX_MEMORY);
   if (memory !== 0 && !flags.longMatches)
     throw invalid(`memory must be 0 where there are no longMatches, got ${memory}`);
-  const indexed = given.memoryIndexed === undefined ? false : given.memoryIndexed;
+  const indexed = given.memoryIndexed ?? false;
   if (typeof indexed !== "boolean") throw invalid(`memoryIndexed must be a boolean, got ${shown(indexed)}`);
   if (indexed && !flags.longMatches)
     throw invalid("memoryIndexed must be false where there are no longMatches, got true");
@@ -179,7 +179,7 @@ function ngramsOf(given: Record<string, unknown>, vocabulary: number, longMatche
 
 /** A further layer: its groups, and what there is of its inputs. */
 function layerOf(given: Record<string, unknown>, groups: keyof Shape, size: keyof Shape, most: number): Partial<Shape> {
-  const many = given[groups] === undefined ? 0 : given[groups];
+  const many = given[groups] ?? 0;
   const value = given[size];
   if (!Number.isInteger(many)) throw invalid(`${groups} must be an integer, got ${shown(many)}`);
   within(groups, many as number, 0, MAX_HIDDEN);

@@ -21,7 +21,7 @@ const { engines } = JSON.parse(readFileSync("package.json", "utf8"));
 const INSTALL = "tools/hosts (npm ci --force --ignore-scripts --prefix tools/hosts)";
 const TEXT = "It was a dark night.";
 /** Most bytes of a bundle that only loads, not minified: without what fits, and by far without the compiler of 10 MB. */
-const MOST = 180_000;
+const MOST = 195_000;
 
 let home: string;
 let project: string;
@@ -90,7 +90,7 @@ describe("bundled for Node, an application that only loads is small, whole, and 
     const outfile = join(folder, "app.cjs");
     const entryPoints = [join(project, "required.cjs")];
     await esbuild({ entryPoints, outfile, bundle: true, platform: "node", logLevel: "error" });
-    await runs("esbuild, by require", folder, "app.cjs", 300_000); // one file, whole: nothing of it can be left out
+    await runs("esbuild, by require", folder, "app.cjs", 360_000); // one file, whole: nothing of it can be left out
   });
 
   test("by vite for a server, nothing left outside", async () => {
@@ -133,7 +133,7 @@ describe("bundled for Node, an application that only loads is small, whole, and 
       const ended = await node(project, "webpack.cjs");
       expect(ended).toMatchObject({ code: 0, err: "" });
       expect(JSON.parse(ended.out)).toMatchObject({ errors: [], warnings: [] });
-      await runs("webpack", folder, "app.cjs");
+      await runs("webpack", folder, "app.cjs", 240_000); // it keeps what shares a chunk with what is used
     });
   });
 
