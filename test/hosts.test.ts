@@ -133,7 +133,7 @@ describe("bundled for Node, an application that only loads is small, whole, and 
       const ended = await node(project, "webpack.cjs");
       expect(ended).toMatchObject({ code: 0, err: "" });
       expect(JSON.parse(ended.out)).toMatchObject({ errors: [], warnings: [] });
-      await runs("webpack", folder, "app.cjs", 240_000); // it keeps what shares a chunk with what is used
+      await runs("webpack", folder, "app.cjs");
     });
   });
 

@@ -3,9 +3,11 @@
 //
 // A token takes the same steps wherever it comes from: the network predicts, history and recent tokens are mixed in, what follows the text
 // adapts to the token, and the context grows by it. `feed` scores by them, `observe` and `forget` add to the sums or take away from them.
+import { hashOn, spread } from "../common/hash";
 import { logOf } from "../common/math";
 import { seedGenerator } from "../common/random";
 import { scaleInPlace } from "../common/softmax";
+import { mergeSums } from "../common/sums";
 import { Candidates, clearCandidates } from "../history/candidates";
 import { findMatches, recallMatches } from "../history/find";
 import { countFollowers, Followers } from "../history/followers";
@@ -91,7 +93,7 @@ import { adaptMixture, attend, resetMixture } from "./mixture";
 import { applyNgrams, Ngrams } from "./ngrams";
 import { adaptRecency, countRecent, mixRecent, resetRecency } from "./recency";
 import { draw } from "./sampling";
-import { addToken, ageSums, hashOn, mergeSums, Sample, spread, Sums, weigh } from "./sums";
+import { addToken, ageSums, Sample, Sums, weigh } from "./sums";
 
 // The module's contract with hosts and firmware: addresses by the names of the file's tensors.
 export {

@@ -1,11 +1,11 @@
 // N-grams of the training text that the network knows too little about (ours): by a context of the newest one to MOST_ORDER tokens, factors of
 // the network's probabilities of some tokens, p(v) ∝ network(v) · Π f(context, v). Contexts are found by a hash: those of a bucket stand
 // together, each with 16 further bits of its hash, so that one in 65,536 others is taken for it.
+import { hashOn, spread } from "../common/hash";
 import { scaleInPlace, sumInLanes } from "../common/softmax";
 import { History, tokenBefore } from "../history/history";
 import { ABSENT, FLASH, V } from "../shape";
 import { fetch } from "./flash";
-import { hashOn, spread } from "./sums";
 
 /**
  * Where the n-grams stand, written by the host or by a data segment: u32 buckets, u32 order; (64) f32 factors; (buckets + 1) u32, where each bucket

@@ -9,9 +9,6 @@
 import { flipOf } from "../common/sums";
 import { M, V } from "../shape";
 
-export { hashOn, spread } from "../common/hash";
-export { mergeSums } from "../common/sums";
-
 /** Expected sums are in units of 1 / SAMPLES of those observed. */
 export const SAMPLES: u32 = 64;
 /** Fixed point of weighted hidden states: 1.0 is 2^8. */

@@ -4,7 +4,6 @@ import { classifierModules } from "../compile/classifier.ts";
 import { checkOptions, checkPath, isMap } from "../errors.ts";
 import type { ModelFiles } from "../files/config.ts";
 import { directoryReader } from "../files/directory-node.ts";
-import { webReader } from "../files/directory-web.ts";
 import { memorySource } from "../files/read.ts";
 import type { Held } from "../files/statistics.ts";
 import { readStatistics, saveModel } from "../files/statistics-node.ts";
@@ -39,6 +38,8 @@ export class FeedForward extends Core {
     const text = source instanceof URL ? source.href : source;
     checkPath("source", text);
     if (/^https?:/i.test(text)) {
+      // with a chunk of its own: what loads a language model has it as well, and none of this class
+      const { webReader } = await import("../files/directory-web.ts");
       return new FeedForward(
         await readState({ readFile: webReader(new URL(text)), readStatistics: async () => undefined }, signal),
       );

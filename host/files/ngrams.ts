@@ -35,7 +35,7 @@ export function factorsOf(vocabulary: number): number {
   return Math.min(FACTORS, 2 ** (16 - tokenBits(vocabulary)));
 }
 
-/** A context's hash, token by token, the newest first; it begins with 0. As assembly/device/sums.ts has it. */
+/** A context's hash, token by token, the newest first; it begins with 0. As assembly/common/hash.ts has it. */
 export function hashOn(hash: number, token: number): number {
   const mixed = Math.imul(hash ^ (token + 1), 0x9e3779b1) >>> 0;
   return (mixed ^ (mixed >>> 15)) >>> 0;

@@ -2,13 +2,10 @@
  * Labelled series: `npm run series --prefix tools/lab`. The seven sets that come with the Python package aeon, in their own split; the sizes of the encoding are
  * chosen on folds of the training part. Three seeds; beside them scikit-learn's random forest of the values.
  */
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { type Example, FeedForward, series } from "../../host/index.ts";
 import { table } from "../markdown.ts";
 import { accuracy, percents } from "./classify/measure.ts";
-import { inLab } from "./paths.ts";
+import { preparedSets } from "./classify/prepared.ts";
 
 interface Set {
   readonly name: string;
@@ -19,23 +16,13 @@ interface Set {
   readonly right: Readonly<Record<string, readonly number[]>>;
 }
 
-const { values } = parseArgs({ options: { folder: { type: "string" } } });
 const SEEDS = [1, 2, 3];
 const BYTES = 25_000;
 const FORMS = ["none"] as const;
 
-const folder = values.folder ?? inLab("build", "series");
-if (values.folder === undefined) {
-  mkdirSync(folder, { recursive: true });
-  const python = process.env.PYTHON ?? inLab(".venv", "bin", "python");
-  const { status } = spawnSync(python, [inLab("classify", "series.py"), folder], { stdio: "inherit" });
-  if (status !== 0) throw new Error("the environment has no aeon: pip install -r classify/requirements.txt");
-}
-
 const shown: string[][] = [];
 const means: Record<string, number[]> = {};
-for (const file of readdirSync(folder).sort()) {
-  const { name, channels, length, train, test, right } = JSON.parse(readFileSync(`${folder}/${file}`, "utf8")) as Set;
+for (const { name, channels, length, train, test, right } of preparedSets<Set>("series", "aeon")) {
   const cells: string[] = [];
   for (const exact of FORMS) {
     const found: number[] = [];

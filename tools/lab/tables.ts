@@ -2,13 +2,10 @@
  * Tables: `npm run tables --prefix tools/lab`. Those that come with scikit-learn, three splits each; sizes of the encoding are chosen on the part that is learned
  * from. Beside them scikit-learn's classifiers with their usual settings.
  */
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { type Example, FeedForward, table as rows } from "../../host/index.ts";
 import { table } from "../markdown.ts";
 import { accuracy, percents } from "./classify/measure.ts";
-import { inLab } from "./paths.ts";
+import { preparedSets } from "./classify/prepared.ts";
 
 interface Split {
   readonly train: readonly Example<number[]>[];
@@ -16,25 +13,17 @@ interface Split {
   readonly right: Readonly<Record<string, number>>;
 }
 
-const { values } = parseArgs({ options: { folder: { type: "string" } } });
-const BYTES = 25_000;
-
-const folder = values.folder ?? inLab("build", "tables");
-if (values.folder === undefined) {
-  mkdirSync(folder, { recursive: true });
-  const python = process.env.PYTHON ?? inLab(".venv", "bin", "python");
-  const { status } = spawnSync(python, [inLab("classify", "tables.py"), folder], { stdio: "inherit" });
-  if (status !== 0) throw new Error("the environment has no scikit-learn: pip install -r classify/requirements.txt");
+interface Table {
+  readonly name: string;
+  readonly columns: number;
+  readonly splits: readonly Split[];
 }
+
+const BYTES = 25_000;
 
 const shown: string[][] = [];
 let peers: string[] = [];
-for (const file of readdirSync(folder).sort()) {
-  const { name, columns, splits } = JSON.parse(readFileSync(`${folder}/${file}`, "utf8")) as {
-    name: string;
-    columns: number;
-    splits: readonly Split[];
-  };
+for (const { name, columns, splits } of preparedSets<Table>("tables", "scikit-learn")) {
   const found: number[] = [];
   let bytes = 0;
   for (const [i, { train, test }] of splits.entries()) {

@@ -1,4 +1,6 @@
-import { addToken, ageSums, hashOn, HIDDEN_UNIT, mergeSums, Sample, SAMPLE_BYTES, SAMPLES, spread, Sums, weigh } from "../../device/sums";
+import { hashOn, spread } from "../../common/hash";
+import { mergeSums } from "../../common/sums";
+import { addToken, ageSums, HIDDEN_UNIT, Sample, SAMPLE_BYTES, SAMPLES, Sums, weigh } from "../../device/sums";
 import { M, V } from "../../shape";
 import { below, fillDistribution, get, mark, put, startValues, untouched } from "../support";
 

@@ -1,5 +1,6 @@
 /** What every table of classifiers measures: the share of right answers, over seeds, and CPU. */
 import type { FeedForward } from "../../../host/index.ts";
+import { estimate } from "../evidence/statistics.ts";
 
 export interface Labelled {
   readonly input: unknown;
@@ -20,12 +21,10 @@ export async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
   return [result, (user + system) / 1e6];
 }
 
-/** Percent of each seed, and their mean with the half-width of a 95 % interval (Student's t of two degrees of freedom for three seeds). */
+/** Percent of each seed, and their mean with the half-width of a 95 % interval (Student's t). */
 export function percents(values: readonly number[]): string {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
   const each = values.map((value) => (100 * value).toFixed(2)).join(", ");
   if (values.length < 2) return each;
-  const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
-  const t = { 2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776 }[values.length] ?? 2;
-  return `${(100 * mean).toFixed(2)} ± ${((100 * t * spread) / Math.sqrt(values.length)).toFixed(2)} (${each})`;
+  const { mean, half } = estimate(values);
+  return `${(100 * mean).toFixed(2)} ± ${(100 * half).toFixed(2)} (${each})`;
 }
