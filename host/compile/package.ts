@@ -6,12 +6,13 @@
  * const { module } = await packageModel(await load("models/nano-en"), { target: "wasm" });
  * ```
  */
+import { joined } from "../bytes.ts";
 import { checkBytes, checkFiles, checkOptions, invalidOption, isMap, SaffuError, throwIfAborted } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
 import { memoryImage, memoryRecord, readMemory } from "../files/memory.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
-import { joined, type Segment, withData } from "../model/data-section.ts";
+import { type Segment, withData } from "../model/data-section.ts";
 import type { Build } from "../model/kernel.ts";
 import { aligned, hiddenWidth, type Shape, validateShape, withoutHistory } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
