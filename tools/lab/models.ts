@@ -15,6 +15,7 @@ import { table, writeBlock } from "../markdown.ts";
 import { withKernels, withoutAttention } from "../variants.ts";
 import { benchCorpus } from "./corpora/gutenberg.ts";
 import { chats } from "./corpora/messages.ts";
+import { radioLines, withRadioLines } from "./corpora/radio.ts";
 import { baselineFigures, type Figure, figureTable, modelFigure } from "./figures/quality.ts";
 import { inLab, inRoot } from "./paths.ts";
 
@@ -38,6 +39,8 @@ const MESSAGES: Record<string, FitOptions> = {
 const IN_README = ["potato-en"];
 /** Messages of a held-out part. */
 const HELD_MESSAGES = 2000;
+/** Behind each so manyth chat message one of positions, times, call signs, readings or emoji. */
+const RADIO_EVERY = 16;
 /** Names on the command line, or all; whether their weights stay. */
 const { positionals: chosen, values } = parseArgs({
   allowPositionals: true,
@@ -84,8 +87,14 @@ async function ofBooks(name: string, files: ModelFiles): Promise<[ModelFiles, st
 
 async function ofMessages(name: string, files: ModelFiles): Promise<[ModelFiles, string, string]> {
   const model = await load(files);
-  const rows = (["dev", "held"] as const).map((part) => {
-    const messages = chats()[part].slice(0, HELD_MESSAGES);
+  const parts: [string, string[]][] = (["dev", "held"] as const).map((part) => [
+    part,
+    chats()[part].slice(0, HELD_MESSAGES),
+  ]);
+  for (const kind of ["positions", "times", "call signs", "readings", "emoji"] as const) {
+    parts.push([kind, radioLines(HELD_MESSAGES, 2, chats().held, kind)]);
+  }
+  const rows = parts.map(([part, messages]) => {
     const bytes = messages.reduce((sum, message) => sum + Buffer.byteLength(message), 0);
     const packed = messages.reduce((sum, message) => sum + model.pack(message).length, 0);
     const [own, coded] = [bytes, packed].map((size) => ((8 * size) / messages.length).toFixed(1));
@@ -97,14 +106,18 @@ async function ofMessages(name: string, files: ModelFiles): Promise<[ModelFiles,
 }
 
 async function filesOf(name: string): Promise<ModelFiles> {
-  if (MESSAGES[name])
-    return (await fit(() => [new TextEncoder().encode(`${chats().fit.join("\n")}\n`)], MESSAGES[name])).files;
+  if (MESSAGES[name]) return (await fit(() => [messagesText()], MESSAGES[name])).files;
   if (FITTED[name]) return (await fit(() => [train], FITTED[name])).files;
   const { base, ...options } = TUNED[name]!;
   // the epoch is chosen on the first tenth of each book of dev
   const dev = corpus.dev.map(({ text }) => new TextEncoder().encode(text.slice(0, Math.ceil(text.length / 10))));
   const checkpoint = inLab("build", `${name}.checkpoint`); // an hour or more: what was killed goes on
   return (await tune(inRoot("models", base), () => [train], { ...options, dev, checkpoint })).files;
+}
+
+/** Chats, and among them what is sent by radio. */
+function messagesText(): Uint8Array {
+  return new TextEncoder().encode(`${withRadioLines(chats().fit, RADIO_EVERY, 1).join("\n")}\n`);
 }
 
 /** The same weights with kernels of today's assembly, and the card without what `card` has put there. */
@@ -126,7 +139,8 @@ function messageCard(figures: string): string {
 
 Short English messages of people who chat: the Chit-Chats set of Brigham Young University (2018), in the package chitchat-dataset 0.9.0 of PyPI, which is
 under the MIT licence. Of ten conversations eight are fitted to, 203,704 messages of 10 MB; of the ninth and the tenth the first 2,000 messages are held out
-(dev, held). The messages are as their 1,315 writers wrote them, and the model can repeat pieces of them. The weights are sums over those texts; no further
+(dev, held). Behind each sixteenth stands a line of the kinds that radios carry and chats lack, drawn by patterns: positions, times, call signs, readings,
+messages with emoji (tools/lab/corpora/radio.ts; the figures are of lines of another seed). The messages are as their 1,315 writers wrote them, and the model can repeat pieces of them. The weights are sums over those texts; no further
 right is claimed in them (CC0).
 
 ## Held-out messages
