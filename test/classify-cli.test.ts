@@ -134,6 +134,25 @@ describe("fit, predict, eval", () => {
   });
 });
 
+test("a hidden layer, told as GROUPSxUNITS", async () => {
+  const dir = at("layered");
+  const train = write("layered.csv", table(400, 1));
+  const words = ["fit", train, "--label", "state", "--out", dir];
+  for (const wrong of ["8", "8x", "8x16x4", "0x8", "4x6", "9999x8", "-1x8", "8X16"]) {
+    expect(await classify(...words, "--hidden", wrong)).toEqual(failure(2, "INVALID_OPTION", "hidden"));
+    expect(existsSync(dir)).toBe(false);
+  }
+  const fitted = await classify(...words, "--hidden", "4x8", "--exact", "base", "--json");
+  expect(JSON.parse(fitted.out)).toMatchObject({ examples: 400, hidden: { groups: 4, units: 8 }, exact: "base" });
+  const scored = JSON.parse((await classify("eval", dir, write("layered-test.csv", table(200, 2)), "--json")).out);
+  expect(scored.accuracy).toBeGreaterThan(0.85);
+  const before = await contentsOf(dir);
+  await classify("observe", dir, train);
+  await classify("refit", dir, "--out", dir);
+  expect(await contentsOf(dir)).not.toEqual(before);
+  expect((await classify("forget", dir, train)).out).toContain("0 are in the sums");
+});
+
 describe.each(["counts", "base", "ridge"])("observe, forget, merge, refit, %s", (exact) => {
   test("a day that is learned and forgotten leaves no byte", async () => {
     const dir = at(exact);

@@ -1,6 +1,6 @@
 /**
- * A classifier: one softmax layer on the active features of an encoding, whose solution is explicit (Williams & Zhao 2023, 2311.07498). It is fitted in
- * passes, or from integer sums, and with these it learns, forgets and merges exactly.
+ * A classifier: one softmax layer on the active features of an encoding, whose solution is explicit (Williams & Zhao 2023, 2311.07498), or two, one on the
+ * other. It is fitted in passes, or from integer sums, and with these it learns, forgets and merges exactly.
  *
  * ```ts
  * const digits = await FeedForward.fit(examples, { encoding: image({ width: 28, height: 28 }), exact: "base" });
@@ -29,7 +29,14 @@ import {
   type RefitSettings,
   readClassifier,
 } from "./files.ts";
-import { type FitModules, type FitOptions, type FitReport, fitClassifier, fullSums } from "./fit.ts";
+import {
+  type FitModules,
+  type FitOptions,
+  type FitReport,
+  fitClassifier,
+  fullSums,
+  type HiddenOptions,
+} from "./fit.ts";
 import { type Form, PLAN_AT, planOf } from "./layout.ts";
 
 /** The modules of classifiers, by build. */
@@ -149,6 +156,12 @@ export class FeedForward {
   get encoding(): Readonly<Record<string, unknown>> {
     const { kind, spec } = this.classifier.encoder;
     return { kind, ...spec };
+  }
+
+  /** Its hidden layer; undefined where it has none. */
+  get hidden(): HiddenOptions | undefined {
+    const { hidden } = this.classifier.shape;
+    return hidden && { groups: hidden.groups, units: hidden.units };
   }
 
   /** How it was made, as config.json has it. */
