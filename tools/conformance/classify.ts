@@ -1,10 +1,12 @@
 /**
  * Classifiers on every runtime: inputs are put into the module word by word, classified, observed, solved and forgotten; classes and checksums are those
- * of the oracle (test/oracle-classify.ts). Runtimes that need the script inside the module are not asked: their driver is the language model's.
+ * of the oracle (test/oracle-classify.ts).
  */
 import { writeFileSync } from "node:fs";
+import { imageOf } from "../../host/classify/device.ts";
 import type { Encoding } from "../../host/classify/encoding.ts";
-import { inputsOf } from "../../host/classify/layout.ts";
+import { bytesOf } from "../../host/classify/encoding.ts";
+import { inputsOf, PLAN_AT, planOf } from "../../host/classify/layout.ts";
 import { FeedForward, features, image, lines, series, table } from "../../host/index.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { type Labelled, logLines, rows, shapes, waves } from "../../test/classify-fixture.ts";
@@ -22,6 +24,7 @@ import {
   type TableSpec,
   tableFeatures,
 } from "../../test/oracle-classify.ts";
+import { classifierDriver, type Driver } from "./driver-module.ts";
 import type { Answer, Script, Step } from "./script.ts";
 
 type Form = "counts" | "base" | "ridge";
@@ -81,6 +84,8 @@ export interface ClassifierCase {
   readonly module: Uint8Array;
   readonly steps: readonly Step[];
   readonly wanted: readonly Answer[];
+  /** The module with the script inside. */
+  driver(): Promise<Driver>;
 }
 
 /** The module with learning, the steps, and what the oracle answers. */
@@ -96,6 +101,11 @@ export async function classifierCase(name: ClassifierName, build: Build): Promis
     wanted.push({ values: [answer], seconds: 0 });
   };
   const { encoder, layer, shape, refit } = classifier.parts;
+  const { plan } = planOf(shape, true);
+  const segments = [
+    [PLAN_AT, imageOf(shape, layer, true, refit)],
+    [plan.sums, bytesOf(classifier.sums)],
+  ] as const;
   const { classes, bits } = shape;
   const { parameters } = encoder.plan;
   const { features: D, unit } = inputsOf(shape);
@@ -178,7 +188,7 @@ export async function classifierCase(name: ClassifierName, build: Build): Promis
   solve();
   for (const test of tests) classify(test);
   call(-4, "observe", classes); // a class that is none
-  return { module, steps, wanted };
+  return { module, steps, wanted, driver: () => classifierDriver(build, segments, plan.end, steps) };
 }
 
 /** The case as runners read it. */
