@@ -4,6 +4,7 @@
  * all are fitted.
  */
 import { checkOptions, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
+import { formatJson } from "../files/config.ts";
 import { Pace } from "../pace.ts";
 import { Device } from "./device.ts";
 import { type Encoder, type Encoding, type Setting, shuffled } from "./encoding.ts";
@@ -155,12 +156,22 @@ export async function fitClassifier<Input>(
   // what is chosen among is solved many times
   const mostRidge = settings.length > 1 ? MOST_RIDGE / 2 : MOST_RIDGE;
   const most = hidden ? Math.floor(MOST_CELLS / columns) : exact === "ridge" ? mostRidge : MOST_FEATURES;
+  const bytesOfEncoder = ({ plan }: Encoder<never>) =>
+    plan.parameters.length +
+    (hidden
+      ? plan.features * rowBytes(columns, hidden.bits) + columns * classes
+      : plan.features * rowBytes(classes, bits));
   const candidates = await fittingEncoders(settings, encoderFor, most, bytes === undefined || held.length === 0);
+  const fitting = candidates.filter(({ encoder }) => bytes === undefined || bytesOfEncoder(encoder) <= bytes);
+  if (fitting.length === 0) {
+    const least = Math.min(...candidates.map(({ encoder }) => bytesOfEncoder(encoder)));
+    throw invalidOption("bytes", `at least ${least} with the encoding's sizes`, bytes);
+  }
   const tried: { setting: Setting; accuracy: number }[] = [];
-  if (candidates.length > 1) {
+  if (fitting.length > 1) {
     const parts =
       n <= FEW ? folds(order) : [{ test: held, train: order.slice(held.length, held.length + MOST_TRIED).sort() }];
-    for (const { setting, encoder } of candidates) {
+    for (const { setting, encoder } of fitting) {
       let right = 0;
       let all = 0;
       for (const { test, train } of parts) {
@@ -168,11 +179,11 @@ export async function fitClassifier<Input>(
         all += test.length;
       }
       tried.push({ setting, accuracy: right / all });
-      onProgress?.({ phase: "choose", done: tried.length, total: candidates.length });
+      onProgress?.({ phase: "choose", done: tried.length, total: fitting.length });
     }
   }
   const best = tried.reduce((best, { accuracy }, i) => (accuracy > tried[best]!.accuracy ? i : best), 0);
-  const { setting, encoder } = candidates[best]!;
+  const { setting, encoder } = fitting[best]!;
   const solved = await solve(encoder, order.slice().sort(), held, job);
   const { layer, refit, fitted, passes, active } = solved;
   const shape = shapeOf(encoder, job, solved.hidden);
@@ -211,7 +222,8 @@ async function fittingEncoders<Input>(
 
 function checkFitOptions<Input>(options: FitOptions<Input>): FitOptions<Input> {
   checkOptions(options);
-  const { encoding, exact, hidden, bytes, weightBits, passes, seed, labels, onBad } = options;
+  const { encoding, exact, hidden, bytes, weightBits, passes, seed, labels, onBad, notes } = options;
+  if (notes !== undefined && !isPlain(notes)) throw invalidOption("notes", "an object that JSON can hold", notes);
   if (typeof encoding?.packer !== "function") {
     throw invalidOption("encoding", "one of image, series, table, lines, features", encoding);
   }
@@ -234,6 +246,15 @@ function checkFitOptions<Input>(options: FitOptions<Input>): FitOptions<Input> {
   if (onBad !== undefined && onBad !== "skip" && onBad !== "stop")
     throw invalidOption("onBad", `"skip" or "stop"`, onBad);
   return options;
+}
+
+function isPlain(notes: unknown): boolean {
+  try {
+    formatJson(notes as object);
+    return typeof notes === "object" && !Array.isArray(notes);
+  } catch {
+    return false;
+  }
 }
 
 /** @throws SaffuError INVALID_OPTION */

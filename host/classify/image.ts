@@ -9,6 +9,7 @@ import {
   type Encoder,
   type Encoding,
   invalidExample,
+  lengthOf,
   type Packer,
   type Setting,
   type Whole,
@@ -156,10 +157,11 @@ function check<O extends ImageOptions>(options: O): O {
 }
 
 function packImage(input: ArrayLike<number>, row: number, width: number, height: number): Uint8Array {
-  if (input?.length !== width * height) {
+  const found = lengthOf(input);
+  if (found !== width * height) {
     throw invalidExample(
       row,
-      `an image of ${width} × ${height} is ${width * height} bytes, got ${shown(input?.length)}`,
+      `an image of ${width} × ${height} is ${width * height} bytes, got ${shown(found ?? input)}`,
     );
   }
   if (input instanceof Uint8Array) return input;

@@ -224,6 +224,8 @@ function cellOf(
       throw invalidExample(row, `column ${shown(column)} must be a finite number, got ${shown(cell)}`);
     return value;
   }
+  if (typeof cell === "object" || typeof cell === "symbol" || typeof cell === "function" || Number.isNaN(cell))
+    throw invalidExample(row, `column ${shown(column)} must be a category, got ${shown(cell)}`);
   const name = String(cell);
   const found = categories.get(name);
   if (found !== undefined) return found;
