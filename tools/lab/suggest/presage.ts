@@ -24,6 +24,7 @@ export function presage(): { readonly bytes: number; start(): PresageKeyboard } 
 
 export class PresageKeyboard implements Keyboard {
   readonly showsOnce = true;
+  readonly apart = true;
   private readonly child;
   private readonly answers;
   private readonly home = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "presage-"));

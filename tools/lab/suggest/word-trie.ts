@@ -57,6 +57,8 @@ export class Trie {
   }
 }
 
+/** Words of the writer's that have half of their share. */
+const FEW = 500;
 /** Words between two fits of what the writer has written. */
 const REFIT = 100;
 
@@ -112,7 +114,7 @@ export class TrieKeyboard implements Keyboard {
     }
     const { model, words, options } = this.trie;
     const scores = new Map<string, number>();
-    const share = this.mine.length > 0 ? options.share : 0;
+    const share = (options.share * this.mine.length) / (this.mine.length + FEW);
     const add = (of: LanguageModel, all: readonly string[], ids: readonly number[], weight: number) => {
       for (let id = 1; id < all.length; ++id) {
         const word = all[id]!;
