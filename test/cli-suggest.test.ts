@@ -97,6 +97,7 @@ test("bad options, texts and models are one line", async () => {
   expect(await run(["suggest", POTATO, "--max-bytes", "999"])).toEqual(failure(2, "INVALID_OPTION", "--max-bytes"));
   const none = join(place, "none");
   expect(await run(["suggest", POTATO, "--learn", none])).toEqual(failure(4, "INVALID_TEXT", "none cannot be read"));
+  expect(await run(["suggest", POTATO, "--learn", "-"], "a")).toEqual(failure(4, "INVALID_TEXT", "named twice"));
   expect(await run(["suggest", none], "a")).toEqual(failure(3, "MODEL_MISSING_FILE", "none"));
 });
 

@@ -22,7 +22,7 @@ const CARRIAGE_RETURN = 0x0d;
 export async function run(directory: string, { learn = [], build, json, ...options }: Options): Promise<void> {
   const bounds = checkSuggestOptions(options);
   const signal = interruptSignal();
-  await openTexts(learn, signal); // all of them, before any work
+  await openTexts([...learn, "-"], signal); // all of them, before any work: standard input is what is typed
   const model = await loadModel(directory, build, signal);
   for (const file of learn) await model.observe((await openTexts([file], signal)).chunks(), { signal });
   if (process.stdin.isTTY && process.stdout.isTTY && !json) {

@@ -26,7 +26,7 @@ const { values } = parseArgs({
     words: { type: "string", default: "1000" },
     learned: { type: "string", default: "10000" },
     models: { type: "string", default: "nano-en,potato-en" },
-    trie: { type: "string", default: "4000,0.3" },
+    trie: { type: "string", default: "11000,0.3" },
     alone: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
