@@ -11,8 +11,6 @@ export interface Keyboard {
   type(text: string): Promise<void> | void;
   /** It works in another process, whose time is not measured. */
   readonly apart?: boolean;
-  /** It does not show again what was passed over in the same word. */
-  readonly showsOnce?: boolean;
 }
 
 export interface Typed {
@@ -26,12 +24,12 @@ const WORD = /[\p{L}\p{M}\p{N}]/u;
 /** Suggestions at once. */
 export const SHOWN = 3;
 /** Suggestions asked for, so that there are others than those that were passed over. */
-const MOST = 20;
+export const MOST = 20;
 
 /**
  * Types a text whose white space is blanks.
  *
- * @param once what was shown and not taken is not shown again until the word is typed, as Presage has it
+ * @param once what was shown and not taken is not shown again until the word is typed
  */
 export async function typed(keyboard: Keyboard, text: string, once: boolean): Promise<Typed> {
   const milliseconds: number[] = [];

@@ -1,6 +1,7 @@
 /**
  * Presage 0.9.1 with its own English data, as Debian has them: packages libpresage-dev and libpresage-data, and g++. Its settings are those of
- * /etc/presage.xml, but for the number of suggestions; what it learns goes to a directory of its own.
+ * /etc/presage.xml, but for the number of suggestions, and that it may suggest again what it has: which is shown is decided here. What it learns goes to a
+ * directory of its own.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
@@ -8,9 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inLab } from "../paths.ts";
-import { type Keyboard, SHOWN } from "./keystrokes.ts";
+import { type Keyboard, MOST } from "./keystrokes.ts";
 
 const DATA = "/usr/share/presage/database_en.db";
+const SETTINGS = ["Presage.Selector.REPEAT_SUGGESTIONS", "yes"];
 const MEMORY = "/dev/shm";
 
 /** A way to ask it; undefined where it is not installed. */
@@ -23,7 +25,6 @@ export function presage(): { readonly bytes: number; start(): PresageKeyboard } 
 }
 
 export class PresageKeyboard implements Keyboard {
-  readonly showsOnce = true;
   readonly apart = true;
   private readonly child;
   private readonly answers;
@@ -31,7 +32,7 @@ export class PresageKeyboard implements Keyboard {
 
   constructor(program: string) {
     mkdirSync(join(this.home, ".presage"));
-    this.child = spawn(program, [String(SHOWN)], {
+    this.child = spawn(program, [String(MOST), ...SETTINGS], {
       env: { ...process.env, HOME: this.home },
       stdio: ["pipe", "pipe", "ignore"],
     });
