@@ -104,17 +104,20 @@ async function forgets(model: Model, learned: string, held: string): Promise<str
   return `${changed} of ${before.length} keys have other suggestions after ${learned.split(" ").length} words are learned; forgotten, ${same} have those of before`;
 }
 
+/** Of a model's weights and tokenizer. */
+async function bytesOf(directory: string): Promise<number> {
+  const { files } = await load(directory);
+  return files.get("model.safetensors")!.length + files.get("tokenizer.json")!.length;
+}
+
 async function learn(model: Model, text: string): Promise<void> {
   await model.observe(text);
   await model.refit();
 }
 
-const sizes: number[] = [];
 for (const name of values.models.split(",").filter((each) => each !== "")) {
   const directory = inRoot("models", name);
-  const { files } = await load(directory);
-  const bytes = files.get("model.safetensors")!.length + files.get("tokenizer.json")!.length;
-  sizes.push(bytes);
+  const bytes = await bytesOf(directory);
   await measure({
     name: `\`${name}\``,
     bytes,
@@ -129,7 +132,7 @@ for (const name of values.models.split(",").filter((each) => each !== "")) {
 }
 const [words, share] = values.trie.split(",").map(Number) as [number, number];
 if (!values.alone) {
-  const trie = new Trie(corpus.train, { bytes: Math.max(300_000, ...sizes), words, share });
+  const trie = new Trie(corpus.train, { bytes: await bytesOf(inRoot("models", "potato-en")), words, share });
   console.error(`trie: ${trie.ngrams.join(", ")} n-grams`);
   await measure({
     name: "Kneser-Ney trie of words",
@@ -172,9 +175,9 @@ console.log(
     rows,
   ),
 );
-if (sizes.length > 0) {
+const name = values.models.split(",").at(-1)!;
+if (name !== "") {
   const [book] = books;
-  const name = values.models.split(",").at(-1)!;
   const held = firstWords(book!.held, 100);
   console.log(`\n${name}: ${await forgets(await load(inRoot("models", name)), book!.learned, held)}`);
 }
