@@ -26,7 +26,17 @@ import {
 } from "./plan";
 import { refitAll } from "./refit";
 import { inRange, score } from "./scores";
-import { beginSeries, encodeSeries, seriesTableBytes } from "./series";
+import {
+  beginSeries,
+  dilationsOf,
+  encodeSeries,
+  levelsOf,
+  partsOf,
+  segmentsOf,
+  seriesParameterBytes,
+  seriesTableBytes,
+  timesOf,
+} from "./series";
 import { addExample, triangle } from "./sums";
 import { encodeTable } from "./table";
 
@@ -213,12 +223,17 @@ function isEncodable(p: Plan): bool {
   }
   if (p.kind == SERIES) {
     if (p.a < 2 || p.a > 65536 || p.b < 1 || p.b > 256 || p.c < 2 || p.c > 16 || p.d < 1 || p.d > 8) return false;
-    if (p.e < 1 || p.e > 64 || p.f < 1 || p.f > 12 || (p.c - 1) << (p.f - 1) >= p.a) return false;
-    let windows: u64 = 0;
-    for (let i: u32 = 0; i < p.f; ++i) windows += <u64>(p.a - ((p.c - 1) << i));
-    if (windows * <u64>p.b > <u64>p.most || p.features < (p.b * p.f * p.e) << p.d) return false;
+    const segments = segmentsOf(p);
+    const dilations = dilationsOf(p);
+    if (segments < 1 || segments > 64 || dilations > 12 || partsOf(p) > 255 || levelsOf(p) > 64) return false;
+    if (dilations > 0 && (p.c - 1) << (dilations - 1) >= p.a) return false;
+    const levels = levelsOf(p) * partsOf(p);
+    if (levels > 0 ? partsOf(p) > p.a || timesOf(p) < 1 : dilations < 1) return false;
+    let active = <u64>levels * <u64>timesOf(p);
+    for (let i: u32 = 0; i < dilations; ++i) active += <u64>(p.a - ((p.c - 1) << i));
+    if (active * <u64>p.b > <u64>p.most || p.features < ((p.b * dilations * segments) << p.d) + p.b * levels) return false;
     const room = <u64>p.inputBytes >= (<u64>p.a * <u64>p.b) << 2;
-    return room && fits(p.parameters, p.b * 8 + p.c * p.d, p) && fits(p.tables, seriesTableBytes(p.a, p.b), p);
+    return room && fits(p.parameters, seriesParameterBytes(p), p) && fits(p.tables, seriesTableBytes(p.a, p.b), p);
   }
   if (p.kind == LINES) {
     if (p.b < 4 || p.b > 15 || p.c < 1 || p.c > 4096 || p.a > 65536) return false;

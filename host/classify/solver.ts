@@ -5,7 +5,8 @@ import { aligned } from "../shape.ts";
 import { startInstance } from "./instances.ts";
 import { rowBytes, strideOf } from "./layout.ts";
 
-const [JOB_AT, WINDOWS_AT, FREE_AT] = [64, 256, 512];
+export const JOB_AT = 64;
+const [WINDOWS_AT, FREE_AT] = [256, 512];
 const PAGE = 65536;
 /** Windows that are added at once, in bytes. */
 const WINDOW_BYTES = 1 << 20;
@@ -13,13 +14,17 @@ const WINDOW_BYTES = 1 << 20;
 const MOST_SIZE = 64;
 const MOST_DIRECTIONS = 8;
 
-interface Exports {
+export interface Exports {
   readonly memory: WebAssembly.Memory;
   addWindows(): void;
   solveDirections(): void;
   solvePrior(): void;
   scaleSteps(from: number, until: number): void;
   quantise(): void;
+  addPairs(from: number, until: number): void;
+  centreGram(): void;
+  solveDual(penalty: number): number;
+  takeDual(): void;
 }
 
 /** Directions of the largest variance, and what the mean window's product with each is. */
@@ -30,7 +35,7 @@ export interface Directions {
 }
 
 /** Addresses one behind the other, on 16-byte boundaries. */
-class Places {
+export class Places {
   end = FREE_AT;
   place(bytes: number): number {
     const at = this.end;
@@ -39,7 +44,7 @@ class Places {
   }
 }
 
-async function instantiate(solver: Uint8Array, bytes: number): Promise<Exports> {
+export async function instantiate(solver: Uint8Array, bytes: number): Promise<Exports> {
   return (await startInstance(solver, bytes)) as unknown as Exports;
 }
 
