@@ -117,10 +117,14 @@ export function tableFeatures(spec: TableSpec, parameters: Uint8Array, cells: Ar
   const out: number[] = [];
   let first = 0;
   for (let i = 0; i < spec.binnings; ++i) {
-    const [column, from, many] = [0, 4, 8].map((at) => view.getUint32(i * 12 + at, true)) as [number, number, number];
+    const [column, from, last] = [0, 4, 8].map((at) => view.getUint32(i * 12 + at, true)) as [number, number, number];
+    const [many, each] = [last % 2 ** 31, last >= 2 ** 31];
     const levels = Array.from({ length: many }, (_, j) => view.getFloat32((3 * spec.binnings + from + j) * 4, true));
     const cell = f(cells[column]!);
-    out.push(first + (Number.isNaN(cell) ? many + 1 : levels.filter((level) => level <= cell).length));
+    const reached = levels.filter((level) => level <= cell).length;
+    if (Number.isNaN(cell)) out.push(first + many + 1);
+    else if (each) for (let level = 0; level < reached; ++level) out.push(first + level);
+    else out.push(first + reached);
     first += many + 2;
   }
   for (let fern = 0; fern < spec.ferns; ++fern) {

