@@ -1,5 +1,5 @@
-"""Writes streams that come with river, or with --dev streams that it generates, and what its classifiers make of them in one pass, each row
-scored before it is learned: flow.py FOLDER [--dev]"""
+"""Writes streams that come with river, or with --dev streams that it generates, and what its classifiers make of them in one pass, each row scored
+before it is learned: flow.py FOLDER [--dev]"""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from river import datasets, forest, naive_bayes, tree
 from river.datasets import synth
 
 SEEDS = (1, 2, 3)
-FIRST = 50  # rows that nobody is scored on: the classifier of a table needs some to know its columns
+FIRST = 100  # rows that nobody is scored on: a table needs some to know its columns
 
 if "--dev" in sys.argv:
     STREAMS = {
@@ -21,7 +21,6 @@ if "--dev" in sys.argv:
         "Sine": lambda: islice(synth.Sine(seed=7, classification_function=2, has_noise=True), 3000),
         "Agrawal": lambda: islice(synth.Agrawal(seed=8, classification_function=5), 3000),
         "Hyperplane": lambda: islice(synth.Hyperplane(seed=9, n_features=6, mag_change=0.001), 3000),
-        "Mixed": lambda: islice(synth.Mixed(seed=3), 1200),
     }
 else:
     STREAMS = {name: getattr(datasets, name) for name in ("Phishing", "Bananas", "ImageSegments")}

@@ -8,14 +8,15 @@ import { inLab } from "../paths.ts";
  * The sets in the folder that `--folder` names; without it classify/NAME.py writes them into one.
  *
  * @param needs the package that the script is of
+ * @param words what else the script is told
  */
-export function* preparedSets<T>(name: string, needs: string): Generator<T> {
-  const { values } = parseArgs({ options: { folder: { type: "string" } } });
+export function* preparedSets<T>(name: string, needs: string, ...words: readonly string[]): Generator<T> {
+  const { values } = parseArgs({ options: { folder: { type: "string" }, dev: { type: "boolean" } } });
   const folder = values.folder ?? inLab("build", name);
   if (values.folder === undefined) {
     mkdirSync(folder, { recursive: true });
     const python = process.env.PYTHON ?? inLab(".venv", "bin", "python");
-    const { status } = spawnSync(python, [inLab("classify", `${name}.py`), folder], { stdio: "inherit" });
+    const { status } = spawnSync(python, [inLab("classify", `${name}.py`), folder, ...words], { stdio: "inherit" });
     if (status !== 0) throw new Error(`the environment has no ${needs}: pip install -r classify/requirements.txt`);
   }
   for (const file of readdirSync(folder).sort()) yield JSON.parse(readFileSync(`${folder}/${file}`, "utf8")) as T;
