@@ -591,6 +591,26 @@ describe("what is no example, option or file is refused, and named", () => {
     ["an image of another size", IMAGE, new Uint8Array(64), "row 1: an image of 12 × 12 is 144 bytes, got 64"],
     ["a pixel out of range", IMAGE, new Array(144).fill(256), "row 1: pixel 0 must be an integer in 0..255, got 256"],
     ["no line", lines(), 7, "row 1: must be a line of text, got 7"],
+    ["a series with null", wave, [null, ...new Array(11).fill(1)], "row 1: value 0 must be a finite number, got null"],
+    ["a series of digits", wave, "123456789012", `row 1: a series of 1 × 12 is 12 values, got "123456789012"`],
+    ["a series of texts", wave, new Array(12).fill("1"), `row 1: value 0 must be a finite number, got "1"`],
+    [
+      "a series of whole numbers of 64 bits",
+      wave,
+      new BigInt64Array(12),
+      "row 1: value 0 must be a finite number, got 0",
+    ],
+    [
+      "a series with a symbol",
+      wave,
+      new Array(12).fill(Symbol("x")),
+      "row 1: value 0 must be a finite number, got Symbol(x)",
+    ],
+    ["an image that is null", IMAGE, null, "row 1: an image of 12 × 12 is 144 bytes, got null"],
+    ["ids that are null", own, { ids: null, values: [] }, "row 1: has no ids"],
+    ["ids without a number of them", own, { ids: { length: -1 }, values: [] }, "row 1: has no ids"],
+    ["ids of half a length", own, { ids: { length: 0.5 }, values: [] }, "row 1: has no ids"],
+    ["values that are null", own, { ids: [1], values: null }, "row 1: has 1 ids and no values"],
   ])("%s", async (_, encoding, input, message) => {
     expect(await of(encoding, input)).toEqual(["INVALID_EXAMPLE", message]);
   });
@@ -626,6 +646,45 @@ describe("what is no example, option or file is refused, and named", () => {
     expect(classifier.predict([null, "", undefined]).probabilities.every(Number.isFinite)).toBe(true);
   });
 
+  test("a category that is none", async () => {
+    const encoding = table({ columns: ["colour"], categorical: ["colour"] });
+    for (const cell of [{}, [], Symbol("red"), Number.NaN, "r".repeat(257)]) {
+      const [code, message] = await of(encoding, [cell]);
+      expect([code, message]).toEqual(["INVALID_EXAMPLE", expect.stringContaining(`row 1: column "colour"`)]);
+    }
+  });
+
+  test("what reads sums waits for who changes them", async () => {
+    const classifier = await FeedForward.fit(shapes(60, 1), { encoding: IMAGE, exact: "base" });
+    let go = () => {};
+    const slowly = (async function* () {
+      yield* shapes(3, 2);
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      yield* shapes(2, 3);
+    })();
+    const observed = classifier.observe(slowly);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(classifier.examples).toBe(3);
+    for (const work of [
+      () => classifier.observe(shapes(1, 1)),
+      () => classifier.forget(shapes(1, 1)),
+      () => classifier.refit(),
+      () => classifier.files(),
+      () => classifier.exportStatistics(),
+      () => classifier.save(join(folder, "half")),
+      () => classifier.compile({ learning: true }),
+    ]) {
+      expect((await codeOf(work as () => Promise<unknown>))[0], String(work)).toBe("BUSY");
+    }
+    expect(classifier.predict(shapes(1, 1)[0]!.input).probabilities.length).toBe(3);
+    go();
+    await observed;
+    classifier.refit();
+    expect(classifier.examples).toBe(5);
+  });
+
   test("options out of bounds", async () => {
     const fit = (options: object) => codeOf(FeedForward.fit(shapes(20, 1), { encoding: IMAGE, ...options } as never));
     for (const options of [
@@ -640,6 +699,10 @@ describe("what is no example, option or file is refused, and named", () => {
       { onBad: "guess" },
       { signal: 1 },
       { onProgress: 1 },
+      { notes: 5 },
+      { notes: { many: 5n } },
+      { notes: { long: "x".repeat(1 << 20) } },
+      { bytes: 300 }, // of sizes that are asked for
     ]) {
       expect((await fit(options))[0], JSON.stringify(options)).toBe("INVALID_OPTION");
     }
@@ -656,6 +719,15 @@ describe("what is no example, option or file is refused, and named", () => {
       () => features({ features: 0, most: 1 }),
     ]) {
       expect((await codeOf(encoding))[0], String(encoding)).toBe("INVALID_OPTION");
+    }
+  });
+
+  test("examples that are none, an address that is none", async () => {
+    for (const examples of [5, null, undefined, {}]) {
+      expect((await codeOf(FeedForward.fit(examples as never, { encoding: IMAGE })))[0]).toBe("INVALID_OPTION");
+    }
+    for (const source of ["http://[", "file://elsewhere/x", "", 5]) {
+      expect((await codeOf(FeedForward.load(source as string)))[0], String(source)).toBe("INVALID_OPTION");
     }
   });
 

@@ -2,7 +2,7 @@
  * A classifier's directory: config.json with the encoding and the labels, model.safetensors, the kernels, and statistics.safetensors with what was
  * learned since.
  */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import {
   CLASSIFIER_FORMAT,
   CONFIG,
@@ -10,6 +10,7 @@ import {
   formatJson,
   isFileName,
   KERNEL_FILES,
+  MAX_CONFIG,
   type ModelFiles,
   STATISTICS,
   sha256,
@@ -38,6 +39,8 @@ const VERSION = 1;
 const WEIGHTS = "model.safetensors";
 const STATISTICS_FORMAT = "saffu-classifier-statistics";
 const STATISTICS_VERSION = "1";
+/** Room that is kept in config.json for digests. */
+const MOST_DIGESTS = 4096;
 /** Longest kernel, or parameters of an encoding. */
 const MOST_BYTES = 1 << 22;
 const MOST_LABEL = 256;
@@ -64,7 +67,7 @@ export interface Classifier {
 
 /** The files of a classifier. */
 export async function formatClassifier(classifier: Classifier, kernels: ModelFiles): Promise<Map<string, Uint8Array>> {
-  const { encoder, labels, shape, layer, refit, recipe } = classifier;
+  const { encoder, labels, shape, layer } = classifier;
   const classes = labels.length;
   const { parameters } = encoder.plan;
   const { hidden } = shape;
@@ -81,12 +84,23 @@ export async function formatClassifier(classifier: Classifier, kernels: ModelFil
   const files = new Map([...kernels, [WEIGHTS, weights] as const].sort(([a], [b]) => (a < b ? -1 : 1)));
   const digests: Record<string, FileDigest> = {};
   for (const [name, bytes] of files) digests[name] = { bytes: bytes.length, sha256: await sha256(bytes) };
+  return new Map([[CONFIG, formatConfig(classifier, digests)], ...files]);
+}
+
+/** config.json. @throws SaffuError INVALID_OPTION where columns, categories, labels and notes are more than are read again */
+export function formatConfig(
+  { encoder, labels, shape, refit, recipe }: Classifier,
+  files: Readonly<Record<string, FileDigest>>,
+): Uint8Array {
+  const { hidden } = shape;
   const config = formatJson({
     ...{ format: CLASSIFIER_FORMAT, version: VERSION, encoding: { kind: encoder.kind, ...encoder.spec }, labels },
     ...(hidden ? { hidden: { groups: hidden.groups, units: hidden.units, weightBits: hidden.bits } } : {}),
-    ...{ weightBits: shape.bits, exact: shape.form, refit, recipe, files: digests },
+    ...{ weightBits: shape.bits, exact: shape.form, refit, recipe, files },
   });
-  return new Map([[CONFIG, config], ...files]);
+  if (config.length <= MAX_CONFIG - MOST_DIGESTS) return config;
+  const what = "the names of columns, categories and labels, and notes, together in config.json";
+  throw invalidOption(what, `at most ${MAX_CONFIG - MOST_DIGESTS} bytes`, config.length);
 }
 
 function tensorsOf({ groups, units, bits, bias, scales, rows }: HiddenLayer): [string, Tensor][] {

@@ -9,7 +9,7 @@ import { Pace } from "../pace.ts";
 import { Device } from "./device.ts";
 import { type Encoder, type Encoding, type Setting, shuffled } from "./encoding.ts";
 import { type Examples, type Kept, keepExamples } from "./examples.ts";
-import { type Classifier, faultOfHidden, isLabels, type RefitSettings } from "./files.ts";
+import { type Classifier, faultOfHidden, formatConfig, isLabels, type RefitSettings } from "./files.ts";
 import {
   bytesOfShape,
   type ClassifierShape,
@@ -109,8 +109,8 @@ const SHARPNESS = [0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1, 2, 4, 8, 16];
 const PSEUDO_COUNTS = { counts: [0.03, 0.3, 1], ridge: [1, 10, 100, 1000] };
 /** Of one step over a frozen base: α in examples, and s. */
 const STEP = { pseudoCounts: 30, step: 5 };
-/** Bytes of a classifier whose size is not asked for. */
-const USUAL_BYTES = 24 * 1024;
+/** Bytes of a classifier whose size is not asked for, and of one whose size is, at the most. */
+const [USUAL_BYTES, MOST_BYTES] = [24 * 1024, 1 << 24];
 
 /** What a fit gives. */
 export interface Fitted {
@@ -140,13 +140,14 @@ export async function fitClassifier<Input>(
   const hidden = options.hidden && { ...options.hidden, bits: options.weightBits ?? 4 };
   const bits = hidden ? 8 : (options.weightBits ?? (exact === "counts" || exact === "ridge" ? 8 : 4));
   const columns = hidden ? hidden.groups * hidden.units : 0;
-  const room = bytes ?? USUAL_BYTES;
-  const settings = packer.asked
-    ? [packer.asked]
-    : hidden
-      ? packer.settings(room - columns * classes, rowBytes(columns, hidden.bits), n)
-      : packer.settings(room, rowBytes(classes, bits), n);
-  if (settings.length === 0) throw invalidOption("bytes", "enough for the smallest size of the encoding", room);
+  const [above, row] = hidden ? [columns * classes, rowBytes(columns, hidden.bits)] : [0, rowBytes(classes, bits)];
+  const settingsIn = (room: number) => (packer.asked ? [packer.asked] : packer.settings(room - above, row, n));
+  let settings = settingsIn(bytes ?? USUAL_BYTES);
+  // what has many columns, or classes, needs more than the usual
+  for (let room = USUAL_BYTES; bytes === undefined && settings.length === 0 && room < MOST_BYTES; room *= 2)
+    settings = settingsIn(2 * room);
+  if (settings.length === 0)
+    throw invalidOption("bytes", "enough for the smallest size of the encoding", bytes ?? MOST_BYTES);
   const order = shuffled(n, seed);
   const held = order.slice(0, Math.min(MOST_HELD, Math.floor(n * HELD_SHARE)));
   const sample = Array.from(order.slice(0, ENCODING_SAMPLE).sort(), (i) => kept.row(i));
@@ -190,6 +191,7 @@ export async function fitClassifier<Input>(
   const recipe = { examples: n, passes, seed, setting, ...(options.notes ? { notes: options.notes } : {}) };
   const report: FitReport = { ...{ ...kept.tally, tried, setting, active, passes }, bytes: bytesOfShape(shape) };
   const classifier = { encoder: encoder as Encoder<unknown>, labels: kept.labels, shape, layer, refit, recipe };
+  formatConfig(classifier, {}); // what could not be read again is told before anybody works with it
   return { classifier, fitted, report };
 }
 
@@ -234,7 +236,7 @@ function checkFitOptions<Input>(options: FitOptions<Input>): FitOptions<Input> {
       throw invalidOption(name, `an integer in ${least}..${most}`, value);
     }
   };
-  whole("bytes", bytes, 64, 1 << 24);
+  whole("bytes", bytes, 64, MOST_BYTES);
   whole("passes", passes, 1, 1000);
   whole("seed", seed, 0, 0xffffffff);
   if (weightBits !== undefined && weightBits !== 8 && weightBits !== 4)

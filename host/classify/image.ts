@@ -52,6 +52,13 @@ const SIZES: readonly Setting[] = [
   { patch: 4, bits: 3, regions: 3 },
 ];
 
+/** Of images that are too small for them. */
+const SMALL_SIZES: readonly Setting[] = [
+  { patch: 3, bits: 4, regions: 2 },
+  { patch: 2, bits: 4, regions: 2 },
+  { patch: 2, bits: 3, regions: 1 },
+];
+
 /** @throws SaffuError INVALID_OPTION */
 export function image(options: ImageOptions): Encoding<ArrayLike<number>> {
   const { width, height, threshold = 80 } = check(options);
@@ -64,7 +71,7 @@ export function image(options: ImageOptions): Encoding<ArrayLike<number>> {
         ? { patch, bits, regions, across: across! }
         : undefined,
     settings: (bytes, rowBytes) =>
-      SIZES.filter(
+      (Math.min(width, height) < 4 ? SMALL_SIZES : SIZES).filter(
         (size) =>
           size.patch! <= Math.min(width, height) &&
           ((size.regions! * (size.across ?? size.regions!)) << size.bits!) * rowBytes +
