@@ -10,6 +10,8 @@ export type {
   RefitOptions,
   RefitReport,
 } from "./learning/options.ts";
+export type { ArchiveOptions } from "./messages/archive.ts";
+export type { Channel, ChannelOptions, Received } from "./messages/channel.ts";
 export type { MessageOptions } from "./messages/message.ts";
 export type { Candidate, CandidateOptions } from "./model/healing.ts";
 export type { Build } from "./model/kernel.ts";

@@ -17,6 +17,8 @@ export type ErrorCode =
   | "INVALID_TEXT"
   /** A packed message that is of no text: damaged, cut, of another model, or of a message longer than the call takes. */
   | "INVALID_MESSAGE"
+  /** A channel's packet that is packed behind what this end does not have: messages were lost, or the ends have learned other texts. */
+  | "CHANNEL_LOST"
   /** An example that is not of a classifier's encoding: the row, and the column or value, are named. */
   | "INVALID_EXAMPLE"
   /** A label that a classifier was not fitted on. */

@@ -1,4 +1,5 @@
 /** `saffu pack` and `unpack`, in processes of their own. */
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,6 +47,41 @@ test("a whole file is one message, with its newlines", async () => {
   const frame = Buffer.from(frames[0], "base64");
   expect(frame.length).toBe(counts.packedBytes);
   expect(await done(["unpack", NANO], frame)).toBe(text);
+});
+
+test("a text of any length is an archive, and comes back from another build; what is none is refused", async () => {
+  const text = `${LINES.join("\n")}\n`.repeat(300);
+  const file = join(place, "long");
+  await writeFile(file, text);
+  const counts = JSON.parse(await done(["pack", NANO, file, "--archive", "--json"]));
+  expect(counts).toEqual({ bytes: Buffer.byteLength(text), packedBytes: expect.any(Number) });
+  const archive = execFileSync(process.execPath, [saffu.main, "pack", NANO, file, "--archive"], {
+    maxBuffer: 1e8,
+  });
+  expect(archive.length).toBe(counts.packedBytes);
+  expect(archive.length).toBeLessThan(text.length / 20);
+  expect(await done(["unpack", NANO, "--archive", "--build", "scalar"], archive)).toBe(text);
+  expect(JSON.parse(await done(["unpack", NANO, "--archive", "--json"], archive))).toEqual(counts);
+  const { run } = saffu;
+  expect(await run(["unpack", NANO, "--archive", "--json"], text)).toMatchObject({ code: 4 });
+  expect(await run(["unpack", "potato-en", "--archive"], archive)).toEqual(
+    failure(4, "INVALID_MESSAGE", "another model"),
+  );
+  for (const words of [["--lines"], ["--max-bytes", "5"], ["--checksum", "1"]]) {
+    expect(await run(["pack", NANO, "--archive", ...words], "x")).toEqual(failure(2, "INVALID_OPTION", words[0]!));
+  }
+});
+
+test("a checksum stands behind each line, and a damaged line is named", async () => {
+  const packed = await done(["pack", NANO, "--lines", "--checksum", "2"], LINES.join("\n"));
+  expect(await done(["unpack", NANO, "--lines", "--checksum", "2"], packed)).toBe(`${LINES.join("\n")}\n`);
+  const frames = packed
+    .trimEnd()
+    .split("\n")
+    .map((line) => Buffer.from(line, "base64"));
+  frames[2]![0]! ^= 1;
+  const damaged = frames.map((frame) => frame.toString("base64")).join("\n");
+  expect(await saffu.run(["unpack", NANO, "--lines", "--json", "--checksum", "2"], damaged)).toMatchObject({ code: 4 });
 });
 
 test("what is no frame is refused by its line, and what is too long by its bound", async () => {

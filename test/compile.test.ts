@@ -96,7 +96,7 @@ describe.each([
     test("what gcc makes of it is what the library packages", async () => {
       const out = join(place, "saffu_model.h");
       const { module, weights = new Uint8Array(0), memoryBytes, digest } = made;
-      const header = cHeader(made, (token) => loaded.tokenizer.bytesOf(token), loaded.tokenizer.longestPiece);
+      const header = cHeader(made, loaded.tokenizer);
       if (target === "flash") {
         const report = await compile(directory, "--target", "c-header", "--flash", "--out", out);
         expect(report).toEqual({ moduleBytes: module.length, weightBytes: weights.length, memoryBytes, digest });
@@ -107,6 +107,7 @@ describe.each([
       const sizes = [
         vocabulary,
         loaded.tokenizer.longestPiece ?? 0,
+        0,
         65535,
         bits,
         window,
@@ -117,7 +118,7 @@ describe.each([
         matchLength,
         weightBits,
       ];
-      const macros = [...sizes, module.length, memoryBytes, weights.length, `"${digest}"`];
+      const macros = [...sizes, module.length, memoryBytes, weights.length, 0, `"${digest}"`];
       expect(printed.macros).toEqual(macros.map(String));
       expect([printed.module, printed.weights]).toEqual([sha256(module), sha256(weights)]);
       const { tokenizer } = loaded;
@@ -198,16 +199,13 @@ describe.each([
   needs("gcc", onPath("gcc"))("as a C header", () => {
     test.each(["wasm", "flash"] as const)("%s: what gcc makes of it is what the library packages", async (target) => {
       const made = await packageModel(loaded, { target });
-      await writeFile(
-        join(place, "saffu_model.h"),
-        cHeader(made, (token) => loaded.tokenizer.bytesOf(token)),
-      );
+      await writeFile(join(place, "saffu_model.h"), cHeader(made, loaded.tokenizer));
       const printed = printedFrom(place);
       expect([printed.module, printed.weights]).toEqual([
         sha256(made.module),
         sha256(made.weights ?? new Uint8Array(0)),
       ]);
-      expect(printed.macros.slice(11, 14)).toEqual(
+      expect(printed.macros.slice(12, 15)).toEqual(
         [made.module.length, made.memoryBytes, made.weights?.length ?? 0].map(String),
       );
     });
@@ -224,7 +222,7 @@ describe.each([
 /** Compiles a program around saffu_model.h, and runs it. */
 function printedFrom(folder: string) {
   const names =
-    "VOCABULARY LONGEST_PIECE BEGIN BITS WINDOW GROUPS UNITS HIDDEN HISTORY MATCH_LENGTH WEIGHT_BITS MODULE_BYTES MEMORY_BYTES WEIGHT_BYTES DIGEST";
+    "VOCABULARY LONGEST_PIECE LINES BEGIN BITS WINDOW GROUPS UNITS HIDDEN HISTORY MATCH_LENGTH WEIGHT_BITS MODULE_BYTES MEMORY_BYTES WEIGHT_BYTES PACK DIGEST";
   const program = `#include "saffu_model.h"
 #include <stdio.h>
 #define TEXT(...) #__VA_ARGS__
@@ -279,10 +277,9 @@ test("a header names the token that texts begin behind, of a model of lines", as
   expect(await readFile(out, "utf8")).toContain("#define SAFFU_BEGIN 10\n");
   const of = await load(lines);
   const made = await packageModel(of, {});
-  const bytesOf = (token: number) => of.tokenizer.bytesOf(token);
   for (const begin of [-1, 256, 65535, 0.5, null]) {
     const wanted = refusal("INVALID_OPTION", "begin must be a token below 256");
-    expect(() => cHeader(made, bytesOf, 0, begin as number)).toThrow(wanted as Error);
+    expect(() => cHeader(made, of.tokenizer, begin as number)).toThrow(wanted as Error);
   }
 });
 

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Package, packageModel } from "../host/compile/package.ts";
 import { readTensors } from "../host/files/safetensors.ts";
@@ -101,6 +102,29 @@ needs(`gcc, make, and wasm3's C sources (${EXAMPLE}/fetch-wasm3.sh)`, found)("on
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: wanted, stderr: "" });
   });
 
+  test.each(
+    ["default", "arduino"].flatMap((kind) =>
+      Object.entries(PACKERS).map(([form, name]) => [kind, form, name] as const),
+    ),
+  )(
+    "with %s settings, %s packs messages into the library's frames, unpacks them, and refuses what is none",
+    async (kind, form, name) => {
+      const model = await load(name);
+      const program = join(home, kind, form);
+      const saffu = `SAFFU=${process.execPath} ${join(process.cwd(), "build/test-firmware/cli.js")}`;
+      execFileSync("make", ["--silent", "-C", EXAMPLE, saffu, `BUILD=${home}`, program], {
+        stdio: ["ignore", "ignore", "inherit"],
+      });
+      const hostile = [
+        ...fc
+          .sample(fc.uint8Array({ maxLength: 60 }), { numRuns: 300, seed: 3 })
+          .map((bytes) => Buffer.from(bytes).toString("hex")),
+        ...["xyz", "0", "00".repeat(241), "00".repeat(242), "ff".repeat(300)],
+      ];
+      packsAsTheLibrary(program, model, hostile);
+    },
+  );
+
   test.each(NAMES)("five eighths of the operand stack are enough for %s", (form) => {
     expect(run("arduino", form, "-DSAFFU_STACK_BYTES=1280").stdout).toBe(golden(form));
   });
@@ -118,7 +142,7 @@ needs(`gcc, make, and wasm3's C sources (${EXAMPLE}/fetch-wasm3.sh)`, found)("on
 
 const wamr = onPath("gcc") && onPath("make") && onPath("cmake") && existsSync(join(EXAMPLE, "build/wamr/core"));
 needs(`gcc, make, cmake, and WAMR's C sources (${EXAMPLE}/fetch-wamr.sh)`, wamr)("on WAMR", () => {
-  test("nano prints its golden text", async () => {
+  test("nano prints its golden text, and packs messages as the library does", async () => {
     const home = await mkdtemp(join(tmpdir(), "saffu-firmware-"));
     try {
       const cli = join(process.cwd(), "build/test-firmware-wamr");
@@ -127,11 +151,66 @@ needs(`gcc, make, cmake, and WAMR's C sources (${EXAMPLE}/fetch-wamr.sh)`, wamr)
       const words = ["--silent", "-C", EXAMPLE, `SAFFU=${process.execPath} ${cli}/cli.js`, `BUILD=${home}`, program];
       execFileSync("make", words, { stdio: ["ignore", "ignore", "inherit"] });
       expect(spawnSync(program, { encoding: "utf8" }).stdout).toBe(golden("nano"));
+      const packer = join(home, "on-wamr/nano-messages");
+      execFileSync("make", [...words.slice(0, -1), packer], { stdio: ["ignore", "ignore", "inherit"] });
+      packsAsTheLibrary(packer, await load("models/nano-en"), ["ff", "00", "0102030405", "ff".repeat(250)]);
     } finally {
       await rm(home, { recursive: true, force: true });
     }
   });
 });
+
+/** Forms of the Makefile that pack messages, and their models. */
+const PACKERS = { "nano-messages": "models/nano-en", "potato-messages": "models/potato-en" };
+
+/** What people send by radio, and lines that no code makes shorter. */
+const MESSAGES = [
+  ...[
+    "on my way",
+    "It was a dark night.",
+    "",
+    " ",
+    "47.3769N 8.5417E, 21:30",
+    "DL1ABC de HB9XYZ 73",
+    "a\tb  c   d",
+    "they're 'ere",
+  ],
+  ...["x".repeat(100), "#".repeat(239), "The wind was cold, and nobody was on the road. ".repeat(5)],
+];
+/** The same of other scripts: their tokens may differ, their texts do not. */
+const OTHERS = ["é, and 🙂🙂", "Привет, как дела?", "\u00a0…“quoted”", "\u0001\u0002\u007f"];
+
+/** A program that packs lines gives the library's frames for ASCII, and both read each other's; what is no frame ends in a code. */
+function packsAsTheLibrary(program: string, model: Model, hostile: readonly string[]): void {
+  const run = (words: string[], lines: readonly string[]) => {
+    const { status, stdout, stderr } = spawnSync(program, words, { input: `${lines.join("\n")}\n` });
+    expect([status, stderr.toString()]).toEqual([0, ""]);
+    return stdout.toString("latin1").split("\n").slice(0, -1);
+  };
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+  const frames = MESSAGES.map((message) => hex(model.pack(message)));
+  expect(run([], MESSAGES)).toEqual(frames);
+  expect(run(["unpack"], frames)).toEqual(MESSAGES);
+  const latin1 = (text: string) => Buffer.from(text).toString("latin1");
+  expect(
+    run(
+      ["unpack"],
+      OTHERS.map((message) => hex(model.pack(message))),
+    ),
+  ).toEqual(OTHERS.map(latin1));
+  const theirs = run([], OTHERS).map((frame) => model.unpack(Buffer.from(frame, "hex")));
+  expect(theirs.map((message) => Buffer.from(message).toString())).toEqual(OTHERS);
+  const wanted = hostile.map((line) => {
+    if (line.length > 482) return "! -2"; // longer than a frame can be
+    if (!/^([0-9a-f]{2}){0,241}$/.test(line)) return "! -1";
+    try {
+      return Buffer.from(model.unpack(Buffer.from(line, "hex"), { maxBytes: 240 })).toString("latin1");
+    } catch (error) {
+      return (error as Error).message.includes("more than 240 bytes") ? "! -2" : "! -9";
+    }
+  });
+  expect(run(["unpack"], hostile).join("\n")).toBe(wanted.join("\n"));
+}
 
 const NOTHING = 0xcbf29ce484222325n;
 

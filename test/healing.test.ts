@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { load as loadInBrowser } from "../host/browser.ts";
+import { leb128 } from "../host/bytes.ts";
 import { withConfig } from "../host/files/config.ts";
 import { load, type Model } from "../host/index.ts";
-import { leb128 } from "../host/model/predictor-module.ts";
 import type { GenerateOptions } from "../host/model/sampling.ts";
 import { settledPrefix } from "../host/tokenizer/index.ts";
 import { finished, logModel, shortOfALetter, wordsOfLog } from "../tools/completions.ts";

@@ -21,7 +21,7 @@ const { engines } = JSON.parse(readFileSync("package.json", "utf8"));
 const INSTALL = "tools/hosts (npm ci --force --ignore-scripts --prefix tools/hosts)";
 const TEXT = "It was a dark night.";
 /** Most bytes of a bundle that only loads, not minified: without what fits, and by far without the compiler of 10 MB. */
-const MOST = 195_000;
+const MOST = 215_000;
 
 let home: string;
 let project: string;

@@ -124,6 +124,44 @@ describe.each(NAMES)("%s", (name) => {
   });
 });
 
+test("a checksum finds what is damaged, and costs its bytes", () => {
+  const { simd, scalar } = models["lines of messages"]!;
+  let taken = 0;
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...HELD.slice(0, 60)),
+      fc.nat(),
+      fc.integer({ min: 1, max: 255 }),
+      (text, at, change) => {
+        const plain = simd.pack(text);
+        for (const checksum of [1, 2, 3, 4]) {
+          const frame = simd.pack(text, { checksum });
+          expect(frame.subarray(0, plain.length)).toEqual(plain);
+          expect(frame.length).toBe(plain.length + checksum);
+          expect(scalar.unpack(frame, { checksum })).toEqual(utf8(text));
+          expect(() => simd.unpack(frame.subarray(0, checksum - 1), { checksum })).toThrow(
+            refusal("INVALID_MESSAGE") as Error,
+          );
+          frame[at % frame.length]! ^= change;
+          try {
+            simd.unpack(frame, { checksum });
+            if (checksum === 4) ++taken;
+          } catch (error) {
+            expect(error).toMatchObject({ code: "INVALID_MESSAGE" });
+          }
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+  expect(taken).toBe(0);
+  for (const checksum of [-1, 5, 0.5, "1"]) {
+    expect(() => simd.pack("x", { checksum: checksum as number })).toThrow(
+      refusal("INVALID_OPTION", "checksum") as Error,
+    );
+  }
+});
+
 test("a frame is what the oracle makes of its own predictions", async () => {
   for (const name of ["bytes with random weights", "random weights, of lines"] as const) {
     const model = models[name]!.simd;

@@ -66,7 +66,7 @@ export function encodeSeries(p: Plan): i32 {
   const taps = <usize>p.c;
   const segments = <usize>segmentsOf(p);
   const fixed = <usize>p.tables + 256;
-  let out = <usize>p.ids;
+  let out = <usize>p.codes;
   let first: usize = 0;
   for (let channel: usize = 0; channel < <usize>p.b; ++channel) {
     const offset = load<f32>(<usize>p.parameters + (channel << 3));
@@ -91,7 +91,7 @@ export function encodeSeries(p: Plan): i32 {
     }
   }
   if (levelsOf(p) > 0) out = putLevels(<u32>(first << <usize>p.d), out, p);
-  return <i32>((out - <usize>p.ids) >> 1);
+  return <i32>((out - <usize>p.codes) >> 1);
 }
 
 /**

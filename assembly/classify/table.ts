@@ -10,7 +10,7 @@ export const LEVELS: u32 = 1 << 31;
 /** Parameters: (binnings, 3) u32: column, first threshold, thresholds with LEVELS or without, at e the thresholds, ascending; at f (ferns, tests) of u32 column and f32 threshold. */
 export function encodeTable(p: Plan): i32 {
   const input = <usize>p.input;
-  let out = <usize>p.ids;
+  let out = <usize>p.codes;
   for (let column: usize = 0; column < <usize>p.a; ++column) {
     if (abs<f32>(load<f32>(input + (column << 2))) == Infinity) return NOT_FINITE;
   }
@@ -47,5 +47,5 @@ export function encodeTable(p: Plan): i32 {
     out += 2;
     first += (<u32>1) << p.d;
   }
-  return <i32>((out - <usize>p.ids) >> 1);
+  return <i32>((out - <usize>p.codes) >> 1);
 }

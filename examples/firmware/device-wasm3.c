@@ -15,13 +15,16 @@
 #endif
 
 /* In the order of NAMES. */
-enum { RESET, APPEND, FEED, PREDICT, SEED, SAMPLE, OBSERVE, FORGET, REFIT, CORRECT, FUNCTIONS };
-static const char *const NAMES[FUNCTIONS] = {"reset",  "append",  "feed",   "predict", "seed",
-                                             "sample", "observe", "forget", "refit",   "correct"};
+enum { RESET, APPEND, FEED, PREDICT, SEED, SAMPLE, OBSERVE, FORGET, REFIT, CORRECT, COMMON };
+enum { PACK_FROM = COMMON, PACK, PACKED, UNPACK_FROM, UNPACK, WITH_MESSAGES };
+enum { FUNCTIONS = SAFFU_PACK > 0 ? WITH_MESSAGES : COMMON };
+static const char *const NAMES[WITH_MESSAGES] = {"reset",  "append", "feed",    "predict",  "seed",
+                                                 "sample", "observe", "forget", "refit",    "correct",
+                                                 "packFrom", "pack", "packed",  "unpackFrom", "unpack"};
 
 static IM3Runtime runtime;
 static IM3Function functions[FUNCTIONS];
-static uint32_t probabilities, statistics, statistics_end; /* addresses in linear memory */
+static uint32_t probabilities, statistics, statistics_end, frame; /* addresses in linear memory */
 static M3Result refusal;
 int saffu_flash_broken;
 
@@ -80,6 +83,7 @@ int32_t saffu_start(void) {
   if ((result = address_of(module, "PROBABILITIES", &probabilities))) return refused(result);
   if ((result = address_of(module, "OBSERVED", &statistics))) return refused(result);
   if ((result = address_of(module, "OBSERVED_TOKENS", &statistics_end))) return refused(result);
+  if (SAFFU_PACK > 0 && (result = address_of(module, "PACKED", &frame))) return refused(result);
   return 0;
 }
 
@@ -134,3 +138,19 @@ uint8_t *saffu_statistics(size_t *bytes) {
   *bytes = statistics_end > statistics ? statistics_end + 4 - statistics : 0;
   return *bytes > 0 ? m3_GetMemory(runtime, NULL, 0) + statistics : NULL;
 }
+
+#if SAFFU_PACK > 0
+int32_t saffu_pack_from(uint32_t begin) { return integer(PACK_FROM, m3_CallV(functions[PACK_FROM], begin)); }
+
+int32_t saffu_pack_token(uint32_t token) { return integer(PACK, m3_CallV(functions[PACK], token)); }
+
+int32_t saffu_packed(void) { return integer(PACKED, m3_CallV(functions[PACKED])); }
+
+int32_t saffu_unpack_from(uint32_t begin, uint32_t bytes) {
+  return integer(UNPACK_FROM, m3_CallV(functions[UNPACK_FROM], begin, bytes));
+}
+
+int32_t saffu_unpack_token(void) { return integer(UNPACK, m3_CallV(functions[UNPACK])); }
+
+uint8_t *saffu_frame(void) { return m3_GetMemory(runtime, NULL, 0) + frame; }
+#endif

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a call answers in place of a result ≥ 0. Down to -6 they are the module's own: after those nothing has changed. */
+/* What a call answers in place of a result ≥ 0. But for RUNTIME they are the module's own: after those nothing has changed. */
 enum {
   SAFFU_OUT_OF_RANGE = -1,
   SAFFU_FULL = -2,
@@ -20,7 +20,9 @@ enum {
   SAFFU_NOT_COMPILED = -4,
   SAFFU_READ_FAILED = -5,
   SAFFU_NOT_READY = -6,
-  SAFFU_RUNTIME = -7 /* the runtime refused or trapped: saffu_error says why */
+  SAFFU_RUNTIME = -7, /* the runtime refused or trapped: saffu_error says why */
+  SAFFU_ENDED = -8,   /* the message has ended */
+  SAFFU_NO_MESSAGE = -9
 };
 
 /* What `code` means, for a log. Static text. */
@@ -48,6 +50,17 @@ int32_t saffu_seed(uint32_t value);
 void saffu_weigh(uint32_t token, float weight);
 /* Draws the next token and does not append it. temperature 0: the likeliest; top_k 0, top_p 1: off. OUT_OF_RANGE is an option. */
 int32_t saffu_sample(float temperature, uint32_t top_k, float top_p);
+
+/*
+ * Messages, where the header was made with --pack (SAFFU_PACK > 0): docs/messages.md, and message.h for whole ones. Codes as of the
+ * exports. saffu_frame: SAFFU_PACK bytes, for saffu_packed to fill and saffu_unpack_from to read.
+ */
+int32_t saffu_pack_from(uint32_t begin);
+int32_t saffu_pack_token(uint32_t token);
+int32_t saffu_packed(void);
+int32_t saffu_unpack_from(uint32_t begin, uint32_t bytes);
+int32_t saffu_unpack_token(void);
+uint8_t *saffu_frame(void);
 
 /* Adds `token` to the statistics and appends it; its surprisal under the base in bits. FULL: then nothing was added. */
 float saffu_observe(uint32_t token);

@@ -17,6 +17,10 @@ const char *saffu_meaning(int32_t code) {
     return "reset has not been called, or has failed";
   case SAFFU_RUNTIME:
     return "the runtime refused or trapped";
+  case SAFFU_ENDED:
+    return "the message has ended";
+  case SAFFU_NO_MESSAGE:
+    return "no message has this frame";
   default:
     return code < 0 ? "an unknown code" : "no failure";
   }

@@ -15,8 +15,9 @@ static enum kind kind_of(char character) {
 /* Most characters of a piece, but for a blank before it. */
 static const size_t LONGEST = SAFFU_LONGEST_PIECE > 0 ? SAFFU_LONGEST_PIECE : SIZE_MAX;
 
-/* End of the piece that begins at `at` < `end`: 's|'t|'re|'ve|'m|'ll|'d| ?L+| ?N+| ?[^sLN]+|s+(?!S)|s+, + up to LONGEST times */
+/* End of the piece that begins at `at` < `end`: 's|'t|'re|'ve|'m|'ll|'d| ?L+| ?N+| ?[^sLN]+|s+(?!S)|s+, + up to LONGEST times; of lines, a newline by itself */
 static size_t piece_end(const char *text, size_t at, size_t end) {
+  if (SAFFU_LINES && text[at] == '\n') return at + 1;
   static const char CONTRACTIONS[7][3] = {"s", "t", "re", "ve", "m", "ll", "d"};
   if (text[at] == '\'') {
     for (int i = 0; i < 7; ++i) {
@@ -28,7 +29,10 @@ static size_t piece_end(const char *text, size_t at, size_t end) {
   size_t past = text[at] == ' ' && at + 1 < end && kind_of(text[at + 1]) != SPACE ? at + 1 : at;
   const enum kind kind = kind_of(text[past]);
   const size_t first = past;
-  while (past < end && kind_of(text[past]) == kind && past - first < LONGEST) ++past;
+  while (past < end && kind_of(text[past]) == kind && past - first < LONGEST) {
+    if (SAFFU_LINES && text[past] == '\n') return past;
+    ++past;
+  }
   /* of a run of white space the last belongs to what follows */
   return kind == SPACE && past < end && kind_of(text[past]) != SPACE && past - at > 1 ? past - 1 : past;
 }
@@ -65,29 +69,38 @@ static uint32_t merged(uint32_t left, uint32_t right) {
   return SAFFU_VOCABULARY;
 }
 
+/* Merges the bytes of one piece into out_tokens, which has room for as many; how many tokens there are. */
+static size_t merge_piece(const char *text, size_t length, uint16_t *out_tokens) {
+  for (size_t i = 0; i < length; ++i) out_tokens[i] = (unsigned char)text[i];
+  for (;;) {
+    uint32_t best = SAFFU_VOCABULARY;
+    size_t where = 0;
+    for (size_t i = 0; i + 1 < length; ++i) {
+      const uint32_t token = merged(out_tokens[i], out_tokens[i + 1]);
+      if (token < best) {
+        best = token;
+        where = i;
+      }
+    }
+    if (best == SAFFU_VOCABULARY) return length;
+    out_tokens[where] = (uint16_t)best;
+    --length;
+    memmove(out_tokens + where + 1, out_tokens + where + 2, (length - where - 1) * sizeof *out_tokens);
+  }
+}
+
+size_t saffu_encode_piece(const char *text, size_t bytes, uint16_t *out_tokens, size_t *out_count) {
+  size_t end = bytes > 0 ? piece_end(text, 0, bytes) : 0;
+  if (end > SAFFU_MOST_PIECE) end = SAFFU_MOST_PIECE; /* of tokenizers without a bound: other tokens, and still the text */
+  *out_count = merge_piece(text, end, out_tokens);
+  return end;
+}
+
 size_t saffu_encode(const char *text, size_t bytes, uint16_t *out_tokens) {
   size_t count = 0;
   for (size_t at = 0, end; at < bytes; at = end) {
-    uint16_t *piece = out_tokens + count;
     end = piece_end(text, at, bytes);
-    size_t length = end - at;
-    for (size_t i = 0; i < length; ++i) piece[i] = (unsigned char)text[at + i];
-    for (;;) {
-      uint32_t best = SAFFU_VOCABULARY;
-      size_t where = 0;
-      for (size_t i = 0; i + 1 < length; ++i) {
-        const uint32_t token = merged(piece[i], piece[i + 1]);
-        if (token < best) {
-          best = token;
-          where = i;
-        }
-      }
-      if (best == SAFFU_VOCABULARY) break;
-      piece[where] = (uint16_t)best;
-      --length;
-      memmove(piece + where + 1, piece + where + 2, (length - where - 1) * sizeof *piece);
-    }
-    count += length;
+    count += merge_piece(text + at, end - at, out_tokens + count);
   }
   return count;
 }

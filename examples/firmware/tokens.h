@@ -10,6 +10,12 @@
  * letter (right for letters, not for typographic signs: then more tokens, and still a valid text).
  */
 size_t saffu_encode(const char *text, size_t bytes, uint16_t *out_tokens);
+/*
+ * The same of the first piece of text alone, for texts that are longer than what there is room for: returns the bytes of the piece, 1..SAFFU_MOST_PIECE
+ * where bytes > 0; *out_count: its tokens. out_tokens has room for SAFFU_MOST_PIECE.
+ */
+enum { SAFFU_MOST_PIECE = 256 };
+size_t saffu_encode_piece(const char *text, size_t bytes, uint16_t *out_tokens, size_t *out_count);
 /* Bytes of `text`, from its beginning, that have the same tokens whatever follows it: all but about the last word. */
 size_t saffu_settled(const char *text, size_t bytes);
 /* The bytes of a token, *out_bytes of them, not terminated. Token < V. */

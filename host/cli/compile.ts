@@ -51,7 +51,7 @@ export async function run(directory: string, options: Options): Promise<void> {
   throwIfAborted(signal);
   if (target === "c-header") {
     const { tokenizer, begin } = model;
-    const header = cHeader(made, (token) => tokenizer.bytesOf(token), tokenizer.longestPiece, begin);
+    const header = cHeader(made, tokenizer, begin);
     await replaceFile([out, new TextEncoder().encode(header)]);
   } else {
     await replaceFile(...(made.weights ? [[`${out}.weights`, made.weights] as const] : []), [out, made.module]);

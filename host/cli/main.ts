@@ -169,9 +169,14 @@ program
   .argument("<dir>", MODEL)
   .argument("[file]", "the message; - is standard input", "-")
   .option("--lines", "each line is a message; its bytes are a line of base64")
+  .option("--archive", "a text of any length, with a checksum")
+  .option("--checksum <n>", "bytes of a checksum behind each message, 0 to 4 (default: 0)", parse.integer)
   .option("--max-bytes <n>", "most bytes of a message, 0 to 16777216 (default: 65536)", parse.integer)
   .option("--build <name>", "kernel to run: scalar or simd")
-  .option("--json", "print {messages, bytes, packedBytes, frames} in place of the bytes, frames in base64")
+  .option(
+    "--json",
+    "print {messages, bytes, packedBytes, frames} in place of the bytes, frames in base64; of an archive {bytes, packedBytes}",
+  )
   .addHelpText("after", "\nExample:\n  saffu pack models/mine messages.txt --lines > messages.packed")
   .action(async (directory, file, options) => (await import("./messages.ts")).pack(directory, file, options));
 
@@ -181,9 +186,18 @@ program
   .argument("<dir>", MODEL)
   .argument("[file]", "what pack has written; - is standard input", "-")
   .option("--lines", "each line is a message's bytes in base64, and the message becomes a line")
+  .option("--archive", "what pack --archive has written")
+  .option(
+    "--checksum <n>",
+    "bytes of the checksum behind each message, as they were packed (default: 0)",
+    parse.integer,
+  )
   .option("--max-bytes <n>", "most bytes of a message, 0 to 16777216 (default: 65536)", parse.integer)
   .option("--build <name>", "kernel to run: scalar or simd")
-  .option("--json", "print {messages, bytes, packedBytes, texts} in place of the texts")
+  .option(
+    "--json",
+    "print {messages, bytes, packedBytes, texts} in place of the texts; of an archive {bytes, packedBytes}",
+  )
   .addHelpText("after", "\nExample:\n  saffu unpack models/mine messages.packed --lines")
   .action(async (directory, file, options) => (await import("./messages.ts")).unpack(directory, file, options));
 

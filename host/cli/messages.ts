@@ -1,12 +1,14 @@
-/** saffu pack and unpack: a message, or one a line, whose bytes are then a line of base64. */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+/** saffu pack and unpack: a message; or one a line, whose bytes are then a line of base64; or an archive. */
+import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import type { MessageOptions } from "../messages/message.ts";
 import type { Model } from "../model/model.ts";
 import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadModel } from "./load.ts";
+import { write } from "./output.ts";
 
 interface Options extends MessageOptions {
+  readonly archive?: boolean;
   readonly build?: string;
   readonly json?: boolean;
   readonly lines?: boolean;
@@ -22,6 +24,7 @@ const NEWLINE = 0x0a;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\r?$/;
 
 export async function pack(directory: string, file: string, options: Options): Promise<void> {
+  if (options.archive) return archive(directory, file, options, "packStream");
   const frames: string[] = [];
   await each(directory, file, options, {
     pair: (model, text) => ({ text, frame: model.pack(text, bounds(options)) }),
@@ -35,6 +38,7 @@ export async function pack(directory: string, file: string, options: Options): P
 }
 
 export async function unpack(directory: string, file: string, options: Options): Promise<void> {
+  if (options.archive) return archive(directory, file, options, "unpackStream");
   const texts: string[] = [];
   await each(directory, file, options, {
     pair: (model, bytes) => {
@@ -47,6 +51,36 @@ export async function unpack(directory: string, file: string, options: Options):
     },
     report: { texts },
   });
+}
+
+/** A text of any length, piece by piece. */
+async function archive(
+  directory: string,
+  file: string,
+  { build, json, lines, maxBytes, checksum }: Options,
+  way: "packStream" | "unpackStream",
+): Promise<void> {
+  if (lines) throw invalidOption("lines", "left out with archive", lines);
+  for (const [name, value] of Object.entries({ maxBytes, checksum })) {
+    if (value !== undefined)
+      throw invalidOption(name, "left out with archive, which is of any length and has a checksum", value);
+  }
+  const signal = interruptSignal();
+  const input = await openTexts([file], signal);
+  const model = await loadModel(directory, build, signal);
+  const counts = { given: 0, made: 0 };
+  const counted = async function* () {
+    for await (const chunk of input.chunks()) {
+      counts.given += chunk.length;
+      yield chunk;
+    }
+  };
+  for await (const part of model[way](counted(), { signal })) {
+    counts.made += part.length;
+    if (!json) await write(part, signal);
+  }
+  const [bytes, packedBytes] = way === "packStream" ? [counts.given, counts.made] : [counts.made, counts.given];
+  if (json) process.stdout.write(`${JSON.stringify({ bytes, packedBytes })}\n`);
 }
 
 interface Work {
@@ -73,8 +107,8 @@ async function each(directory: string, file: string, options: Options, work: Wor
   if (json) process.stdout.write(`${JSON.stringify({ ...counts, ...work.report })}\n`);
 }
 
-function bounds({ maxBytes }: Options): MessageOptions {
-  return { maxBytes };
+function bounds({ maxBytes, checksum }: Options): MessageOptions {
+  return { maxBytes, checksum };
 }
 
 /** Errors of a line name it. */

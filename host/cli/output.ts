@@ -13,7 +13,7 @@ export function whatIsDone(): string | undefined {
 }
 
 /** Writes, and waits while nobody reads. */
-export async function write(text: string, signal: AbortSignal): Promise<void> {
+export async function write(text: string | Uint8Array, signal: AbortSignal): Promise<void> {
   if (process.stdout.write(text) || signal.aborted) return;
   await new Promise<void>((resolve) => {
     const end = () => {

@@ -6,12 +6,13 @@
  * const { module } = await packageModel(await load("models/nano-en"), { target: "wasm" });
  * ```
  */
+import { joined } from "../bytes.ts";
 import { checkBytes, checkFiles, checkOptions, invalidOption, isMap, SaffuError, throwIfAborted } from "../errors.ts";
 import { sha256 } from "../files/config.ts";
 import { memoryImage, memoryRecord, readMemory } from "../files/memory.ts";
 import type { Correction } from "../files/statistics.ts";
 import { readWeights } from "../files/weights.ts";
-import { joined, type Segment, withData } from "../model/data-section.ts";
+import { type Segment, withData } from "../model/data-section.ts";
 import type { Build } from "../model/kernel.ts";
 import { aligned, hiddenWidth, type Shape, validateShape, withoutHistory } from "../shape.ts";
 import { compileDevice } from "./compile.ts";
@@ -47,6 +48,8 @@ export interface Package {
   readonly weights: Uint8Array | undefined;
   /** Of linear memory, to the byte; the module's own memory is that, rounded up to pages of 64 KiB. */
   readonly memoryBytes: number;
+  /** Bytes of the longest frame that it packs and unpacks; 0 where it does not. */
+  readonly pack: number;
   /** SHA-256 of the module, followed by the weights in flash. */
   readonly digest: string;
 }
@@ -76,7 +79,14 @@ export async function packageModel(model: Packable, options: PackageOptions = {}
   const module = withData(code, segments);
   const weights = form.flash ? joined(image, memory) : undefined;
   const together = joined(module, weights);
-  return { shape, module, weights, memoryBytes: bytesNeeded(shape, form), digest: await sha256(together) };
+  return {
+    shape,
+    module,
+    weights,
+    memoryBytes: bytesNeeded(shape, form),
+    pack: form.pack ?? 0,
+    digest: await sha256(together),
+  };
 }
 
 /** @throws SaffuError INVALID_OPTION, INVALID_SHAPE, MODEL_MISSING_FILE */
@@ -118,27 +128,30 @@ function weightImage(shape: Shape, safetensors: Uint8Array, correction: Correcti
 
 const WEIGHTS = "model.safetensors";
 
+/** What a C header has of a model's tokenizer. */
+export interface Spelling {
+  bytesOf(token: number): Uint8Array;
+  readonly longestPiece?: number | undefined;
+  readonly lines?: boolean | undefined;
+}
+
 /** What SAFFU_BEGIN is where texts begin with an empty context: no token. */
 const NO_TOKEN = 0xffff;
 
 /**
  * The package as a C header: bytes, sizes, shape and digest, and the bytes of each token.
  *
- * @param longestPiece of the tokenizer; 0 for no bound
+ * @param tokenizer of the model
  * @param begin the token that every text begins behind (`begin` of a model); undefined for none
  * @throws SaffuError INVALID_OPTION, INVALID_SHAPE
  */
-export function cHeader(
-  made: Package,
-  bytesOf: (token: number) => Uint8Array,
-  longestPiece = 0,
-  begin?: number | undefined,
-): string {
+export function cHeader(made: Package, tokenizer: Spelling, begin?: number | undefined): string {
   if (typeof made !== "object" || made === null) throw invalidOption("package", "of packageModel", made);
-  if (typeof bytesOf !== "function") throw invalidOption("bytesOf", "a function", bytesOf);
+  if (typeof tokenizer?.bytesOf !== "function") throw invalidOption("tokenizer", "a tokenizer", tokenizer);
+  const { longestPiece = 0, lines = false } = tokenizer;
   if (!Number.isInteger(longestPiece) || longestPiece < 0)
     throw invalidOption("longestPiece", "a whole number", longestPiece);
-  const { module, weights, memoryBytes, digest } = made;
+  const { module, weights, memoryBytes, pack = 0, digest } = made;
   checkBytes("module", module);
   if (weights !== undefined) checkBytes("weights", weights);
   const shape = validateShape(made.shape);
@@ -146,12 +159,13 @@ export function cHeader(
   if (begin !== undefined && !(Number.isInteger(begin) && begin >= 0 && begin < vocabulary)) {
     throw invalidOption("begin", `a token below ${vocabulary}, or undefined`, begin);
   }
-  const tokens = Array.from({ length: vocabulary }, (_, token) => bytesOf(token));
+  const tokens = Array.from({ length: vocabulary }, (_, token) => tokenizer.bytesOf(token));
   const offsets = [0];
   for (const { length } of tokens) offsets.push(offsets.at(-1)! + length);
   const macros = {
     VOCABULARY: vocabulary,
     LONGEST_PIECE: longestPiece,
+    LINES: Number(lines),
     BEGIN: begin ?? NO_TOKEN,
     BITS: bits,
     WINDOW: window,
@@ -164,6 +178,7 @@ export function cHeader(
     MODULE_BYTES: module.length,
     MEMORY_BYTES: memoryBytes,
     WEIGHT_BYTES: weights?.length ?? 0,
+    PACK: pack,
     DIGEST: `"${digest}"`,
   };
   return `/* A saffu model: WebAssembly module${weights ? ", weights for saffu.read" : " with its weights"}, token bytes. */

@@ -4,18 +4,33 @@
  * A message may end behind any token. Where the model is of lines, it is one without its newline. A message that its code would make more than a byte
  * longer stands as it is behind the byte 255, which no code begins with.
  */
+import { joined } from "../bytes.ts";
 import { invalidOption, SaffuError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
+import { crc32, lowBytes } from "./checksum.ts";
 import { Decoder, Encoder, ESCAPE } from "./coder.ts";
 
 export interface MessageOptions {
   /** Most bytes of a message, 0..16,777,216: what a frame of a few bytes can be made to cost. Default 65,536. */
   readonly maxBytes?: number | undefined;
+  /**
+   * Bytes of a checksum behind the frame, 0..4: the low ones of the message's CRC-32. Without, a damaged frame is taken for another message's, or
+   * none's. Both ends need the same. Default 0.
+   */
+  readonly checksum?: number | undefined;
+}
+
+/** The options with their defaults. */
+export interface MessageSettings {
+  readonly maxBytes: number;
+  readonly checksum: number;
 }
 
 /** Bytes of a message by default, and at the most. */
 const MAX_BYTES = 2 ** 16;
 const MOST_BYTES = 2 ** 24;
+/** Bytes of a checksum at the most. */
+const MOST_CHECKSUM = 4;
 
 /** What predicts the tokens of a message, from the begin of a text on. */
 export interface MessagePredictor {
@@ -31,49 +46,104 @@ export interface Language {
   readonly newline: number | undefined;
 }
 
-/** The option with its default. @throws SaffuError INVALID_OPTION */
-export function checkMaxBytes({ maxBytes = MAX_BYTES }: MessageOptions): number {
-  if (Number.isInteger(maxBytes) && maxBytes >= 0 && maxBytes <= MOST_BYTES) return maxBytes;
-  throw invalidOption("maxBytes", `an integer in 0..${MOST_BYTES}`, maxBytes);
+/** The options with their defaults. @throws SaffuError INVALID_OPTION */
+export function checkMessageOptions({ maxBytes = MAX_BYTES, checksum = 0 }: MessageOptions): MessageSettings {
+  const within = (name: string, value: number, most: number) => {
+    if (!Number.isInteger(value) || value < 0 || value > most)
+      throw invalidOption(name, `an integer in 0..${most}`, value);
+  };
+  within("maxBytes", maxBytes, MOST_BYTES);
+  within("checksum", checksum, MOST_CHECKSUM);
+  return { maxBytes, checksum };
 }
 
-/** The frame of a message. @throws SaffuError INVALID_TEXT where it has more than `maxBytes` */
+/**
+ * The frame of a message in the predictor's context, and behind it its checksum. The predictor has then read the message, but for one that stands as it is.
+ *
+ * @throws SaffuError INVALID_TEXT where it has more than `maxBytes`
+ */
 export function packMessage(
   bytes: Uint8Array,
-  { tokenizer, newline }: Language,
+  language: Language,
   predictor: MessagePredictor,
-  maxBytes: number,
+  { maxBytes, checksum }: MessageSettings,
 ): Uint8Array {
   if (bytes.length > maxBytes) {
     throw new SaffuError(
       "INVALID_TEXT",
-      `a message has at most ${maxBytes} bytes (maxBytes), this has ${bytes.length}`,
+      `a message has at most ${maxBytes} bytes (maxBytes), this has ${bytes.length}; an archive takes more`,
     );
   }
+  const frame = last(frameInSteps(bytes, language, predictor));
+  return checksum === 0 ? frame : joined(frame, lowBytes(crc32(bytes), checksum));
+}
+
+/** The frame of a message, a token a step: its code, or the message as it is where that is more than a byte longer, or where tokens do not spell the bytes. */
+export function* frameInSteps(
+  bytes: Uint8Array,
+  { tokenizer, newline }: Language,
+  predictor: MessagePredictor,
+): Generator<void, Uint8Array> {
+  const literal = () => joined(Uint8Array.of(ESCAPE), bytes);
   const tokens = tokenizer.encode(bytes);
-  if (!spells(tokens, tokenizer, bytes)) return escaped(bytes);
+  if (!spells(tokens, tokenizer, bytes)) return literal();
   const most = bytes.length + 1;
   const encoder = new Encoder(newline);
   for (const token of tokens) {
     predictor.predict();
     encoder.put(predictor.probabilities, token);
-    if (encoder.bytes > most) return escaped(bytes);
+    if (encoder.bytes > most) return literal();
     predictor.feed(token);
+    yield;
   }
   const { frame } = encoder;
-  return frame.length > most ? escaped(bytes) : frame;
+  return frame.length > most ? literal() : frame;
 }
 
-/** The message of a frame. @throws SaffuError INVALID_MESSAGE where no message has it, or one of more than `maxBytes` */
+/** Whether a frame has its message as it is. */
+export function isLiteral(frame: Uint8Array): boolean {
+  return frame[0] === ESCAPE;
+}
+
+/**
+ * The message of a frame, with its checksum behind it, in the predictor's context.
+ *
+ * @throws SaffuError INVALID_MESSAGE where no message has it, one of more than `maxBytes`, or one of another checksum
+ */
 export function unpackMessage(
+  packed: Uint8Array,
+  language: Language,
+  predictor: MessagePredictor,
+  { maxBytes, checksum }: MessageSettings,
+): Uint8Array {
+  if (checksum === 0) return last(messageInSteps(packed, language, predictor, maxBytes));
+  const end = packed.length - checksum;
+  if (end < 0) {
+    throw new SaffuError("INVALID_MESSAGE", `the frame has ${packed.length} bytes, its checksum alone has ${checksum}`);
+  }
+  const message = last(messageInSteps(packed.subarray(0, end), language, predictor, maxBytes));
+  if (lowBytes(crc32(message), checksum).some((byte, i) => byte !== packed[end + i])) {
+    throw new SaffuError(
+      "INVALID_MESSAGE",
+      `the frame of ${packed.length} bytes does not have its message's checksum: ${DAMAGED}`,
+    );
+  }
+  return message;
+}
+
+/** Why a frame is not what it should be. */
+const DAMAGED = "it is cut or lengthened, damaged, or of another model or another state of it";
+
+/** The message of a frame without a checksum, a token a step. @throws SaffuError INVALID_MESSAGE */
+export function* messageInSteps(
   frame: Uint8Array,
   { tokenizer, newline }: Language,
   predictor: MessagePredictor,
   maxBytes: number,
-): Uint8Array {
+): Generator<void, Uint8Array> {
   const tooLong = () =>
     new SaffuError("INVALID_MESSAGE", `the frame is of a message of more than ${maxBytes} bytes (maxBytes)`);
-  if (frame[0] === ESCAPE) {
+  if (isLiteral(frame)) {
     if (frame.length > maxBytes + 1) throw tooLong();
     return frame.slice(1);
   }
@@ -85,24 +155,20 @@ export function unpackMessage(
     predictor.predict();
     const token = end === "none" ? undefined : decoder.next(predictor.probabilities);
     if (token === undefined) {
-      const what = "cut or lengthened, damaged, or of another model or another state of it";
-      throw new SaffuError("INVALID_MESSAGE", `the frame of ${frame.length} bytes is of no message: ${what}`);
+      throw new SaffuError("INVALID_MESSAGE", `the frame of ${frame.length} bytes is of no message: ${DAMAGED}`);
     }
     predictor.feed(token);
     if (!text.add(tokenizer.bytesOf(token))) throw tooLong();
+    yield;
   }
 }
 
-/** A message that stands as it is. */
-function escaped(bytes: Uint8Array): Uint8Array {
-  return joined(Uint8Array.of(ESCAPE), bytes);
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out;
+/** What steps come to. */
+function last<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value as T;
+  }
 }
 
 /** Whether tokens, one after the other, are the bytes: those of symbols may be others. */

@@ -1,5 +1,5 @@
 /** A module with data: what its memory holds from its first moment on. */
-import { leb128 } from "./predictor-module.ts";
+import { joined, leb128 } from "../bytes.ts";
 
 const DATA_SECTION = 11;
 
@@ -18,17 +18,6 @@ export function withData(module: Uint8Array, segments: readonly Segment[]): Uint
   const many = leb128(segments.length);
   const length = parts.reduce((sum, part) => sum + part.length, many.length);
   return joined(module, Uint8Array.of(DATA_SECTION, ...leb128(length), ...many), ...parts);
-}
-
-export function joined(...parts: readonly (Uint8Array | undefined)[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + (part?.length ?? 0), 0));
-  let at = 0;
-  for (const part of parts) {
-    if (part === undefined) continue;
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 /** Signed LEB128 of a number ≥ 0: the last byte's bit 6 is its sign. */

@@ -10,10 +10,12 @@
  * Generating and scoring start from an empty context, or behind a newline where the model was fitted to lines, and leave nothing behind, so calls may overlap. What `observe` learns changes
  * the calls that begin after it.
  */
+import { joined } from "../bytes.ts";
 import { checkBytes, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import { type FileDigest, type ModelConfig, type ModelFiles, STATISTICS, sha256 } from "../files/config.ts";
 import { parseJson } from "../files/json.ts";
 import { type ReadFile, type ReadOptions, readVerified, type VerifiedFiles } from "../files/read.ts";
+import { sha256Of } from "../files/sha256.ts";
 import {
   type Base,
   baseOf,
@@ -39,7 +41,9 @@ import type {
   RefitOptions,
   RefitReport,
 } from "../learning/options.ts";
-import { checkMaxBytes, type MessageOptions, packMessage, unpackMessage } from "../messages/message.ts";
+import { type ArchiveOptions, packArchive, unpackArchive } from "../messages/archive.ts";
+import { Channel, type ChannelOptions } from "../messages/channel.ts";
+import { checkMessageOptions, type MessageOptions, packMessage, unpackMessage } from "../messages/message.ts";
 import { abortable, Pace, unlessAborted } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { bytesOfText } from "../tokenizer/bytes.ts";
@@ -486,11 +490,11 @@ export class Model {
    */
   pack(message: string | Uint8Array, options: MessageOptions = {}): Uint8Array {
     checkOptions(options);
-    const maxBytes = checkMaxBytes(options);
+    const settings = checkMessageOptions(options);
     const bytes = bytesOfText(message);
     const kernel = this.kernels.take();
     try {
-      return packMessage(bytes, { tokenizer: this.tokenizer, newline: this.begin }, kernel, maxBytes);
+      return packMessage(bytes, { tokenizer: this.tokenizer, newline: this.begin }, kernel, settings);
     } finally {
       this.kernels.give(kernel);
     }
@@ -504,14 +508,84 @@ export class Model {
    */
   unpack(frame: Uint8Array, options: MessageOptions = {}): Uint8Array {
     checkOptions(options);
-    const maxBytes = checkMaxBytes(options);
+    const settings = checkMessageOptions(options);
     checkBytes("frame", frame);
     const kernel = this.kernels.take();
     try {
-      return unpackMessage(frame, { tokenizer: this.tokenizer, newline: this.begin }, kernel, maxBytes);
+      return unpackMessage(frame, { tokenizer: this.tokenizer, newline: this.begin }, kernel, settings);
     } finally {
       this.kernels.give(kernel);
     }
+  }
+
+  /**
+   * The archive of a text of any length that arrives in chunks, in pieces; `unpackStream` is the way back. Its blocks are coded behind one
+   * another, and it ends with a checksum. The same text gives the same archive, however it is cut.
+   *
+   * @throws SaffuError INVALID_TEXT where a chunk is neither a string nor bytes; ABORTED
+   */
+  async *packStream(chunks: Chunks, options: ArchiveOptions = {}): AsyncGenerator<Uint8Array, void> {
+    yield* this.archived(packArchive, chunks, options);
+  }
+
+  /**
+   * The text of an archive of the same model in the same state, in pieces. What has come before an error is of the text, but for what a checksum
+   * alone finds at the end.
+   *
+   * @throws SaffuError INVALID_MESSAGE where it is no archive, of another model, cut or damaged; ABORTED
+   */
+  async *unpackStream(chunks: Chunks, options: ArchiveOptions = {}): AsyncGenerator<Uint8Array, void> {
+    yield* this.archived(unpackArchive, chunks, options);
+  }
+
+  private async *archived(
+    way: typeof packArchive,
+    chunks: Chunks,
+    options: ArchiveOptions,
+  ): AsyncGenerator<Uint8Array, void> {
+    checkOptions(options);
+    throwIfAborted(options.signal);
+    const { tokenizer, kernels } = this;
+    const kernel = kernels.take();
+    try {
+      yield* way(chunks, { tokenizer, digest: await this.stateDigest() }, kernel, options);
+    } finally {
+      kernels.give(kernel);
+    }
+  }
+
+  /**
+   * One end of a channel: packs and unpacks messages in the context of those before, and learns what both ends have, if it is told to.
+   *
+   * @throws SaffuError INVALID_OPTION; OUT_OF_MEMORY; UNSUPPORTED where the kernel's state cannot be told from its memory
+   */
+  async channel(options: ChannelOptions = {}): Promise<Channel> {
+    checkOptions(options);
+    this.assertRestores("channels");
+    const { kernels, tokenizer, begin } = this;
+    const newline = bytesOfText("\n");
+    const [end, ...more] = tokenizer.encode(newline);
+    const piece = (message: Uint8Array) => (more.length === 0 ? joined(message, newline) : message);
+    const lessons = {
+      observe: (message: Uint8Array) => this.observe(piece(message)),
+      forget: (message: Uint8Array) => this.forget(piece(message)),
+      refit: () => this.refit(),
+    };
+    const digest = await this.stateDigest();
+    return new Channel(
+      { predictors: kernels, tokenizer, newline: begin, end: more.length === 0 ? end : undefined, digest, lessons },
+      options,
+    );
+  }
+
+  /** Digest of what predictions are made from: the base, and all that was learned. */
+  private async stateDigest(): Promise<Uint8Array> {
+    return sha256Of(joined(bytesOfText(this.base.digest), await this.learnedFile()));
+  }
+
+  private assertRestores(what: string): void {
+    if (this.kernels.restores) return;
+    throw new SaffuError("UNSUPPORTED", `the kernel of this model keeps no ${what}: fit or tune it anew`);
   }
 
   /**
@@ -521,8 +595,7 @@ export class Model {
    */
   session(options: SessionOptions = {}): Session {
     checkOptions(options);
-    if (!this.kernels.restores)
-      throw new SaffuError("UNSUPPORTED", "the kernel of this model keeps no sessions: fit or tune it anew");
+    this.assertRestores("sessions");
     const { kernels, tokenizer, base, vocabulary } = this;
     const observe = (piece: Uint16Array, learning: ObserveOptions) => this.observe(piece, learning);
     return new Session({ kernels, tokenizer, base: base.digest, vocabulary, observe }, options);

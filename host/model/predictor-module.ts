@@ -5,6 +5,7 @@
  *
  * The bytes are not trusted: each read is within bounds and moves on, so that every input ends in a module or in an error.
  */
+import { leb128 } from "../bytes.ts";
 import { SaffuError } from "../errors.ts";
 import { aligned } from "../shape.ts";
 
@@ -250,9 +251,4 @@ class Reader {
     }
     throw this.corrupt("a number of the module is too long");
   }
-}
-
-/** LEB128 of a number ≥ 0. */
-export function leb128(value: number): number[] {
-  return value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...leb128(Math.floor(value / 0x80))];
 }

@@ -12,6 +12,7 @@
  *
  * The tokens of a text depend on what follows it, so the last bytes of a push may be held back until the next one, or until `flush`.
  */
+import { joined } from "../bytes.ts";
 import { checkOptions, invalidOption, SaffuError } from "../errors.ts";
 import { readTensors, type Tensor, writeTensors } from "../files/safetensors.ts";
 import { hexadecimal, sha256Of } from "../files/sha256.ts";
@@ -322,12 +323,4 @@ export class Session {
     if (this.learns) for (const id of ids) this.piece.push(id);
     return { bits, tokens: ids.length, bytes, pieces };
   }
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.length === 0) return second;
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

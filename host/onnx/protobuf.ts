@@ -10,7 +10,7 @@
  *
  * Source: Protocol Buffers, "Encoding".
  */
-import { leb128 } from "../model/predictor-module.ts";
+import { leb128 } from "../bytes.ts";
 
 /** Bytes in order. */
 export type Parts = readonly Uint8Array[];

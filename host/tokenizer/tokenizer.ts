@@ -23,6 +23,8 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /** Most characters of a piece, but for a blank before it; no bound where there is none. */
   readonly longestPiece?: number | undefined;
+  /** Whether each newline is a piece of its own. */
+  readonly lines?: boolean | undefined;
   /**
    * Token ids of a text; bytes that are not UTF-8 are data like any other, ids stay as they are.
    *
@@ -49,6 +51,7 @@ export class BytePairTokenizer implements Tokenizer {
   readonly longestPiece: number | undefined;
   /** Where no token crosses. */
   readonly split: Split;
+  readonly lines: boolean;
   private readonly spellings: Uint8Array; // bytes of all tokens, end to end
   private readonly ends: Uint32Array; // (V + 1) where each token begins, and the last ends
   private readonly ofByte = new Uint16Array(256); // token of each single byte
@@ -79,6 +82,7 @@ export class BytePairTokenizer implements Tokenizer {
     this.longestPiece = named.longest === Number.POSITIVE_INFINITY ? undefined : named.longest;
     // where a token is a byte borders are of no account, and a stream holds the less back the more there are
     this.split = merges.length === 0 ? CAPPED : named;
+    this.lines = this.split.lines;
   }
 
   /** Whether a token is a byte, so that none depends on what follows it. */

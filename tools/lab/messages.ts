@@ -1,17 +1,25 @@
 /**
  * Bits of a message that is met by itself, by models fitted to one text and to lines (`--boundary newline`): `npm run messages --prefix tools/lab` (a
- * minute). `-- --help` tells the options.
+ * minute). With `--models` the shipped models of messages beside what people use today. `-- --help` tells the options.
  */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fit, load, type Model, type Profile } from "../../host/index.ts";
 import { table } from "../markdown.ts";
 import { chats, linesOf } from "./corpora/messages.ts";
+import { inLab } from "./paths.ts";
 
 const HELP = `npm run messages -- [options]
   --dev            messages that settings are chosen on; otherwise those that figures are reported on
   --bytes N        of messages to fit to; 300000 by default
   --held N         messages to score; 2000 by default
-  --profiles A,B   nano, micro and potato by default`;
+  --profiles A,B   nano, micro and potato by default
+  --models A,B     models, by directory or name, beside Unishox2, smaz, brotli, zstd and PPMd; PYTHON names an interpreter that has
+                   what baselines/codecs.txt lists
+  --channel        the same models in a channel, over conversations in their order, from their first messages on`;
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +27,8 @@ const { values } = parseArgs({
     bytes: { type: "string", default: "300000" },
     held: { type: "string", default: "2000" },
     profiles: { type: "string", default: "nano,micro,potato" },
+    models: { type: "string" },
+    channel: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -30,6 +40,11 @@ if (values.help) {
 const all = chats();
 const text = Buffer.from(linesOf(all.fit, Number(values.bytes)));
 const held = (values.dev ? all.dev : all.held).slice(0, Number(values.held));
+
+if (values.models !== undefined) {
+  await (values.channel ? channels : compare)(values.models.split(","));
+  process.exit();
+}
 
 /** Bits a message, its newline among them, as a text of its own, or behind a further newline that does not count. */
 function bitsOf(model: Model, before: "" | "\n"): number {
@@ -77,3 +92,96 @@ console.log(
     rows,
   ),
 );
+
+interface Codec {
+  readonly name: string;
+  /** Bytes that both ends have beside the code. */
+  readonly bytes: number;
+  /** Of each message; below 0 where it was left out. */
+  readonly sizes: readonly number[];
+}
+
+/** Models beside what people use today, message by message. */
+async function compare(names: readonly string[]): Promise<void> {
+  const lengths = held.map((message) => Buffer.byteLength(message));
+  const codecs = others();
+  const rows: string[][] = codecs.map((codec) => row(codec, lengths));
+  for (const name of names) {
+    const model = await load(name);
+    const bytes = model.files.get("model.safetensors")!.length;
+    const ideal = held.reduce((sum, message) => sum + model.score(`${message}\n`).bits, 0) / held.length;
+    const cpu = process.cpuUsage();
+    const codec = { name, bytes, sizes: held.map((message) => model.pack(message).length) };
+    const { user, system } = process.cpuUsage(cpu);
+    const factors = codecs.map(
+      (other) => `${other.name.split(",")[0]} ${(mean(codec.sizes) / mean(other.sizes)).toFixed(2)}`,
+    );
+    rows.push(row(codec, lengths));
+    console.log(
+      `${name}: ${ideal.toFixed(1)} bits a message by its surprisal, ${((user + system) / 1000 / held.length).toFixed(2)} ms of CPU a message; × ${factors.join(", × ")}`,
+    );
+  }
+  console.log(`\n${held.length} messages of ${mean(lengths).toFixed(1)} bytes\n`);
+  console.log(table(["codec", "bytes at both ends", "bits a message", "of the message's bytes"], rows));
+}
+
+/** What the context of a conversation saves, beside the two bytes of a packet. */
+async function channels(names: readonly string[]): Promise<void> {
+  const conversations = (values.dev ? all.conversations.dev : all.conversations.held).slice(0, 30);
+  const count = conversations.flat().length;
+  const rows: string[][] = [];
+  for (const name of names) {
+    const [here, there] = [await load(name), await load(name)];
+    const alone = conversations.flat().reduce((sum, message) => sum + here.pack(message).length, 0);
+    const cells = [name, ((8 * alone) / count).toFixed(1)];
+    for (const ordered of [false, true]) {
+      let bytes = 0;
+      for (const conversation of conversations) {
+        const ends = [await here.channel({ ordered }), await there.channel({ ordered })] as const;
+        // one end speaks, the other answers
+        for (const [i, message] of conversation.entries()) {
+          const packet = await ends[i % 2]!.send(message);
+          bytes += packet.length - 2;
+          if ((await ends[1 - (i % 2)]!.receive(packet)).text !== message)
+            throw new Error(`${name}: ${message} came otherwise`);
+        }
+        for (const end of ends) end.close();
+      }
+      cells.push(((8 * bytes) / count).toFixed(1));
+    }
+    rows.push(cells);
+  }
+  console.log(`${count} messages of ${conversations.length} conversations; a packet has 16 bits more\n`);
+  console.log(table(["model", "each alone, bits a message", "in a channel", "in order"], rows));
+}
+
+function row({ name, bytes, sizes }: Codec, lengths: readonly number[]): string[] {
+  const taken = lengths.filter((_, i) => sizes[i]! >= 0);
+  return [name, String(bytes), (8 * mean(sizes)).toFixed(1), `${((100 * mean(sizes)) / mean(taken)).toFixed(1)} %`];
+}
+
+/** Of those that are not left out. */
+function mean(sizes: readonly number[]): number {
+  const taken = sizes.filter((size) => size >= 0);
+  return taken.reduce((sum, size) => sum + size, 0) / taken.length;
+}
+
+/** What Python's packages make of the same messages. */
+function others(): Codec[] {
+  const folder = mkdtempSync(join(tmpdir(), "saffu-codecs-"));
+  try {
+    const file = join(folder, "fit");
+    writeFileSync(file, `${all.fit.join("\n")}\n`);
+    const { stdout, status } = spawnSync(process.env.PYTHON ?? "python3", [inLab("baselines/codecs.py"), file], {
+      input: `${held.join("\n")}\n`,
+      encoding: "utf8",
+      maxBuffer: 1 << 26,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    if (status === 0) return JSON.parse(stdout);
+    console.error("skipped: other codecs: pip install -r baselines/codecs.txt, and PYTHON names the interpreter");
+    return [];
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

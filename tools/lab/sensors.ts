@@ -11,6 +11,7 @@ import { type Example, FeedForward, table } from "../../host/index.ts";
 import { table as shownTable } from "../markdown.ts";
 import { percents, timed } from "./classify/measure.ts";
 import { COLUMNS, columnsOf, type Mote, motes, ranked, steamed } from "./classify/motes.ts";
+import { missing, python } from "./classify/prepared.ts";
 import { inLab } from "./paths.ts";
 
 const { values } = parseArgs({
@@ -120,14 +121,13 @@ function peers(): void {
   const folder = inLab("build", "sensors");
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/splits.json`, JSON.stringify(prepared));
-  const python = process.env.PYTHON ?? inLab(".venv", "bin", "python");
   const words = [inLab("classify", "sensors.py"), `${folder}/splits.json`, String(SEEDS.length)];
-  const { stdout, status } = spawnSync(python, words, {
+  const { stdout, status } = spawnSync(python(), words, {
     encoding: "utf8",
     maxBuffer: 1 << 28,
     stdio: ["ignore", "pipe", "inherit"],
   });
-  if (status !== 0) throw new Error("the environment has no scikit-learn: pip install -r classify/requirements.txt");
+  if (status !== 0) throw missing("scikit-learn");
   const results = stdout
     .trimEnd()
     .split("\n")

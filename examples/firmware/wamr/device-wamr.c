@@ -16,13 +16,16 @@
 #define SAFFU_STACK_BYTES 4096
 #endif
 #ifndef SAFFU_POOL_BYTES
-#define SAFFU_POOL_BYTES (SAFFU_MEMORY_BYTES + SAFFU_STACK_BYTES + 32768)
+#define SAFFU_POOL_BYTES (SAFFU_MEMORY_BYTES + SAFFU_STACK_BYTES + 40960)
 #endif
 
 /* In the order of NAMES. */
-enum { RESET, APPEND, FEED, PREDICT, SEED, SAMPLE, OBSERVE, FORGET, REFIT, CORRECT, FUNCTIONS };
-static const char *const NAMES[FUNCTIONS] = {"reset",  "append",  "feed",   "predict", "seed",
-                                             "sample", "observe", "forget", "refit",   "correct"};
+enum { RESET, APPEND, FEED, PREDICT, SEED, SAMPLE, OBSERVE, FORGET, REFIT, CORRECT, COMMON };
+enum { PACK_FROM = COMMON, PACK, PACKED, UNPACK_FROM, UNPACK, WITH_MESSAGES };
+enum { FUNCTIONS = SAFFU_PACK > 0 ? WITH_MESSAGES : COMMON };
+static const char *const NAMES[WITH_MESSAGES] = {"reset",  "append", "feed",    "predict",  "seed",
+                                                 "sample", "observe", "forget", "refit",    "correct",
+                                                 "packFrom", "pack", "packed",  "unpackFrom", "unpack"};
 
 static _Alignas(16) uint8_t pool[SAFFU_POOL_BYTES];
 /* WAMR writes into the module's bytes, and refers to them: a copy in RAM. The flash form's is small, as it has no weights. */
@@ -31,7 +34,7 @@ static wasm_module_t module;
 static wasm_module_inst_t instance;
 static wasm_exec_env_t environment;
 static wasm_function_inst_t functions[FUNCTIONS];
-static uint32_t probabilities, statistics, statistics_end; /* addresses in linear memory */
+static uint32_t probabilities, statistics, statistics_end, frame; /* addresses in linear memory */
 static char error[128];
 int saffu_flash_broken;
 
@@ -102,6 +105,7 @@ int32_t saffu_start(void) {
   if (!address_of("PROBABILITIES", &probabilities)) return refused("PROBABILITIES");
   if (!address_of("OBSERVED", &statistics)) return refused("OBSERVED");
   if (!address_of("OBSERVED_TOKENS", &statistics_end)) return refused("OBSERVED_TOKENS");
+  if (SAFFU_PACK > 0 && !address_of("PACKED", &frame)) return refused("PACKED");
   return 0;
 }
 
@@ -165,3 +169,19 @@ uint8_t *saffu_statistics(size_t *bytes) {
   *bytes = statistics_end > statistics ? statistics_end + 4 - statistics : 0;
   return *bytes > 0 ? wasm_runtime_addr_app_to_native(instance, statistics) : NULL;
 }
+
+#if SAFFU_PACK > 0
+int32_t saffu_pack_from(uint32_t begin) { return integer(PACK_FROM, 1, &begin); }
+
+int32_t saffu_pack_token(uint32_t token) { return integer(PACK, 1, &token); }
+
+int32_t saffu_packed(void) { return integer(PACKED, 0, (uint32_t[1]){0}); }
+
+int32_t saffu_unpack_from(uint32_t begin, uint32_t bytes) {
+  return integer(UNPACK_FROM, 2, (uint32_t[2]){begin, bytes});
+}
+
+int32_t saffu_unpack_token(void) { return integer(UNPACK, 0, (uint32_t[1]){0}); }
+
+uint8_t *saffu_frame(void) { return wasm_runtime_addr_app_to_native(instance, frame); }
+#endif

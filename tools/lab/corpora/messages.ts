@@ -18,6 +18,11 @@ export interface Chats {
   readonly fit: readonly string[];
   readonly dev: readonly string[];
   readonly held: readonly string[];
+  /** The same by conversation, in order. */
+  readonly conversations: {
+    readonly dev: readonly (readonly string[])[];
+    readonly held: readonly (readonly string[])[];
+  };
 }
 
 /** The messages. Throws where pip or the package is missing. */
@@ -31,10 +36,10 @@ export function chats(): Chats {
   const of = (wanted: (tenth: number) => boolean) =>
     conversations
       .filter((_, i) => wanted(i % 10))
-      .flatMap(({ messages }) => messages.flat())
-      .map(({ text }) => text.trim().replace(/\s+/g, " "))
-      .filter((text) => text !== "");
-  return { fit: of((tenth) => tenth < 8), dev: of((tenth) => tenth === 8), held: of((tenth) => tenth === 9) };
+      .map(({ messages }) => messages.flat().map(({ text }) => text.trim().replace(/\s+/g, " ")))
+      .map((texts) => texts.filter((text) => text !== ""));
+  const [fit, dev, held] = [of((tenth) => tenth < 8), of((tenth) => tenth === 8), of((tenth) => tenth === 9)];
+  return { fit: fit.flat(), dev: dev.flat(), held: held.flat(), conversations: { dev, held } };
 }
 
 /** As many of the first messages as `bytes` bytes hold, each a line. */
