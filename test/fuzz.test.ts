@@ -41,6 +41,16 @@ const READERS: [string, string[], RegExp[]][] = [
     ],
   ],
   ["frames of messages", ["INVALID_MESSAGE", "loaded"], [/of no message/, /a message of more than/]],
+  [
+    "archives",
+    ["INVALID_MESSAGE", "loaded"],
+    [/begin as one/, /another model/, /is cut/, /checksum/, /goes on behind/, /a block of more than/],
+  ],
+  [
+    "packets of a channel",
+    ["INVALID_MESSAGE", "CHANNEL_LOST", "loaded"],
+    [/does not have/, /whose state is another/, /a message of more than/, /at least/],
+  ],
 ];
 
 test.each(READERS)("%s", async (name, outcomes, refusals) => {

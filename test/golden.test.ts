@@ -6,25 +6,28 @@ import { load, type Model } from "../host/index.ts";
 import { Oracle } from "./oracle.ts";
 
 /**
- * SHA-256 of the text generated (UTF-8), of the surprisal of each token of PARAGRAPH, and of the probabilities after it (f32, little
- * endian). They change with the weights, where `npm run models --prefix tools/lab` gives others: then put the new ones here, in the same change. Where
+ * SHA-256 of the text generated (UTF-8), of the surprisal of each token of PARAGRAPH, of the probabilities after it (f32, little endian), and of
+ * PARAGRAPH's frame. They change with the weights, where `npm run models --prefix tools/lab` gives others: then put the new ones here, in the same change. Where
  * the weights are as before, a kernel, the sampler or the tokenizer has changed its bits.
  */
 const GOLDEN = {
   "models/nano-en": {
     text: "289a9c9b3187e120260636f28b3c870bed73f7b0ebe253026db24156637c435a",
-    surprisal: "ca9277c411e6e81c0e103ea312ac444a60d748f28d4a0f41cbb66c20c8076390",
-    probabilities: "9f71b26e95f93e3f38f4f9c5b32b2b21041d1a4e95599c8ccd2929d4a6ab2677",
+    surprisal: "ade4c9f30c470f36c2a53adf986b34d2aa72074d168c3398b6d4ffb2eb34bfa2",
+    probabilities: "e678c78e4b4bb846b2e4fc83f2f422d2b713b0c3391f2b9db627e6980ab36e5c",
+    frame: "137f6c3ea1369a5376255c3018360db1ac0d54be834f807a34db0bab9c55fa16",
   },
   "models/potato-en": {
-    text: "1962a5f947592debf124c12a2462e0c472b16df26fd19813859f78b8eff93338",
-    surprisal: "4cca82765baf88fec0da51e67d850631fa38c5a93e79a063cb9b39fbe9ebaf70",
-    probabilities: "af0fa3cd77023e84bb6efd225af41c26d8e795291b7d5389c409e8c175d0a389",
+    text: "22e30626d56eefe12987c3987b3f6929e98581f8b3c5acb8fbc7e1a7bf1ae154",
+    surprisal: "fa00fcfb20b99fecaee4f4206db06de9a90f5c0898204be40426b72e0653d3eb",
+    probabilities: "c4312c947798932e2b1a2ad8bb4caffcf92182ddbd1908aa6f01603feb03d09e",
+    frame: "368284df10643bd40b350e4e23d7f191cdd61d16e0fc4f8cb590dd1ffaffedea",
   },
   "models/potato-en-tuned": {
-    text: "9ec285f8670bbdf879d32352a07b744f71f8e578ff891dfd3924bd6d025e524b",
-    surprisal: "9c38364537916f954cc829ac3232912f8ebff1fe1f2d4e3baa93498f70240480",
-    probabilities: "223fa0bc897420e570b039882c68700eb99135461b396d4611b9d148cc1e7ff9",
+    text: "060e54dd1373789d613e078283710c3e70e56f899b558b3d3fc43ffc9925cc62",
+    surprisal: "cfa7b11f2f6976be1e52d1ccf3b434b5791aafaf523121474162411a76b1cf21",
+    probabilities: "7964695cea602264b270dac62a7309b0968972feccd9303bfdfcf54b2c7f310e",
+    frame: "3cc3d4b3e5c3e166a2d47143a4941ce081491385631cf8b8364fe1ea76c07dab",
   },
 };
 
@@ -48,6 +51,7 @@ describe.each(Object.entries(GOLDEN))("%s", (directory, golden) => {
       text: sha256(text),
       surprisal: sha256(bytesOf(model.score(PARAGRAPH).surprisal)),
       probabilities: sha256(bytesOf(model.predict(PARAGRAPH))),
+      frame: sha256(model.pack(PARAGRAPH)),
     }).toEqual(golden);
   });
 

@@ -3,14 +3,14 @@
  * minute). With `--models` the shipped models of messages beside what people use today. `-- --help` tells the options.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fit, load, type Model, type Profile } from "../../host/index.ts";
 import { table } from "../markdown.ts";
 import { chats, linesOf } from "./corpora/messages.ts";
-import { inLab } from "./paths.ts";
+import { inLab, inRoot } from "./paths.ts";
 
 const HELP = `npm run messages -- [options]
   --dev            messages that settings are chosen on; otherwise those that figures are reported on
@@ -113,9 +113,10 @@ async function compare(names: readonly string[]): Promise<void> {
     const cpu = process.cpuUsage();
     const codec = { name, bytes, sizes: held.map((message) => model.pack(message).length) };
     const { user, system } = process.cpuUsage(cpu);
-    const factors = codecs.map(
-      (other) => `${other.name.split(",")[0]} ${(mean(codec.sizes) / mean(other.sizes)).toFixed(2)}`,
-    );
+    const factors = codecs.map((other) => {
+      const same = codec.sizes.filter((_, i) => other.sizes[i]! >= 0);
+      return `${other.name.split(",")[0]} ${(mean(same) / mean(other.sizes)).toFixed(2)}`;
+    });
     rows.push(row(codec, lengths));
     console.log(
       `${name}: ${ideal.toFixed(1)} bits a message by its surprisal, ${((user + system) / 1000 / held.length).toFixed(2)} ms of CPU a message; × ${factors.join(", × ")}`,
@@ -125,34 +126,52 @@ async function compare(names: readonly string[]): Promise<void> {
   console.log(table(["codec", "bytes at both ends", "bits a message", "of the message's bytes"], rows));
 }
 
-/** What the context of a conversation saves, beside the two bytes of a packet. */
+/** What the context of earlier messages saves, beside the two bytes of a packet: of conversations, and of a gateway's log. */
 async function channels(names: readonly string[]): Promise<void> {
   const conversations = (values.dev ? all.conversations.dev : all.conversations.held).slice(0, 30);
-  const count = conversations.flat().length;
   const rows: string[][] = [];
   for (const name of names) {
-    const [here, there] = [await load(name), await load(name)];
-    const alone = conversations.flat().reduce((sum, message) => sum + here.pack(message).length, 0);
-    const cells = [name, ((8 * alone) / count).toFixed(1)];
-    for (const ordered of [false, true]) {
-      let bytes = 0;
-      for (const conversation of conversations) {
-        const ends = [await here.channel({ ordered }), await there.channel({ ordered })] as const;
-        // one end speaks, the other answers
-        for (const [i, message] of conversation.entries()) {
-          const packet = await ends[i % 2]!.send(message);
-          bytes += packet.length - 2;
-          if ((await ends[1 - (i % 2)]!.receive(packet)).text !== message)
-            throw new Error(`${name}: ${message} came otherwise`);
-        }
-        for (const end of ends) end.close();
-      }
-      cells.push(((8 * bytes) / count).toFixed(1));
-    }
-    rows.push(cells);
+    rows.push(await channelRow(name, conversations, () => load(name)));
   }
-  console.log(`${count} messages of ${conversations.length} conversations; a packet has 16 bits more\n`);
-  console.log(table(["model", "each alone, bits a message", "in a channel", "in order"], rows));
+  const log = readFileSync(inRoot("examples/gateway/gateway.log"), "utf8").trimEnd().split("\n");
+  const half = log.length >> 1;
+  for (const profile of ["nano", "potato"] as const) {
+    const { files } = await fit(() => [Buffer.from(linesOf(log.slice(0, half), 1e9))], {
+      profile,
+      boundary: "newline",
+    });
+    rows.push(await channelRow(`${profile}, a gateway's log`, [log.slice(half)], () => load(files)));
+  }
+  console.log("Bits a message; a packet has 16 more\n");
+  console.log(table(["model", "messages", "bits of a message", "alone", "in a channel", "in order"], rows));
+}
+
+async function channelRow(
+  name: string,
+  conversations: readonly (readonly string[])[],
+  loaded: () => Promise<Model>,
+): Promise<string[]> {
+  const messages = conversations.flat();
+  const [here, there] = [await loaded(), await loaded()];
+  const own = messages.reduce((sum, message) => sum + Buffer.byteLength(message), 0);
+  const alone = messages.reduce((sum, message) => sum + here.pack(message).length, 0);
+  const totals = [own, alone];
+  for (const ordered of [false, true]) {
+    let bytes = 0;
+    for (const conversation of conversations) {
+      const ends = [await here.channel({ ordered }), await there.channel({ ordered })] as const;
+      // one end speaks, the other answers
+      for (const [i, message] of conversation.entries()) {
+        const packet = await ends[i % 2]!.send(message);
+        bytes += packet.length - 2;
+        const { text } = await ends[1 - (i % 2)]!.receive(packet);
+        if (text !== message) throw new Error(`${name}: ${message} came otherwise`);
+      }
+      for (const end of ends) end.close();
+    }
+    totals.push(bytes);
+  }
+  return [name, String(messages.length), ...totals.map((bytes) => ((8 * bytes) / messages.length).toFixed(1))];
 }
 
 function row({ name, bytes, sizes }: Codec, lengths: readonly number[]): string[] {

@@ -119,8 +119,14 @@ async function openCsv(path: string, stream: Readable, signal: AbortSignal): Pro
 async function* linesOf(path: string, stream: Readable, signal: AbortSignal): AsyncGenerator<string, undefined> {
   let held: Buffer[] = [];
   let size = 0;
-  const taken = (last: Buffer): string => {
-    const line = Buffer.concat([...held, last]).toString("utf8");
+  const hold = (part: Buffer): void => {
+    held.push(part);
+    size += part.length;
+    if (size > MOST_RECORD)
+      throw new SaffuError("INVALID_TEXT", `${path}: a line has more than ${MOST_RECORD} bytes, which are not read`);
+  };
+  const taken = (): string => {
+    const line = Buffer.concat(held).toString("utf8");
     held = [];
     size = 0;
     return line;
@@ -128,17 +134,16 @@ async function* linesOf(path: string, stream: Readable, signal: AbortSignal): As
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       let from = 0;
-      for (let end = chunk.indexOf(10); end >= 0; from = end + 1, end = chunk.indexOf(10, from))
-        yield taken(chunk.subarray(from, end));
-      held.push(chunk.subarray(from));
-      size += chunk.length - from;
-      if (size > MOST_RECORD)
-        throw new SaffuError("INVALID_TEXT", `${path}: a line has more than ${MOST_RECORD} bytes, which are not read`);
+      for (let end = chunk.indexOf(10); end >= 0; from = end + 1, end = chunk.indexOf(10, from)) {
+        hold(chunk.subarray(from, end));
+        yield taken();
+      }
+      hold(chunk.subarray(from));
     }
   } catch (cause) {
     throw unreadable(path, cause, signal);
   }
-  if (size > 0) yield taken(Buffer.alloc(0));
+  if (size > 0) yield taken();
 }
 
 async function openNdjson(path: string, stream: Readable, signal: AbortSignal): Promise<Data> {
