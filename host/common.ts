@@ -26,6 +26,7 @@ export type {
 } from "./model/model.ts";
 export type { GenerateOptions } from "./model/sampling.ts";
 export type { Pushed, Session, SessionOptions, SessionToken } from "./model/session.ts";
+export type { Suggestion, SuggestOptions } from "./model/suggest.ts";
 export { chunksOf, surprisalStream, textStream } from "./model/web-streams.ts";
 export type { Shape } from "./shape.ts";
 export {

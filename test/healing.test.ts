@@ -124,6 +124,7 @@ describe("a prompt's end is healed", () => {
     const predicted = english.predict("It was a dark nig");
     const [first] = older.candidates("It was a dark nig", { top: 1 });
     expect(first!.probability).toBe(Math.max(...predicted));
+    expect(() => older.suggest("It was")).toThrow(expect.objectContaining({ code: "UNSUPPORTED" }));
   });
 
   test("maxTokens and onToken count the tokens that add to the prompt", async () => {

@@ -62,6 +62,11 @@ export async function finished(model: Model, all: readonly Unfinished[], heal: b
   return count;
 }
 
+/** How many of them are finished by one of n suggestions. */
+export function suggested(model: Model, all: readonly Unfinished[], n: number): number {
+  return all.filter(({ prompt, missing }) => model.suggest(prompt, { n }).some(({ rest }) => rest === missing)).length;
+}
+
 /** How many it would finish that chose the letter whose text has the best score: what a model knows, whatever its tokens. */
 function byScore(model: Model, all: readonly Unfinished[]): number {
   return all.filter(({ prompt, missing }) => {
@@ -73,7 +78,9 @@ function byScore(model: Model, all: readonly Unfinished[]): number {
 if (process.argv[1]?.endsWith("completions.ts")) {
   const row = async (name: string, model: Model, all: readonly Unfinished[]) => {
     const counts = [await finished(model, all, false), await finished(model, all, true)];
-    console.log(`${name}: ${counts[0]} of ${all.length} as it is, ${counts[1]} healed`);
+    const words = [suggested(model, all, 1), suggested(model, all, 3)];
+    const said = `${counts[0]} of ${all.length} as it is, ${counts[1]} healed`;
+    console.log(`${name}: ${said}; ${words[0]} by the first suggestion, ${words[1]} by one of three`);
   };
   const english = await load("models/potato-en");
   const words = shortOfALetter();

@@ -156,6 +156,23 @@ program
   .action(async (directory, options) => (await import("./generate.ts")).run(directory, options));
 
 program
+  .command("suggest")
+  .description(
+    "the likeliest words that a text goes on with: of each line of standard input, or key by key at a terminal",
+  )
+  .argument("<dir>", MODEL)
+  .option("-n <n>", "words at the most, 1 to 20 (default: 3)", parse.integer)
+  .option("--max-bytes <n>", "most bytes that a word adds to the text, 1 to 256 (default: 64)", parse.integer)
+  .option("--learn <file>", "learn a text first, for this run alone; may be given again", parse.collect)
+  .option("--build <name>", "kernel to run: scalar or simd")
+  .option("--json", "print an object for each line, with its suggestions: rest, word, probability")
+  .addHelpText(
+    "after",
+    "\nAt a terminal, Tab takes the first word, a number another; Ctrl-V types the next key as it is; Ctrl-D ends.\n\nExample:\n  echo 'It was a dark nig' | saffu suggest models/potato-en",
+  )
+  .action(async (directory, options) => (await import("./suggest.ts")).run(directory, options));
+
+program
   .command("info")
   .description("shape, parameters, bytes and digests of a model")
   .argument("<dir>", MODEL)
@@ -365,7 +382,7 @@ function flags(): Map<string, string> {
   return new Map(
     commandOf(program.args[0], program.args[1])?.options.map((option) => [
       nameOf(option.attributeName()),
-      option.long!,
+      (option.long ?? option.short)!,
     ]),
   );
 }

@@ -4,6 +4,7 @@ import type { MessageOptions } from "../messages/message.ts";
 import type { Model } from "../model/model.ts";
 import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { linesOf } from "./lines.ts";
 import { loadModel } from "./load.ts";
 import { write } from "./output.ts";
 
@@ -132,19 +133,4 @@ async function* wholeOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   const all: Uint8Array[] = [];
   for await (const chunk of chunks) all.push(chunk);
   yield Uint8Array.from(Buffer.concat(all));
-}
-
-/** Lines without their newlines; what comes after the last newline is one, unless it is empty. */
-async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let begun: Uint8Array[] = [];
-  for await (const chunk of chunks) {
-    let from = 0;
-    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
-      yield Uint8Array.from(Buffer.concat([...begun, chunk.subarray(from, at)]));
-      begun = [];
-      from = at + 1;
-    }
-    if (from < chunk.length) begun.push(chunk.slice(from));
-  }
-  if (begun.length > 0) yield Uint8Array.from(Buffer.concat(begun));
 }

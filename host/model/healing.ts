@@ -116,6 +116,31 @@ function isEncoding(tokenizer: Tokenizer, prefix: Uint8Array, before: Uint16Arra
   );
 }
 
+/** What a prompt's end is healed with. */
+export interface Healer {
+  readonly kernels: { readonly restores: boolean };
+  readonly tokenizer: Tokenizer;
+  readonly vocabulary: Vocabulary;
+}
+
+/** What can cover a prompt's end. A module that cannot go back to a state has the prompt's own tokens alone. */
+export function coversOf(end: Uint8Array, { kernels, tokenizer, vocabulary }: Healer): Taken {
+  const { kept, covers } = takeBack(end, tokenizer, vocabulary);
+  return { kept, covers: kernels.restores ? covers : covers.slice(0, 1) };
+}
+
+/** Everything that one token can add to a prompt, whose end the predictor has not read: it reads what of it is kept. */
+export function healed(predictor: Predictor, end: Uint8Array, healer: Healer): Continuation[] {
+  const { kept, covers } = coversOf(end, healer);
+  for (const token of kept) predictor.feed(token);
+  return continuations(predictor, covers, healer.vocabulary);
+}
+
+/** The likeliest continuations as bytes. */
+export function candidatesOf(found: readonly Continuation[], top: number): Candidate[] {
+  return found.slice(0, top).map(({ added, probability }) => ({ bytes: added.slice(), probability }));
+}
+
 /** What may follow a prompt: tokens in place of its end that was taken back, and how likely they are. */
 export interface Continuation {
   /** The tokens up to the last, which stand for bytes of the prompt alone. */

@@ -63,19 +63,23 @@ import {
 import {
   type Candidate,
   type CandidateOptions,
+  candidatesOf,
   checkTop,
   continuations,
+  coversOf,
   drawContinuation,
-  type Taken,
-  takeBack,
+  type Healer,
+  healed,
 } from "./healing.ts";
 import type { Build, Predictor } from "./kernel.ts";
 import { type KernelOptions, Kernels, kernelFiles } from "./kernels.ts";
 import { checkGenerateOptions, type GenerateOptions } from "./sampling.ts";
 import { Session, type SessionOptions } from "./session.ts";
 import { StopText } from "./stop-text.ts";
+import { assertSuggests, checkSuggestOptions, type Suggestion, type SuggestOptions, suggestions } from "./suggest.ts";
 import { after, unfinished, WHOLE } from "./utf8.ts";
 import { Vocabulary } from "./vocabulary.ts";
+import { MOST_TAIL } from "./words.ts";
 
 /** What every load takes: a signal, progress in bytes, and the kernel to run. */
 export interface LoadOptions extends ReadOptions, KernelOptions {
@@ -254,12 +258,6 @@ export class Model {
     return checkBoundary(boundary) === "newline" ? newlineOf(this.tokenizer) : undefined;
   }
 
-  /** What can cover a text's end. A module that cannot go back to a state has the text's own tokens alone. */
-  private takenBack(end: Uint8Array): Taken {
-    const { kept, covers } = takeBack(end, this.tokenizer, this.vocabulary);
-    return { kept, covers: this.kernels.restores ? covers : covers.slice(0, 1) };
-  }
-
   /** "newline" where the model was fitted to lines, each a text of its own; else "none". */
   get boundary(): Boundary {
     return checkBoundary(this.config.recipe.boundary);
@@ -324,7 +322,7 @@ export class Model {
       };
       if (!heal) await read(tokenizer.encode(part.value));
       else {
-        const { kept, covers } = this.takenBack(part.value);
+        const { kept, covers } = coversOf(part.value, this.healer);
         await read(kept);
         if (covers.length === 1) await read(Uint16Array.of(...covers[0]!.before, covers[0]!.token));
         else if (covers.length > 1) {
@@ -463,20 +461,41 @@ export class Model {
    */
   candidates(context: Text, options: CandidateOptions = {}): Candidate[] {
     const top = checkTop(options);
-    const { tokenizer, vocabulary } = this;
+    return this.atEnd(context, (kernel, end) => candidatesOf(healed(kernel, end, this.healer), top));
+  }
+
+  /**
+   * The likeliest words that `text` may go on with, the likeliest first: the rest of the word that it ends in, or the next word where it ends between
+   * words. Its end is healed, as that of `candidates`.
+   *
+   * @throws SaffuError INVALID_TEXT; TOKEN_OUT_OF_RANGE; INVALID_OPTION; UNSUPPORTED where tokens are symbols, which make no words, or the kernel's
+   * state cannot be told from its memory
+   */
+  suggest(text: Text, options: SuggestOptions = {}): Suggestion[] {
+    const bounds = checkSuggestOptions(options);
+    const { healer } = this;
+    assertSuggests(healer);
+    const tail = (isIds(text) ? this.tokenizer.decode(text) : bytesOfText(text)).slice(-MOST_TAIL);
+    return this.atEnd(text, (kernel, end) =>
+      suggestions(kernel, healed(kernel, end, healer), healer.vocabulary, tail, bounds),
+    );
+  }
+
+  private get healer(): Healer {
+    const { kernels, tokenizer, vocabulary } = this;
+    return { kernels, tokenizer, vocabulary };
+  }
+
+  /** Reads a text up to its end, the bytes that what follows could make other tokens of. */
+  private atEnd<T>(context: Text, look: (kernel: Predictor, end: Uint8Array) => T): T {
+    const { tokenizer } = this;
+    const bytes = bytesOfText(isIds(context) ? "" : context);
+    const settled = settledPrefix(tokenizer, bytes);
+    const tokens = tokenizer.encode(isIds(context) ? context : bytes.subarray(0, settled));
     const kernel = this.kernels.take();
     try {
-      const read = (tokens: Uint16Array) => {
-        for (const token of tokens) kernel.feed(token);
-      };
-      if (isIds(context)) read(tokenizer.encode(context));
-      const bytes = bytesOfText(isIds(context) ? "" : context);
-      const settled = settledPrefix(tokenizer, bytes);
-      read(tokenizer.encode(bytes.subarray(0, settled)));
-      const { kept, covers } = this.takenBack(bytes.subarray(settled));
-      read(kept);
-      const found = continuations(kernel, covers, vocabulary).slice(0, top);
-      return found.map(({ added, probability }) => ({ bytes: added.slice(), probability }));
+      for (const token of tokens) kernel.feed(token);
+      return look(kernel, bytes.subarray(settled));
     } finally {
       this.kernels.give(kernel);
     }

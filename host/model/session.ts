@@ -19,10 +19,12 @@ import { hexadecimal, sha256Of } from "../files/sha256.ts";
 import type { Observation, ObserveOptions } from "../learning/options.ts";
 import { bytesOfText } from "../tokenizer/bytes.ts";
 import { isIds, settledPrefix, type Text, type Tokenizer } from "../tokenizer/index.ts";
-import { type Candidate, type CandidateOptions, checkTop, continuations, takeBack } from "./healing.ts";
+import { type Candidate, type CandidateOptions, candidatesOf, checkTop, healed } from "./healing.ts";
 import type { Predictor } from "./kernel.ts";
 import type { Kernels } from "./kernels.ts";
+import { assertSuggests, checkSuggestOptions, type Suggestion, type SuggestOptions, suggestions } from "./suggest.ts";
 import type { Vocabulary } from "./vocabulary.ts";
+import { MOST_TAIL } from "./words.ts";
 
 export interface SessionOptions {
   /** Whether what is pushed is kept for `observe`. Default false. */
@@ -73,9 +75,11 @@ interface Place {
   held: Uint8Array;
   /** A high surrogate whose other half the next string may begin with. */
   high: string;
+  /** Last bytes of all tokens so far, as many as suggestions look at: a word may have begun there. */
+  tail: Uint8Array;
 }
 
-const START: Place = { bytes: 0, held: new Uint8Array(0), high: "" };
+const START: Place = { bytes: 0, held: new Uint8Array(0), high: "", tail: new Uint8Array(0) };
 
 export class Session {
   private predictor: Predictor | undefined;
@@ -157,14 +161,30 @@ export class Session {
    */
   candidates(options: CandidateOptions = {}): Candidate[] {
     const top = checkTop(options);
-    const { tokenizer, vocabulary } = this.model;
+    return this.atEnd((predictor, held) => candidatesOf(healed(predictor, held, this.model), top));
+  }
+
+  /**
+   * The likeliest words that the stream may go on with, the likeliest first: for each key of a keyboard, in some milliseconds. As the model's
+   * `suggest` of the whole stream.
+   *
+   * @throws SaffuError INVALID_OPTION; UNSUPPORTED as there
+   */
+  suggest(options: SuggestOptions = {}): Suggestion[] {
+    const bounds = checkSuggestOptions(options);
+    assertSuggests(this.model);
+    return this.atEnd((predictor, held) => {
+      const tail = joined(this.place.tail, held).slice(-MOST_TAIL);
+      return suggestions(predictor, healed(predictor, held, this.model), this.model.vocabulary, tail, bounds);
+    });
+  }
+
+  /** Looks beyond what is held back, and goes back to where the stream is. */
+  private atEnd<T>(look: (predictor: Predictor, held: Uint8Array) => T): T {
     const predictor = this.open();
     const start = predictor.save();
     try {
-      const { kept, covers } = takeBack(this.heldBytes(), tokenizer, vocabulary);
-      for (const token of kept) predictor.feed(token);
-      const found = continuations(predictor, covers, vocabulary).slice(0, top);
-      return found.map(({ added, probability }) => ({ bytes: added.slice(), probability }));
+      return look(predictor, this.heldBytes());
     } finally {
       predictor.restore(start);
     }
@@ -212,12 +232,13 @@ export class Session {
   /** This place as bytes, for `restore`, of this session or another of the same model, in any process. */
   save(): Uint8Array {
     const state = this.open().save();
-    const { bytes, held, high } = this.place;
+    const { bytes, held, high, tail } = this.place;
     const { piece } = this;
     const tensors = new Map<string, Tensor>([
       ["held", { dtype: "U8", shape: [held.length], data: held } as Tensor],
       ["piece", { dtype: "U16", shape: [piece.length], data: Uint16Array.from(piece) } as Tensor],
       ["state", { dtype: "U8", shape: [state.length], data: state } as Tensor],
+      ["tail", { dtype: "U8", shape: [tail.length], data: tail } as Tensor],
     ]);
     for (const [name, { data }] of [...tensors]) if (data.length === 0) tensors.delete(name);
     const metadata = { format: FORMAT, version: VERSION, base: this.model.base, bytes: String(bytes), high };
@@ -256,7 +277,7 @@ export class Session {
       if (tensor.dtype !== dtype) throw corrupt(`${name} is ${tensor.dtype}, not ${dtype}`);
       return tensor.data as Uint8Array | Uint16Array;
     };
-    const unknown = [...tensors.keys()].find((name) => !["held", "piece", "state"].includes(name));
+    const unknown = [...tensors.keys()].find((name) => !["held", "piece", "state", "tail"].includes(name));
     if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);
     const state = take("state", "U8") as Uint8Array;
     const wanted = predictor.save().length;
@@ -267,6 +288,7 @@ export class Session {
       throw corrupt(`"high" is ${JSON.stringify(high)}, no half of a surrogate pair`);
     }
     const held = (take("held", "U8") as Uint8Array).slice();
+    const tail = (take("tail", "U8") as Uint8Array).slice(-MOST_TAIL);
     const piece = Array.from(take("piece", "U16"));
     const { vocabularySize } = this.model.tokenizer;
     if (piece.length > MOST_PIECE || piece.some((id) => id >= vocabularySize)) {
@@ -278,7 +300,7 @@ export class Session {
     this.foreign = true;
     ++this.seat;
     predictor.forgetPrediction(); // it may be of what was learned then
-    this.place = { bytes: Number(bytes), held, high };
+    this.place = { bytes: Number(bytes), held, high, tail };
     this.piece = piece;
   }
 
@@ -319,7 +341,8 @@ export class Session {
       at = end;
     }
     const bytes = at - this.place.bytes;
-    this.place = { bytes: at, held, high };
+    const tail = ids.slice(-MOST_TAIL).reduce((before, id) => joined(before, spelled[id]!), this.place.tail);
+    this.place = { bytes: at, held, high, tail: tail.slice(-MOST_TAIL) };
     if (this.learns) for (const id of ids) this.piece.push(id);
     return { bits, tokens: ids.length, bytes, pieces };
   }

@@ -30,6 +30,25 @@ export function after(state: number, bytes: Uint8Array): number {
   return state;
 }
 
+/**
+ * The character at `at`. `point` −1 and one byte where none is well-formed there; `length` 0 where the bytes end inside it.
+ */
+export function characterAt(bytes: Uint8Array, at: number): { readonly point: number; readonly length: number } {
+  const lead = bytes[at]!;
+  if (lead < 0x80) return { point: lead, length: 1 };
+  let state = next(WHOLE, lead);
+  let length = 1;
+  let point = lead & (lead < 0xe0 ? 0x1f : lead < 0xf0 ? 0x0f : 0x07);
+  while (state > WHOLE) {
+    if (at + length >= bytes.length) return { point: -1, length: 0 };
+    const byte = bytes[at + length]!;
+    state = next(state, byte);
+    point = (point << 6) | (byte & 0x3f);
+    ++length;
+  }
+  return state === WHOLE ? { point, length } : { point: -1, length: 1 };
+}
+
 /** Bytes at the end of any bytes that begin a character and do not end it: at most 3. */
 export function unfinished(bytes: Uint8Array): Uint8Array {
   for (let length = 1; length <= Math.min(3, bytes.length); ++length) {

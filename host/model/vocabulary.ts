@@ -1,6 +1,7 @@
 /** What tokens spell, and which of them keep a text well-formed. */
 import { SymbolTokenizer, type Tokenizer } from "../tokenizer/index.ts";
 import { after, STATES, WHOLE } from "./utf8.ts";
+import { TokenKinds } from "./words.ts";
 
 export class Vocabulary {
   /** Bytes of each token, by id. */
@@ -14,6 +15,7 @@ export class Vocabulary {
   /** Whether each token's bytes are encoded as it: 0 where nobody has asked, 1 no, 2 yes. */
   private readonly alone: Uint8Array;
   private readonly texts: (string | undefined)[] = [];
+  private words: TokenKinds | undefined;
   private readonly refused = new Array<Uint16Array | undefined>(STATES).fill(undefined);
 
   constructor(private readonly tokenizer: Tokenizer) {
@@ -22,6 +24,12 @@ export class Vocabulary {
     this.spelled = Array.from({ length: tokenizer.vocabularySize }, (_, token) => tokenizer.bytesOf(token));
     this.keys = this.spelled.map((bytes) => String.fromCharCode(...bytes));
     this.longest = this.spelled.reduce((most, { length }) => Math.max(most, length), 0);
+  }
+
+  /** What tokens are to words; made when it is first asked for. */
+  get kinds(): TokenKinds {
+    this.words ??= new TokenKinds(this.spelled);
+    return this.words;
   }
 
   /** The text of a token that is whole characters; "" of any other. */

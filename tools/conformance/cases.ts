@@ -20,6 +20,7 @@ import {
   type Script,
   type Step,
   stepName,
+  suggestSteps,
   TEXT,
 } from "./script.ts";
 
@@ -40,6 +41,8 @@ interface Form {
   readonly learning: boolean;
   /** Bytes of the longest frame of a message, of a form whose script packs and unpacks some. */
   readonly pack?: number;
+  /** Its script suggests. */
+  readonly suggests?: boolean;
 }
 
 export const FORMS = {
@@ -52,6 +55,8 @@ export const FORMS = {
   "potato, no learning": { model: "models/potato-en", target: "wasm", learning: false },
   messages: { model: "models/nano-en", target: "wasm", learning: false, pack: 64 },
   "messages, flash": { model: "models/nano-en", target: "flash", learning: false, pack: 64 },
+  suggestions: { model: "models/nano-en", target: "wasm", learning: false, suggests: true },
+  "suggestions, potato, flash": { model: "models/potato-en", target: "flash", learning: false, suggests: true },
 } as const satisfies Record<string, Form>;
 export type FormName = keyof typeof FORMS;
 export const FORM_NAMES = Object.keys(FORMS) as FormName[];
@@ -61,6 +66,7 @@ export const QUICK_FORMS = [
   "memory, looked through",
   "memory, indexed, and n-grams",
   "messages",
+  "suggestions",
 ] as const satisfies readonly FormName[];
 
 /** A model's form in a build. */
@@ -119,9 +125,10 @@ export class Cases {
   }
 
   async steps(form: FormName): Promise<Step[]> {
-    const { model: directory, learning, pack }: Form = FORMS[form];
+    const { model: directory, learning, pack, suggests }: Form = FORMS[form];
     const model = await this.model(directory);
     const { config, tokenizer } = model;
+    if (suggests) return suggestSteps(config.shape.vocabulary, tokenizer.encode(TEXT));
     if (pack !== undefined) {
       const messages = MESSAGES.map((text) => tokenizer.encode(text));
       const once = messageSteps(messages, []);
@@ -136,8 +143,8 @@ export class Cases {
 
   /** What the oracle answers. It has no flash: both forms of a model are held to the same. */
   oracle(form: FormName): Promise<Answer[]> {
-    const { model: directory, learning, pack = 0 }: Form = FORMS[form];
-    return this.once(`${directory}, ${learning}, ${pack}, oracle`, async () =>
+    const { model: directory, learning, pack = 0, suggests = false }: Form = FORMS[form];
+    return this.once(`${directory}, ${learning}, ${pack}, ${suggests}, oracle`, async () =>
       playOracle(await this.model(directory), await this.steps(form)),
     );
   }

@@ -130,6 +130,21 @@ export function goldenSteps(vocabulary: number, text: ArrayLike<number>, learnin
   return [...write, ...restricted, ...read("feed"), ...probabilities, ...(learning ? learn : [])];
 }
 
+/** Tokens of a suggestion in its greedy form, and of the text before it. */
+const SUGGESTED = 12;
+const TYPED = 120;
+
+/** The likeliest tokens behind a text, one after the other, as a suggestion's greedy form has them; then the text again, and among a third of the tokens. */
+export function suggestSteps(vocabulary: number, text: ArrayLike<number>): Step[] {
+  const tokens = Array.from(text).slice(0, TYPED);
+  const call = (name: string, ...values: number[]): Step => ({ do: "call", function: name, arguments: values });
+  const probabilities: Step = { do: "region", from: "PROBABILITIES", to: "PROBABILITIES", beyond: vocabulary * 4 };
+  const greedy = { do: "generate", count: SUGGESTED, temperature: 0, topK: 0, topP: 1 } as const;
+  const typed: Step[] = [call("reset"), { do: "each", function: "feed", tokens }];
+  const likeliest = [...typed, greedy, call("predict"), probabilities];
+  return [...likeliest, ...typed, { ...greedy, every: EVERY, vocabulary }, ...likeliest];
+}
+
 /** Packed and unpacked by a model of bytes: words, what it has never seen, and nothing. */
 export const MESSAGES = ["It was a dark night.\nIt", "47.3769N \u{1f642}", ""] as const;
 /** The newline stands for the end of a message. */

@@ -61,6 +61,8 @@ export const SITUATIONS: readonly Situation[] = [
   { name: "eval of a silent pipe", words: ["eval", "MODEL", "PIPE"], after: 700 },
   { name: "eval of silent input", words: ["eval", "MODEL", "-"], after: 700 },
   { name: "eval of a device without an end", words: ["eval", "MODEL", "/dev/zero"], after: 900 },
+  { name: "suggest, at work", words: ["suggest", "MODEL", "--learn", "LONG"], after: 900 },
+  { name: "suggest on silent input", words: ["suggest", "MODEL"], after: 700 },
   { name: "generate, at work", words: ["generate", "MODEL", "--max-tokens", "1000000", "--json"], after: 900 },
   {
     name: "generate that nobody reads",
