@@ -10,8 +10,9 @@
  * ```
  */
 import { fileURLToPath } from "node:url";
-import { checkPath, invalidOption, isMap } from "./errors.ts";
+import { isMap } from "./errors.ts";
 import type { ModelFiles } from "./files/config.ts";
+import { addressOf } from "./files/directory-node.ts";
 import { webReader } from "./files/directory-web.ts";
 import { modelDirectory } from "./files/package-node.ts";
 import { memorySource } from "./files/read.ts";
@@ -44,25 +45,8 @@ export { type TuneOptions, type TuneProgress, type TuneReport, type TuneResult, 
  */
 export async function load(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<Model> {
   if (isMap(source)) return Model.read(memorySource(source), options, NODE);
-  const text = addressOf(source);
+  const text = addressOf(source, "a directory, the name of a model, or an address");
   if (/^https?:/i.test(text)) return Model.read({ readFile: webReader(new URL(text)) }, options, NODE);
   const directory = /^file:/i.test(text) ? fileURLToPath(text) : await modelDirectory(text);
   return Model.read(directorySource(directory), options, NODE);
-}
-
-/** A path, or an address that is one. @throws SaffuError INVALID_OPTION */
-function addressOf(source: unknown): string {
-  const text = source instanceof URL ? source.href : source;
-  checkPath("source", text);
-  try {
-    if (/^https?:/i.test(text as string)) new URL(text as string);
-    if (/^file:/i.test(text as string)) fileURLToPath(text as string);
-  } catch (cause) {
-    throw invalidOption(
-      "source",
-      `a directory, the name of a model, or an address (${(cause as Error).message})`,
-      text,
-    );
-  }
-  return text as string;
 }

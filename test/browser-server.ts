@@ -1,6 +1,6 @@
 /**
- * What the browser's tests serve to a page, on the loopback interface alone: the built bundle, the shipped models, and models that
- * are damaged on the way.
+ * What the browser's tests serve to a page, on the loopback interface alone: the built bundles, the modules of classifiers, the shipped
+ * models, and models that are damaged on the way.
  */
 import { readFile } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
@@ -8,6 +8,8 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { transform } from "esbuild";
+import { classifierModules } from "../host/compile/classifier.ts";
+import type { Build } from "../host/model/kernel.ts";
 
 /** How one file of a model is served: `/damaged/HOW/FILE/MODEL` is a model directory. */
 const DAMAGES = {
@@ -37,7 +39,8 @@ const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module
 const SCRIPT = `
 import * as saffu from "/browser.js";
 import * as probe from "/probe.js";
-globalThis.run = (name, ...rest) => probe[name](saffu, ...rest);
+const entryOf = (name) => (name === "classifying" ? import("/classify.js") : saffu);
+globalThis.run = async (name, ...rest) => probe[name](await entryOf(name), ...rest);
 `;
 /** For a browser that nobody drives: it runs the calls that stand behind the # of the address, and sends what came of them. */
 const REPORTING_PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module" src="/reporting.js"></script>`;
@@ -46,7 +49,8 @@ import * as saffu from "/browser.js";
 import * as probe from "/probe.js";
 const results = [];
 for (const [name, ...rest] of JSON.parse(decodeURIComponent(location.hash.slice(1)))) {
-  results.push(await probe[name](saffu, ...rest).catch((error) => ({ thrown: String(error) })));
+  const entry = name === "classifying" ? await import("/classify.js") : saffu;
+  results.push(await probe[name](entry, ...rest).catch((error) => ({ thrown: String(error) })));
 }
 await fetch("/report", { method: "POST", body: JSON.stringify(results) });
 `;
@@ -74,7 +78,8 @@ export async function serve(built: string): Promise<Server> {
     const [, first, how, damaged, model, name] = path.split("/");
     if (path === "/page.js") response.end(SCRIPT);
     else if (path === "/probe.js") response.end(probe);
-    else if (path === "/browser.js") response.end(await readFile(join(built, "browser.js")));
+    else if (path === "/browser.js" || path === "/classify.js") response.end(await readFile(join(built, path)));
+    else if (first === "classifier") response.end((await classifierModules())[how as Build][damaged as "solver"]);
     else if (path === "/reporting.js") response.end(REPORTING_SCRIPT);
     else if (["/", "/without-wasm", "/reports", "/reports/without-wasm"].includes(path)) {
       const policy = path.endsWith("/without-wasm") ? POLICY : `${POLICY} 'wasm-unsafe-eval'`;

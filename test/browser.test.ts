@@ -104,6 +104,24 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
     });
   });
 
+  test.each([
+    ["base", null],
+    ["counts", null],
+    ["ridge", null],
+    ["base", { groups: 2, units: 8 }],
+  ] as const)(
+    "fits a classifier, %s, hidden layer %j, that observes and forgets to the byte as Node's does",
+    async (exact, hidden) => {
+      const found = await inPage("classifying", exact, hidden, `${server.origin}/classifier`);
+      expect(found).toEqual(await probe.classifying(node as never, exact, hidden));
+      expect(found.fitted.right).toBeGreaterThan(34); // of 40
+      expect(found.loaded).toBe(found.learned.predicted);
+      expect(found.learned).not.toEqual(found.forgotten);
+      expect(found.forgotten).toEqual({ files: found.fitted.files, predicted: found.fitted.predicted });
+      expect(found.bad).toEqual(["INVALID_EXAMPLE", "row 1: an image of 12 × 12 is 144 bytes, got 3"]);
+    },
+  );
+
   describe("refuses by the code that Node does", () => {
     test.each<[Damage, string, string]>([
       ["flipped", "model.safetensors", "MODEL_DIGEST"],

@@ -217,6 +217,22 @@ test("hostile packets end in a message or an error, and change nothing that is r
   await expect(a.send("x")).rejects.toThrow(refusal("INVALID_OPTION") as Error);
 });
 
+test("calls that come at once go one after another, what is given may change meanwhile, and what waits when it is closed is refused", async () => {
+  const { channels, close } = await ends(files.lines, { learn: 2 });
+  const [a, b] = channels;
+  const given = new TextEncoder().encode("uno due tre");
+  const sent = Promise.all(["primo", given, "terzo"].map((each) => a.send(each)));
+  given.fill(0x78);
+  const texts = await Promise.all((await sent).map((packet) => b.receive(packet)));
+  expect(texts.map(({ text }) => text)).toEqual(["primo", "uno due tre", "terzo"]);
+  const waiting = Promise.allSettled([a.send("x"), a.send("y")]);
+  close();
+  for (const each of await waiting) {
+    expect(each).toMatchObject({ status: "rejected", reason: refusal("INVALID_OPTION", "closed") });
+  }
+  await expect(b.receive("packet" as never)).rejects.toThrow(refusal("INVALID_OPTION", "packet") as Error);
+});
+
 test.each([{ ordered: 1 }, { learn: 0 }, { learn: 1.5 }, { learn: 1025 }, { checksum: 5 }, { maxBytes: -1 }])(
   "options out of bounds are refused: %o",
   async (options) => {

@@ -57,9 +57,12 @@ needs("git, and a checkout of it", onPath("git") && existsSync(".git"))("a clone
     expect(differs).toEqual([]);
   });
 
-  test.each(["nano-en", "potato-en", "potato-en-tuned", "base-en"])("loads %s", async (name) => {
-    const model = await load(join(clone, "models", name));
-    expect(model.score("It was").bits).toBe((await load(join("models", name))).score("It was").bits);
-    expect(model.files.get("README.md")).toEqual(new Uint8Array(await readFile(join("models", name, "README.md"))));
-  });
+  test.each(["nano-en", "micro-en", "potato-en", "potato-en-tuned", "base-en", "messages-en", "messages-nano"])(
+    "loads %s",
+    async (name) => {
+      const model = await load(join(clone, "models", name));
+      expect(model.score("It was").bits).toBe((await load(join("models", name))).score("It was").bits);
+      expect(model.files.get("README.md")).toEqual(new Uint8Array(await readFile(join("models", name, "README.md"))));
+    },
+  );
 });

@@ -134,6 +134,25 @@ describe("fit, predict, eval", () => {
   });
 });
 
+test("a hidden layer, told as GROUPSxUNITS", async () => {
+  const dir = at("layered");
+  const train = write("layered.csv", table(400, 1));
+  const words = ["fit", train, "--label", "state", "--out", dir];
+  for (const wrong of ["8", "8x", "8x16x4", "0x8", "4x6", "9999x8", "-1x8", "8X16"]) {
+    expect(await classify(...words, "--hidden", wrong)).toEqual(failure(2, "INVALID_OPTION", "hidden"));
+    expect(existsSync(dir)).toBe(false);
+  }
+  const fitted = await classify(...words, "--hidden", "4x8", "--exact", "base", "--json");
+  expect(JSON.parse(fitted.out)).toMatchObject({ examples: 400, hidden: { groups: 4, units: 8 }, exact: "base" });
+  const scored = JSON.parse((await classify("eval", dir, write("layered-test.csv", table(200, 2)), "--json")).out);
+  expect(scored.accuracy).toBeGreaterThan(0.85);
+  const before = await contentsOf(dir);
+  await classify("observe", dir, train);
+  await classify("refit", dir, "--out", dir);
+  expect(await contentsOf(dir)).not.toEqual(before);
+  expect((await classify("forget", dir, train)).out).toContain("0 are in the sums");
+});
+
 describe.each(["counts", "base", "ridge"])("observe, forget, merge, refit, %s", (exact) => {
   test("a day that is learned and forgotten leaves no byte", async () => {
     const dir = at(exact);
@@ -217,6 +236,59 @@ describe("what is wrong is one line, with the row and the column, and nothing is
     expect(existsSync(at("never"))).toBe(false);
   });
 
+  test("a file that is cut, a line without an end, a name as long as a book", async () => {
+    const fit = (path: string, ...words: string[]) =>
+      classify("fit", path, "--label", "state", "--out", at("never"), ...words);
+    const zipped = gzipSync(table(300, 1));
+    for (const [name, format] of [
+      ["cut.csv.gz", "csv"],
+      ["cut.ndjson.gz", "ndjson"],
+      ["cut.idx.gz", "idx"],
+    ] as const) {
+      const path = write(name, zipped.subarray(0, zipped.length >> 1));
+      const found = await fit(path, "--format", format);
+      expect(found, name).toMatchObject({ code: 4, out: "" });
+      expect(found.err, name).toMatch(/^saffu: INVALID_(TEXT|EXAMPLE): [^\n]*\n$/);
+    }
+    const long = "7".repeat(17_000_000);
+    expect(await fit(write("long.csv", `a,state\n"${long}",x\n2,y\n`))).toEqual(failure(4, "INVALID_TEXT", "long.csv"));
+    expect(await fit(write("long.ndjson", `{"a":1,"state":"x"}\n{"a":${long},"state":"y"}\n`))).toEqual(
+      failure(4, "INVALID_TEXT", "long.ndjson", "16777216 bytes"),
+    );
+    expect(await fit(write("book.csv", `a,state\n${"word ".repeat(80)},x\n2,y\n`))).toEqual(
+      failure(4, "INVALID_EXAMPLE", "row 1", "400 characters"),
+    );
+    const names = Array.from({ length: 3000 }, (_, i) => `${i}`.padStart(400, "c"));
+    const wide = `${names.join()},state\n${names.map(() => 1).join()},x\n${names.map(() => 2).join()},y\n`;
+    expect(await fit(write("wide.csv", wide))).toEqual(failure(2, "INVALID_OPTION", "config.json"));
+    expect(existsSync(at("never"))).toBe(false);
+    expect(
+      await fit(write("waves3.csv", `a,b,c,state\n1,2,3,x\n2,3,4,y\n`), "--kind", "series", "--channels", "2"),
+    ).toEqual(failure(2, "INVALID_OPTION", "channels", "divides 3 values"));
+  });
+
+  test("what is small or wide has a size of its own", async () => {
+    const tiny = Array.from({ length: 40 }, (_, i) => (i % 2 ? [255, 0, 255, 0] : [0, 255, 0, 255])).flat();
+    const images = write("tiny.idx", idxOf([40, 2, 2], Uint8Array.from(tiny)));
+    const labels = write(
+      "tiny-labels.idx",
+      idxOf(
+        [40],
+        Uint8Array.from({ length: 40 }, (_, i) => i % 2),
+      ),
+    );
+    expect((await classify("fit", images, "--labels", labels, "--out", at("tiny"))).err).toBe("");
+    expect((await classify("eval", at("tiny"), images, "--labels", labels)).out).toContain("100.00 %");
+    const columns = Array.from({ length: 1500 }, (_, i) => `c${i}`);
+    const wide = csvOf(
+      `${columns.join()},state`,
+      Array.from({ length: 40 }, (_, i) => [...columns.map((_, c) => (c + i) % 9), i % 3]),
+    );
+    expect((await classify("fit", write("columns.csv", wide), "--label", "state", "--out", at("columns"))).err).toBe(
+      "",
+    );
+  });
+
   test("rows that are skipped are counted, and told", async () => {
     const dir = at("skipped");
     const text = `a,b,state\n${good}x,8,no\n7,8\n9,10,no\n`;
@@ -255,6 +327,28 @@ describe("what is wrong is one line, with the row and the column, and nothing is
         .map((line) => JSON.parse(line))[1],
     ).toMatchObject({ row: 2, error: { code: "INVALID_EXAMPLE" } });
   });
+});
+
+test("commands that learn at once wait for one another, and none is lost", async () => {
+  const dir = at("together");
+  const train = write("together.csv", table(100, 1));
+  await classify("fit", train, "--label", "state", "--exact", "base", "--bytes", "4k", "--out", dir);
+  const days = [1, 2, 3, 4].map((day) => write(`together-${day}.csv`, table(20 * day, 10 + day)));
+  const all = await Promise.all([
+    ...days.map((day) => classify("observe", dir, day, "--json")),
+    classify("refit", dir, "--out", dir, "--json"),
+    classify("predict", dir, train),
+  ]);
+  for (const { code, err } of all) expect([code, err]).toEqual([0, ""]);
+  expect((await FeedForward.load(dir)).examples).toBe(200);
+  // whoever fits anew at the same time ends with a whole directory: what is learned is of the one fit or of the other
+  const [fitted, observed] = await Promise.all([
+    classify("fit", train, "--label", "state", "--exact", "base", "--bytes", "4k", "--seed", "2", "--out", dir),
+    classify("observe", dir, days[0]!),
+  ]);
+  expect(fitted.code).toBe(0);
+  expect([0, 3, 5]).toContain(observed.code);
+  expect([0, 20, 200, 220]).toContain((await FeedForward.load(dir)).examples);
 });
 
 test("compiled, it is the same classifier without a host", async () => {

@@ -1,7 +1,7 @@
 /** Small data for classifiers: drawn by a seed, so that labels follow from inputs. */
 import { Device } from "../host/classify/device.ts";
 import type { Encoder } from "../host/classify/encoding.ts";
-import type { Form } from "../host/classify/layout.ts";
+import { type Form, type HiddenLayer, inputsOf } from "../host/classify/layout.ts";
 import type { Layer } from "../host/classify/solver.ts";
 import { classifierModules } from "../host/compile/classifier.ts";
 
@@ -76,6 +76,27 @@ export function logLines(count: number, seed: number): Labelled<string>[] {
   });
 }
 
+/** Bits of which the first `told` say the label, by whether an odd number of them is set: of each bit alone it is independent. */
+export function parities(count: number, seed: number, bits: number, told: number): Labelled<{ ids: number[] }>[] {
+  const next = draws(seed);
+  return Array.from({ length: count }, () => {
+    const set = Array.from({ length: bits }, () => Number(next() < 0.5));
+    const odd = set.slice(0, told).reduce((sum, bit) => sum + bit) % 2;
+    return { input: { ids: set.map((bit, i) => 2 * i + bit) }, label: odd ? "odd" : "even" };
+  });
+}
+
+/** A hidden layer of random weights over so many features. */
+export function randomHidden(features: number, groups: number, units: number, bits: number, seed: number): HiddenLayer {
+  const next = draws(seed);
+  const columns = groups * units;
+  const floats = (scale: number) => Float32Array.from({ length: columns }, () => (next() * 2 - 1) * scale);
+  return {
+    ...{ groups, units, bits, bias: floats(2), scales: floats(bits === 8 ? 0.01 : 0.2) },
+    rows: Uint8Array.from({ length: (features * columns * bits) / 8 }, () => Math.floor(next() * 256)),
+  };
+}
+
 const modules = classifierModules();
 
 /** A device of an encoder and a layer of random weights. */
@@ -87,10 +108,11 @@ export async function randomDevice(
     form,
     seed,
     build,
-  }: { classes: number; bits: number; form: Form; seed: number; build: "scalar" | "simd" },
+    hidden,
+  }: { classes: number; bits: number; form: Form; seed: number; build: "scalar" | "simd"; hidden?: HiddenLayer },
 ): Promise<{ device: Device; layer: Layer }> {
   const next = draws(seed);
-  const { features } = encoder.plan;
+  const { features } = inputsOf({ encoding: encoder.plan, hidden });
   const bytes = features * (bits === 4 ? Math.ceil(classes / 2) : classes);
   const byte = () =>
     bits === 4 ? (1 + Math.floor(next() * 15)) | ((1 + Math.floor(next() * 15)) << 4) : Math.floor(next() * 256);
@@ -100,6 +122,6 @@ export async function randomDevice(
     prior: new Float32Array(classes).fill(1 / classes),
     rows: Uint8Array.from({ length: bytes }, byte),
   };
-  const shape = { encoding: encoder.plan, classes, bits, form };
+  const shape = { encoding: encoder.plan, hidden, classes, bits, form };
   return { device: await Device.start((await modules)[build].device, shape, layer, true), layer };
 }

@@ -27,7 +27,6 @@ describe.each(RUNTIMES.map((runtime) => [runtime.name, runtime] as const))("%s",
       },
       240_000,
     );
-    if (runtime.inside) return;
     test.each(runtime.builds.flatMap((build) => CLASSIFIERS.map((name) => [build, name] as const)))(
       "%s, a classifier of %s",
       async (build, name) => {

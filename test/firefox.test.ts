@@ -83,6 +83,21 @@ needs("firefox", FIREFOX)("a page in Firefox", () => {
     }
   });
 
+  test("fits classifiers that observe and forget to the byte as Node's do", async () => {
+    const runs = [
+      ["base", null],
+      ["ridge", { groups: 2, units: 8 }],
+    ] as const;
+    const found = await inPage(
+      "/reports",
+      runs.map((run) => ["classifying", ...run, `${server.origin}/classifier`]),
+    );
+    for (const [i, [exact, hidden]] of runs.entries()) {
+      const wanted = await probe.classifying(node as never, exact, hidden);
+      expect(found[i]).toEqual(JSON.parse(JSON.stringify(wanted)));
+    }
+  });
+
   test("whose policy forbids WebAssembly is told UNSUPPORTED, with Firefox's words and what to do", async () => {
     const [found] = await inPage("/reports/without-wasm", [["loadError", "/models/nano-en"]]);
     expect(found).toMatchObject({

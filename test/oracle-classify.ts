@@ -166,6 +166,44 @@ export function probabilitiesOf(
   return powers.map((power) => f(power * by)).subarray(0, classes);
 }
 
+export interface HiddenOracle {
+  readonly groups: number;
+  readonly units: number;
+  readonly bits: number;
+  readonly bias: Float32Array;
+  readonly scales: Float32Array;
+  readonly rows: Uint8Array;
+}
+
+/** What the decoder reads of a hidden layer: the softmax of each group, in 64ths, and which of them are not 0. */
+export function hiddenStates(
+  { groups, units, bits, bias, scales, rows }: HiddenOracle,
+  ids: readonly number[],
+  values: readonly number[] | undefined,
+  unit: number,
+): { ids: number[]; values: number[] } {
+  const columns = groups * units;
+  const rowAt = bits === 8 ? columns : columns / 2;
+  const states: number[] = [];
+  for (let group = 0; group < groups; ++group) {
+    const scores = Array.from({ length: units }, (_, i) => {
+      const c = group * units + i;
+      const level = (id: number) => {
+        const byte = rows[id * rowAt + (bits === 8 ? c : c >> 1)]!;
+        return bits === 8 ? (byte << 24) >> 24 : ((c % 2 === 0 ? byte : byte >> 4) & 15) - 8;
+      };
+      const sum = ids.reduce((total, id, k) => total + level(id) * (values?.[k] ?? 1), 0);
+      return f(bias[c]! + f(scales[c]! * f(f(sum) * f(1 / unit))));
+    });
+    const peak = Math.max(...scores);
+    const powers = Float32Array.from(scores, (score) => exp(f(score - peak)));
+    const by = f(1 / laneSum(powers));
+    for (const power of powers) states.push(nearest(f(f(power * by) * 64)));
+  }
+  const found = [...states.keys()].filter((c) => states[c]! > 0);
+  return { ids: found, values: found.map((c) => states[c]!) };
+}
+
 /** F and F̂ of one example over a frozen base, cell by cell as docs/classify.md defines them: F̂'s classes add up to 1,024 a value. */
 export function expectedShares(
   probabilities: Float32Array,

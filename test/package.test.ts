@@ -2,6 +2,7 @@
  * What a dependant gets: one package and no other, whole, in the promised size; a profile is fitted with no compiler; models go by
  * name; bundlers build it.
  */
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -60,7 +61,7 @@ describe("installed", () => {
   test("what only a checkout needs stays there", () => {
     const root = join(project, "node_modules", "saffu");
     const files = readdirSync(root, { recursive: true, encoding: "utf8" });
-    expect(readdirSync(join(root, "models")).sort()).toEqual(["nano-en", "potato-en"]);
+    expect(readdirSync(join(root, "models")).sort()).toEqual(["messages-en", "messages-nano", "nano-en", "potato-en"]);
     expect(files.filter((name) => /__tests__|evidence|base-en|\.map$|^(host|test|tools)\b/.test(name))).toEqual([]);
   });
 
@@ -73,7 +74,10 @@ describe("installed", () => {
   test("the README's commands run as they are pasted", async () => {
     const [commands] = await codeOf("README.md", "sh", "## Use it");
     const lines = commands!.trim().split("\n");
-    expect(lines.length).toBe(4);
+    expect(lines.length).toBe(5);
+    const [piped] = lines.splice(4);
+    const { status, stdout } = spawnSync("sh", ["-c", piped!], { cwd: project, encoding: "utf8" });
+    expect([status, Buffer.from(stdout, "base64").length]).toEqual([0, 10]); // as the page says
     for (const line of lines) {
       const words = line.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', ""));
       expect(words.slice(0, 2)).toEqual(["npx", "saffu"]);

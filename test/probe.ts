@@ -3,11 +3,15 @@
  * errors as their codes. Node runs these functions, and so does a page that is served this file; hence it imports types alone.
  */
 import type * as entry from "../host/browser.ts";
+import type * as classifyEntry from "../host/classify/browser.ts";
 import type * as nodeEntry from "../host/index.ts";
 import type { Build } from "../host/model/kernel.ts";
 
 /** What the entry for Node and the one for browsers have in common. */
 export type Saffu = typeof entry;
+
+/** The same of classifiers. */
+export type Classify = typeof classifyEntry;
 
 const PROMPT = "The old lighthouse keeper said";
 /** Characters of one to four bytes, words that recur (so that history attention has its part), and a word of no training text. */
@@ -65,6 +69,72 @@ export async function predictions(saffu: Saffu, source: string, build: Build) {
       return { digest, likeliest: probabilities.indexOf(Math.max(...probabilities)) };
     }),
   );
+}
+
+/** Images of 12 × 12 with bars that lie or stand somewhere, in noise, from a seed. */
+function bars(count: number, seed: number) {
+  let state = seed;
+  const draw = (n: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  return Array.from({ length: count }, () => {
+    const input = Uint8Array.from({ length: 144 }, () => (draw(40) === 0 ? 255 : draw(70)));
+    const [lying, x, y] = [draw(2), 1 + draw(4), 1 + draw(4)];
+    for (let i = 0; i < 14; ++i) {
+      const [along, off] = [i % 7, Math.floor(i / 7)];
+      input[(y + (lying ? off : along)) * 12 + x + (lying ? along : off)] = 230;
+    }
+    return { input, label: lying ? "lying" : "standing" };
+  });
+}
+
+/**
+ * Fits a classifier, predicts, observes, solves, forgets, and loads it from its files.
+ *
+ * @param modules address that a page fetches the modules of classifiers from; none in Node, which has them
+ */
+export async function classifying(
+  saffu: Classify,
+  exact: "base" | "counts" | "ridge",
+  hidden: { groups: number; units: number } | null,
+  modules?: string,
+) {
+  const fetched = async (build: string, program: string) =>
+    new Uint8Array(await (await fetch(`${modules}/${build}/${program}`)).arrayBuffer());
+  const both = async (build: string) => ({
+    device: await fetched(build, "device"),
+    solver: await fetched(build, "solver"),
+  });
+  const given = modules ? { scalar: await both("scalar"), simd: await both("simd") } : (undefined as never);
+  const encoding = saffu.image({ width: 12, height: 12, patch: 4, bits: 4, regions: 3 });
+  const options = { encoding, exact, hidden: hidden ?? undefined, ...(given && { modules: given }) };
+  const classifier = await saffu.FeedForward.fit(bars(200, 1), options as never);
+  const tests = bars(40, 2);
+  const digest = async (bytes: Uint8Array) =>
+    hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)));
+  const predicted = (by: { predict: (typeof classifier)["predict"] }) =>
+    digest(Uint8Array.from(tests.flatMap(({ input }) => [...new Uint8Array(by.predict(input).probabilities.buffer)])));
+  const files = async () => {
+    const found: Record<string, string> = {};
+    for (const [name, bytes] of await classifier.files()) found[name] = await digest(bytes);
+    return found;
+  };
+  const right = tests.filter(({ input, label }) => classifier.predict(input).label === label).length;
+  const fitted = { files: await files(), predicted: await predicted(classifier), right };
+  await classifier.observe(bars(30, 3));
+  await classifier.observe(bars(20, 4));
+  classifier.refit();
+  const learned = { files: await files(), predicted: await predicted(classifier) };
+  const again = await saffu.FeedForward.load(await classifier.files());
+  const loaded = await predicted(again);
+  await classifier.forget(bars(20, 4));
+  await classifier.forget(bars(30, 3));
+  classifier.reset();
+  const bad = await classifier
+    .observe([{ input: new Uint8Array(3), label: "lying" }])
+    .catch((error) => [error.code, error.message]);
+  return { fitted, learned, loaded, forgotten: { files: await files(), predicted: await predicted(classifier) }, bad };
 }
 
 /** Refits to nothing, observes two texts, takes one away again, refits, and scores with what came of it, here and in a model loaded with it. */

@@ -31,7 +31,7 @@ async function sampler(vocabulary: number, build: "scalar" | "simd"): Promise<Sa
   const [generator, twin, p] = [16, 32, 64];
   const list = p + 4 * vocabulary;
   const module = await compileEntry({
-    ...{ shape, build, options: { learning: false, recall: 0 } },
+    ...{ model: { shape, options: { learning: false, recall: 0 } }, build },
     sources: {
       "entry.ts": `export { draw } from "./device/sampling"; export { nextUniform, seedGenerator } from "./common/random";`,
     },

@@ -1,6 +1,7 @@
 // A classifier on the device: encodes what is at `input`, scores it, observes, forgets, merges and refits. Nothing is imported, nothing is
 // allocated, memory has a fixed size. Every entry answers a number of 0 or above, or an error of plan.ts.
 import { mergeSums } from "../common/sums";
+import { MOST_HIDDEN, readHidden, STATE_UNIT } from "./hidden";
 import { beginImage, encodeImage, imageTableBytes } from "./image";
 import { encodeLine } from "./lines";
 import {
@@ -25,7 +26,8 @@ import {
   TOO_LONG,
 } from "./plan";
 import { refitAll } from "./refit";
-import { inRange, score } from "./scores";
+import { inRange } from "./rows";
+import { isReadable, score } from "./scores";
 import { beginSeries, encodeSeries, seriesTableBytes } from "./series";
 import { addExample, triangle } from "./sums";
 import { encodeTable } from "./table";
@@ -47,7 +49,7 @@ export function begin(): i32 {
 
 /** Where what is to be classified stands, or the ids of its features. */
 export function input(): i32 {
-  return <i32>(plan().kind == FEATURES ? plan().ids : plan().input);
+  return <i32>(plan().kind == FEATURES ? plan().codes : plan().input);
 }
 
 /** Where the probabilities of the last classification stand, (C) f32. */
@@ -59,7 +61,7 @@ export function probabilities(): i32 {
 export function put(at: i32, word: i32): i32 {
   const p = plan();
   if (p.begun != MAGIC) return NOT_BEGUN;
-  const bytes = p.kind == FEATURES ? p.most << 1 : p.inputBytes;
+  const bytes = p.kind == FEATURES ? p.codedMost << 1 : p.inputBytes;
   if (<u64>(<u32>at) + 4 > <u64>bytes) return OUT_OF_RANGE;
   store<i32>(<usize>input() + <usize>at, word);
   return 0;
@@ -83,7 +85,7 @@ function hashed(hash: i32, at: usize, bytes: usize): i32 {
   return hash;
 }
 
-/** Encodes what is at `input`; of features, `features` says how many there are. @returns active features */
+/** Encodes what is at `input`; of features, `features` says how many there are. @returns active features, or states of the hidden layer */
 export function encode(features: i32): i32 {
   const p = plan();
   if (p.begun != MAGIC) return NOT_BEGUN;
@@ -93,13 +95,10 @@ export function encode(features: i32): i32 {
   else if (p.kind == SERIES) count = encodeSeries(p);
   else if (p.kind == TABLE) count = encodeTable(p);
   else if (p.kind == LINES) count = encodeLine(p);
-  else count = <u32>features > p.most ? TOO_LONG : features;
-  if (count < 0) return count;
-  p.count = count;
-  if (p.kind == FEATURES && !inRange(p)) {
-    p.count = 0;
-    return OUT_OF_RANGE;
-  }
+  else count = <u32>features > p.codedMost ? TOO_LONG : features;
+  if (count >= 0 && p.groups > 0) count = readHidden(p, count);
+  else if (p.kind == FEATURES && count > 0 && !inRange(<usize>p.codes, p.unit > 1 ? <usize>p.codeValues : 0, count, p.coded)) return OUT_OF_RANGE;
+  if (count > 0) p.count = count;
   return count;
 }
 
@@ -130,7 +129,7 @@ function learn(label: i32, add: i32): i32 {
   const p = plan();
   if (p.begun != MAGIC) return NOT_BEGUN;
   if (p.form == NONE) return NO_SUMS;
-  if (<u32>label >= p.classes || !inRange(p)) return OUT_OF_RANGE;
+  if (<u32>label >= p.classes || !isReadable(p)) return OUT_OF_RANGE;
   return addExample(p, label, add) ? 1 : FULL;
 }
 
@@ -176,10 +175,10 @@ function isSound(p: Plan): bool {
   if (p.most < 1 || p.most > 65536 || p.unit < 1 || p.unit > 65535) return false;
   const stride = <u64>p.stride << 2;
   const cells = <u64>p.features * <u64>p.classes;
-  let sound = fits(p.ids, <u64>p.most << 1, p) && fits(p.scores, stride, p) && fits(p.probabilities, stride, p);
+  let sound = isLayered(p) && fits(p.ids, <u64>p.most << 1, p) && fits(p.scores, stride, p) && fits(p.probabilities, stride, p);
   sound = sound && fits(p.bias, stride, p) && fits(p.scales, stride, p) && fits(p.prior, stride, p);
-  sound = sound && fits(p.rows, <u64>p.features * <u64>rowBytes(p) + 16, p);
-  if (p.unit > 1) sound = sound && p.kind == FEATURES && fits(p.values, <u64>p.most << 1, p);
+  sound = sound && fits(p.rows, <u64>p.features * <u64>rowBytes(p.classes, p.bits) + 16, p);
+  if (p.unit > 1) sound = sound && fits(p.values, <u64>p.most << 1, p);
   if (p.corrected != 0 || p.form != NONE) {
     sound = sound && fits(p.liveBias, stride, p) && fits(p.liveScales, stride, p) && fits(p.live, cells + 16, p);
   }
@@ -199,6 +198,22 @@ function fits(at: u32, bytes: u64, p: Plan): bool {
   return (at & 15) == 0 && <usize>at >= PLAN + offsetof<Plan>() && <u64>at + bytes <= <u64>p.end && <u64>p.end <= <u64>memory.size() << 16;
 }
 
+/** Whether the decoder reads what the encoding finds, or a hidden layer stands between them. */
+function isLayered(p: Plan): bool {
+  if (p.codedUnit < 1 || p.codedUnit > 65535 || (p.codedUnit > 1 && p.kind != FEATURES)) return false;
+  if (p.groups == 0) {
+    return p.coded == p.features && p.codedMost == p.most && p.codedUnit == p.unit && p.codes == p.ids && p.codeValues == p.values;
+  }
+  if (p.coded < 1 || p.coded > 65536 || p.codedMost < 1 || p.codedMost > 65536) return false;
+  if (p.units < 4 || (p.units & 3) != 0 || p.features > MOST_HIDDEN || <u64>p.groups * <u64>p.units != <u64>p.features) return false;
+  if (p.most < p.features || p.unit != STATE_UNIT || (p.hiddenBits != 8 && p.hiddenBits != 4)) return false;
+  const states = <u64>p.features << 2;
+  const table = <u64>p.coded * <u64>rowBytes(p.features, p.hiddenBits) + 16;
+  if (p.codedUnit > 1 && !fits(p.codeValues, <u64>p.codedMost << 1, p)) return false;
+  if (!fits(p.codes, <u64>p.codedMost << 1, p) || !fits(p.hiddenStates, states, p)) return false;
+  return fits(p.hiddenBias, states, p) && fits(p.hiddenScales, states, p) && fits(p.hiddenRows, table, p);
+}
+
 /** Whether the encoding makes no more features than there are, and no more of them active. */
 function isEncodable(p: Plan): bool {
   if (p.kind == FEATURES) return true;
@@ -208,7 +223,7 @@ function isEncodable(p: Plan): bool {
     const regions = (p.e & 255) * (p.e >> 8);
     if (regions < 1 || regions > 256) return false;
     const patches = (p.a - p.c + 1) * (p.b - p.c + 1);
-    const room = p.inputBytes >= p.a * p.b && p.most >= patches && p.features >= regions << p.d && p.f < 256;
+    const room = p.inputBytes >= p.a * p.b && p.codedMost >= patches && p.coded >= regions << p.d && p.f < 256;
     return room && fits(p.parameters, 16 + p.c * p.c * p.d, p) && fits(p.tables, imageTableBytes(p.c), p);
   }
   if (p.kind == SERIES) {
@@ -216,19 +231,19 @@ function isEncodable(p: Plan): bool {
     if (p.e < 1 || p.e > 64 || p.f < 1 || p.f > 12 || (p.c - 1) << (p.f - 1) >= p.a) return false;
     let windows: u64 = 0;
     for (let i: u32 = 0; i < p.f; ++i) windows += <u64>(p.a - ((p.c - 1) << i));
-    if (windows * <u64>p.b > <u64>p.most || p.features < (p.b * p.f * p.e) << p.d) return false;
+    if (windows * <u64>p.b > <u64>p.codedMost || p.coded < (p.b * p.f * p.e) << p.d) return false;
     const room = <u64>p.inputBytes >= (<u64>p.a * <u64>p.b) << 2;
     return room && fits(p.parameters, p.b * 8 + p.c * p.d, p) && fits(p.tables, seriesTableBytes(p.a, p.b), p);
   }
   if (p.kind == LINES) {
     if (p.b < 4 || p.b > 15 || p.c < 1 || p.c > 4096 || p.a > 65536) return false;
-    return p.inputBytes >= p.a + 4 && p.most > 2 * p.c && p.features >= (<u32>1 << p.b) + 16;
+    return p.inputBytes >= p.a + 4 && p.codedMost > 2 * p.c && p.coded >= (<u32>1 << p.b) + 16;
   }
   return isTable(p);
 }
 
 function isTable(p: Plan): bool {
-  if (p.a < 1 || p.a > 4096 || p.b > 8192 || p.c > 4096 || p.d < 1 || p.d > 12 || p.b + p.c > p.most) return false;
+  if (p.a < 1 || p.a > 4096 || p.b > 8192 || p.c > 4096 || p.d < 1 || p.d > 12 || p.b + p.c > p.codedMost) return false;
   if (p.e < 3 * p.b || p.f < p.e || p.f > 1 << 20 || p.inputBytes < p.a << 2) return false;
   if (!fits(p.parameters, (<u64>p.f + 2 * <u64>p.c * <u64>p.d) << 2, p)) return false;
   let first: u64 = 0;
@@ -241,5 +256,5 @@ function isTable(p: Plan): bool {
   for (let i: usize = 0; i < <usize>(p.c * p.d); ++i) {
     if (load<u32>(<usize>p.parameters + (<usize>p.f << 2) + (i << 3)) >= p.a) return false;
   }
-  return first + (<u64>p.c << p.d) <= <u64>p.features;
+  return first + (<u64>p.c << p.d) <= <u64>p.coded;
 }

@@ -62,7 +62,7 @@ export function encodeImage(p: Plan): u32 {
   const mask: u64 = (<u64>1 << <u64>patch) - 1;
   const end = <usize>p.tables + ROWS_AT + ((patch << patch) << 4);
   const rowBytes = (<usize>16) << patch;
-  let out = <usize>p.ids;
+  let out = <usize>p.codes;
   for (let y: usize = 0; y < rows; ++y) {
     const above = ((y * down) / rows) * across;
     let union: u64 = 0;
@@ -94,7 +94,7 @@ export function encodeImage(p: Plan): u32 {
       out += 2;
     }
   }
-  return <u32>((out - <usize>p.ids) >> 1);
+  return <u32>((out - <usize>p.codes) >> 1);
 }
 
 /** The highest bits of four lanes of 16, as four bits, the lowest lane first: one product moves them side by side. */

@@ -15,7 +15,7 @@ export function encodeLine(p: Plan): u32 {
   const length = min<u32>(load<u32>(<usize>p.input), p.a);
   const text = <usize>p.input + 4;
   const shift = 32 - p.b;
-  let out = <usize>p.ids;
+  let out = <usize>p.codes;
   let words: u32 = 0;
   let before: u32 = 0;
   let hash = WORD;
@@ -42,5 +42,5 @@ export function encodeLine(p: Plan): u32 {
     ++words;
   }
   store<u16>(out, <u16>((<u32>1 << p.b) + min<u32>(words, LENGTHS - 1)));
-  return <u32>((out + 2 - <usize>p.ids) >> 1);
+  return <u32>((out + 2 - <usize>p.codes) >> 1);
 }

@@ -37,11 +37,11 @@ export class Plan {
   magic: u32;
   kind: u32;
   form: u32;
-  features: u32; // D, at most 65536
+  features: u32; // that the decoder reads: D of the encoding, or M of the hidden layer; at most 65536
   classes: u32; // C, 2 to 256
   stride: u32; // C rounded up to a multiple of 4
   bits: u32; // of a base weight, 8 or 4
-  most: u32; // active features of an example, at most
+  most: u32; // active ones of an example, at most
   unit: u32; // what a value of 1 is; 1 where features have no values
   a: u32; // what the encoding is told, by its file
   b: u32;
@@ -52,7 +52,7 @@ export class Plan {
   parameters: u32; // of the encoding, by its file
   input: u32; // what is to be classified
   inputBytes: u32;
-  ids: u32; // (most) u16
+  ids: u32; // (most) u16: what the decoder reads
   values: u32; // (most) u16, where unit > 1
   scores: u32; // (stride) i32
   probabilities: u32; // (stride) f32
@@ -70,6 +70,18 @@ export class Plan {
   stagedCells: u32;
   scratch: u32; // of ridge: (D (D + 1) / 2) f64, (D, stride) f64; of the others: (stride) f32
   end: u32; // of the memory
+  groups: u32; // H of the hidden layer; 0 where the decoder reads the encoding's features
+  units: u32; // m of a group, a multiple of 4; M = H · m
+  hiddenBits: u32; // of its weights, 8 or 4
+  coded: u32; // D of the encoding; the same as features where there is no hidden layer, and so are the four below
+  codedMost: u32;
+  codedUnit: u32;
+  codes: u32; // (codedMost) u16: active features as the encoding finds them
+  codeValues: u32; // (codedMost) u16, where codedUnit > 1
+  hiddenBias: u32; // (M) f32
+  hiddenScales: u32; // (M) f32
+  hiddenRows: u32; // (D, M) i8, or (D, M / 2) pairs of codes of four bits
+  hiddenStates: u32; // (M) i32 sums, then f32 states
   pseudoCounts: f32; // of a refit: α > 0, in examples of the step, values of counts, and λ of ridge
   step: f32; // s / K̄ of the step; of the other forms what scores are multiplied by
   // written by the module
@@ -84,11 +96,11 @@ export function plan(): Plan {
   return changetype<Plan>(PLAN);
 }
 
-/** Bytes of one feature's row in the base. */
+/** Bytes of one feature's row. */
 // @ts-ignore: decorator
 @inline
-export function rowBytes(p: Plan): u32 {
-  return p.bits == 4 ? (p.classes + 1) >> 1 : p.classes;
+export function rowBytes(columns: u32, bits: u32): u32 {
+  return bits == 4 ? (columns + 1) >> 1 : columns;
 }
 
 /** The nearest integer, within ±most; −most for what is no number, which a conversion would trap on. */

@@ -92,7 +92,7 @@ function solveRow(p: Plan, d: usize, outRow: usize): void {
     return;
   }
   const four = p.bits == 4;
-  const base = <usize>p.rows + d * <usize>rowBytes(p);
+  const base = <usize>p.rows + d * <usize>rowBytes(p.classes, p.bits);
   for (let c: usize = 0; c < classes; ++c) {
     const pseudo = p.pseudoCounts * load<f32>(<usize>p.prior + (c << 2));
     const observed = <f32>load<u32>(observedAt(p) + ((cells + c) << 2)) * unit;

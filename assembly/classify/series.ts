@@ -30,7 +30,7 @@ export function encodeSeries(p: Plan): i32 {
   const taps = <usize>p.c;
   const segments = <usize>p.e;
   const fixed = <usize>p.tables + 256;
-  let out = <usize>p.ids;
+  let out = <usize>p.codes;
   let first: usize = 0;
   for (let channel: usize = 0; channel < <usize>p.b; ++channel) {
     const offset = load<f32>(<usize>p.parameters + (channel << 3));
@@ -54,7 +54,7 @@ export function encodeSeries(p: Plan): i32 {
       first += segments;
     }
   }
-  return <i32>((out - <usize>p.ids) >> 1);
+  return <i32>((out - <usize>p.codes) >> 1);
 }
 
 /** The code of a window; −1 where all its values are the same. */

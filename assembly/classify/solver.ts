@@ -3,52 +3,11 @@
 // Sizes are data, as in plan.ts. The rows of an example are few and sparse, and lead to the classes at once: the solver of language models
 // has groups between, and its batches are dense there, so they share common/ and not their steps. One thread.
 import { addSample, takeMean } from "../common/average";
-import { exp, logOf } from "../common/math";
-import { mix, permuted } from "../common/random";
+import { logOf } from "../common/math";
 import { softmaxOnce } from "../common/softmax";
 import { addLogRatio, addScaled, Ratio, scale } from "../common/vectors";
-
-/** Where the job stands. */
-export const JOB_AT: usize = 64;
-
-/** What is fitted; the host writes it. Addresses are of 16-byte boundaries. */
-@unmanaged
-class Job {
-  examples: u32; // n
-  features: u32; // D
-  classes: u32; // C
-  stride: u32; // C rounded up to a multiple of 4
-  valued: u32;
-  batch: u32;
-  steps: u32;
-  averageFrom: u32; // weights are means of those from this step on
-  seed: u32;
-  unit: f32; // 1 / what a value of 1 is
-  step: f32; // s / K̄
-  rate: f32; // step i counts (i + 2)^−rate
-  pseudoCounts: f32; // α
-  priorPseudoCounts: f32; // κ
-  offsets: u32; // (n + 1) u32: where an example's features begin
-  ids: u32; // u16
-  values: u32; // u16, where valued
-  labels: u32; // (n) u16
-  weights: u32; // (D, stride) f32, and F and F̂ at equal distances behind
-  averages: u32; // (D, stride) f64
-  prior: u32; // (stride) f32, π
-  bias: u32; // (stride) f32
-  probabilities: u32; // (stride) f32
-  rows: u32; // quantised
-  scales: u32; // (stride) f32
-  bits: u32;
-  samples: u32; // so far
-  ratio: u32; // a Ratio
-}
-
-// @ts-ignore: decorator
-@inline
-function job(): Job {
-  return changetype<Job>(JOB_AT);
-}
+import { etaOf, exampleAt, job, Job, scoresAt, startOf, valueAt } from "./job";
+export { beginHidden, composeSteps } from "./composition";
 
 /** What π of a column is that stands for no class, so that vectors are whole; and its bias. */
 const NO_CLASS: f32 = 1e-12;
@@ -83,16 +42,13 @@ function scaleStep(step: u32, j: Job): void {
   const cells = <usize>j.features * stride;
   const apart = cells << 2;
   const weights = <usize>j.weights;
-  const steps = (j.examples + j.batch - 1) / j.batch; // a pass
-  const start = (step % steps) * j.batch;
+  const start = startOf(step, j);
   const count = min<u32>(j.batch, j.examples - start);
-  const order = mix(j.seed + (step / steps) * 0x9e3779b9);
-  const eta = exp(-j.rate * logOf(<f32>(step + 2)));
+  const eta = etaOf(step, j);
   scale(<f32>1 - eta, cells << 1, weights + apart);
   const weight = eta * (<f32>j.examples / <f32>count);
   for (let i = start; i < start + count; ++i) {
-    const example = <usize>permuted(i, j.examples, order);
-    addExample(example, weight, apart, j);
+    addExample(exampleAt(i, step, j), weight, apart, j);
   }
   const ratio = changetype<Ratio>(<usize>j.ratio);
   ratio.pseudoCounts = j.pseudoCounts;
@@ -113,7 +69,8 @@ function addExample(example: usize, weight: f32, apart: usize, j: Job): void {
   const p = <usize>j.probabilities;
   const from = load<u32>(<usize>j.offsets + (example << 2));
   const until = load<u32>(<usize>j.offsets + (example << 2), 4);
-  predictAt(from, until, j);
+  scoresAt(from, until, j);
+  softmaxOnce(p, j.stride);
   const label = <usize>load<u16>(<usize>j.labels + (example << 1)) << 2;
   scale(weight, stride, p);
   for (let i = from; i < until; ++i) {
@@ -125,28 +82,11 @@ function addExample(example: usize, weight: f32, apart: usize, j: Job): void {
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function valueAt(i: usize, j: Job): f32 {
-  return j.valued != 0 ? <f32>load<u16>(<usize>j.values + (i << 1)) * j.unit : 1;
-}
-
-/** job.probabilities ← what the weights make of features [from, until). */
-function predictAt(from: u32, until: u32, j: Job): void {
-  const stride = <usize>j.stride;
-  memory.copy(<usize>j.probabilities, <usize>j.bias, stride << 2);
-  for (let i = from; i < until; ++i) {
-    const row = <usize>j.weights + ((<usize>load<u16>(<usize>j.ids + (<usize>i << 1)) * stride) << 2);
-    addScaled(row, valueAt(<usize>i, j), stride, <usize>j.probabilities);
-  }
-  softmaxOnce(<usize>j.probabilities, j.stride);
-}
-
 /** Clips that are tried, in shares of the largest weight. */
 const CLIPS: i32 = 24;
 
 /**
- * job.rows ← the weights in job.bits bits, less the mean of a feature's classes, which softmax does not see; job.scales ← a scale a class: of those
+ * job.rows ← the weights in job.bits bits, less the mean of a feature's classes (of a group's units), which softmax does not see; job.scales ← a scale a class: of those
  * tried the one of the least square error, each feature counted as often as it was active.
  */
 export function quantise(): void {
@@ -155,18 +95,21 @@ export function quantise(): void {
   const stride = <usize>j.stride;
   const features = <usize>j.features;
   const apart = (features * stride) << 2;
+  const group = <usize>j.group << 2;
   const most: f32 = j.bits == 4 ? 7 : 127;
   // how often: in the first column of F̂'s place, which is not read again
   for (let d: usize = 0; d < features; ++d) {
     const row = <usize>j.weights + ((d * stride) << 2);
     let often: f32 = 0.01;
-    let mean: f32 = 0;
-    for (let c: usize = 0; c < classes << 2; c += 4) {
-      often += load<f32>(row + apart + c);
-      mean += load<f32>(row + c);
+    for (let from = row; from < row + (classes << 2); from += group) {
+      let mean: f32 = 0;
+      for (let at = from; at < from + group; at += 4) {
+        often += load<f32>(at + apart);
+        mean += load<f32>(at);
+      }
+      mean /= <f32>j.group;
+      for (let at = from; at < from + group; at += 4) store<f32>(at, load<f32>(at) - mean);
     }
-    mean /= <f32>classes;
-    for (let c: usize = 0; c < classes << 2; c += 4) store<f32>(row + c, load<f32>(row + c) - mean);
     store<f32>(row + 2 * apart, often);
   }
   for (let c: usize = 0; c < classes; ++c) {

@@ -7,7 +7,7 @@ import { NOT_FINITE, Plan } from "./plan";
 /** Parameters: (binnings, 3) u32: column, first threshold, thresholds, at e the thresholds, ascending; at f (ferns, tests) of u32 column and f32 threshold. */
 export function encodeTable(p: Plan): i32 {
   const input = <usize>p.input;
-  let out = <usize>p.ids;
+  let out = <usize>p.codes;
   for (let column: usize = 0; column < <usize>p.a; ++column) {
     if (abs<f32>(load<f32>(input + (column << 2))) == Infinity) return NOT_FINITE;
   }
@@ -37,5 +37,5 @@ export function encodeTable(p: Plan): i32 {
     out += 2;
     first += (<u32>1) << p.d;
   }
-  return <i32>((out - <usize>p.ids) >> 1);
+  return <i32>((out - <usize>p.codes) >> 1);
 }

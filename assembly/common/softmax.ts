@@ -94,6 +94,27 @@ export function sumInLanes(values: usize, n: i32): f32 {
   return s0 + s1 + (s2 + s3);
 }
 
+/** Σ a[i] · b[i] over [0, n) in the lane order of softmax. n is a multiple of 4. */
+export function dotInLanes(a: usize, b: usize, n: i32): f32 {
+  const end = a + ((<usize>n) << 2);
+  if (ASC_FEATURE_SIMD) {
+    let sum = f32x4.splat(0);
+    for (; a < end; a += 16, b += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(a), v128.load(b)));
+    return sumOfLanes(sum);
+  }
+  let s0: f32 = 0;
+  let s1: f32 = 0;
+  let s2: f32 = 0;
+  let s3: f32 = 0;
+  for (; a < end; a += 16, b += 16) {
+    s0 += load<f32>(a) * load<f32>(b);
+    s1 += load<f32>(a, 4) * load<f32>(b, 4);
+    s2 += load<f32>(a, 8) * load<f32>(b, 8);
+    s3 += load<f32>(a, 12) * load<f32>(b, 12);
+  }
+  return s0 + s1 + (s2 + s3);
+}
+
 /** Σ of those of values[0..n) that are less than `bound`, in the lane order of softmax. n is a multiple of 4. */
 export function sumOfLess(values: usize, n: i32, bound: f32): f32 {
   const end = values + ((<usize>n) << 2);

@@ -2,8 +2,7 @@
 // batches, with decaying averages of both sums, decoder and hidden layers together (step 2 of the recipe). Observed sums stand STRIDE
 // behind the weights, expected ones as far again.
 import { multiply } from "../common/product";
-import { exp, exp4, sumOfLanes } from "../common/math";
-import { sumInLanes } from "../common/softmax";
+import { targetOfGroup } from "../common/targets";
 import { addLogRatio, addScaled, scale } from "../common/vectors";
 import { addToInputs } from "../layers/inputs";
 import { normOf, STATES_AT, tableOf } from "../layers/list";
@@ -35,9 +34,6 @@ import { AVERAGE_O, AVERAGE_U, Settings, TILE } from "./layout";
 import { STRIDE, Work } from "./records";
 import { shareStart } from "./threads";
 import { addExpected, backToHidden } from "./tiles";
-
-/** Most of the exponent of a hidden target. */
-const MOST_SLOPE: f32 = 5;
 
 /**
  * Hidden targets: t ∝ h · exp(β (g − ⟨h, g⟩)) per group, g_c = O[y, c] − Σ_v ŷ_v O[v, c], the exponent held to ±5. What each unit would
@@ -74,48 +70,7 @@ export function targetOfGain(h: usize, network: Network, sharpness: f32, delta: 
     softmaxGradient(h + column, outTarget + column, groupsOf(STATES_LAYER), delta);
     addGains(network.hidden + tableOf(STATES_LAYER), 0, delta, outTarget);
   }
-  for (let at: usize = 0; at < ROW_BYTES; at += GROUP_BYTES) targetOfGroup(h + at, sharpness, outTarget + at);
-}
-
-/** outTarget (m) f32 ← h · exp(β (g − ⟨h, g⟩)) / Σ of one group, from g; sums in the lane order of softmax. */
-// @ts-ignore: decorator
-@inline
-function targetOfGroup(h: usize, sharpness: f32, outTarget: usize): void {
-  if (ASC_FEATURE_SIMD) {
-    let gain = f32x4.splat(0);
-    for (let c: usize = 0; c < GROUP_BYTES; c += 16) {
-      gain = f32x4.add(gain, f32x4.mul(v128.load(h + c), v128.load(outTarget + c)));
-    }
-    const mean = f32x4.splat(sumOfLanes(gain));
-    let total = f32x4.splat(0);
-    for (let c: usize = 0; c < GROUP_BYTES; c += 16) {
-      const slope = f32x4.mul(f32x4.splat(sharpness), f32x4.sub(v128.load(outTarget + c), mean));
-      const held = f32x4.pmin(f32x4.splat(MOST_SLOPE), f32x4.pmax(f32x4.splat(-MOST_SLOPE), slope));
-      const t = f32x4.mul(exp4(held), v128.load(h + c));
-      v128.store(outTarget + c, t);
-      total = f32x4.add(total, t);
-    }
-    const unit = f32x4.splat(<f32>1 / sumOfLanes(total));
-    for (let c: usize = 0; c < GROUP_BYTES; c += 16) v128.store(outTarget + c, f32x4.mul(v128.load(outTarget + c), unit));
-  } else {
-    let s0: f32 = 0;
-    let s1: f32 = 0;
-    let s2: f32 = 0;
-    let s3: f32 = 0;
-    for (let c: usize = 0; c < GROUP_BYTES; c += 4) {
-      const next = s0 + load<f32>(h + c) * load<f32>(outTarget + c);
-      s0 = s1;
-      s1 = s2;
-      s2 = s3;
-      s3 = next;
-    }
-    const mean = s0 + s1 + (s2 + s3);
-    for (let c: usize = 0; c < GROUP_BYTES; c += 4) {
-      const slope = min<f32>(MOST_SLOPE, max<f32>(-MOST_SLOPE, sharpness * (load<f32>(outTarget + c) - mean)));
-      store<f32>(outTarget + c, exp(slope) * load<f32>(h + c));
-    }
-    scale(<f32>1 / sumInLanes(outTarget, UNITS), UNITS, outTarget);
-  }
+  for (let at: usize = 0; at < ROW_BYTES; at += GROUP_BYTES) targetOfGroup(h + at, UNITS, sharpness, outTarget + at);
 }
 
 /** outDelta (groups · m) f32 ← h · (g − ⟨h, g⟩) per group: from a gradient at the softmax to one at its logits. */

@@ -38,7 +38,7 @@ int main(void) {
     uint8_t *memory = m3_GetMemory(runtime, &size, 0);
     float probability;
     memcpy(memory + at, input, sizeof input);
-    if ((result = call("classify", 1, 0, &answer)) || answer < 0) {
+    if ((result = call("classify", 1, SAFFU_FEATURES, &answer)) || answer < 0) {
       fprintf(stderr, "not classified: %s\n", result ? result : "its input is none");
       return 1;
     }

@@ -2,7 +2,16 @@
 import { SaffuError } from "../errors.ts";
 import { bytesOf } from "./encoding.ts";
 import { startInstance } from "./instances.ts";
-import { type ClassifierShape, type FORMS, PLAN_AT, PLAN_FIELDS, type Plan, planBytes, planOf } from "./layout.ts";
+import {
+  type ClassifierShape,
+  type FORMS,
+  inputsOf,
+  PLAN_AT,
+  PLAN_FIELDS,
+  type Plan,
+  planBytes,
+  planOf,
+} from "./layout.ts";
 import type { Layer } from "./solver.ts";
 
 interface Exports {
@@ -39,6 +48,11 @@ export function imageOf(
   const put = (at: number, values: ArrayBufferView) => image.set(bytesOf(values), at - PLAN_AT);
   put(PLAN_AT, planBytes({ ...plan, ...fields }));
   put(plan.parameters, shape.encoding.parameters);
+  if (shape.hidden) {
+    put(plan.hiddenBias, shape.hidden.bias);
+    put(plan.hiddenScales, shape.hidden.scales);
+    put(plan.hiddenRows, shape.hidden.rows);
+  }
   if (layer === undefined) return image;
   put(plan.bias, layer.bias);
   put(plan.scales, layer.scales);
@@ -48,7 +62,7 @@ export function imageOf(
 }
 
 export class Device {
-  /** What the last encoding found. */
+  /** What of the last input the decoder reads: active features, or states of the hidden layer. */
   active = 0;
 
   private constructor(
@@ -86,8 +100,8 @@ export class Device {
       return this.active;
     }
     const many = shape.encoding.unit > 1 ? packed.length / 4 : packed.length / 2;
-    memory.set(packed.subarray(0, many * 2), plan.ids);
-    if (shape.encoding.unit > 1) memory.set(packed.subarray(many * 2), plan.values);
+    memory.set(packed.subarray(0, many * 2), plan.codes);
+    if (shape.encoding.unit > 1) memory.set(packed.subarray(many * 2), plan.codeValues);
     this.active = this.checked(this.exports.encode(many));
     return this.active;
   }
@@ -158,8 +172,11 @@ export class Device {
   /** What the last refit solved; copied. */
   get correction(): Correction {
     const { liveBias, liveScales, live } = this.plan;
-    const { encoding, classes } = this.shape;
-    const rows = new Int8Array(this.exports.memory.buffer, live, encoding.features * classes).slice();
+    const rows = new Int8Array(
+      this.exports.memory.buffer,
+      live,
+      inputsOf(this.shape).features * this.shape.classes,
+    ).slice();
     return { bias: this.floats(liveBias).slice(), scales: this.floats(liveScales).slice(), rows };
   }
 

@@ -55,6 +55,13 @@ export function invalidExample(row: number, what: string): SaffuError {
   return new SaffuError("INVALID_EXAMPLE", `row ${row}: ${what}`);
 }
 
+/** How many things a list or a typed array has; undefined of anything else. */
+export function lengthOf(list: unknown): number | undefined {
+  if (typeof list !== "object" || list === null) return undefined;
+  const { length } = list as { length?: unknown };
+  return Number.isInteger(length) && (length as number) >= 0 ? (length as number) : undefined;
+}
+
 /** The bytes of an array, as they stand. */
 export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);

@@ -1,5 +1,5 @@
 /** Reads labelled examples from a stream: packs them, counts and refuses what is none, and keeps them for a fit. */
-import { SaffuError, shown } from "../errors.ts";
+import { invalidOption, SaffuError, shown } from "../errors.ts";
 import { abortable, Pace } from "../pace.ts";
 import { invalidExample } from "./encoding.ts";
 
@@ -39,6 +39,9 @@ export async function readExamples<Input>(
   take: (input: Input, label: string, row: number) => void,
   onRow?: (done: number) => void,
 ): Promise<Tally> {
+  const source: { [Symbol.iterator]?: unknown; [Symbol.asyncIterator]?: unknown } = Object(examples);
+  if (typeof (source[Symbol.asyncIterator] ?? source[Symbol.iterator]) !== "function")
+    throw invalidOption("examples", "iterable", examples);
   const tally: Tally = { examples: 0, skipped: 0, firstSkipped: undefined };
   const pace = new Pace();
   let row = 0;
@@ -121,9 +124,7 @@ export async function keepExamples<Input>(
       found.set(label, own);
     }
     if (end + packed.length > store.length) {
-      const larger = new Uint8Array(Math.max(2 * store.length, end + packed.length));
-      larger.set(store.subarray(0, end));
-      store = larger;
+      store = grown(store, end, end + packed.length);
     }
     store.set(packed, end);
     end += packed.length;
@@ -148,6 +149,19 @@ export async function keepExamples<Input>(
     ...{ tally, labels, classOf: Uint16Array.from(classes, (own) => moved[own]!) },
     row: (i) => store.subarray(i === 0 ? 0 : ends[i - 1]!, ends[i]!),
   };
+}
+
+/** @throws SaffuError OUT_OF_MEMORY */
+function grown(store: Uint8Array<ArrayBuffer>, end: number, least: number): Uint8Array<ArrayBuffer> {
+  try {
+    const larger = new Uint8Array(Math.max(2 * store.length, least));
+    larger.set(store.subarray(0, end));
+    return larger;
+  } catch (cause) {
+    throw new SaffuError("OUT_OF_MEMORY", `there is no room for examples of more than ${end} bytes: fit fewer`, {
+      cause,
+    });
+  }
 }
 
 function labelOrder(labels: readonly string[]): (a: string, b: string) => number {

@@ -3,7 +3,7 @@
  * value 0. An id may come more than once.
  */
 import { invalidOption, shown } from "../errors.ts";
-import { bytesOf, type Encoder, type Encoding, invalidExample } from "./encoding.ts";
+import { bytesOf, type Encoder, type Encoding, invalidExample, lengthOf } from "./encoding.ts";
 
 export interface FeaturesOptions {
   /** D, 1 to 65,536. */
@@ -55,16 +55,17 @@ export function featuresEncoder({ features, most, values = false }: FeaturesOpti
     },
     pack(input, row) {
       const { ids, values: given } = input ?? {};
-      if (ids === undefined || typeof ids.length !== "number") throw invalidExample(row, "has no ids");
-      if (ids.length > most) throw invalidExample(row, `has ${ids.length} ids, at most ${most} are read`);
+      const many = lengthOf(ids);
+      if (ids === undefined || many === undefined) throw invalidExample(row, "has no ids");
+      if (many > most) throw invalidExample(row, `has ${many} ids, at most ${most} are read`);
       if (values !== (given !== undefined))
         throw invalidExample(row, values ? "has no values" : "has values, and this encoding has none");
-      if (given !== undefined && given.length !== ids.length) {
-        throw invalidExample(row, `has ${ids.length} ids and ${given.length} values`);
+      if (given !== undefined && lengthOf(given) !== many) {
+        throw invalidExample(row, `has ${many} ids and ${lengthOf(given) ?? "no"} values`);
       }
-      const out = new Uint16Array((ids.length * bytes) / 2);
+      const out = new Uint16Array((many * bytes) / 2);
       let total = 0;
-      for (let i = 0; i < ids.length; ++i) {
+      for (let i = 0; i < many; ++i) {
         const id = ids[i]!;
         if (!(Number.isInteger(id) && id >= 0 && id < features)) {
           throw invalidExample(row, `id ${i} must be an integer in 0..${features - 1}, got ${shown(id)}`);
@@ -75,7 +76,7 @@ export function featuresEncoder({ features, most, values = false }: FeaturesOpti
         if (!(typeof value === "number" && value >= 0 && value <= MOST_VALUE)) {
           throw invalidExample(row, `the value of id ${id} must be in 0..${MOST_VALUE}, got ${shown(value)}`);
         }
-        out[ids.length + i] = Math.round(value * UNIT);
+        out[many + i] = Math.round(value * UNIT);
         total += value;
       }
       if (total > MOST_TOTAL) throw invalidExample(row, `its values come to ${total}, at most ${MOST_TOTAL} are read`);

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { classifierModules } from "../compile/classifier.ts";
 import { checkOptions, checkPath, isMap } from "../errors.ts";
 import type { ModelFiles } from "../files/config.ts";
-import { directoryReader } from "../files/directory-node.ts";
+import { addressOf, directoryReader } from "../files/directory-node.ts";
 import { memorySource } from "../files/read.ts";
 import type { Held } from "../files/statistics.ts";
 import { readStatistics, saveModel } from "../files/statistics-node.ts";
@@ -35,14 +35,12 @@ export class FeedForward extends Core {
     checkOptions(options, []);
     const { signal } = options;
     if (isMap(source)) return new FeedForward(await readState(memorySource(source), signal));
-    const text = source instanceof URL ? source.href : source;
-    checkPath("source", text);
+    const text = addressOf(source, "a directory, an address, or a Map of files");
     if (/^https?:/i.test(text)) {
       // with a chunk of its own: what loads a language model has it as well, and none of this class
       const { webReader } = await import("../files/directory-web.ts");
-      return new FeedForward(
-        await readState({ readFile: webReader(new URL(text)), readStatistics: async () => undefined }, signal),
-      );
+      const readFile = webReader(new URL(text));
+      return new FeedForward(await readState({ readFile, readStatistics: async () => undefined }, signal));
     }
     const directory = /^file:/i.test(text) ? fileURLToPath(text) : text;
     const from = {

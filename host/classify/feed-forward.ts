@@ -1,6 +1,6 @@
 /**
- * A classifier: one softmax layer on the active features of an encoding, whose solution is explicit (Williams & Zhao 2023, 2311.07498). It is fitted in
- * passes, or from integer sums, and with these it learns, forgets and merges exactly.
+ * A classifier: one softmax layer on the active features of an encoding, whose solution is explicit (Williams & Zhao 2023, 2311.07498), or two, one on the
+ * other. It is fitted in passes, or from integer sums, and with these it learns, forgets and merges exactly.
  *
  * ```ts
  * const digits = await FeedForward.fit(examples, { encoding: image({ width: 28, height: 28 }), exact: "base" });
@@ -29,7 +29,14 @@ import {
   type RefitSettings,
   readClassifier,
 } from "./files.ts";
-import { type FitModules, type FitOptions, type FitReport, fitClassifier, fullSums } from "./fit.ts";
+import {
+  type FitModules,
+  type FitOptions,
+  type FitReport,
+  fitClassifier,
+  fullSums,
+  type HiddenOptions,
+} from "./fit.ts";
 import { type Form, PLAN_AT, planOf } from "./layout.ts";
 
 /** The modules of classifiers, by build. */
@@ -151,6 +158,12 @@ export class FeedForward {
     return { kind, ...spec };
   }
 
+  /** Its hidden layer; undefined where it has none. */
+  get hidden(): HiddenOptions | undefined {
+    const { hidden } = this.classifier.shape;
+    return hidden && { groups: hidden.groups, units: hidden.units };
+  }
+
   /** How it was made, as config.json has it. */
   get recipe(): Readonly<Record<string, unknown>> {
     return this.classifier.recipe;
@@ -222,6 +235,11 @@ export class FeedForward {
 
   private busy = false;
 
+  /** What reads the sums waits for who changes them: no half of a call is ever seen. @throws SaffuError BUSY */
+  private assertIdle(): void {
+    if (this.busy) throw new SaffuError("BUSY", "another call learns: wait for it to end");
+  }
+
   private async learn(
     examples: Examples<unknown>,
     options: ReadOptions,
@@ -232,7 +250,7 @@ export class FeedForward {
     const { onBad } = options;
     if (onBad !== undefined && onBad !== "skip" && onBad !== "stop")
       throw invalidOption("onBad", `"skip" or "stop"`, onBad);
-    if (this.busy) throw new SaffuError("BUSY", "another call learns: wait for it to end");
+    this.assertIdle();
     this.busy = true;
     const before = this.device.sums.slice();
     try {
@@ -271,7 +289,7 @@ export class FeedForward {
       checkBytes("statistics", bytes);
       learned.push(await parseLearned(bytes, this.classifier, STATISTICS, digest));
     }
-    if (this.busy) throw new SaffuError("BUSY", "another call learns: wait for it to end");
+    this.assertIdle();
     const before = this.device.sums.slice();
     try {
       for (const { sums, fitted } of learned) {
@@ -289,10 +307,11 @@ export class FeedForward {
   /**
    * Solves the layer from the sums; it predicts with that from now on, until `reset`.
    *
-   * @throws SaffuError INVALID_OPTION, UNSUPPORTED
+   * @throws SaffuError INVALID_OPTION, UNSUPPORTED, BUSY
    */
   refit(options: RefitOptions = {}): RefitSettings {
     this.assertLearns();
+    this.assertIdle();
     checkOptions(options);
     const { refit } = this.classifier;
     const { pseudoCounts = refit.pseudoCounts, step = refit.step } = options;
@@ -314,10 +333,11 @@ export class FeedForward {
   /**
    * Statistics to be merged elsewhere.
    *
-   * @throws SaffuError UNSUPPORTED
+   * @throws SaffuError UNSUPPORTED, BUSY
    */
   async exportStatistics(): Promise<Uint8Array> {
     this.assertLearns();
+    this.assertIdle();
     return this.learned(undefined);
   }
 
@@ -327,24 +347,29 @@ export class FeedForward {
     return formatLearned(learned, classifier.shape, await baseDigest(classifier, fitted));
   }
 
-  /** Its files: the directory that `save` writes. */
+  /** Its files: the directory that `save` writes. @throws SaffuError BUSY */
   async files(): Promise<Map<string, Uint8Array>> {
+    this.assertIdle();
+    const learned = this.device.sums.length > 0 ? this.learned(this.correction) : undefined; // as it is now
     const files = await formatClassifier(this.classifier, this.kernels);
-    if (this.device.sums.length > 0) files.set(STATISTICS, await this.learned(this.correction));
+    if (learned) files.set(STATISTICS, await learned);
     return files;
   }
 
   /**
    * The classifier as one WebAssembly module without imports, for a board or any other host (docs/classify.md): what it predicts with is its data.
    *
-   * @throws SaffuError INVALID_OPTION, UNSUPPORTED
+   * @throws SaffuError INVALID_OPTION, UNSUPPORTED, BUSY
    */
   compile(options: CompileOptions = {}): Uint8Array {
     checkOptions(options, []);
     const { build = "scalar", learning = false } = options;
     if (build !== "scalar" && build !== "simd") throw invalidOption("build", `"scalar" or "simd"`, build);
     if (typeof learning !== "boolean") throw invalidOption("learning", "true or false", learning);
-    if (learning) this.assertLearns();
+    if (learning) {
+      this.assertLearns();
+      this.assertIdle();
+    }
     const kernel = this.kernels.get(build === "simd" ? KERNEL_FILES[1] : KERNEL_FILES[0]);
     if (kernel === undefined) throw new SaffuError("UNSUPPORTED", `the classifier has no kernel of the build ${build}`);
     const { classifier, correction, device } = this;

@@ -2,7 +2,7 @@
  * A classifier's directory: config.json with the encoding and the labels, model.safetensors, the kernels, and statistics.safetensors with what was
  * learned since.
  */
-import { SaffuError, throwIfAborted } from "../errors.ts";
+import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import {
   CLASSIFIER_FORMAT,
   CONFIG,
@@ -10,6 +10,7 @@ import {
   formatJson,
   isFileName,
   KERNEL_FILES,
+  MAX_CONFIG,
   type ModelFiles,
   STATISTICS,
   sha256,
@@ -22,13 +23,24 @@ import { sealTensors, unsealTensors } from "../files/sealed.ts";
 import type { Correction } from "./device.ts";
 import type { Encoder } from "./encoding.ts";
 import { encoderOf } from "./encodings.ts";
-import { type ClassifierShape, FORMS, type Form, rowBytes, sumCells } from "./layout.ts";
+import {
+  type ClassifierShape,
+  FORMS,
+  type Form,
+  type HiddenLayer,
+  inputsOf,
+  MOST_HIDDEN,
+  rowBytes,
+  sumCells,
+} from "./layout.ts";
 import type { Layer } from "./solver.ts";
 
 const VERSION = 1;
 const WEIGHTS = "model.safetensors";
 const STATISTICS_FORMAT = "saffu-classifier-statistics";
 const STATISTICS_VERSION = "1";
+/** Room that is kept in config.json for digests. */
+const MOST_DIGESTS = 4096;
 /** Longest kernel, or parameters of an encoding. */
 const MOST_BYTES = 1 << 22;
 const MOST_LABEL = 256;
@@ -55,26 +67,50 @@ export interface Classifier {
 
 /** The files of a classifier. */
 export async function formatClassifier(classifier: Classifier, kernels: ModelFiles): Promise<Map<string, Uint8Array>> {
-  const { encoder, labels, shape, layer, refit, recipe } = classifier;
+  const { encoder, labels, shape, layer } = classifier;
   const classes = labels.length;
-  const { features, parameters } = encoder.plan;
+  const { parameters } = encoder.plan;
+  const { hidden } = shape;
   const weights = writeTensors(
     new Map<string, Tensor>([
+      ...(hidden ? tensorsOf(hidden) : []),
       ["bias", tensor(layer.bias, "F32", classes)],
       ["prior", tensor(layer.prior, "F32", classes)],
       ["scales", tensor(layer.scales, "F32", classes)],
       ["encoding", tensor(parameters, "U8", parameters.length)],
-      ["rows", tensor(layer.rows, "U8", features, rowBytes(classes, shape.bits))],
+      ["rows", tensor(layer.rows, "U8", inputsOf(shape).features, rowBytes(classes, shape.bits))],
     ]),
   );
   const files = new Map([...kernels, [WEIGHTS, weights] as const].sort(([a], [b]) => (a < b ? -1 : 1)));
   const digests: Record<string, FileDigest> = {};
   for (const [name, bytes] of files) digests[name] = { bytes: bytes.length, sha256: await sha256(bytes) };
+  return new Map([[CONFIG, formatConfig(classifier, digests)], ...files]);
+}
+
+/** config.json. @throws SaffuError INVALID_OPTION where columns, categories, labels and notes are more than are read again */
+export function formatConfig(
+  { encoder, labels, shape, refit, recipe }: Classifier,
+  files: Readonly<Record<string, FileDigest>>,
+): Uint8Array {
+  const { hidden } = shape;
   const config = formatJson({
     ...{ format: CLASSIFIER_FORMAT, version: VERSION, encoding: { kind: encoder.kind, ...encoder.spec }, labels },
-    ...{ weightBits: shape.bits, exact: shape.form, refit, recipe, files: digests },
+    ...(hidden ? { hidden: { groups: hidden.groups, units: hidden.units, weightBits: hidden.bits } } : {}),
+    ...{ weightBits: shape.bits, exact: shape.form, refit, recipe, files },
   });
-  return new Map([[CONFIG, config], ...files]);
+  if (config.length <= MAX_CONFIG - MOST_DIGESTS) return config;
+  const what = "the names of columns, categories and labels, and notes, together in config.json";
+  throw invalidOption(what, `at most ${MAX_CONFIG - MOST_DIGESTS} bytes`, config.length);
+}
+
+function tensorsOf({ groups, units, bits, bias, scales, rows }: HiddenLayer): [string, Tensor][] {
+  const columns = groups * units;
+  const width = rowBytes(columns, bits);
+  return [
+    ["hidden.bias", tensor(bias, "F32", columns)],
+    ["hidden.scales", tensor(scales, "F32", columns)],
+    ["hidden.rows", tensor(rows, "U8", rows.length / width, width)],
+  ];
 }
 
 /** What was read of a directory. */
@@ -107,6 +143,7 @@ export async function readClassifier(readFile: ReadFile, signal?: AbortSignal | 
 interface Config {
   readonly encoding: Readonly<Record<string, unknown>>;
   readonly labels: readonly string[];
+  readonly hidden?: { readonly groups: number; readonly units: number; readonly weightBits: number };
   readonly weightBits: number;
   readonly exact: Form;
   readonly refit: RefitSettings;
@@ -125,7 +162,7 @@ function parseConfig(bytes: Uint8Array): Config {
   if (!isRecord(json) || json.format !== CLASSIFIER_FORMAT) {
     throw corrupt(`"format" is not "${CLASSIFIER_FORMAT}": is it a language model?`);
   }
-  const { version, encoding, labels, weightBits, exact, refit, recipe, files } = json;
+  const { version, encoding, labels, hidden, weightBits, exact, refit, recipe, files } = json;
   if (version !== VERSION) {
     throw new SaffuError(
       "MODEL_VERSION",
@@ -135,6 +172,7 @@ function parseConfig(bytes: Uint8Array): Config {
   if (!isRecord(encoding)) throw corrupt(`"encoding" is not an object`);
   if (!isLabels(labels)) throw corrupt(`"labels" are not 2 to 256 texts, each once`);
   if (weightBits !== 8 && weightBits !== 4) throw corrupt(`"weightBits" is neither 8 nor 4`);
+  if (hidden !== undefined && !isHidden(hidden)) throw corrupt(`"hidden" is no layer of groups of units`);
   if (!FORMS.includes(exact as Form)) throw corrupt(`"exact" is none of ${FORMS.join(", ")}`);
   const positive = (value: unknown) => typeof value === "number" && value > 0 && value < 1e9;
   if (!isRecord(refit) || !positive(refit.pseudoCounts) || !positive(refit.step))
@@ -150,6 +188,22 @@ function parseConfig(bytes: Uint8Array): Config {
     if ((bytes as number) > most) throw corrupt(`${name} is said to have ${bytes} bytes, at most ${most} are read`);
   }
   return json as unknown as Config;
+}
+
+function isHidden(hidden: unknown): boolean {
+  if (!isRecord(hidden) || (hidden.weightBits !== 8 && hidden.weightBits !== 4)) return false;
+  return faultOfHidden(hidden.groups, hidden.units) === undefined;
+}
+
+/** What is wrong about a hidden layer's sizes, as a sentence; undefined where nothing is. */
+export function faultOfHidden(groups: unknown, units: unknown): string | undefined {
+  const whole = (value: unknown) =>
+    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MOST_HIDDEN;
+  if (!whole(groups)) return `groups must be an integer in 1..${MOST_HIDDEN / 4}`;
+  if (!whole(units) || (units as number) % 4 !== 0) return `units must be a multiple of 4 in 4..${MOST_HIDDEN}`;
+  return (groups as number) * (units as number) <= MOST_HIDDEN
+    ? undefined
+    : `groups · units must be at most ${MOST_HIDDEN}`;
 }
 
 /** Whether they are labels: 2 to 256 texts of 1 to 256 characters, each once. */
@@ -171,19 +225,28 @@ function classifierOf(config: Config, weights: Uint8Array): Classifier {
     }
     return found.data.slice();
   };
-  const { encoding, labels, weightBits, exact, refit, recipe } = config;
+  const { encoding, labels, hidden: sizes, weightBits, exact, refit, recipe } = config;
   const { kind, ...spec } = encoding;
   const encoder = encoderOf(kind, spec, take("encoding", "U8", undefined) as Uint8Array, CONFIG);
   const classes = labels.length;
+  const floats = (name: string, size: number) => finite(name, take(name, "F32", size), WEIGHTS);
+  let hidden: HiddenLayer | undefined;
+  if (sizes) {
+    const { groups, units, weightBits: bits } = sizes;
+    const columns = groups * units;
+    hidden = {
+      ...{ groups, units, bits, bias: floats("hidden.bias", columns), scales: floats("hidden.scales", columns) },
+      rows: take("hidden.rows", "U8", encoder.plan.features, rowBytes(columns, bits)) as Uint8Array,
+    };
+  }
+  const { features } = inputsOf({ encoding: encoder.plan, hidden });
   const layer = {
-    bias: finite("bias", take("bias", "F32", classes), WEIGHTS),
-    prior: finite("prior", take("prior", "F32", classes), WEIGHTS),
-    scales: finite("scales", take("scales", "F32", classes), WEIGHTS),
-    rows: take("rows", "U8", encoder.plan.features, rowBytes(classes, weightBits)) as Uint8Array,
+    ...{ bias: floats("bias", classes), prior: floats("prior", classes), scales: floats("scales", classes) },
+    rows: take("rows", "U8", features, rowBytes(classes, weightBits)) as Uint8Array,
   };
   const [unknown] = tensors.keys();
   if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);
-  const shape = { encoding: encoder.plan, classes, bits: weightBits, form: exact };
+  const shape = { encoding: encoder.plan, hidden, classes, bits: weightBits, form: exact };
   return { encoder, labels, shape, layer, refit, recipe };
 }
 
@@ -204,11 +267,12 @@ export interface Learned {
 
 /** Longest statistics.safetensors of a shape. */
 export function mostStatistics(shape: ClassifierShape): number {
-  return sumCells(shape) * 8 + shape.encoding.features * shape.classes + shape.classes * 8 + MOST_HEADER;
+  return sumCells(shape) * 8 + inputsOf(shape).features * shape.classes + shape.classes * 8 + MOST_HEADER;
 }
 
 /**
- * What statistics belong to: of the form `base` the frozen layer, of the others what the fit observed; and of all the encoding and the labels.
+ * What statistics belong to: of the form `base` the frozen layer, of the others what the fit observed; and of all the encoding, the hidden
+ * layer and the labels.
  */
 export async function baseDigest(
   { encoder, labels, shape, layer }: Classifier,
@@ -219,7 +283,9 @@ export async function baseDigest(
   const own =
     shape.form === "base" ? [layer.rows, layer.bias, layer.scales, layer.prior] : fitted === undefined ? [] : [fitted];
   const parts: string[] = [];
-  for (const part of [encoder.plan.parameters, ...own]) parts.push(await digest(part));
+  const { hidden } = shape;
+  const between = hidden ? [hidden.rows, hidden.bias, hidden.scales] : [];
+  for (const part of [encoder.plan.parameters, ...between, ...own]) parts.push(await digest(part));
   return sha256(
     formatJson({ kind: encoder.kind, spec: encoder.spec, labels, bits: shape.bits, exact: shape.form, parts }),
   );
@@ -237,7 +303,7 @@ export async function formatLearned(
     const { bias, scales, rows } = correction;
     tensors.set("correction.bias", tensor(bias, "F32", bias.length));
     tensors.set("correction.scales", tensor(scales, "F32", scales.length));
-    tensors.set("correction.rows", tensor(rows, "I8", shape.encoding.features, shape.classes));
+    tensors.set("correction.rows", tensor(rows, "I8", inputsOf(shape).features, shape.classes));
   }
   const metadata = {
     ...{ format: STATISTICS_FORMAT, version: STATISTICS_VERSION, baseDigest: digest },
@@ -293,10 +359,10 @@ export async function parseLearned(
   if (metadata.baseDigest !== digest || (expected ?? digest) !== digest) throw mismatch(expected ?? digest);
   const fault = faultOfSums(sums, shape) ?? (fitted && faultOfSums(fitted, shape));
   if (fault !== undefined) throw corrupt(fault);
-  const { classes, encoding } = shape;
+  const { classes } = shape;
   const bias = take<Float32Array>("correction.bias", "F32", classes);
   const scales = take<Float32Array>("correction.scales", "F32", classes);
-  const rows = take<Int8Array>("correction.rows", "I8", encoding.features, classes);
+  const rows = take<Int8Array>("correction.rows", "I8", inputsOf(shape).features, classes);
   const [unknown] = tensors.keys();
   if (unknown !== undefined) throw corrupt(`tensor ${JSON.stringify(unknown)} has no meaning here`);
   if ((bias === undefined) !== (rows === undefined) || (bias === undefined) !== (scales === undefined)) {
@@ -312,8 +378,9 @@ export async function parseLearned(
 const FINER = 1024;
 
 /** What is impossible about sums, as a sentence; undefined where nothing is. */
-export function faultOfSums(sums: Uint32Array, { encoding, classes, form }: ClassifierShape): string | undefined {
-  const { features } = encoding;
+export function faultOfSums(sums: Uint32Array, shape: ClassifierShape): string | undefined {
+  const { classes, form } = shape;
+  const { features } = inputsOf(shape);
   const examples = sums[0]!;
   const ofClasses = sums.subarray(1, 1 + classes).reduce((sum, each) => sum + each, 0);
   if (ofClasses !== examples) return `the classes have ${ofClasses} examples together, the sums ${examples}`;

@@ -4,13 +4,22 @@
  * all are fitted.
  */
 import { checkOptions, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
+import { formatJson } from "../files/config.ts";
 import { Pace } from "../pace.ts";
 import { Device } from "./device.ts";
 import { type Encoder, type Encoding, type Setting, shuffled } from "./encoding.ts";
 import { type Examples, type Kept, keepExamples } from "./examples.ts";
-import { type Classifier, isLabels, type RefitSettings } from "./files.ts";
-import { type ClassifierShape, FORMS, type Form, rowBytes } from "./layout.ts";
-import { type Encoded, type Layer, SolverRun, scaled } from "./solver.ts";
+import { type Classifier, faultOfHidden, formatConfig, isLabels, type RefitSettings } from "./files.ts";
+import {
+  bytesOfShape,
+  type ClassifierShape,
+  FORMS,
+  type Form,
+  type HiddenLayer,
+  inputsOf,
+  rowBytes,
+} from "./layout.ts";
+import { composed, type Encoded, type Layer, SolverRun, scaled } from "./solver.ts";
 
 export interface FitProgress {
   readonly phase: "read" | "choose" | "encode" | "fit";
@@ -26,11 +35,16 @@ export interface FitOptions<Input> {
    * frozen, and one step of scaling from what is observed later. `counts`, `ridge`: all of it, the fit's own examples among them, from integer sums.
    */
   readonly exact?: Form | undefined;
+  /**
+   * A layer between the encoding and the classes: `groups` softmax groups of `units` units each, units a multiple of 4, at most 4,096 units together. It
+   * learns what features tell only together. It is fitted in passes, whatever `exact` is, which is what the decoder above it learns. Default none.
+   */
+  readonly hidden?: HiddenOptions | undefined;
   /** Most bytes of weights and encoding: of the encoding's sizes the best on held-out examples is taken. Left out, it has its usual size. */
   readonly bytes?: number | undefined;
-  /** 8 or 4; default 4, and 8 where `exact` is `counts` or `ridge`. */
+  /** 8 or 4; default 4, and 8 where `exact` is `counts` or `ridge`. With a hidden layer of its weights, default 4; the decoder's have 8. */
   readonly weightBits?: number | undefined;
-  /** Passes over the examples, 1 to 1,000. Default 4, or 10 over at most 5,000 examples. */
+  /** Passes over the examples, 1 to 1,000. Default 4, or 10 over at most 5,000 examples; with a hidden layer 6, or 20. */
   readonly passes?: number | undefined;
   /** Default 1. */
   readonly seed?: number | undefined;
@@ -42,6 +56,11 @@ export interface FitOptions<Input> {
   readonly notes?: Readonly<Record<string, unknown>> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: FitProgress) => void) | undefined;
+}
+
+export interface HiddenOptions {
+  readonly groups: number;
+  readonly units: number;
 }
 
 export interface FitReport {
@@ -56,7 +75,7 @@ export interface FitReport {
   readonly setting: Setting;
   /** Bytes of weights and encoding. */
   readonly bytes: number;
-  /** Active features of an example, on average. */
+  /** Active features of an example, on average; with a hidden layer its groups, about. */
   readonly active: number;
   readonly passes: number;
 }
@@ -70,6 +89,13 @@ export interface FitModules {
 /** s, the rate at which steps become smaller, α in batches and κ in examples: chosen on the last 10,000 images of MNIST's train. */
 const SCALING = { step: 10, rate: 0.2, batchPseudoCounts: 5, priorPseudoCounts: 30 };
 const PASSES = { few: 10, many: 4, until: 5000 };
+/**
+ * Of a hidden layer and the decoder above it: s of both, κ of the hidden layer, β, the root mean square of the first logits: chosen on parities,
+ * chequers and rings of drawn points, and on the last 10,000 images of MNIST's train.
+ */
+const HIDDEN = { step: 20, decoderStep: 2, priorPseudoCounts: 7, sharpness: 0.25, spread: 1, few: 20, many: 6 };
+/** Cells of a hidden layer's table at the most: a fit takes 20 bytes each. */
+const MOST_CELLS = 1 << 24;
 /** Of so few examples counts may be better: both are tried, on folds, as sizes are. */
 const [FEW, FOLDS] = [500, 5];
 /** Examples that an encoding is fitted to. */
@@ -83,8 +109,8 @@ const SHARPNESS = [0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1, 2, 4, 8, 16];
 const PSEUDO_COUNTS = { counts: [0.03, 0.3, 1], ridge: [1, 10, 100, 1000] };
 /** Of one step over a frozen base: α in examples, and s. */
 const STEP = { pseudoCounts: 30, step: 5 };
-/** Bytes of a classifier whose size is not asked for. */
-const USUAL_BYTES = 24 * 1024;
+/** Bytes of a classifier whose size is not asked for, and of one whose size is, at the most. */
+const [USUAL_BYTES, MOST_BYTES] = [24 * 1024, 1 << 24];
 
 /** What a fit gives. */
 export interface Fitted {
@@ -111,22 +137,42 @@ export async function fitClassifier<Input>(
   const kept = await keepExamples(examples, pack, options.labels, options, onRow);
   const classes = kept.labels.length;
   const n = kept.classOf.length;
-  const bits = options.weightBits ?? (exact === "counts" || exact === "ridge" ? 8 : 4);
-  const room = bytes ?? USUAL_BYTES;
-  const settings = packer.asked ? [packer.asked] : packer.settings(room, rowBytes(classes, bits), n);
-  if (settings.length === 0) throw invalidOption("bytes", "enough for the smallest size of the encoding", room);
+  const hidden = options.hidden && { ...options.hidden, bits: options.weightBits ?? 4 };
+  const bits = hidden ? 8 : (options.weightBits ?? (exact === "counts" || exact === "ridge" ? 8 : 4));
+  const columns = hidden ? hidden.groups * hidden.units : 0;
+  const [above, row] = hidden ? [columns * classes, rowBytes(columns, hidden.bits)] : [0, rowBytes(classes, bits)];
+  const settingsIn = (room: number) => (packer.asked ? [packer.asked] : packer.settings(room - above, row, n));
+  let settings = settingsIn(bytes ?? USUAL_BYTES);
+  // what has many columns, or classes, needs more than the usual
+  for (let room = USUAL_BYTES; bytes === undefined && settings.length === 0 && room < MOST_BYTES; room *= 2)
+    settings = settingsIn(2 * room);
+  if (settings.length === 0)
+    throw invalidOption("bytes", "enough for the smallest size of the encoding", bytes ?? MOST_BYTES);
   const order = shuffled(n, seed);
   const held = order.slice(0, Math.min(MOST_HELD, Math.floor(n * HELD_SHARE)));
   const sample = Array.from(order.slice(0, ENCODING_SAMPLE).sort(), (i) => kept.row(i));
   const encoderFor = async (setting: Setting) =>
     packer.fit(sample, setting, await SolverRun.start(modules.solver), seed);
-  const job: Job = { modules, kept, exact, bits, seed, passes: options.passes, signal, onProgress };
-  const candidates = await fittingEncoders(settings, encoderFor, exact, bytes === undefined || held.length === 0);
+  const job: Job = { modules, kept, exact, hidden, bits, seed, passes: options.passes, signal, onProgress };
+  // what is chosen among is solved many times
+  const mostRidge = settings.length > 1 ? MOST_RIDGE / 2 : MOST_RIDGE;
+  const most = hidden ? Math.floor(MOST_CELLS / columns) : exact === "ridge" ? mostRidge : MOST_FEATURES;
+  const bytesOfEncoder = ({ plan }: Encoder<never>) =>
+    plan.parameters.length +
+    (hidden
+      ? plan.features * rowBytes(columns, hidden.bits) + columns * classes
+      : plan.features * rowBytes(classes, bits));
+  const candidates = await fittingEncoders(settings, encoderFor, most, bytes === undefined || held.length === 0);
+  const fitting = candidates.filter(({ encoder }) => bytes === undefined || bytesOfEncoder(encoder) <= bytes);
+  if (fitting.length === 0) {
+    const least = Math.min(...candidates.map(({ encoder }) => bytesOfEncoder(encoder)));
+    throw invalidOption("bytes", `at least ${least} with the encoding's sizes`, bytes);
+  }
   const tried: { setting: Setting; accuracy: number }[] = [];
-  if (candidates.length > 1) {
+  if (fitting.length > 1) {
     const parts =
       n <= FEW ? folds(order) : [{ test: held, train: order.slice(held.length, held.length + MOST_TRIED).sort() }];
-    for (const { setting, encoder } of candidates) {
+    for (const { setting, encoder } of fitting) {
       let right = 0;
       let all = 0;
       for (const { test, train } of parts) {
@@ -134,21 +180,18 @@ export async function fitClassifier<Input>(
         all += test.length;
       }
       tried.push({ setting, accuracy: right / all });
-      onProgress?.({ phase: "choose", done: tried.length, total: candidates.length });
+      onProgress?.({ phase: "choose", done: tried.length, total: fitting.length });
     }
   }
   const best = tried.reduce((best, { accuracy }, i) => (accuracy > tried[best]!.accuracy ? i : best), 0);
-  const { setting, encoder } = candidates[best]!;
+  const { setting, encoder } = fitting[best]!;
   const solved = await solve(encoder, order.slice().sort(), held, job);
   const { layer, refit, fitted, passes, active } = solved;
-  const shape = shapeOf(encoder, job);
+  const shape = shapeOf(encoder, job, solved.hidden);
   const recipe = { examples: n, passes, seed, setting, ...(options.notes ? { notes: options.notes } : {}) };
-  const { features, parameters } = encoder.plan;
-  const report: FitReport = {
-    ...{ ...kept.tally, tried, setting, active, passes },
-    bytes: features * rowBytes(classes, bits) + parameters.length,
-  };
+  const report: FitReport = { ...{ ...kept.tally, tried, setting, active, passes }, bytes: bytesOfShape(shape) };
   const classifier = { encoder: encoder as Encoder<unknown>, labels: kept.labels, shape, layer, refit, recipe };
+  formatConfig(classifier, {}); // what could not be read again is told before anybody works with it
   return { classifier, fitted, report };
 }
 
@@ -160,11 +203,9 @@ export async function fitClassifier<Input>(
 async function fittingEncoders<Input>(
   settings: readonly Setting[],
   encoderFor: (setting: Setting) => Promise<Encoder<Input>>,
-  exact: Form,
+  most: number,
   first: boolean,
 ): Promise<{ setting: Setting; encoder: Encoder<Input> }[]> {
-  // what is chosen among is solved many times
-  const most = exact !== "ridge" ? MOST_FEATURES : settings.length > 1 ? MOST_RIDGE / 2 : MOST_RIDGE;
   const found: { setting: Setting; encoder: Encoder<Input> }[] = [];
   let least = Number.POSITIVE_INFINITY;
   for (const setting of settings) {
@@ -176,29 +217,31 @@ async function fittingEncoders<Input>(
   if (found.length > 0) return found;
   throw invalidOption(
     "the encoding's size",
-    `at most ${most} features with exact: "${exact}" (bytes: less gives fewer)`,
+    `at most ${most} features with this form and hidden layer (bytes: less gives fewer)`,
     least,
   );
 }
 
 function checkFitOptions<Input>(options: FitOptions<Input>): FitOptions<Input> {
   checkOptions(options);
-  const { encoding, exact, bytes, weightBits, passes, seed, labels, onBad } = options;
+  const { encoding, exact, hidden, bytes, weightBits, passes, seed, labels, onBad, notes } = options;
+  if (notes !== undefined && !isPlain(notes)) throw invalidOption("notes", "an object that JSON can hold", notes);
   if (typeof encoding?.packer !== "function") {
     throw invalidOption("encoding", "one of image, series, table, lines, features", encoding);
   }
   if (exact !== undefined && !FORMS.includes(exact)) throw invalidOption("exact", FORMS.join(", "), exact);
+  if (hidden !== undefined) checkHidden(hidden, exact);
   const whole = (name: string, value: number | undefined, least: number, most: number) => {
     if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most)) {
       throw invalidOption(name, `an integer in ${least}..${most}`, value);
     }
   };
-  whole("bytes", bytes, 64, 1 << 24);
+  whole("bytes", bytes, 64, MOST_BYTES);
   whole("passes", passes, 1, 1000);
   whole("seed", seed, 0, 0xffffffff);
   if (weightBits !== undefined && weightBits !== 8 && weightBits !== 4)
     throw invalidOption("weightBits", "8 or 4", weightBits);
-  if (weightBits === 4 && (exact === "counts" || exact === "ridge")) {
+  if (weightBits === 4 && !hidden && (exact === "counts" || exact === "ridge")) {
     throw invalidOption("weightBits", `8 where exact is ${exact}`, weightBits);
   }
   if (labels !== undefined && !isLabels(labels)) throw invalidOption("labels", "2 to 256 texts, each once", labels);
@@ -207,11 +250,31 @@ function checkFitOptions<Input>(options: FitOptions<Input>): FitOptions<Input> {
   return options;
 }
 
+function isPlain(notes: unknown): boolean {
+  try {
+    formatJson(notes as object);
+    return typeof notes === "object" && !Array.isArray(notes);
+  } catch {
+    return false;
+  }
+}
+
+/** @throws SaffuError INVALID_OPTION */
+function checkHidden(hidden: HiddenOptions, exact: Form | undefined): void {
+  checkOptions(hidden, []);
+  const { groups, units } = hidden;
+  const fault = faultOfHidden(groups, units);
+  if (fault !== undefined) throw invalidOption("hidden", `{ groups, units }: ${fault}`, `${groups}x${units}`);
+  if (exact === "ridge" && groups * units > MOST_RIDGE)
+    throw invalidOption("hidden", `at most ${MOST_RIDGE} units with exact: "ridge"`, groups * units);
+}
+
 /** What is the same for every encoder that is tried. */
 interface Job {
   readonly modules: FitModules;
   readonly kept: Kept;
   readonly exact: Form;
+  readonly hidden: (HiddenOptions & { readonly bits: number }) | undefined;
   readonly bits: number;
   readonly seed: number;
   readonly passes: number | undefined;
@@ -220,6 +283,7 @@ interface Job {
 }
 
 interface Solved {
+  readonly hidden: HiddenLayer | undefined;
   readonly layer: Layer;
   readonly refit: RefitSettings;
   readonly fitted: Uint32Array | undefined;
@@ -227,15 +291,19 @@ interface Solved {
   readonly active: number;
 }
 
-function shapeOf({ plan }: Encoder<never>, { kept, bits, exact }: Job): ClassifierShape {
-  return { encoding: plan, classes: kept.labels.length, bits, form: exact };
+function shapeOf(
+  { plan }: Encoder<never>,
+  { kept, bits, exact }: Job,
+  hidden: HiddenLayer | undefined,
+): ClassifierShape {
+  return { encoding: plan, hidden, classes: kept.labels.length, bits, form: exact };
 }
 
 /** Share of held-out examples that an encoder's classifier gives their own label. */
 async function accuracyOf<I>(encoder: Encoder<I>, train: Uint32Array, held: Uint32Array, job: Job): Promise<number> {
   const quick = { ...job, passes: job.passes ?? TRIED_PASSES, onProgress: undefined };
-  const { layer } = await solve(encoder, train, held, quick);
-  const shape = { ...shapeOf(encoder, job), form: "none" as const };
+  const { layer, hidden } = await solve(encoder, train, held, quick);
+  const shape = { ...shapeOf(encoder, job, hidden), form: "none" as const };
   const device = await Device.start(job.modules.device, shape, layer, false);
   let right = 0;
   const pace = new Pace();
@@ -247,58 +315,101 @@ async function accuracyOf<I>(encoder: Encoder<I>, train: Uint32Array, held: Uint
   return right / held.length;
 }
 
-/** Encodes some of the examples, and solves the layer from them. */
+/** Encodes some of the examples, and solves the layers from them, from the inputs upwards. */
 async function solve<I>(encoder: Encoder<I>, places: Uint32Array, held: Uint32Array, job: Job): Promise<Solved> {
-  const data = await encoded(encoder, places, job);
+  const hidden = job.hidden && (await solveHidden(encoder, places, job));
+  const data = await encoded(encoder, places, job, hidden);
   const { exact, modules, kept, signal, onProgress } = job;
   const total = data.values ? data.values.reduce((sum, value) => sum + value, 0) / data.unit : data.ids.length;
   const active = Math.max(1, total / data.labels.length);
   if (exact === "counts" || exact === "ridge") {
-    const device = await Device.start(modules.device, shapeOf(encoder, job), undefined, true);
-    return { ...(await solveExact(device, data, places, held, exact, kept)), passes: 1, active };
+    const device = await Device.start(modules.device, shapeOf(encoder, job, hidden), undefined, true);
+    const passes = hidden ? hiddenPasses(data.labels.length, job) : 1;
+    return { ...(await solveExact(device, data, places, held, exact, kept)), hidden, passes, active };
   }
   if (await countsAreBetter(encoder, places, job)) {
     const device = await Device.start(
       modules.device,
-      { ...shapeOf(encoder, job), bits: 8, form: "counts" },
+      { ...shapeOf(encoder, job, hidden), bits: 8, form: "counts" },
       undefined,
       true,
     );
     const { layer } = await solveExact(device, data, places, held, "counts", kept);
     return {
+      hidden,
       layer: inBits(layer, job.bits, data.classes),
-      refit: stepOf(active),
+      refit: stepOf(active, hidden),
       fitted: undefined,
       passes: 0,
       active,
     };
   }
   const n = data.labels.length;
-  const passes = job.passes ?? (n > PASSES.until ? PASSES.many : PASSES.few);
-  const batch = Math.max(1, Math.min(512, Math.floor(n / 8)));
-  const { step, rate, batchPseudoCounts, priorPseudoCounts } = SCALING;
-  const settings = {
-    ...{ passes, step, rate, priorPseudoCounts, bits: job.bits, seed: job.seed },
-    pseudoCounts: (batchPseudoCounts * n) / batch,
-  };
+  const passes = hidden ? hiddenPasses(n, job) : (job.passes ?? (n > PASSES.until ? PASSES.many : PASSES.few));
+  const step = hidden ? HIDDEN.decoderStep : SCALING.step;
+  const settings = { ...scalingOf(n, job), passes, step, bits: job.bits };
   const onStep = (done: number, total: number) => onProgress?.({ phase: "fit", done, total });
   const layer = await scaled(modules.solver, data, settings, signal, onStep);
-  return {
-    layer,
-    refit: stepOf(active),
-    fitted: undefined,
-    passes,
-    active,
-  };
+  return { hidden, layer, refit: stepOf(active, hidden), fitted: undefined, passes, active };
 }
 
-function stepOf(active: number): RefitSettings {
-  return { pseudoCounts: STEP.pseudoCounts, step: STEP.step / active };
+/** What passes over n examples have in common. */
+function scalingOf(n: number, { seed }: Job) {
+  const { rate, batchPseudoCounts, priorPseudoCounts } = SCALING;
+  const batch = Math.max(1, Math.min(512, Math.floor(n / 8)));
+  return { rate, priorPseudoCounts, seed, pseudoCounts: (batchPseudoCounts * n) / batch };
+}
+
+function hiddenPasses(n: number, { passes }: Job): number {
+  return passes ?? (n > PASSES.until ? HIDDEN.many : HIDDEN.few);
+}
+
+/** The hidden layer, from the encoding's features of the examples at `places`. */
+async function solveHidden<I>(encoder: Encoder<I>, places: Uint32Array, job: Job): Promise<HiddenLayer> {
+  const data = withoutRepeats(await encoded(encoder, places, job, undefined));
+  const n = data.labels.length;
+  const { step, decoderStep, priorPseudoCounts, sharpness, spread } = HIDDEN;
+  const scaling = scalingOf(n, job);
+  const settings = {
+    ...{ ...scaling, ...job.hidden!, passes: hiddenPasses(n, job), step, priorPseudoCounts, sharpness, spread },
+    decoder: { ...scaling, step: decoderStep },
+  };
+  const onStep = (done: number, total: number) => job.onProgress?.({ phase: "fit", done, total });
+  return composed(job.modules.solver, data, settings, job.signal, onStep);
+}
+
+/** A feature that comes more than once in an example, once with the sum of its values, as far as there is room in 16 bits. */
+function withoutRepeats(data: Encoded): Encoded {
+  const { offsets, ids, values, unit } = data;
+  const places = new Int32Array(data.features).fill(-1);
+  const merged = { offsets: new Uint32Array(offsets.length), ids: new Uint16Array(ids.length) };
+  const sums = new Uint16Array(ids.length);
+  let end = 0;
+  for (let i = 0; i + 1 < offsets.length; ++i) {
+    const from = end;
+    for (let at = offsets[i]!; at < offsets[i + 1]!; ++at) {
+      const [id, value] = [ids[at]!, values ? values[at]! : unit];
+      const place = places[id]!;
+      if (place >= from && sums[place]! + value <= 0xffff) sums[place]! += value;
+      else {
+        places[id] = end;
+        merged.ids[end] = id;
+        sums[end] = value;
+        end += 1;
+      }
+    }
+    merged.offsets[i + 1] = end;
+  }
+  return { ...data, offsets: merged.offsets, ids: merged.ids.subarray(0, end), values: sums.subarray(0, end) };
+}
+
+function stepOf(active: number, hidden: HiddenLayer | undefined): RefitSettings {
+  return { pseudoCounts: STEP.pseudoCounts, step: (hidden ? HIDDEN.decoderStep : STEP.step) / active };
 }
 
 /** Whether counts get more of few examples right than passes do, each fold classified by the others. */
 async function countsAreBetter<I>(encoder: Encoder<I>, places: Uint32Array, job: Job): Promise<boolean> {
-  if (places.length > FEW || places.length < 2 * FOLDS || job.passes !== undefined) return false;
+  if (places.length > FEW || places.length < 2 * FOLDS || job.passes !== undefined || job.hidden) return false;
   const right = { passes: 0, counts: 0 };
   for (const { test, train } of folds(shuffled(places.length, job.seed).map((i) => places[i]!))) {
     const forms = [
@@ -333,12 +444,18 @@ function inBits(layer: Layer, bits: number, classes: number): Layer {
   return { ...layer, rows, scales: layer.scales.map((scale) => (scale * 127) / 7) };
 }
 
-/** The examples at `places` as the device encodes them. */
-async function encoded<I>(encoder: Encoder<I>, places: Uint32Array, job: Job): Promise<Encoded> {
+/** The examples at `places` as the device encodes them: what the decoder reads. */
+async function encoded<I>(
+  encoder: Encoder<I>,
+  places: Uint32Array,
+  job: Job,
+  hidden: HiddenLayer | undefined,
+): Promise<Encoded> {
   const { kept, modules, signal, onProgress } = job;
-  const { features, unit } = encoder.plan;
+  const shape = { ...shapeOf(encoder, job, hidden), form: "none" as const };
+  const { features, unit } = inputsOf(shape);
   const classes = kept.labels.length;
-  const device = await Device.start(modules.device, { ...shapeOf(encoder, job), form: "none" }, undefined, false);
+  const device = await Device.start(modules.device, shape, undefined, false);
   const offsets = new Uint32Array(places.length + 1);
   let ids = new Uint16Array(1 << 12);
   let values = new Uint16Array(unit > 1 ? ids.length : 0);

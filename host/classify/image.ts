@@ -9,6 +9,7 @@ import {
   type Encoder,
   type Encoding,
   invalidExample,
+  lengthOf,
   type Packer,
   type Setting,
   type Whole,
@@ -51,6 +52,13 @@ const SIZES: readonly Setting[] = [
   { patch: 4, bits: 3, regions: 3 },
 ];
 
+/** Of images that are too small for them. */
+const SMALL_SIZES: readonly Setting[] = [
+  { patch: 3, bits: 4, regions: 2 },
+  { patch: 2, bits: 4, regions: 2 },
+  { patch: 2, bits: 3, regions: 1 },
+];
+
 /** @throws SaffuError INVALID_OPTION */
 export function image(options: ImageOptions): Encoding<ArrayLike<number>> {
   const { width, height, threshold = 80 } = check(options);
@@ -63,7 +71,7 @@ export function image(options: ImageOptions): Encoding<ArrayLike<number>> {
         ? { patch, bits, regions, across: across! }
         : undefined,
     settings: (bytes, rowBytes) =>
-      SIZES.filter(
+      (Math.min(width, height) < 4 ? SMALL_SIZES : SIZES).filter(
         (size) =>
           size.patch! <= Math.min(width, height) &&
           ((size.regions! * (size.across ?? size.regions!)) << size.bits!) * rowBytes +
@@ -156,10 +164,11 @@ function check<O extends ImageOptions>(options: O): O {
 }
 
 function packImage(input: ArrayLike<number>, row: number, width: number, height: number): Uint8Array {
-  if (input?.length !== width * height) {
+  const found = lengthOf(input);
+  if (found !== width * height) {
     throw invalidExample(
       row,
-      `an image of ${width} × ${height} is ${width * height} bytes, got ${shown(input?.length)}`,
+      `an image of ${width} × ${height} is ${width * height} bytes, got ${shown(found ?? input)}`,
     );
   }
   if (input instanceof Uint8Array) return input;

@@ -20,7 +20,18 @@ export const PLAN_FIELDS = [
   ...["magic", "kind", "form", "features", "classes", "stride", "bits", "most", "unit", "a", "b", "c", "d", "e", "f"],
   ...["parameters", "input", "inputBytes", "ids", "values", "scores", "probabilities", "bias", "scales", "rows"],
   ...["liveBias", "liveScales", "live", "tables", "prior", "sums", "cells", "staged", "stagedCells", "scratch", "end"],
-  ...["pseudoCounts", "step", "begun", "count", "corrected"],
+  ...["groups", "units", "hiddenBits", "coded", "codedMost", "codedUnit", "codes", "codeValues"],
+  ...[
+    "hiddenBias",
+    "hiddenScales",
+    "hiddenRows",
+    "hiddenStates",
+    "pseudoCounts",
+    "step",
+    "begun",
+    "count",
+    "corrected",
+  ],
 ] as const;
 export type PlanField = (typeof PLAN_FIELDS)[number];
 
@@ -42,9 +53,29 @@ export interface EncodingPlan {
   readonly tableBytes: number;
 }
 
+/** A hidden layer between the encoding and the decoder: groups of units, each a softmax over the encoding's features. */
+export interface HiddenLayer {
+  /** H. */
+  readonly groups: number;
+  /** m, a multiple of 4; M = H · m. */
+  readonly units: number;
+  /** Bits of a weight, 8 or 4. */
+  readonly bits: number;
+  /** (M). */
+  readonly bias: Float32Array;
+  readonly scales: Float32Array;
+  /** (D, M) i8, or pairs of codes of four bits. */
+  readonly rows: Uint8Array;
+}
+
+/** What a state of 1 is (assembly/classify/hidden.ts), and M at the most. */
+export const [STATE_UNIT, MOST_HIDDEN] = [64, 4096];
+
 /** Sizes of a classifier. */
 export interface ClassifierShape {
   readonly encoding: EncodingPlan;
+  /** Undefined where the decoder reads the encoding's features. */
+  readonly hidden?: HiddenLayer | undefined;
   readonly classes: number;
   /** Bits of a weight, 8 or 4. */
   readonly bits: number;
@@ -79,8 +110,27 @@ export function rowBytes(classes: number, bits: number): number {
   return bits === 4 ? (classes + 1) >> 1 : classes;
 }
 
+/** What the decoder reads: features, at most so many active, each of values in so many parts of 1. */
+export function inputsOf({ encoding, hidden }: Pick<ClassifierShape, "encoding" | "hidden">): {
+  readonly features: number;
+  readonly most: number;
+  readonly unit: number;
+} {
+  if (hidden === undefined) return encoding;
+  const features = hidden.groups * hidden.units;
+  return { features, most: features, unit: STATE_UNIT };
+}
+
+/** Bytes of a classifier: weights, and what the encoding reads. */
+export function bytesOfShape(shape: ClassifierShape): number {
+  const { encoding, hidden, classes, bits } = shape;
+  return inputsOf(shape).features * rowBytes(classes, bits) + encoding.parameters.length + (hidden?.rows.length ?? 0);
+}
+
 /** Cells of the sums of an exact form. */
-export function sumCells({ encoding: { features }, classes, form }: ClassifierShape): number {
+export function sumCells(shape: ClassifierShape): number {
+  const { classes, form } = shape;
+  const { features } = inputsOf(shape);
   if (form === "none") return 0;
   const second = form === "base" ? features * classes : form === "ridge" ? (features * (features + 1)) / 2 : 0;
   return 1 + classes + features * classes + second;
@@ -88,9 +138,11 @@ export function sumCells({ encoding: { features }, classes, form }: ClassifierSh
 
 /** Where everything stands; `baseEnd` is where what is the model's own ends. */
 export function planOf(shape: ClassifierShape, learning: boolean): { plan: Plan; baseEnd: number; pages: number } {
-  const { encoding, classes, bits } = shape;
+  const { encoding, hidden, classes, bits } = shape;
   const form = learning ? shape.form : "none";
-  const { features, most, unit, numbers, parameters, inputBytes, tableBytes } = encoding;
+  const { numbers, parameters, inputBytes, tableBytes } = encoding;
+  const { features, most, unit } = inputsOf(shape);
+  const { groups, units } = hidden ?? { groups: 0, units: 0 };
   const stride = strideOf(classes);
   const cells = sumCells({ ...shape, form });
   let end = aligned(PLAN_AT + PLAN_FIELDS.length * 4);
@@ -104,10 +156,18 @@ export function planOf(shape: ClassifierShape, learning: boolean): { plan: Plan;
     parameters: place(parameters.length),
     ...{ bias: vector(), scales: vector(), prior: vector() },
     rows: place(features * rowBytes(classes, bits) + 16), // what SIMD reads beyond the last row
+    ...{ hiddenBias: place(4 * groups * units), hiddenScales: place(4 * groups * units) },
+    hiddenRows: place(hidden ? hidden.rows.length + 16 : 0),
   };
   const baseEnd = end;
+  const active = { ids: place(most * 2 + 16), values: place(unit > 1 ? most * 2 : 0) };
+  const codes = { codes: active.ids, codeValues: active.values };
+  if (hidden) {
+    codes.codes = place(encoding.most * 2 + 16);
+    codes.codeValues = place(encoding.unit > 1 ? encoding.most * 2 : 0);
+  }
   const run = {
-    ...{ input: place(inputBytes), ids: place(most * 2 + 16), values: place(unit > 1 ? most * 2 : 0) },
+    ...{ input: place(inputBytes), ...active, ...codes, hiddenStates: place(4 * groups * units) },
     ...{ scores: vector(), probabilities: vector(), tables: place(tableBytes) },
   };
   const live = shape.form === "none" ? 0 : features * classes + 16;
@@ -121,7 +181,9 @@ export function planOf(shape: ClassifierShape, learning: boolean): { plan: Plan;
   const plan: Plan = {
     ...{ magic: MAGIC, kind: KINDS.indexOf(encoding.kind), form: FORMS.indexOf(form), features, classes, stride, bits },
     ...{ most, unit, a, b, c, d, e, f, inputBytes, cells, stagedCells: form === "none" ? 0 : STAGED, end },
-    ...{ pseudoCounts: 1, step: 1, begun: 0, count: 0, corrected: 0, ...base, ...run, ...learned, ...sums },
+    ...{ groups, units, hiddenBits: hidden?.bits ?? 8, coded: encoding.features, codedMost: encoding.most },
+    ...{ codedUnit: encoding.unit, pseudoCounts: 1, step: 1, begun: 0, count: 0, corrected: 0 },
+    ...{ ...base, ...run, ...learned, ...sums },
   };
   return { plan, baseEnd, pages: Math.ceil(end / PAGE) };
 }

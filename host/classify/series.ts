@@ -10,6 +10,7 @@ import {
   type Encoder,
   type Encoding,
   invalidExample,
+  lengthOf,
   type Packer,
   type Setting,
   type Whole,
@@ -177,11 +178,16 @@ function check<O extends SeriesOptions>(options: O): O {
 
 function packSeries(input: ArrayLike<number>, row: number, length: number, channels: number): Uint8Array {
   const many = length * channels;
-  if (input?.length !== many) {
-    throw invalidExample(row, `a series of ${channels} × ${length} is ${many} values, got ${shown(input?.length)}`);
+  const found = lengthOf(input);
+  if (found !== many) {
+    throw invalidExample(row, `a series of ${channels} × ${length} is ${many} values, got ${shown(found ?? input)}`);
   }
-  const out = Float32Array.from(input);
-  const wrong = out.findIndex((value) => !Number.isFinite(value));
-  if (wrong >= 0) throw invalidExample(row, `value ${wrong} must be a finite number, got ${shown(input[wrong])}`);
+  const out = new Float32Array(many);
+  for (let i = 0; i < many; ++i) {
+    const value: unknown = input[i];
+    if (!(typeof value === "number" && Number.isFinite(Math.fround(value))))
+      throw invalidExample(row, `value ${i} must be a finite number, got ${shown(value)}`);
+    out[i] = value;
+  }
   return bytesOf(out);
 }

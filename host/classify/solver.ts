@@ -3,9 +3,9 @@ import { throwIfAborted } from "../errors.ts";
 import { Pace } from "../pace.ts";
 import { aligned } from "../shape.ts";
 import { startInstance } from "./instances.ts";
-import { rowBytes, strideOf } from "./layout.ts";
+import { type HiddenLayer, rowBytes, strideOf } from "./layout.ts";
 
-const [JOB_AT, WINDOWS_AT, FREE_AT] = [64, 256, 512];
+const [JOB_AT, WINDOWS_AT, DECODER_AT, FREE_AT] = [64, 256, 384, 512];
 const PAGE = 65536;
 /** Windows that are added at once, in bytes. */
 const WINDOW_BYTES = 1 << 20;
@@ -20,6 +20,8 @@ interface Exports {
   solvePrior(): void;
   scaleSteps(from: number, until: number): void;
   quantise(): void;
+  beginHidden(): void;
+  composeSteps(from: number, until: number): void;
 }
 
 /** Directions of the largest variance, and what the mean window's product with each is. */
@@ -150,6 +152,115 @@ const [MOST_BATCH, LEAST_BATCHES] = [512, 8];
 /** Between two looks at the clock. */
 const STEPS_A_TURN = 4;
 
+/** Fields of a job (assembly/classify/job.ts), in order: whole numbers and addresses, and those that are f32. */
+const JOB_FIELDS = [
+  ...["examples", "features", "classes", "stride", "valued", "batch", "steps", "averageFrom", "seed"],
+  ...["unit", "step", "rate", "pseudoCounts", "priorPseudoCounts"],
+  ...["offsets", "ids", "values", "labels", "weights", "averages", "prior", "bias", "probabilities", "rows", "scales"],
+  ...["bits", "samples", "ratio", "group"],
+] as const;
+type JobField = (typeof JOB_FIELDS)[number];
+const REAL = new Set<string>(["unit", "step", "rate", "pseudoCounts", "priorPseudoCounts"]);
+
+/** What a solve is about: the examples in the solver's memory, and where its tables stand. */
+class Solve {
+  private readonly places = new Places();
+  private readonly job: Record<string, number> = {};
+  private readonly copies: [number, ArrayBufferView][] = [];
+  private exports: Exports | undefined;
+
+  /** @param columns of the table that is solved */
+  constructor(
+    private readonly data: Encoded,
+    readonly columns: number,
+    settings: { readonly passes: number; readonly seed: number; readonly rate: number; readonly bits: number },
+  ) {
+    const { features, unit, offsets, ids, values, labels } = data;
+    const examples = labels.length;
+    const stride = strideOf(columns);
+    const batch = Math.max(1, Math.min(MOST_BATCH, Math.floor(examples / LEAST_BATCHES)));
+    const steps = settings.passes * Math.ceil(examples / batch);
+    const { seed, rate, bits } = settings;
+    const at = {
+      ...{ offsets: this.copied(offsets), ids: this.copied(ids), labels: this.copied(labels) },
+      values: values ? this.copied(values) : 0,
+      ...{ weights: this.place(12 * features * stride), averages: this.place(8 * features * stride) },
+      ...{ prior: this.place(stride * 4), bias: this.place(stride * 4), probabilities: this.place(stride * 4) },
+      ...{ rows: this.place(features * rowBytes(columns, bits)), scales: this.place(stride * 4) },
+      ratio: this.place(16),
+    };
+    const sizes = { examples, features, classes: columns, stride, valued: values ? 1 : 0, batch, steps, bits };
+    this.set({ ...sizes, averageFrom: Math.floor(steps / 2), seed, rate, unit: 1 / unit, samples: 0, ...at });
+  }
+
+  place(bytes: number): number {
+    return this.places.place(bytes);
+  }
+
+  private copied(values: ArrayBufferView): number {
+    const at = this.place(values.byteLength);
+    this.copies.push([at, values]);
+    return at;
+  }
+
+  /** Features of an example, or the sum of their values, on average. */
+  get active(): number {
+    const { ids, values, unit, labels } = this.data;
+    const total = values ? values.reduce((sum, value) => sum + value, 0) / unit : ids.length;
+    return Math.max(1, total / labels.length);
+  }
+
+  get(field: JobField): number {
+    return this.job[field]!;
+  }
+
+  /** Changes what the solver is told. */
+  set(fields: Partial<Record<JobField, number>>): void {
+    Object.assign(this.job, fields);
+    if (this.exports === undefined) return;
+    const view = new DataView(this.exports.memory.buffer, JOB_AT);
+    for (const [i, name] of JOB_FIELDS.entries()) {
+      if (REAL.has(name)) view.setFloat32(4 * i, this.job[name]!, true);
+      else view.setUint32(4 * i, this.job[name]!, true);
+    }
+  }
+
+  /** Starts the solver, once all places are taken. */
+  async start(solver: Uint8Array): Promise<Exports> {
+    this.exports = await instantiate(solver, this.places.end);
+    for (const [at, { buffer, byteOffset, byteLength }] of this.copies)
+      new Uint8Array(this.exports.memory.buffer, at).set(new Uint8Array(buffer, byteOffset, byteLength));
+    this.set({});
+    return this.exports;
+  }
+
+  /** Makes all steps, with a look at the clock now and then. @throws SaffuError ABORTED */
+  async run(
+    steps: (from: number, until: number) => void,
+    signal: AbortSignal | undefined,
+    onStep: ((done: number, total: number) => void) | undefined,
+  ): Promise<void> {
+    const all = this.get("steps");
+    const pace = new Pace();
+    for (let step = 0; step < all; step += STEPS_A_TURN) {
+      const until = Math.min(all, step + STEPS_A_TURN);
+      steps(step, until);
+      if (pace.due()) await pace.rest();
+      throwIfAborted(signal);
+      onStep?.(until, all);
+    }
+  }
+
+  floats(field: JobField): Float32Array {
+    return new Float32Array(this.exports!.memory.buffer, this.get(field), this.columns).slice();
+  }
+
+  rows(): Uint8Array {
+    const bytes = this.data.features * rowBytes(this.columns, this.get("bits"));
+    return new Uint8Array(this.exports!.memory.buffer, this.get("rows"), bytes).slice();
+  }
+}
+
 /**
  * Passes of iterative scaling over the examples.
  *
@@ -162,58 +273,64 @@ export async function scaled(
   signal?: AbortSignal | undefined,
   onStep?: ((done: number, total: number) => void) | undefined,
 ): Promise<Layer> {
-  const { features, classes, unit, offsets, ids, values, labels } = data;
-  const examples = labels.length;
-  const stride = strideOf(classes);
-  const cells = features * stride;
-  const places = new Places();
-  const at = {
-    offsets: places.place(offsets.byteLength),
-    ids: places.place(ids.byteLength),
-    values: places.place(values?.byteLength ?? 0),
-    labels: places.place(labels.byteLength),
-    weights: places.place(3 * cells * 4),
-    averages: places.place(cells * 8),
-    prior: places.place(stride * 4),
-    bias: places.place(stride * 4),
-    probabilities: places.place(stride * 4),
-    rows: places.place(features * rowBytes(classes, settings.bits)),
-    scales: places.place(stride * 4),
-    ratio: places.place(16),
-  };
-  const exports = await instantiate(solver, places.end);
-  const { buffer } = exports.memory;
-  new Uint32Array(buffer, at.offsets, offsets.length).set(offsets);
-  new Uint16Array(buffer, at.ids, ids.length).set(ids);
-  if (values) new Uint16Array(buffer, at.values, values.length).set(values);
-  new Uint16Array(buffer, at.labels, labels.length).set(labels);
-  const batch = Math.max(1, Math.min(MOST_BATCH, Math.floor(examples / LEAST_BATCHES)));
-  const steps = settings.passes * Math.ceil(examples / batch);
-  const total = values ? values.reduce((sum, value) => sum + value, 0) / unit : ids.length;
-  const active = Math.max(1, total / examples);
-  const whole = new Uint32Array(buffer, JOB_AT, 28);
-  const real = new Float32Array(buffer, JOB_AT, 28);
-  whole.set([examples, features, classes, stride, values ? 1 : 0, batch, steps, Math.floor(steps / 2), settings.seed]);
-  real.set([1 / unit, settings.step / active, settings.rate, settings.pseudoCounts, settings.priorPseudoCounts], 9);
-  const { weights, averages, probabilities, rows, scales, ratio } = at;
-  whole.set(
-    [at.offsets, at.ids, at.values, at.labels, weights, averages, at.prior, at.bias, probabilities, rows, scales],
-    14,
-  );
-  whole.set([settings.bits, 0, ratio], 25);
+  const { pseudoCounts, priorPseudoCounts } = settings;
+  const solve = new Solve(data, data.classes, settings);
+  solve.set({ step: settings.step / solve.active, pseudoCounts, priorPseudoCounts, group: data.classes });
+  const exports = await solve.start(solver);
   exports.solvePrior();
-  const pace = new Pace();
-  for (let step = 0; step < steps; step += STEPS_A_TURN) {
-    exports.scaleSteps(step, Math.min(steps, step + STEPS_A_TURN));
-    if (pace.due()) await pace.rest();
-    throwIfAborted(signal);
-    onStep?.(Math.min(steps, step + STEPS_A_TURN), steps);
-  }
+  await solve.run(exports.scaleSteps, signal, onStep);
   exports.quantise();
-  return {
-    prior: new Float32Array(buffer, at.prior, classes).slice(),
-    bias: new Float32Array(buffer, at.bias, classes).slice(),
-    scales: new Float32Array(buffer, scales, classes).slice(),
-    rows: new Uint8Array(buffer, rows, features * rowBytes(classes, settings.bits)).slice(),
+  const [prior, bias, scales] = [solve.floats("prior"), solve.floats("bias"), solve.floats("scales")];
+  return { prior, bias, scales, rows: solve.rows() };
+}
+
+/** How a hidden layer and the decoder above it are solved together. */
+export interface CompositionSettings extends ScalingSettings {
+  readonly groups: number;
+  readonly units: number;
+  /** β of hidden targets. */
+  readonly sharpness: number;
+  /** Root mean square of the first logits. */
+  readonly spread: number;
+  readonly decoder: Pick<ScalingSettings, "step" | "pseudoCounts" | "priorPseudoCounts">;
+}
+
+/**
+ * Passes of iterative scaling of a hidden layer and a decoder above it, of which the hidden layer is kept.
+ *
+ * @throws SaffuError ABORTED, UNSUPPORTED
+ */
+export async function composed(
+  solver: Uint8Array,
+  data: Encoded,
+  settings: CompositionSettings,
+  signal?: AbortSignal | undefined,
+  onStep?: ((done: number, total: number) => void) | undefined,
+): Promise<HiddenLayer> {
+  const { groups, units, bits, sharpness, decoder } = settings;
+  const columns = groups * units;
+  const solve = new Solve(data, columns, settings);
+  const stride = strideOf(data.classes);
+  const at = {
+    ...{ weights: solve.place(12 * columns * stride), prior: solve.place(4 * stride), bias: solve.place(4 * stride) },
+    ...{ probabilities: solve.place(4 * stride), targets: solve.place(4 * columns), generator: solve.place(16) },
   };
+  const { pseudoCounts, priorPseudoCounts, step } = settings;
+  solve.set({ pseudoCounts, priorPseudoCounts: priorPseudoCounts * sharpness, group: units });
+  solve.set({ step: step / sharpness / solve.active });
+  const exports = await solve.start(solver);
+  // the decoder's classes, how often each is
+  const own = { prior: solve.get("prior"), bias: solve.get("bias"), classes: columns, stride: columns };
+  solve.set({ prior: at.prior, bias: at.bias, classes: data.classes, stride });
+  exports.solvePrior();
+  solve.set(own);
+  const { buffer } = exports.memory;
+  const whole = [units, stride, at.weights, at.prior, at.bias, at.probabilities, at.targets, at.generator];
+  new Uint32Array(buffer, DECODER_AT, whole.length).set(whole);
+  const real = [decoder.step / groups, decoder.pseudoCounts, decoder.priorPseudoCounts, sharpness, settings.spread];
+  new Float32Array(buffer, DECODER_AT + 4 * whole.length, real.length).set(real);
+  exports.beginHidden();
+  await solve.run(exports.composeSteps, signal, onStep);
+  exports.quantise();
+  return { groups, units, bits, bias: solve.floats("bias"), scales: solve.floats("scales"), rows: solve.rows() };
 }

@@ -36,6 +36,8 @@ interface Spec {
 const COARSE = 4;
 const TESTS = 6;
 const MOST_CATEGORIES = 1024;
+/** Characters of a category at the most. */
+const MOST_NAME = 256;
 
 /** @throws SaffuError INVALID_OPTION */
 export function table(options: TableOptions): Encoding<Row> {
@@ -224,11 +226,19 @@ function cellOf(
       throw invalidExample(row, `column ${shown(column)} must be a finite number, got ${shown(cell)}`);
     return value;
   }
+  if (typeof cell === "object" || typeof cell === "symbol" || typeof cell === "function" || Number.isNaN(cell))
+    throw invalidExample(row, `column ${shown(column)} must be a category, got ${shown(cell)}`);
   const name = String(cell);
   const found = categories.get(name);
   if (found !== undefined) return found;
   if (!learning)
     throw invalidExample(row, `column ${shown(column)} has the category ${shown(name)}, which the fit has not seen`);
+  if (name.length > MOST_NAME) {
+    throw invalidExample(
+      row,
+      `column ${shown(column)} has a category of ${name.length} characters, at most ${MOST_NAME} are read: is it a text?`,
+    );
+  }
   if (categories.size >= MOST_CATEGORIES) {
     throw invalidExample(
       row,

@@ -25,12 +25,14 @@ export function classifierRequest(program: ClassifierProgram, build: Build): Mod
 }
 
 /**
- * A compiled classifier as a C header: the module, how many bytes its input has, and the labels, in the order of the classes that it answers.
+ * A compiled classifier as a C header: the module, how many bytes its input has, how many ids `classify` is given (of features; 0 of other encodings),
+ * and the labels, in the order of the classes that it answers.
  *
  * @param module of FeedForward.compile
  */
 export function classifierHeader({ labels, parts }: FeedForward, module: Uint8Array): string {
-  const { inputBytes } = parts.encoder.plan;
+  const { inputBytes, kind, most } = parts.encoder.plan;
+  const features = kind === "features" ? most : 0;
   const quoted = labels.map((label) => {
     const bytes = [...new TextEncoder().encode(label)];
     // octal: a hexadecimal escape would go on with the digits behind it
@@ -42,7 +44,8 @@ export function classifierHeader({ labels, parts }: FeedForward, module: Uint8Ar
 #include <stdint.h>
 
 #define SAFFU_CLASSES ${labels.length}
-#define SAFFU_INPUT_BYTES ${inputBytes}
+#define SAFFU_INPUT_BYTES ${features * 2 || inputBytes}
+#define SAFFU_FEATURES ${features}
 #define SAFFU_MODULE_BYTES ${module.length}
 
 ${array("uint8_t", "saffu_module", module)}

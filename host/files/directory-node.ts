@@ -9,6 +9,7 @@
 import { renameSync } from "node:fs";
 import { link, mkdir, readdir, realpath, rename, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { checkFiles, checkOptions, checkPath, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
 import {
   CLASSIFIER_FORMAT,
@@ -225,4 +226,22 @@ export function reasonOf(cause: unknown): string {
 /** The system's name of an error. */
 export function errno(cause: unknown): string {
   return (cause as NodeJS.ErrnoException).code ?? String(cause);
+}
+
+/**
+ * A path, or an http(s) or file URL, as a text.
+ *
+ * @param kinds what a source may be, in messages
+ * @throws SaffuError INVALID_OPTION
+ */
+export function addressOf(source: unknown, kinds: string): string {
+  const text = source instanceof URL ? source.href : source;
+  checkPath("source", text);
+  try {
+    if (/^https?:/i.test(text as string)) new URL(text as string);
+    if (/^file:/i.test(text as string)) fileURLToPath(text as string);
+  } catch (cause) {
+    throw invalidOption("source", `${kinds} (${(cause as Error).message})`, text);
+  }
+  return text as string;
 }

@@ -151,9 +151,9 @@ export class Channel {
    *
    * @throws SaffuError INVALID_TEXT; then nothing has changed. What `observe` and `refit` throw, where the channel learns
    */
-  send(message: string | Uint8Array): Promise<Uint8Array> {
+  async send(message: string | Uint8Array): Promise<Uint8Array> {
+    const bytes = bytesOfText(message).slice(); // the caller's own may change meanwhile
     return this.alone(async () => {
-      const bytes = bytesOfText(message).slice();
       const number = this.next;
       const { own = true, number: to = number } = this.reference ?? {};
       const before = this.reference === undefined ? this.start : this.stateOf(this.reference)!;
@@ -174,7 +174,7 @@ export class Channel {
    * this one has. INVALID_MESSAGE where no message has the packet. What both ends have stays as it was then. What `observe`, `forget` and `refit` throw, where the
    * channel learns
    */
-  receive(packet: Uint8Array): Promise<Received> {
+  async receive(packet: Uint8Array): Promise<Received> {
     checkBytes("packet", packet);
     const given = packet.slice();
     return this.alone(async () => {
@@ -235,13 +235,19 @@ export class Channel {
 
   /** The predictor in a state, and the model with what is learned there. */
   private async at({ predictor: saved, lesson }: State): Promise<ChannelPredictor> {
-    const { predictor } = this;
-    if (predictor === undefined) throw new SaffuError("INVALID_OPTION", "the channel is closed");
+    this.assertOpen();
     await this.lessons.go(lesson);
+    const predictor = this.assertOpen(); // it may have been closed meanwhile
     this.model.predictors.renew(predictor);
     predictor.restore(saved);
     predictor.forgetPrediction(); // it may be of what was learned then
     return predictor;
+  }
+
+  /** @throws SaffuError INVALID_OPTION */
+  private assertOpen(): ChannelPredictor {
+    if (this.predictor === undefined) throw new SaffuError("INVALID_OPTION", "the channel is closed");
+    return this.predictor;
   }
 
   /** The state behind a message, which the predictor has read unless it was sent as it is. */

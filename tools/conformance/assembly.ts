@@ -11,9 +11,9 @@ const HERE = "tools/conformance";
 const SOURCES = "assembly";
 
 export interface Entry {
-  readonly shape: Shape;
+  /** Of a language model: its constants. */
+  readonly model?: { readonly shape: Shape; readonly options: ModuleOptions };
   readonly build: Build;
-  readonly options: ModuleOptions;
   /** Source text by file name, in place of the files'; the entry is entry.ts. */
   readonly sources: Readonly<Record<string, string>>;
   /** Integer constants, as `--use` has them. */
@@ -23,11 +23,11 @@ export interface Entry {
 
 /** The module, optimised as device modules are (host/compile/compile.ts). */
 export async function compileEntry(entry: Entry): Promise<Uint8Array> {
-  const { shape, build, options, sources, constants = {}, memoryBytes } = entry;
+  const { model, build, sources, constants = {}, memoryBytes } = entry;
   const { main } = await compiler();
   const pages = Math.ceil(memoryBytes / PAGE);
   const uses = [
-    ...shapeConstants(shape, options),
+    ...(model ? shapeConstants(model.shape, model.options) : []),
     ...Object.entries(constants).map(([name, value]) => `${name}=${value}`),
   ];
   const simd = build === "simd";

@@ -115,7 +115,7 @@ export class Cases {
     return this.once(`${name}, ${build}`, async (at) => {
       const found = await classifierCase(name, build);
       const path = join(this.folder, at.replaceAll(/\W+/g, "-"));
-      const driver = () => Promise.reject(new Error("classifiers have no driver"));
+      const driver = () => this.once(`${at}, driver`, () => found.driver());
       const script = scriptOf(found, path);
       return {
         made: { form: name, build, script, module: found.module, weights: null, driver, path },

@@ -1,15 +1,19 @@
 /**
  * Classifiers on every runtime: inputs are put into the module word by word, classified, observed, solved and forgotten; classes and checksums are those
- * of the oracle (test/oracle-classify.ts). Runtimes that need the script inside the module are not asked: their driver is the language model's.
+ * of the oracle (test/oracle-classify.ts).
  */
 import { writeFileSync } from "node:fs";
+import { imageOf } from "../../host/classify/device.ts";
 import type { Encoding } from "../../host/classify/encoding.ts";
+import { bytesOf } from "../../host/classify/encoding.ts";
+import { inputsOf, PLAN_AT, planOf } from "../../host/classify/layout.ts";
 import { FeedForward, features, image, lines, series, table } from "../../host/index.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { type Labelled, logLines, rows, shapes, waves } from "../../test/classify-fixture.ts";
 import {
   expectedShares,
   fnv32,
+  hiddenStates,
   type ImageSpec,
   imageFeatures,
   lineFeatures,
@@ -20,6 +24,7 @@ import {
   type TableSpec,
   tableFeatures,
 } from "../../test/oracle-classify.ts";
+import { classifierDriver, type Driver } from "./driver-module.ts";
 import type { Answer, Script, Step } from "./script.ts";
 
 type Form = "counts" | "base" | "ridge";
@@ -28,6 +33,8 @@ interface Made {
   readonly encoding: Encoding<never>;
   readonly data: readonly Labelled<unknown>[];
   readonly exact: Form;
+  readonly hidden?: { readonly groups: number; readonly units: number };
+  readonly weightBits?: number;
 }
 
 const MADE = {
@@ -52,6 +59,19 @@ const MADE = {
     data: rows(120, 5).map(({ label }, i) => ({ input: { ids: [i % 64, (7 * i) % 64, label.length] }, label })),
     exact: "counts",
   }),
+  "images, hidden layer, base": () => ({
+    encoding: image({ width: 12, height: 12, patch: 4, bits: 5, regions: 2 }),
+    ...{ data: shapes(120, 6), exact: "base", hidden: { groups: 3, units: 8 } },
+  }),
+  "series, hidden layer, counts": () => ({
+    encoding: series({ length: 40, bits: 4, segments: 1, dilations: 2 }),
+    ...{ data: waves(120, 7), exact: "counts", hidden: { groups: 5, units: 4 }, weightBits: 8 },
+  }),
+  "features, hidden layer, ridge": () => ({
+    encoding: features({ features: 64, most: 8 }),
+    data: rows(120, 8).map(({ label }, i) => ({ input: { ids: [i % 64, (5 * i) % 64, label.length] }, label })),
+    ...{ exact: "ridge", hidden: { groups: 2, units: 12 } },
+  }),
 } as const;
 
 export type ClassifierName = keyof typeof MADE;
@@ -64,12 +84,15 @@ export interface ClassifierCase {
   readonly module: Uint8Array;
   readonly steps: readonly Step[];
   readonly wanted: readonly Answer[];
+  /** The module with the script inside. */
+  driver(): Promise<Driver>;
 }
 
 /** The module with learning, the steps, and what the oracle answers. */
 export async function classifierCase(name: ClassifierName, build: Build): Promise<ClassifierCase> {
-  const { encoding, data, exact } = MADE[name]() as unknown as Made;
-  const classifier = await FeedForward.fit(data.slice(0, 100) as Labelled<never>[], { encoding, exact });
+  const { encoding, data, ...options } = MADE[name]() as unknown as Made;
+  const { exact } = options;
+  const classifier = await FeedForward.fit(data.slice(0, 100) as Labelled<never>[], { encoding, ...options });
   const module = classifier.compile({ build, learning: true });
   const steps: Step[] = [];
   const wanted: Answer[] = [];
@@ -78,8 +101,14 @@ export async function classifierCase(name: ClassifierName, build: Build): Promis
     wanted.push({ values: [answer], seconds: 0 });
   };
   const { encoder, layer, shape, refit } = classifier.parts;
+  const { plan } = planOf(shape, true);
+  const segments = [
+    [PLAN_AT, imageOf(shape, layer, true, refit)],
+    [plan.sums, bytesOf(classifier.sums)],
+  ] as const;
   const { classes, bits } = shape;
-  const { features: D, unit, parameters } = encoder.plan;
+  const { parameters } = encoder.plan;
+  const { features: D, unit } = inputsOf(shape);
   const sums = classifier.sums;
   const spec = encoder.spec as never;
   const idsOf = (input: unknown, packed: Uint8Array): number[] => {
@@ -102,29 +131,33 @@ export async function classifierCase(name: ClassifierName, build: Build): Promis
   const classify = ({ input }: Labelled<unknown>) => {
     const packed = encoder.pack(input, 1);
     put(packed);
-    const ids = idsOf(input, packed);
-    const probabilities = probabilitiesOf(current, current.bits, ids, undefined, unit);
-    call(probabilities.indexOf(Math.max(...probabilities)), "classify", encoder.kind === "features" ? ids.length : 0);
+    const found = idsOf(input, packed);
+    const { ids, values } = shape.hidden
+      ? hiddenStates(shape.hidden, found, undefined, 1)
+      : { ids: found, values: undefined };
+    const probabilities = probabilitiesOf(current, current.bits, ids, values, unit);
+    call(probabilities.indexOf(Math.max(...probabilities)), "classify", encoder.kind === "features" ? found.length : 0);
     call(fnv32(Float32Array.from(probabilities)), "checksum", 0);
-    return ids;
+    return { ids, values };
   };
   const learn = (verb: "observe" | "forget", example: Labelled<unknown>) => {
-    const ids = classify(example);
+    const { ids, values } = classify(example);
     const label = classifier.labels.indexOf(example.label);
     call(1, verb, label);
     const by = verb === "observe" ? 1 : -1;
     const shares =
-      exact === "base" ? expectedShares(probabilitiesOf(layer, bits, ids, undefined, unit), ids, undefined, label) : [];
+      exact === "base" ? expectedShares(probabilitiesOf(layer, bits, ids, values, unit), ids, values, label) : [];
     const second = 1 + classes + D * classes;
     sums[0]! += by;
     sums[1 + label]! += by;
-    for (const id of ids) {
-      sums[1 + classes + id * classes + label]! += by;
-      for (const [c, share] of shares.entries()) sums[second + id * classes + c]! += by * share;
+    for (const [i, id] of ids.entries()) {
+      const value = values?.[i] ?? 1;
+      sums[1 + classes + id * classes + label]! += by * value;
+      for (const [c, share] of shares.entries()) sums[second + id * classes + c]! += by * value * share;
     }
     if (exact !== "ridge") return;
     const times = new Map<number, number>();
-    for (const id of ids) times.set(id, (times.get(id) ?? 0) + 1);
+    for (const [i, id] of ids.entries()) times.set(id, (times.get(id) ?? 0) + (values?.[i] ?? 1));
     for (const [i, a] of times)
       for (const [j, b] of times) if (j <= i) sums[second + (i * (i + 1)) / 2 + j]! += by * a * b;
   };
@@ -155,7 +188,7 @@ export async function classifierCase(name: ClassifierName, build: Build): Promis
   solve();
   for (const test of tests) classify(test);
   call(-4, "observe", classes); // a class that is none
-  return { module, steps, wanted };
+  return { module, steps, wanted, driver: () => classifierDriver(build, segments, plan.end, steps) };
 }
 
 /** The case as runners read it. */

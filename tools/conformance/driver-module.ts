@@ -38,9 +38,8 @@ export async function driverModule(
   const record = memoryRecord(shape, flash ? BASE + image.length : own);
   const textAt = flash ? end + weights!.length : end;
   const module = await compileEntry({
-    shape,
+    model: { shape, options },
     build,
-    options,
     sources: { "entry.ts": entryOf(steps), ...(flash ? { "device/flash.ts": flashWithin() } : {}) },
     constants: { DRIVER_TEXT: textAt, DRIVER_WEIGHTS: weightsAt },
     memoryBytes: textAt + text.length * 2,
@@ -59,6 +58,29 @@ export async function driverModule(
     ]),
     exports: steps.map((_, i) => stepExport(i)),
   };
+}
+
+/**
+ * The same of a classifier, whose steps are calls alone.
+ *
+ * @param segments of its data: the plan, weights and sums
+ */
+export async function classifierDriver(
+  build: Build,
+  segments: readonly (readonly [address: number, bytes: Uint8Array])[],
+  memoryBytes: number,
+  steps: readonly Step[],
+): Promise<Driver> {
+  const body = (step: Step) => {
+    if (step.do !== "call") throw new Error(`a classifier's script has no step ${step.do}`);
+    return `return one(device.${step.function}(${step.arguments.join()}));`;
+  };
+  const entry = [
+    `import * as device from "./classify/device"; import { one } from "./driver-digest";`,
+    ...steps.map((step, i) => `export function ${stepExport(i)}(): u64 { ${body(step)} }`),
+  ].join("\n");
+  const module = await compileEntry({ build, sources: { "entry.ts": entry }, memoryBytes });
+  return { module: withData(module, segments), exports: steps.map((_, i) => stepExport(i)) };
 }
 
 const stepExport = (i: number) => `step${String(i).padStart(2, "0")}`;

@@ -3,32 +3,13 @@
 // answers the digest that script.ts makes of the same values. It has no data of its own: what it reads is put into memory beyond the
 // device's END (driver-module.ts).
 import { append, feed, forget, observe, PROBABILITIES, predict, sample } from "./device";
+import { NOTHING, word } from "./driver-digest";
 import { V } from "./shape";
+
+export { NOTHING, one, region } from "./driver-digest";
 
 /** Address of the text's tokens, u16. */
 const TEXT: usize = DRIVER_TEXT;
-/** FNV-1a of 64 bits over nothing. */
-// biome-ignore lint/correctness/noPrecisionLoss: u64
-export const NOTHING: u64 = 0xcbf29ce484222325;
-
-export function region(from: usize, to: usize): u64 {
-  let digest = NOTHING;
-  for (let at = from; at < to; ++at) digest = (digest ^ load<u8>(at)) * 0x100000001b3;
-  return digest;
-}
-
-export function one(value: u32): u64 {
-  return word(NOTHING, value);
-}
-
-function word(digest: u64, value: u32): u64 {
-  for (let i = 0; i < 4; ++i) {
-    digest = (digest ^ (value & 0xff)) * 0x100000001b3;
-    value >>= 8;
-  }
-  return digest;
-}
-
 export function generate(count: i32, temperature: f32, topK: u32, topP: f32, every: i32): u64 {
   let digest = NOTHING;
   for (let i = 0; i < count; ++i) {

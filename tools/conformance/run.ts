@@ -34,9 +34,7 @@ try {
   for (const runtime of RUNTIMES) {
     const wanted = runtime.builds.flatMap((build) => FORM_NAMES.map((form) => ({ build, form })));
     const chosen = wanted.filter(({ build, form }) => `${runtime.name}, ${build}, ${form}`.includes(values.only));
-    const classifiers = runtime.inside
-      ? []
-      : runtime.builds.flatMap((build) => CLASSIFIERS.map((form) => ({ build, form })));
+    const classifiers = runtime.builds.flatMap((build) => CLASSIFIERS.map((form) => ({ build, form })));
     const asked = classifiers.filter(({ build, form }) => `${runtime.name}, ${build}, ${form}`.includes(values.only));
     if (chosen.length + asked.length === 0) continue;
     if (!runtime.found()) {

@@ -66,9 +66,8 @@ const call = (name: string, ...values: number[]): Step => ({ do: "call", functio
 async function loopModule(shape: Shape): Promise<string> {
   const path = join(folder, `matvec-${shape.vocabulary}.wasm`);
   const bytes = await compileEntry({
-    shape,
+    model: { shape, options: { learning: false, recall: 0 } },
     build: "scalar",
-    options: { learning: false, recall: 0 },
     sources: { "entry.ts": `export { fill, plain, unrolled } from "./matvec";` },
     memoryBytes: 64 + (shape.vocabulary + 1) * hiddenWidth(shape) + shape.vocabulary * 4,
   });

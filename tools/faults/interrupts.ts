@@ -5,6 +5,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lockStatistics } from "../../host/files/lock-node.ts";
+import { FeedForward, lines } from "../../host/index.ts";
 import { generator } from "./generator.ts";
 
 /** A command in a state to be interrupted in. */
@@ -13,7 +14,7 @@ export interface Situation {
   readonly words: readonly string[];
   /** Milliseconds before the signal. */
   readonly after: number;
-  /** It waits for the directory `model` of its folder, which another writes to. */
+  /** It waits for the directory of its model or classifier, which another writes to. */
   readonly locked?: boolean;
   /** Its standard output is never read. */
   readonly unread?: boolean;
@@ -31,7 +32,10 @@ export interface Interrupted {
   readonly changed: readonly string[];
 }
 
-/** Words of the situations: MODEL and OUT are directories, LONG a text of minutes, PIPE a named pipe without a writer, - is silent. */
+/**
+ * Words of the situations: MODEL, CLASSIFIER and OUT are directories, LONG a text of minutes, ROWS and MANY labelled lines, PIPE a named pipe without a
+ * writer, - is silent.
+ */
 export const SITUATIONS: readonly Situation[] = [
   { name: "fit, at work", words: ["fit", "LONG", "--out", "OUT"], after: 2500 },
   { name: "fit, at work on a text soon read", words: ["fit", "SHORT", "--out", "OUT", "--passes", "100"], after: 2000 },
@@ -79,6 +83,56 @@ export const SITUATIONS: readonly Situation[] = [
     words: ["compile", "MODEL", "--target", "wasm", "--recall", "8", "--history", "64", "--out", "OUT"],
     after: 900,
   },
+  {
+    name: "classify fit, while it reads",
+    words: ["classify", "fit", "MANY", "--kind", "lines", "--label", "level", "--out", "OUT"],
+    after: 900,
+  },
+  {
+    name: "classify fit, at work",
+    words: ["classify", "fit", "ROWS", "--kind", "lines", "--label", "level", "--passes", "1000", "--out", "OUT"],
+    after: 1500,
+  },
+  {
+    name: "classify fit of two layers, at work",
+    words: [
+      ...["classify", "fit", "ROWS", "--kind", "lines", "--label", "level", "--hidden", "8x8"],
+      ...["--passes", "1000", "--out", "OUT"],
+    ],
+    after: 1500,
+  },
+  {
+    name: "classify fit of a silent pipe",
+    words: ["classify", "fit", "PIPE", "--label", "x", "--out", "OUT"],
+    after: 700,
+  },
+  {
+    name: "classify predict that nobody reads",
+    words: ["classify", "predict", "CLASSIFIER", "MANY"],
+    after: 1200,
+    unread: true,
+  },
+  { name: "classify eval of silent input", words: ["classify", "eval", "CLASSIFIER", "-"], after: 700 },
+  { name: "classify observe, at work", words: ["classify", "observe", "CLASSIFIER", "MANY"], after: 900 },
+  { name: "classify observe of a silent pipe", words: ["classify", "observe", "CLASSIFIER", "PIPE"], after: 700 },
+  {
+    name: "classify forget, behind another",
+    words: ["classify", "forget", "CLASSIFIER", "ROWS"],
+    after: 700,
+    locked: true,
+  },
+  {
+    name: "classify merge, behind another",
+    words: ["classify", "merge", "CLASSIFIER", "CLASSIFIER", "--out", "CLASSIFIER"],
+    after: 700,
+    locked: true,
+  },
+  {
+    name: "classify refit, behind another",
+    words: ["classify", "refit", "CLASSIFIER", "--out", "CLASSIFIER"],
+    after: 700,
+    locked: true,
+  },
   { name: "stats", words: ["stats", "MODEL", "--export", "OUT"], after: 90 },
   { name: "info", words: ["info", "MODEL"], after: 90 },
 ];
@@ -104,15 +158,24 @@ export async function interrupt(
     await writeFile(at("short.txt"), short);
     if (words.includes("LONG")) await writeFile(at("long.txt"), textOf(40_000_000));
     await mkdir(at("kept"));
+    const classifies = words[0] === "classify";
+    if (classifies) {
+      await writeFile(at("rows.ndjson"), rowsOf(2000));
+      if (words.includes("MANY")) await writeFile(at("many.ndjson"), rowsOf(1_000_000));
+      if (words.includes("CLASSIFIER")) await saveClassifier(at("classifier"));
+    }
     const places: Record<string, string> = {
       MODEL: at("model"),
       OUT: at("out"),
       LONG: at("long.txt"),
       SHORT: at("short.txt"),
       PIPE: at("pipe"),
+      CLASSIFIER: at("classifier"),
+      ROWS: at("rows.ndjson"),
+      MANY: at("many.ndjson"),
       CHECKPOINT: at("kept/checkpoint"),
     };
-    const lock = locked ? await lockStatistics(at("model")) : undefined;
+    const lock = locked ? await lockStatistics(at(classifies ? "classifier" : "model")) : undefined;
     const before = await digests(home);
     const child = spawn(process.execPath, [command, ...words.map((word) => places[word] ?? word)], {
       stdio: "pipe",
@@ -167,6 +230,24 @@ function textOf(bytes: number): string {
     lines.push(`${lines.length}: the ${Math.floor(1e6 * random()).toString(36)} is at ${Math.floor(100 * random())}\n`);
   }
   return lines.join("");
+}
+
+/** Lines with a label, as NDJSON. */
+function rowsOf(count: number): string {
+  const line = (i: number) =>
+    JSON.stringify({ text: `job ${i} of ${i % 7} is ${i % 3 ? "done" : "late"}`, level: i % 3 ? "ok" : "bad" });
+  return Array.from({ length: count }, (_, i) => `${line(i)}\n`).join("");
+}
+
+/** What `saffu classify fit ROWS --kind lines --label level --exact base` writes. */
+async function saveClassifier(directory: string): Promise<void> {
+  const examples = Array.from({ length: 60 }, (_, i) => ({
+    input: i % 3 ? "job is done" : "job is late",
+    label: i % 3 ? "ok" : "bad",
+  }));
+  const notes = { reading: { kind: "lines", label: "level", text: "text" } };
+  const classifier = await FeedForward.fit(examples, { encoding: lines({ bits: 8 }), exact: "base", notes });
+  await classifier.save(directory);
 }
 
 async function digests(folder: string): Promise<Map<string, string>> {

@@ -1,5 +1,5 @@
 import { exp } from "../../common/math";
-import { scaleInPlace, softmax, sumInLanes } from "../../common/softmax";
+import { dotInLanes, scaleInPlace, softmax, sumInLanes } from "../../common/softmax";
 import { denseSoftmax } from "../dense";
 import { copyOf, differing, fill, gap, get, mark, put, ROUNDING, startValues, untouched } from "../support";
 
@@ -78,6 +78,18 @@ describe("sumInLanes", () => {
     const values: StaticArray<f32> = [1e8, -1e8, 1, 1, 1, 1, 1, 1];
     for (let i = 0; i < 8; ++i) put(VALUES, i, values[i]);
     expect(sumInLanes(VALUES, 8)).toBe(4);
+  });
+});
+
+describe("dotInLanes", () => {
+  test("adds products in the order of sumInLanes, to the bit", () => {
+    startValues(6);
+    for (let n = 4; n <= 20; n += 4) {
+      fill(VALUES, 2 * n, -30, 30);
+      const products = new StaticArray<f32>(n);
+      for (let i = 0; i < n; ++i) products[i] = <f32>get(VALUES, i) * <f32>get(VALUES, n + i);
+      expect(dotInLanes(VALUES, VALUES + 4 * n, n)).toBe(laneSum(products), n.toString());
+    }
   });
 });
 

@@ -34,6 +34,7 @@ export function addClassify(classify: Command): void {
         "of tables: columns that are categories, separated by commas (default: those with words)",
       )
       .option("--features <n>", "of features: how many there are", parse.integer)
+      .option("--hidden <GxU>", "a hidden layer: groups x units of a group, a multiple of 4, as 8x16 (default: none)")
       .option("--exact <form>", "learn and forget exactly: counts, base or ridge (default: none)")
       .option("--bytes <n>", "most bytes; of the sizes that fit, the best on held-out rows is taken", parse.bytes)
       .option("--weight-bits <n>", "bits of a weight, 8 or 4 (default: 4; of counts and ridge 8)", parse.integer)

@@ -2,8 +2,7 @@
  * The DATA of `saffu classify`: CSV with a header, NDJSON, or IDX (the format of MNIST), each read in one stream; gzipped where its name says so.
  * Rows are numbered from 1, the header of CSV is none of them.
  */
-import { createInterface } from "node:readline";
-import { PassThrough, pipeline, Readable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import type { Cell } from "../../classify/table.ts";
 import { invalidOption, SaffuError, shown, throwIfAborted } from "../../errors.ts";
@@ -38,6 +37,8 @@ export interface DataOptions {
 }
 
 const PEER = "csv-parse";
+/** Bytes of a line of NDJSON, or of a record of CSV, at the most. */
+const MOST_RECORD = 1 << 24;
 const STANDARD_INPUT = "-";
 
 /** Begins to read. @throws SaffuError INVALID_TEXT where it cannot be read or is no such format; UNSUPPORTED where the reader of CSV is not installed */
@@ -60,7 +61,9 @@ function formatOf(path: string): Format {
 /** The bytes of a file, a pipe or standard input. @throws SaffuError INVALID_TEXT where there are none */
 async function streamOf(path: string, signal: AbortSignal): Promise<Readable> {
   const source = Readable.from((await openTexts([path], signal)).chunks(), { objectMode: false });
-  return /\.gz$/i.test(path) ? pipeline(source, createGunzip(), () => {}) : source;
+  if (!/\.gz$/i.test(path)) return source;
+  // what fails before anybody reads is told to whoever reads it then
+  return pipeline(source, createGunzip(), () => {}).on("error", () => {});
 }
 
 function unreadable(path: string, cause: unknown, signal?: AbortSignal): SaffuError {
@@ -78,7 +81,9 @@ async function openCsv(path: string, stream: Readable, signal: AbortSignal): Pro
       { cause },
     );
   });
-  const parser = parse({ bom: true, relax_column_count: true, skip_empty_lines: true });
+  const parser = parse({
+    ...{ bom: true, relax_column_count: true, skip_empty_lines: true, max_record_size: MOST_RECORD },
+  });
   const passed = pipeline(stream, parser, () => {}) as unknown as AsyncIterable<string[]>;
   const records = passed[Symbol.asyncIterator]();
   const next = async () => {
@@ -110,22 +115,44 @@ async function openCsv(path: string, stream: Readable, signal: AbortSignal): Pro
   return { format: "csv", columns, sizes: [], rows: rows() };
 }
 
+/** Lines of a stream, without their newlines. @throws SaffuError INVALID_TEXT where it cannot be read, or a line has no end */
+async function* linesOf(path: string, stream: Readable, signal: AbortSignal): AsyncGenerator<string, undefined> {
+  let held: Buffer[] = [];
+  let size = 0;
+  const hold = (part: Buffer): void => {
+    held.push(part);
+    size += part.length;
+    if (size > MOST_RECORD)
+      throw new SaffuError("INVALID_TEXT", `${path}: a line has more than ${MOST_RECORD} bytes, which are not read`);
+  };
+  const taken = (): string => {
+    const line = Buffer.concat(held).toString("utf8");
+    held = [];
+    size = 0;
+    return line;
+  };
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      let from = 0;
+      for (let end = chunk.indexOf(10); end >= 0; from = end + 1, end = chunk.indexOf(10, from)) {
+        hold(chunk.subarray(from, end));
+        yield taken();
+      }
+      hold(chunk.subarray(from));
+    }
+  } catch (cause) {
+    throw unreadable(path, cause, signal);
+  }
+  if (size > 0) yield taken();
+}
+
 async function openNdjson(path: string, stream: Readable, signal: AbortSignal): Promise<Data> {
-  // an interface ends quietly where its input fails, so that is asked for at the end
-  let failed: unknown;
-  const through = pipeline(stream, new PassThrough(), (cause) => {
-    failed = cause;
-  });
-  through.on("error", () => {});
-  const lines = createInterface({ input: through, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
+  const lines = linesOf(path, stream, signal);
   let number = 0;
   const next = async (): Promise<Row | SaffuError | undefined> => {
     for (;;) {
       const line = await lines.next();
-      if (line.done) {
-        if (failed !== undefined) throw unreadable(path, failed, signal);
-        return undefined;
-      }
+      if (line.done) return undefined;
       if (line.value.trim() === "") continue;
       number += 1;
       try {

@@ -82,6 +82,8 @@ export async function readingOf(
   }
   if (kind === "series") {
     const { channels = 1 } = options;
+    if (!(channels >= 1 && many % channels === 0))
+      throw invalidOption("channels", `a number that divides ${many} values`, channels);
     return give(series({ length: many / channels, channels }));
   }
   if (kind === "lines") {

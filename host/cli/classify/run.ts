@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Tally } from "../../classify/examples.ts";
 import { FeedForward } from "../../classify/feed-forward-node.ts";
+import type { HiddenOptions } from "../../classify/fit.ts";
 import type { Form } from "../../classify/layout.ts";
 import { classifierHeader } from "../../compile/classifier.ts";
 import { invalidOption, SaffuError } from "../../errors.ts";
@@ -27,6 +28,7 @@ interface RowOptions extends DataOptions {
 interface FitOptions extends RowOptions, KindOptions {
   readonly out: string;
   readonly exact?: string | undefined;
+  readonly hidden?: string | undefined;
   readonly bytes?: number | undefined;
   readonly weightBits?: number | undefined;
   readonly passes?: number | undefined;
@@ -36,6 +38,7 @@ interface FitOptions extends RowOptions, KindOptions {
 export async function fit(path: string, options: FitOptions): Promise<void> {
   const signal = interruptSignal();
   const { out, json, exact, bytes, weightBits, passes, seed } = options;
+  const hidden = hiddenOf(options.hidden);
   const data = await openData(path, options, signal);
   await assertWritable(out); // before the work, not after it
   const { encoding, reading, rows } = await readingOf(data, options);
@@ -43,7 +46,7 @@ export async function fit(path: string, options: FitOptions): Promise<void> {
   const start = performance.now();
   try {
     const classifier = await FeedForward.fit(examplesOf(rows, reading), {
-      ...{ encoding, exact: exact as Form | undefined, bytes, weightBits, passes, seed, signal },
+      ...{ encoding, exact: exact as Form | undefined, hidden, bytes, weightBits, passes, seed, signal },
       ...{ notes: { reading }, onBad: onBadOf(options) },
       onProgress: ({ phase, done, total }) => progress.update(phase, done, total),
     });
@@ -57,6 +60,7 @@ export async function fit(path: string, options: FitOptions): Promise<void> {
       ...report,
       labels: classifier.labels,
       encoding: shortOf(classifier.encoding),
+      hidden: classifier.hidden,
       exact: classifier.exact,
       seconds,
     };
@@ -70,6 +74,14 @@ export async function fit(path: string, options: FitOptions): Promise<void> {
   } finally {
     progress.stop();
   }
+}
+
+/** Groups and units of "GxU". */
+function hiddenOf(text: string | undefined): HiddenOptions | undefined {
+  if (text === undefined) return undefined;
+  const found = /^(\d{1,4})x(\d{1,4})$/.exec(text);
+  if (found === null) throw invalidOption("hidden", "GROUPSxUNITS, as 8x16", text);
+  return { groups: Number(found[1]), units: Number(found[2]) };
 }
 
 /** An encoding without its lists. */
