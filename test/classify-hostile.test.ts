@@ -204,3 +204,56 @@ describe("files that say anything", () => {
     ).toBe(true);
   }, 120_000);
 });
+
+describe("inputs that say nothing, or as much as can be", () => {
+  const half = <Input>(count: number, input: (i: number) => Input) =>
+    Array.from({ length: count }, (_, i) => ({ input: input(i), label: i % 2 }));
+  const own = features({ features: 20, most: 5, values: true });
+  const CASES: Readonly<Record<string, [Parameters<typeof FeedForward.fit>[1]["encoding"], unknown[], unknown]>> = {
+    "blank images": [
+      KINDS.image.encoding as never,
+      half(40, () => new Uint8Array(144)),
+      new Uint8Array(144).map((_, i) => (i * 37) % 256),
+    ],
+    "no ids": [own as never, half(40, () => ({ ids: [], values: [] })), { ids: [1, 2], values: [1, 4095] }],
+    "values of 0": [own as never, half(40, (i) => ({ ids: [i % 2], values: [0] })), { ids: [1], values: [4095] }],
+    "values at their bound": [
+      own as never,
+      half(40, (i) => ({ ids: [i % 2, 3], values: [4095, i % 3] })),
+      { ids: [1], values: [0.0625] },
+    ],
+    "flat series": [
+      KINDS.series.encoding as never,
+      half(40, (i) => new Array(40).fill(i)),
+      KINDS.series.data[0]!.input,
+    ],
+    "tables without a cell": [table({ columns: ["a", "b"] }) as never, half(40, () => [null, null]), [5, null]],
+    "two lines": [KINDS.lines.encoding as never, half(2, (i) => `word${"s".repeat(i)}`), "word words"],
+  };
+
+  test.each(
+    Object.keys(CASES).flatMap((name) =>
+      FORMS.flatMap((exact) => [false, true].map((layered) => [name, exact, layered] as const)),
+    ),
+  )("%s, %s, a hidden layer: %j", async (name, exact, layered) => {
+    const [encoding, examples, other] = CASES[name]!;
+    const hidden = layered ? { groups: 3, units: 8 } : undefined;
+    const fit = FeedForward.fit(examples as never, { encoding, exact, hidden });
+    const classifier = await fit.catch((cause) => {
+      expect([exact, cause.code]).toEqual(["ridge", "STATISTICS_FULL"]); // squares of the largest values
+    });
+    if (!classifier) return;
+    const { layer, shape } = classifier.parts;
+    const numbers = [
+      layer.bias,
+      layer.scales,
+      layer.prior,
+      ...(shape.hidden ? [shape.hidden.bias, shape.hidden.scales] : []),
+    ];
+    for (const number of numbers.flatMap((some) => [...some])) expect(Number.isFinite(number)).toBe(true);
+    for (const input of [other, (examples[0] as { input: unknown }).input]) {
+      const { probabilities } = classifier.predict(input);
+      expect(probabilities.reduce((sum, p) => sum + p)).toBeCloseTo(1, 5);
+    }
+  });
+});
