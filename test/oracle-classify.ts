@@ -49,19 +49,26 @@ export interface SeriesSpec {
   readonly bits: number;
   readonly segments: number;
   readonly dilations: number;
+  readonly parts?: number;
+  readonly levels?: number;
 }
 
-/** Parameters: (channels, 2) f32 offset and gain, then (bits, 9) i8. */
+/** Parameters: (channels, 2) f32 offset and gain, (bits, 9) i8, then (channels, parts, levels) i16. */
 export function seriesFeatures(spec: SeriesSpec, parameters: Uint8Array, values: ArrayLike<number>): number[] {
-  const { length, channels, bits, segments, dilations } = spec;
+  const { length, channels, bits, segments, dilations, parts = 0, levels = 0 } = spec;
   const view = new DataView(parameters.buffer, parameters.byteOffset);
   const out: number[] = [];
-  for (let channel = 0; channel < channels; ++channel) {
+  const scaled = Array.from({ length: channels }, (_, channel) => {
     const [offset, gain] = [view.getFloat32(channel * 8, true), view.getFloat32(channel * 8 + 4, true)];
-    const own = Array.from({ length }, (_, t) => {
-      const scaled = nearest(f(f(f(values[channel * length + t]!) - offset) * gain));
-      return Math.max(-32767, Math.min(32767, scaled));
+    return Array.from({ length }, (_, t) => {
+      const whole = nearest(f(f(f(values[channel * length + t]!) - offset) * gain));
+      return Math.max(-32767, Math.min(32767, whole));
     });
+  });
+  let windowsOfChannel = 0;
+  for (let dilation = 0; dilation < dilations; ++dilation) windowsOfChannel += length - 8 * 2 ** dilation;
+  for (let channel = 0; channel < channels; ++channel) {
+    const own = scaled[channel]!;
     for (let dilation = 0; dilation < dilations; ++dilation) {
       const windows = length - 8 * 2 ** dilation;
       for (let t = 0; t < windows; ++t) {
@@ -77,6 +84,20 @@ export function seriesFeatures(spec: SeriesSpec, parameters: Uint8Array, values:
         }
         const place = (channel * dilations + dilation) * segments + Math.floor((t * segments) / windows);
         out.push(place * 2 ** bits + code);
+      }
+    }
+  }
+  const codes = channels * dilations * segments * 2 ** bits;
+  const times = Math.max(1, Math.round(windowsOfChannel / Math.max(1, parts * levels)));
+  for (let channel = 0; channel < channels; ++channel) {
+    for (let part = 0; part < parts; ++part) {
+      const own = scaled[channel]!.filter((_, t) => t >= Math.floor((part * length) / parts));
+      const until = Math.floor(((part + 1) * length) / parts) - Math.floor((part * length) / parts);
+      const mean = own.slice(0, until).reduce((sum, value) => sum + value, 0) / until;
+      for (let level = 0; level < levels; ++level) {
+        const place = (channel * parts + part) * levels + level;
+        if (mean > view.getInt16(channels * 8 + bits * 9 + place * 2, true))
+          out.push(...new Array<number>(times).fill(codes + place));
       }
     }
   }
@@ -96,10 +117,14 @@ export function tableFeatures(spec: TableSpec, parameters: Uint8Array, cells: Ar
   const out: number[] = [];
   let first = 0;
   for (let i = 0; i < spec.binnings; ++i) {
-    const [column, from, many] = [0, 4, 8].map((at) => view.getUint32(i * 12 + at, true)) as [number, number, number];
+    const [column, from, last] = [0, 4, 8].map((at) => view.getUint32(i * 12 + at, true)) as [number, number, number];
+    const [many, each] = [last % 2 ** 31, last >= 2 ** 31];
     const levels = Array.from({ length: many }, (_, j) => view.getFloat32((3 * spec.binnings + from + j) * 4, true));
     const cell = f(cells[column]!);
-    out.push(first + (Number.isNaN(cell) ? many + 1 : levels.filter((level) => level <= cell).length));
+    const reached = levels.filter((level) => level <= cell).length;
+    if (Number.isNaN(cell)) out.push(first + many + 1);
+    else if (each) for (let level = 0; level < reached; ++level) out.push(first + level);
+    else out.push(first + reached);
     first += many + 2;
   }
   for (let fern = 0; fern < spec.ferns; ++fern) {

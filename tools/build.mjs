@@ -19,9 +19,9 @@ import { tsImport } from "tsx/esm/api";
 /** A sensor's page is served over slow links: everything that runs a model, before its weights, in bytes gzipped. */
 const BROWSER_BUDGET = 42 * 1024; // learning, n-grams, boundaries, messages, channels, archives, sessions, suggestions, memories, unfinished words, SHA-256 and Unicode's classes among them
 /** The same of classifiers, which a page has alone: every encoding, fitting and learning among it. */
-const CLASSIFY_BUDGET = 24 * 1024;
+const CLASSIFY_BUDGET = 25 * 1024;
 /** What each package may take once it is installed, in bytes, by its folder. */
-const PACKAGE_BUDGETS = { ".": 3_090_000 }; // of it modules 460 kB, the ONNX export 20 kB, classifiers 280 kB, messages 80 kB, suggestions 30 kB, models of messages 430 kB
+const PACKAGE_BUDGETS = { ".": 3_120_000 }; // of it modules 460 kB, the ONNX export 20 kB, classifiers 310 kB, messages 80 kB, suggestions 30 kB, models of messages 430 kB
 /** Packages that the command line has inside, so that a dependant installs none. */
 const BUNDLED = ["commander", "cli-progress"];
 

@@ -28,9 +28,19 @@ import {
 import { refitAll } from "./refit";
 import { inRange } from "./rows";
 import { isReadable, score } from "./scores";
-import { beginSeries, encodeSeries, seriesTableBytes } from "./series";
+import {
+  beginSeries,
+  dilationsOf,
+  encodeSeries,
+  levelsOf,
+  partsOf,
+  segmentsOf,
+  seriesParameterBytes,
+  seriesTableBytes,
+  timesOf,
+} from "./series";
 import { addExample, triangle } from "./sums";
-import { encodeTable } from "./table";
+import { encodeTable, LEVELS } from "./table";
 
 /** Where the host writes the plan. */
 export const PLAN_AT: usize = PLAN;
@@ -228,12 +238,17 @@ function isEncodable(p: Plan): bool {
   }
   if (p.kind == SERIES) {
     if (p.a < 2 || p.a > 65536 || p.b < 1 || p.b > 256 || p.c < 2 || p.c > 16 || p.d < 1 || p.d > 8) return false;
-    if (p.e < 1 || p.e > 64 || p.f < 1 || p.f > 12 || (p.c - 1) << (p.f - 1) >= p.a) return false;
-    let windows: u64 = 0;
-    for (let i: u32 = 0; i < p.f; ++i) windows += <u64>(p.a - ((p.c - 1) << i));
-    if (windows * <u64>p.b > <u64>p.codedMost || p.coded < (p.b * p.f * p.e) << p.d) return false;
+    const segments = segmentsOf(p);
+    const dilations = dilationsOf(p);
+    if (segments < 1 || segments > 64 || dilations > 12 || partsOf(p) > 255 || levelsOf(p) > 64) return false;
+    if (dilations > 0 && (p.c - 1) << (dilations - 1) >= p.a) return false;
+    const levels = levelsOf(p) * partsOf(p);
+    if (levels > 0 ? partsOf(p) > p.a || timesOf(p) < 1 : dilations < 1) return false;
+    let active = <u64>levels * <u64>timesOf(p);
+    for (let i: u32 = 0; i < dilations; ++i) active += <u64>(p.a - ((p.c - 1) << i));
+    if (active * <u64>p.b > <u64>p.codedMost || p.coded < ((p.b * dilations * segments) << p.d) + p.b * levels) return false;
     const room = <u64>p.inputBytes >= (<u64>p.a * <u64>p.b) << 2;
-    return room && fits(p.parameters, p.b * 8 + p.c * p.d, p) && fits(p.tables, seriesTableBytes(p.a, p.b), p);
+    return room && fits(p.parameters, seriesParameterBytes(p), p) && fits(p.tables, seriesTableBytes(p.a, p.b), p);
   }
   if (p.kind == LINES) {
     if (p.b < 4 || p.b > 15 || p.c < 1 || p.c > 4096 || p.a > 65536) return false;
@@ -243,16 +258,19 @@ function isEncodable(p: Plan): bool {
 }
 
 function isTable(p: Plan): bool {
-  if (p.a < 1 || p.a > 4096 || p.b > 8192 || p.c > 4096 || p.d < 1 || p.d > 12 || p.b + p.c > p.codedMost) return false;
+  if (p.a < 1 || p.a > 4096 || p.b > 8192 || p.c > 4096 || p.d < 1 || p.d > 12) return false;
   if (p.e < 3 * p.b || p.f < p.e || p.f > 1 << 20 || p.inputBytes < p.a << 2) return false;
   if (!fits(p.parameters, (<u64>p.f + 2 * <u64>p.c * <u64>p.d) << 2, p)) return false;
   let first: u64 = 0;
+  let active: u64 = p.c;
   for (let i: usize = 0; i < <usize>p.b; ++i) {
     const binning = <usize>p.parameters + i * 12;
-    const count = load<u32>(binning, 8);
+    const count = load<u32>(binning, 8) & ~LEVELS;
     if (load<u32>(binning) >= p.a || count > 4096 || <u64>load<u32>(binning, 4) + <u64>count > <u64>(p.f - p.e)) return false;
     first += count + 2;
+    active += (load<u32>(binning, 8) & LEVELS) != 0 ? max<u32>(1, count) : 1;
   }
+  if (active > <u64>p.codedMost) return false;
   for (let i: usize = 0; i < <usize>(p.c * p.d); ++i) {
     if (load<u32>(<usize>p.parameters + (<usize>p.f << 2) + (i << 3)) >= p.a) return false;
   }

@@ -46,6 +46,9 @@ export function job(): Job {
   return changetype<Job>(JOB_AT);
 }
 
+/** The score of a column that stands for no class, so that vectors are whole. */
+export const NO_SCORE: f32 = -1e30;
+
 /** Which example is the i-th of a step's pass. */
 // @ts-ignore: decorator
 @inline

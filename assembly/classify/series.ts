@@ -1,19 +1,55 @@
 // Series as codes of windows (ours, after the kernels with dilations of ROCKET: Dempster, Petitjean & Webb 2020): of windows of n values,
 // 1, 2, 4, … apart, the signs of products with nf principal directions make a code; a feature is (channel, dilation, segment, code).
-// Directions have no mean, so neither a level nor a scale changes a code. Flat windows are skipped.
+// Directions have no mean, so neither a level nor a scale changes a code. Flat windows are skipped. Behind them come features of the values
+// themselves: (channel, part, level) for each level that the mean of a part of the series is above, so that a mean beyond all that was
+// seen is at the end of a scale and not outside of it.
 import { NOT_FINITE, Plan, wholeOf } from "./plan";
 
-/** plan.a length T; b channels; c taps n, at most 16; d nf, 1 to 8; e segments; f dilations, 1, 2, …, 2^(f − 1). */
+/**
+ * plan.a length T; b channels; c taps n, at most 16; d nf, 1 to 8; e segments, and from bit 8 on parts; f dilations, 1, 2, …, 2^(f − 1), from bit 8
+ * on levels, from bit 16 on how often a level counts.
+ */
 const LANES: usize = 8;
 /** Values are cut to it: a product of 16 taps stays within i32. */
 const MOST: f32 = 32767;
+
+// @ts-ignore: decorator
+@inline
+export function segmentsOf(p: Plan): u32 {
+  return p.e & 255;
+}
+// @ts-ignore: decorator
+@inline
+export function partsOf(p: Plan): u32 {
+  return p.e >> 8;
+}
+// @ts-ignore: decorator
+@inline
+export function dilationsOf(p: Plan): u32 {
+  return p.f & 255;
+}
+// @ts-ignore: decorator
+@inline
+export function levelsOf(p: Plan): u32 {
+  return (p.f >> 8) & 255;
+}
+// @ts-ignore: decorator
+@inline
+export function timesOf(p: Plan): u32 {
+  return p.f >> 16;
+}
+
+/** Bytes of the parameters: (channels, 2) f32 offset and gain, (nf, taps) i8 directions, (channels, parts, levels) i16. */
+export function seriesParameterBytes(p: Plan): u64 {
+  return <u64>(p.b * 8 + p.c * p.d) + ((<u64>(p.b * partsOf(p)) * <u64>levelsOf(p)) << 1);
+}
 
 /** Bytes of the tables: the series in i16, (channels, T), and (taps, LANES) i16 directions in front. */
 export function seriesTableBytes(length: u32, channels: u32): u32 {
   return 256 + (((length * channels + 7) >> 3) << 4);
 }
 
-/** Directions by tap, from the encoding's parameters: (channels, 2) f32 offset and gain, then (nf, taps) i8. */
+/** Directions by tap. */
 export function beginSeries(p: Plan): void {
   const directions = <usize>p.parameters + (<usize>p.b << 3);
   for (let tap: usize = 0; tap < <usize>p.c; ++tap) {
@@ -28,7 +64,7 @@ export function beginSeries(p: Plan): void {
 export function encodeSeries(p: Plan): i32 {
   const length = <usize>p.a;
   const taps = <usize>p.c;
-  const segments = <usize>p.e;
+  const segments = <usize>segmentsOf(p);
   const fixed = <usize>p.tables + 256;
   let out = <usize>p.codes;
   let first: usize = 0;
@@ -41,7 +77,7 @@ export function encodeSeries(p: Plan): i32 {
       if (!(abs<f32>(value) <= f32.MAX_VALUE)) return NOT_FINITE;
       store<i16>(series + (t << 1), <i16>wholeOf((value - offset) * gain, MOST));
     }
-    for (let dilation: usize = 0; dilation < <usize>p.f; ++dilation) {
+    for (let dilation: usize = 0; dilation < <usize>dilationsOf(p); ++dilation) {
       const step = (<usize>2) << dilation; // bytes
       const windows = length - ((taps - 1) << dilation);
       for (let t: usize = 0; t < windows; ++t) {
@@ -54,7 +90,36 @@ export function encodeSeries(p: Plan): i32 {
       first += segments;
     }
   }
+  if (levelsOf(p) > 0) out = putLevels(<u32>(first << <usize>p.d), out, p);
   return <i32>((out - <usize>p.codes) >> 1);
+}
+
+/**
+ * Ids of the levels that the mean of each part is above, each as often as it counts.
+ *
+ * @param first id of the first level
+ * @param out where the next id goes; returned as it is then
+ */
+function putLevels(first: u32, out: usize, p: Plan): usize {
+  const length = <usize>p.a;
+  const parts = <usize>partsOf(p);
+  const levels = levelsOf(p);
+  const times = timesOf(p);
+  let level = <usize>p.parameters + (<usize>p.b << 3) + <usize>p.c * <usize>p.d;
+  let series = <usize>p.tables + 256;
+  for (let channel: usize = 0; channel < <usize>p.b; ++channel, series += length << 1) {
+    for (let part: usize = 0; part < parts; ++part, first += levels, level += <usize>levels << 1) {
+      const from = (part * length) / parts;
+      const until = ((part + 1) * length) / parts;
+      let sum: i32 = 0; // of at most 65,536 values of 16 bits
+      for (let t = from; t < until; ++t) sum += <i32>load<i16>(series + (t << 1));
+      for (let i: u32 = 0; i < levels; ++i) {
+        if (sum <= <i32>load<i16>(level + (<usize>i << 1)) * <i32>(until - from)) continue;
+        for (let time: u32 = 0; time < times; ++time, out += 2) store<u16>(out, <u16>(first + i));
+      }
+    }
+  }
+  return out;
 }
 
 /** The code of a window; −1 where all its values are the same. */

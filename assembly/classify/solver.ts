@@ -6,12 +6,12 @@ import { addSample, takeMean } from "../common/average";
 import { logOf } from "../common/math";
 import { softmaxOnce } from "../common/softmax";
 import { addLogRatio, addScaled, Ratio, scale } from "../common/vectors";
-import { etaOf, exampleAt, job, Job, scoresAt, startOf, valueAt } from "./job";
+import { etaOf, exampleAt, job, Job, NO_SCORE, scoresAt, startOf, valueAt } from "./job";
 export { beginHidden, composeSteps } from "./composition";
+export { addPairs, centreGram, solveDual, takeDual } from "./dual";
 
-/** What π of a column is that stands for no class, so that vectors are whole; and its bias. */
+/** What π of a column is that stands for no class. */
 const NO_CLASS: f32 = 1e-12;
-const NO_SCORE: f32 = -1e30;
 
 /** job.prior ← (n of the class + 1) / (n + C), job.bias ← its logarithm. */
 export function solvePrior(): void {

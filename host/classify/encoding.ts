@@ -46,6 +46,10 @@ export interface Packer<Input> {
    * @param rowBytes bytes of a feature's weights; @param classes C
    */
   settings(bytes: number, rowBytes: number, examples: number): readonly Setting[];
+  /** What solves few examples: both are tried, unless it says which. */
+  readonly few?: "ridge" | "counts";
+  /** Examples that it is fitted to, at the most; default 1,000. */
+  readonly sample?: number;
   /** Fits the encoding to some of the examples as they were packed. */
   fit(sample: readonly Uint8Array[], setting: Setting, solver: SolverRun, seed: number): Encoder<Input>;
 }

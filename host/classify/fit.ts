@@ -7,6 +7,7 @@ import { checkOptions, invalidOption, SaffuError, throwIfAborted } from "../erro
 import { formatJson } from "../files/config.ts";
 import { Pace } from "../pace.ts";
 import { Device } from "./device.ts";
+import { ridged } from "./dual.ts";
 import { type Encoder, type Encoding, type Setting, shuffled } from "./encoding.ts";
 import { type Examples, type Kept, keepExamples } from "./examples.ts";
 import { type Classifier, faultOfHidden, formatConfig, isLabels, type RefitSettings } from "./files.ts";
@@ -69,16 +70,21 @@ export interface FitReport {
   readonly skipped: number;
   /** What the first of them was refused for. */
   readonly firstSkipped: string | undefined;
-  /** Sizes of the encoding that were tried, each with the share of held-out examples that got their own label. */
-  readonly tried: readonly { readonly setting: Setting; readonly accuracy: number }[];
+  /** Sizes of the encoding that were tried, and ways to solve it, each with the share of held-out examples that got their own label. */
+  readonly tried: readonly { readonly setting: Setting; readonly solution: Solution; readonly accuracy: number }[];
   /** The one that was taken. */
   readonly setting: Setting;
+  /** Of few examples, what solved the layer; else the form's own way. */
+  readonly solution: Solution;
   /** Bytes of weights and encoding. */
   readonly bytes: number;
   /** Active features of an example, on average; with a hidden layer its groups, about. */
   readonly active: number;
   readonly passes: number;
 }
+
+/** What a layer is solved by: passes of iterative scaling, counts (naive Bayes), or ridge regression. */
+export type Solution = "passes" | "counts" | "ridge";
 
 /** The modules of a fit, of the build that runs. */
 export interface FitModules {
@@ -96,9 +102,9 @@ const PASSES = { few: 10, many: 4, until: 5000 };
 const HIDDEN = { step: 20, decoderStep: 2, priorPseudoCounts: 7, sharpness: 0.25, spread: 1, few: 20, many: 6 };
 /** Cells of a hidden layer's table at the most: a fit takes 20 bytes each. */
 const MOST_CELLS = 1 << 24;
-/** Of so few examples counts may be better: both are tried, on folds, as sizes are. */
-const [FEW, FOLDS] = [500, 5];
-/** Examples that an encoding is fitted to. */
+/** So few examples are solved by ridge regression, or from counts: both are tried on folds, with each size, the fewer examples the more often. */
+const [FEW, FOLDS, REPEATS] = [500, 5, 10];
+/** Examples that an encoding is fitted to, unless it says how many. */
 const ENCODING_SAMPLE = 1000;
 /** Held-out examples: their share of all, and how many at the most; and with how many others sizes are tried, in so many passes. */
 const [HELD_SHARE, MOST_HELD, MOST_TRIED, TRIED_PASSES] = [0.2, 10_000, 20_000, 2];
@@ -106,6 +112,8 @@ const [HELD_SHARE, MOST_HELD, MOST_TRIED, TRIED_PASSES] = [0.2, 10_000, 20_000, 
 const [MOST_FEATURES, MOST_RIDGE] = [65_536, 2048];
 /** What scores of an exact form are multiplied by, and its pseudo-counts. */
 const SHARPNESS = [0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1, 2, 4, 8, 16];
+/** Held-out examples that pseudo-counts of counts are chosen by. */
+const ENOUGH = 20;
 const PSEUDO_COUNTS = { counts: [0.03, 0.3, 1], ridge: [1, 10, 100, 1000] };
 /** Of one step over a frozen base: α in examples, and s. */
 const STEP = { pseudoCounts: 30, step: 5 };
@@ -150,7 +158,7 @@ export async function fitClassifier<Input>(
     throw invalidOption("bytes", "enough for the smallest size of the encoding", bytes ?? MOST_BYTES);
   const order = shuffled(n, seed);
   const held = order.slice(0, Math.min(MOST_HELD, Math.floor(n * HELD_SHARE)));
-  const sample = Array.from(order.slice(0, ENCODING_SAMPLE).sort(), (i) => kept.row(i));
+  const sample = Array.from(order.slice(0, packer.sample ?? ENCODING_SAMPLE).sort(), (i) => kept.row(i));
   const encoderFor = async (setting: Setting) =>
     packer.fit(sample, setting, await SolverRun.start(modules.solver), seed);
   const job: Job = { modules, kept, exact, hidden, bits, seed, passes: options.passes, signal, onProgress };
@@ -168,28 +176,43 @@ export async function fitClassifier<Input>(
     const least = Math.min(...candidates.map(({ encoder }) => bytesOfEncoder(encoder)));
     throw invalidOption("bytes", `at least ${least} with the encoding's sizes`, bytes);
   }
-  const tried: { setting: Setting; accuracy: number }[] = [];
-  if (fitting.length > 1) {
+  const solutions: readonly Solution[] = isFew(n, job)
+    ? packer.few
+      ? [packer.few]
+      : ["ridge", "counts"]
+    : [usualSolution(job)];
+  const tried: Trial[] = [];
+  const pairs = fitting.flatMap((candidate) => solutions.map((solution) => ({ ...candidate, solution })));
+  if (pairs.length > 1) {
     const parts =
-      n <= FEW ? folds(order) : [{ test: held, train: order.slice(held.length, held.length + MOST_TRIED).sort() }];
-    for (const { setting, encoder } of fitting) {
-      let right = 0;
+      n <= FEW ? folds(n, seed) : [{ test: held, train: order.slice(held.length, held.length + MOST_TRIED).sort() }];
+    for (const { setting, encoder, solution } of pairs) {
+      const total = { right: 0, error: 0 };
       let all = 0;
       for (const { test, train } of parts) {
-        right += (await accuracyOf(encoder, train, test, job)) * test.length;
+        const { right, error } = await tally(encoder, solution, train, test, job);
+        total.right += right;
+        total.error += error;
         all += test.length;
       }
-      tried.push({ setting, accuracy: right / all });
-      onProgress?.({ phase: "choose", done: tried.length, total: fitting.length });
+      tried.push({ setting, solution, accuracy: total.right / all, error: total.error / all });
+      onProgress?.({ phase: "choose", done: tried.length, total: pairs.length });
     }
   }
-  const best = tried.reduce((best, { accuracy }, i) => (accuracy > tried[best]!.accuracy ? i : best), 0);
-  const { setting, encoder } = fitting[best]!;
-  const solved = await solve(encoder, order.slice().sort(), held, job);
+  const best = tried.reduce((best, trial, i) => (isBetter(trial, tried[best]!) ? i : best), 0);
+  const { setting, encoder, solution } = pairs[best]!;
+  // with few examples there is mostly room for whole weights
+  const inWhole = encoder.plan.features * classes + encoder.plan.parameters.length;
+  const whole = !hidden && n <= FEW && options.weightBits === undefined && inWhole <= (bytes ?? USUAL_BYTES);
+  const last = whole ? { ...job, bits: 8 } : job;
+  const solved = await solve(encoder, solution, order.slice().sort(), held, last);
   const { layer, refit, fitted, passes, active } = solved;
-  const shape = shapeOf(encoder, job, solved.hidden);
-  const recipe = { examples: n, passes, seed, setting, ...(options.notes ? { notes: options.notes } : {}) };
-  const report: FitReport = { ...{ ...kept.tally, tried, setting, active, passes }, bytes: bytesOfShape(shape) };
+  const shape = shapeOf(encoder, last, solved.hidden);
+  const recipe = { examples: n, passes, seed, setting, solution, ...(options.notes ? { notes: options.notes } : {}) };
+  const report: FitReport = {
+    ...{ ...kept.tally, setting, solution, active, passes, bytes: bytesOfShape(shape) },
+    tried: tried.map(({ setting, solution, accuracy }) => ({ setting, solution, accuracy })),
+  };
   const classifier = { encoder: encoder as Encoder<unknown>, labels: kept.labels, shape, layer, refit, recipe };
   formatConfig(classifier, {}); // what could not be read again is told before anybody works with it
   return { classifier, fitted, report };
@@ -299,24 +322,60 @@ function shapeOf(
   return { encoding: plan, hidden, classes: kept.labels.length, bits, form: exact };
 }
 
-/** Share of held-out examples that an encoder's classifier gives their own label. */
-async function accuracyOf<I>(encoder: Encoder<I>, train: Uint32Array, held: Uint32Array, job: Job): Promise<number> {
-  const quick = { ...job, passes: job.passes ?? TRIED_PASSES, onProgress: undefined };
-  const { layer, hidden } = await solve(encoder, train, held, quick);
+/** More right, or as much with less square error. */
+function isBetter(a: Trial, b: Trial): boolean {
+  return a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.error < b.error);
+}
+
+interface Trial {
+  readonly setting: Setting;
+  readonly solution: Solution;
+  readonly accuracy: number;
+  /** Mean square error of the probabilities. */
+  readonly error: number;
+}
+
+/** Whether there are so few examples that passes are not what solves them best. */
+function isFew(n: number, { exact, hidden, passes }: Job): boolean {
+  return !hidden && (exact === "none" || exact === "base") && n <= FEW && n >= 2 * FOLDS && passes === undefined;
+}
+
+function usualSolution({ exact }: Job): Solution {
+  return exact === "counts" || exact === "ridge" ? exact : "passes";
+}
+
+/** How many held-out examples get their own label, and the square error of their probabilities (Brier 1950). */
+async function tally<I>(
+  encoder: Encoder<I>,
+  solution: Solution,
+  train: Uint32Array,
+  held: Uint32Array,
+  job: Job,
+): Promise<{ right: number; error: number }> {
+  const passes = job.passes ?? TRIED_PASSES;
+  const { layer, hidden } = await solve(encoder, solution, train, held, { ...job, passes, onProgress: undefined });
   const shape = { ...shapeOf(encoder, job, hidden), form: "none" as const };
   const device = await Device.start(job.modules.device, shape, layer, false);
-  let right = 0;
+  const found = { right: 0, error: 0 };
   const pace = new Pace();
   for (const i of held) {
     device.encode(job.kept.row(i));
-    if (device.predict() === job.kept.classOf[i]) right += 1;
+    const own = job.kept.classOf[i]!;
+    if (device.predict() === own) found.right += 1;
+    for (const [c, p] of device.probabilities.entries()) found.error += (p - (c === own ? 1 : 0)) ** 2;
     if (pace.due()) await pace.rest();
   }
-  return right / held.length;
+  return found;
 }
 
 /** Encodes some of the examples, and solves the layers from them, from the inputs upwards. */
-async function solve<I>(encoder: Encoder<I>, places: Uint32Array, held: Uint32Array, job: Job): Promise<Solved> {
+async function solve<I>(
+  encoder: Encoder<I>,
+  solution: Solution,
+  places: Uint32Array,
+  held: Uint32Array,
+  job: Job,
+): Promise<Solved> {
   const hidden = job.hidden && (await solveHidden(encoder, places, job));
   const data = await encoded(encoder, places, job, hidden);
   const { exact, modules, kept, signal, onProgress } = job;
@@ -327,22 +386,16 @@ async function solve<I>(encoder: Encoder<I>, places: Uint32Array, held: Uint32Ar
     const passes = hidden ? hiddenPasses(data.labels.length, job) : 1;
     return { ...(await solveExact(device, data, places, held, exact, kept)), hidden, passes, active };
   }
-  if (await countsAreBetter(encoder, places, job)) {
-    const device = await Device.start(
-      modules.device,
-      { ...shapeOf(encoder, job, hidden), bits: 8, form: "counts" },
-      undefined,
-      true,
-    );
-    const { layer } = await solveExact(device, data, places, held, "counts", kept);
-    return {
-      hidden,
-      layer: inBits(layer, job.bits, data.classes),
-      refit: stepOf(active, hidden),
-      fitted: undefined,
-      passes: 0,
-      active,
-    };
+  if (solution !== "passes") {
+    let layer: Layer;
+    if (solution === "ridge") layer = await ridged(modules.solver, data, job.bits, signal);
+    else {
+      const shape = { ...shapeOf(encoder, job, hidden), bits: 8, form: solution };
+      const device = await Device.start(modules.device, shape, undefined, true);
+      ({ layer } = await solveExact(device, data, places, held, solution, kept));
+      layer = inBits(layer, job.bits, data.classes);
+    }
+    return { hidden, layer, refit: stepOf(active, hidden), fitted: undefined, passes: 0, active };
   }
   const n = data.labels.length;
   const passes = hidden ? hiddenPasses(n, job) : (job.passes ?? (n > PASSES.until ? PASSES.many : PASSES.few));
@@ -407,26 +460,16 @@ function stepOf(active: number, hidden: HiddenLayer | undefined): RefitSettings 
   return { pseudoCounts: STEP.pseudoCounts, step: (hidden ? HIDDEN.decoderStep : STEP.step) / active };
 }
 
-/** Whether counts get more of few examples right than passes do, each fold classified by the others. */
-async function countsAreBetter<I>(encoder: Encoder<I>, places: Uint32Array, job: Job): Promise<boolean> {
-  if (places.length > FEW || places.length < 2 * FOLDS || job.passes !== undefined || job.hidden) return false;
-  const right = { passes: 0, counts: 0 };
-  for (const { test, train } of folds(shuffled(places.length, job.seed).map((i) => places[i]!))) {
-    const forms = [
-      ["passes", { ...job, passes: PASSES.few, exact: "none" }],
-      ["counts", { ...job, bits: 8, exact: "counts" }],
-    ] as const;
-    for (const [name, its] of forms) right[name] += (await accuracyOf(encoder, train, test, its)) * test.length;
-  }
-  return right.counts > right.passes;
-}
-
-/** Each fold, and what is not in it. */
-function folds(order: Uint32Array): { readonly test: Uint32Array; readonly train: Uint32Array }[] {
-  return Array.from({ length: FOLDS }, (_, fold) => ({
-    test: order.filter((_, i) => i % FOLDS === fold),
-    train: order.filter((_, i) => i % FOLDS !== fold).sort(),
-  }));
+/** Each fold, and what is not in it; of few examples several times over, in different orders. */
+function folds(n: number, seed: number): { readonly test: Uint32Array; readonly train: Uint32Array }[] {
+  const repeats = Math.max(1, Math.min(REPEATS, Math.round(FEW / n)));
+  return Array.from({ length: repeats * FOLDS }, (_, i) => {
+    const order = shuffled(n, (seed + Math.floor(i / FOLDS) * 0x9e3779b9) >>> 0);
+    return {
+      test: order.filter((_, at) => at % FOLDS === i % FOLDS),
+      train: order.filter((_, at) => at % FOLDS !== i % FOLDS).sort(),
+    };
+  });
 }
 
 /** A layer of int8 in as many bits. */
@@ -518,7 +561,8 @@ async function solveExact(
   const tests = Array.from(held).filter((place) => at.has(place));
   let best = { pseudoCounts: PSEUDO_COUNTS[exact][1]!, step: 1, error: Number.POSITIVE_INFINITY };
   const pace = new Pace();
-  for (const pseudoCounts of tests.length > 0 ? PSEUDO_COUNTS[exact] : []) {
+  const few = exact === "counts" && tests.length < ENOUGH;
+  for (const pseudoCounts of tests.length === 0 ? [] : few ? [best.pseudoCounts] : PSEUDO_COUNTS[exact]) {
     device.refit(pseudoCounts, 1);
     const plain = device.correction;
     for (const step of SHARPNESS) {

@@ -20,6 +20,10 @@ interface Exports {
   solvePrior(): void;
   scaleSteps(from: number, until: number): void;
   quantise(): void;
+  addPairs(from: number, until: number): void;
+  centreGram(): void;
+  solveDual(penalty: number): number;
+  takeDual(): void;
   beginHidden(): void;
   composeSteps(from: number, until: number): void;
 }
@@ -163,7 +167,7 @@ type JobField = (typeof JOB_FIELDS)[number];
 const REAL = new Set<string>(["unit", "step", "rate", "pseudoCounts", "priorPseudoCounts"]);
 
 /** What a solve is about: the examples in the solver's memory, and where its tables stand. */
-class Solve {
+export class Solve {
   private readonly places = new Places();
   private readonly job: Record<string, number> = {};
   private readonly copies: [number, ArrayBufferView][] = [];

