@@ -43,9 +43,12 @@ export interface FitOptions<Input> {
   readonly hidden?: HiddenOptions | undefined;
   /** Most bytes of weights and encoding: of the encoding's sizes the best on held-out examples is taken. Left out, it has its usual size. */
   readonly bytes?: number | undefined;
-  /** 8 or 4; default 4, and 8 where `exact` is `counts` or `ridge`. With a hidden layer of its weights, default 4; the decoder's have 8. */
+  /** 8 or 4; default 4, and 8 where `exact` is `counts` or `ridge`, or at most 500 examples leave room for it. With a hidden layer of its weights, default 4; the decoder's have 8. */
   readonly weightBits?: number | undefined;
-  /** Passes over the examples, 1 to 1,000. Default 4, or 10 over at most 5,000 examples; with a hidden layer 6, or 20. */
+  /**
+   * Passes over the examples, 1 to 1,000. Default 4, or 10 over at most 5,000 examples; with a hidden layer 6, or 20. At most 500 examples without one
+   * are solved without passes, unless they are given.
+   */
   readonly passes?: number | undefined;
   /** Default 1. */
   readonly seed?: number | undefined;
