@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ridged } from "../host/classify/dual.ts";
 import type { Encoded } from "../host/classify/solver.ts";
 import { classifierModules } from "../host/compile/classifier.ts";
-import { FeedForward, image, SaffuError, series } from "../host/index.ts";
+import { type Encoding, FeedForward, image, SaffuError, series, table } from "../host/index.ts";
 import { draws, type Labelled, shapes, waves } from "./classify-fixture.ts";
 
 /** Examples of a few features of `features`, which lean to their class. */
@@ -178,6 +178,31 @@ describe("a fit to few examples", () => {
       });
     const classifier = await FeedForward.fit(ramps(-1, 1), { encoding: series({ length: 12 }), bytes: 2000 });
     expect(right(classifier, ramps(-50, 50))).toBe(1);
+  });
+
+  test("levels and thresholds that tell only together are learned by a hidden layer, in passes", async () => {
+    const halves = (n: number, seed: number) => {
+      const next = draws(seed);
+      return Array.from({ length: n }, () => {
+        const [first, second] = [next() < 0.5, next() < 0.5];
+        const input = Array.from({ length: 12 }, (_, t) => ((t < 6 ? first : second) ? 1 : -1) + 0.4 * next());
+        return { input, label: first === second ? "alike" : "apart" };
+      });
+    };
+    const hidden = { groups: 4, units: 8 };
+    const levels = series({ length: 12, bits: 1, segments: 1, dilations: 0, parts: 2, levels: 5 });
+    const thresholds = table({ columns: Array.from({ length: 12 }, (_, i) => `c${i}`), bins: 4, ferns: 0 });
+    for (const encoding of [levels, thresholds] as Encoding<unknown>[]) {
+      const one = await FeedForward.fit(halves(400, 1), { encoding });
+      const two = await FeedForward.fit(halves(400, 1), { encoding, hidden });
+      expect(one.report!.solution).not.toBe("passes");
+      expect(two.report).toMatchObject({ solution: "passes", passes: 20 });
+      expect(right(one, halves(300, 2))).toBeLessThan(0.75);
+      expect(right(two, halves(300, 2))).toBeGreaterThan(0.95);
+      const loaded = await FeedForward.load(await two.files());
+      const { input } = halves(1, 3)[0]!;
+      expect(loaded.predict(input)).toEqual(two.predict(input));
+    }
   });
 
   test("tries ridge regression and counts with every size, and takes what gets most right", async () => {
