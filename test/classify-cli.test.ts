@@ -258,7 +258,7 @@ describe("what is wrong is one line, with the row and the column, and nothing is
     expect(await fit(write("book.csv", `a,state\n${"word ".repeat(80)},x\n2,y\n`))).toEqual(
       failure(4, "INVALID_EXAMPLE", "row 1", "400 characters"),
     );
-    const names = Array.from({ length: 3000 }, (_, i) => `${i}`.padStart(400, "c"));
+    const names = Array.from({ length: 1000 }, (_, i) => `${i}`.padStart(1300, "c"));
     const wide = `${names.join()},state\n${names.map(() => 1).join()},x\n${names.map(() => 2).join()},y\n`;
     expect(await fit(write("wide.csv", wide))).toEqual(failure(2, "INVALID_OPTION", "config.json"));
     expect(existsSync(at("never"))).toBe(false);
