@@ -198,6 +198,19 @@ test("ends that have learned other texts, or have other models, notice it; then 
   await expect(one.receive(first)).rejects.toThrow(refusal("CHANNEL_LOST") as Error);
 });
 
+test("ends with other options that both need notice it at the first packet", async () => {
+  const model = await load(files.lines);
+  const all: ChannelOptions[] = [{}, { learn: 2 }, { learn: 4 }, { learn: 258 }, { checksum: 1 }, { checksum: 2 }];
+  for (const here of all) {
+    for (const there of all) {
+      const [a, b] = [await model.channel(here), await model.channel({ ...there, ordered: true })];
+      const packet = await a.send("ciao");
+      if (here === there) expect((await b.receive(packet)).text).toBe("ciao");
+      else await expect(b.receive(packet)).rejects.toThrow(refusal("CHANNEL_LOST", "options") as Error);
+    }
+  }
+});
+
 test("hostile packets end in a message or an error, and change nothing that is refused", async () => {
   const { channels, close } = await ends(files.lines, { maxBytes: 200 });
   const [a, b] = channels;

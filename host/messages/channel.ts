@@ -143,7 +143,10 @@ export class Channel {
     this.lesson = learn ?? Number.POSITIVE_INFINITY;
     this.lessons = new Lessons(model.lessons);
     this.predictor = model.predictors.take();
-    this.start = { predictor: this.predictor.save(), digest: model.digest, lesson: NO_LESSON, since: [] };
+    // both ends need the same of these: else not even the first packet is read
+    const agreed = Uint8Array.of(this.settings.checksum, (learn ?? 0) & 255, (learn ?? 0) >> 8);
+    const digest = sha256Of(joined(model.digest, agreed));
+    this.start = { predictor: this.predictor.save(), digest, lesson: NO_LESSON, since: [] };
   }
 
   /**
@@ -284,7 +287,7 @@ function lost(number: number, { own, number: to }: Reference, found: State | und
   const what =
     found === undefined
       ? `which this end does not have`
-      : `whose state is another here: another model, other learned texts, or a message that was damaged`;
+      : `whose state is another here: another model or other options, other learned texts, or a message that was damaged`;
   return new SaffuError("CHANNEL_LOST", `message ${number} (modulo ${SLOTS}) is packed behind ${reference}, ${what}`);
 }
 
