@@ -26,6 +26,17 @@ export class Pace {
   }
 }
 
+/** What steps come to, in turns. @throws SaffuError ABORTED between two turns */
+export async function inTurns<T>(steps: Generator<void, T>, pace: Pace, signal: AbortSignal | undefined): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value as T;
+    if (!pace.due()) continue;
+    await pace.rest();
+    throwIfAborted(signal);
+  }
+}
+
 /** Waits for what may last, or until the signal fires. @throws SaffuError ABORTED; what is waited for goes on */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   throwIfAborted(signal);

@@ -95,6 +95,48 @@ test("what is cut, lengthened, changed or of another model is refused, and what 
   );
 }, 120_000);
 
+test("what stands as it is may come before what does not, and between", async () => {
+  const noise = Uint8Array.from({ length: 40_000 }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 13) & 255);
+  const text = utf8(TEXT.slice(0, 30_000));
+  for (const { simd, scalar } of Object.values(models)) {
+    for (const parts of [
+      [noise, text],
+      [text, noise, text, noise],
+      [noise.subarray(0, 20_000), text],
+    ]) {
+      const given = Uint8Array.from(Buffer.concat(parts));
+      const archive = await all(simd.packStream([given]));
+      expect(archive.length).toBeLessThan(given.length);
+      expect(Buffer.compare(await all(scalar.unpackStream([archive])), given)).toBe(0);
+    }
+  }
+}, 120_000);
+
+test("a string may end within a character; Buffers may be written to again; what is read from is closed", async () => {
+  const { simd } = models.tokens;
+  const whole = await all(simd.packStream(["a \ud83d\ude00 b"]));
+  expect(await all(simd.packStream(["a \ud83d", "\ude00 b"]))).toEqual(whole);
+  expect(new TextDecoder().decode(await all(simd.unpackStream([whole])))).toBe("a \u{1f600} b");
+  let closed = 0;
+  const reused = Buffer.alloc(7);
+  const source = function* (bytes: Uint8Array) {
+    try {
+      for (let at = 0; at < bytes.length; at += 7)
+        yield reused.subarray(0, Buffer.from(bytes).copy(reused, 0, at, at + 7));
+    } finally {
+      closed += 1;
+    }
+  };
+  const text = utf8(TEXT.slice(0, 500));
+  const archive = await all(simd.packStream(source(text)));
+  expect(await all(simd.unpackStream(source(archive)))).toEqual(text);
+  await expect(all(simd.unpackStream(source(utf8("it is no archive at all"))))).rejects.toThrow(
+    refusal("INVALID_MESSAGE") as Error,
+  );
+  for await (const _ of simd.unpackStream(source(archive))) break;
+  expect(closed).toBe(4);
+});
+
 test("hostile bytes end in an error", async () => {
   const { simd } = models.bytes;
   const head = (await all(simd.packStream([]))).subarray(0, 8);

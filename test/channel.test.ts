@@ -11,6 +11,7 @@ import {
   type Model,
   type ModelFiles,
   SaffuError,
+  symbolTokenizer,
 } from "../host/index.ts";
 import { compileQuickly } from "./compile-warm.ts";
 import { SMALL } from "./fit-fixture.ts";
@@ -196,6 +197,73 @@ test("ends that have learned other texts, or have other models, notice it; then 
   await expect(other.receive(packet)).rejects.toThrow(refusal("CHANNEL_LOST") as Error);
   const first = await taught.send("a");
   await expect(one.receive(first)).rejects.toThrow(refusal("CHANNEL_LOST") as Error);
+});
+
+test("one that starts again and again is understood, and a duplicate of an unanswered message is told", async () => {
+  const [device, gateway] = [await load(files.lines), await (await load(files.lines)).channel()];
+  const said: boolean[] = [];
+  for (let boot = 0; boot < 12; ++boot) {
+    const channel = await device.channel();
+    for (const text of ["boot", "21.5 C"]) said.push((await gateway.receive(await channel.send(text))).duplicate);
+    expect((await channel.receive(await gateway.send("go on"))).text).toBe("go on");
+    channel.close();
+  }
+  // a message is lost where a start draws the number of the last: one in sixteen
+  expect(said.filter(Boolean).length).toBeLessThan(12);
+  const { channels, close } = await ends(files.lines);
+  const packets: Uint8Array[] = [];
+  for (const text of ["a", "b", "c", "d"]) packets.push(await channels[0].send(text));
+  const found = [];
+  for (const i of [3, 0, 3, 1, 2, 3]) found.push((await channels[1].receive(packets[i]!)).duplicate);
+  expect(found).toEqual([false, false, true, false, false, true]);
+  close();
+});
+
+test("stray packets cost no context, and a Buffer that is written to again changes nothing", async () => {
+  const { channels, close } = await ends(files.lines, { learn: 2, ordered: true });
+  const [a, b] = channels;
+  const text = "heatpump/7 state=heating inlet=31.5";
+  for (let i = 0; i < 6; ++i) await b.receive(await a.send(text));
+  await b.send("").then((packet) => a.receive(packet));
+  const before = (await a.send(text)).length;
+  await expect(a.receive(Uint8Array.of(0x31, 5))).rejects.toThrow(refusal("CHANNEL_LOST") as Error);
+  expect((await a.send(text)).length).toBeLessThanOrEqual(before + 1);
+  const given = Buffer.from("on my way");
+  const packet = a.send(given);
+  given.fill(0x58);
+  const carried = Buffer.from(await packet);
+  const received = b.receive(carried);
+  const copy = Uint8Array.from(carried);
+  carried.fill(0);
+  const { message } = await received.catch(() =>
+    b
+      .send("")
+      .then((answer) => a.receive(answer))
+      .then(async () => b.receive(await a.send("on my way"))),
+  );
+  expect(new TextDecoder().decode(message)).toBe("on my way");
+  expect(copy.length).toBeGreaterThan(2);
+  close();
+});
+
+test("a channel notices that its model has learned, and ids of symbols are a message as any bytes are", async () => {
+  const model = await load(files.lines);
+  const [one, two] = [await model.channel(), await model.channel({ learn: 1 })];
+  await model.observe("un testo\n");
+  await expect(one.send("x")).rejects.toThrow(refusal("STATISTICS_MISMATCH") as Error);
+  await expect(two.receive(await (await (await load(files.lines)).channel({ learn: 1 })).send("x"))).rejects.toThrow(
+    refusal("STATISTICS_MISMATCH") as Error,
+  );
+  const { files: symbols } = await fit(() => [Uint16Array.from({ length: 200 }, (_, i) => i % 7)], {
+    ...{ profile: "nano", tokenizer: symbolTokenizer(12), threads: 0 },
+  });
+  const { channels, close } = await ends(symbols);
+  for (const text of ["1 2 3", "on my way", "99999", ""]) {
+    expect((await channels[1].receive(await channels[0].send(text))).text).toBe(text);
+    const of = await load(symbols);
+    expect(new TextDecoder().decode(of.unpack(of.pack(text)))).toBe(text);
+  }
+  close();
 });
 
 test("ends with other options that both need notice it at the first packet", async () => {

@@ -267,6 +267,28 @@ describe("what is wrong is one line, with the row and the column, and nothing is
     ).toEqual(failure(2, "INVALID_OPTION", "channels", "divides 3 values"));
   });
 
+  test("a column of numbers with a word in it is not guessed at", async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => [
+      i % 7 ? 20 + i : "hot",
+      i % 3 ? "hall" : "attic",
+      i % 2 ? "on" : "off",
+    ]);
+    const path = write("mixed.csv", csvOf("temp,room,state", rows));
+    const words = ["fit", path, "--label", "state", "--out", at("mixed")];
+    expect(await classify(...words)).toEqual(
+      failure(2, "INVALID_OPTION", "--categorical", '"temp"', 'row 1 has "hot"'),
+    );
+    expect(existsSync(at("mixed"))).toBe(false);
+    expect((await classify(...words, "--categorical", "temp,room")).err).toBe("");
+    const skipped = await classify(...words, "--on-bad", "skip");
+    expect(skipped).toMatchObject({ code: 0, err: "" });
+    expect(skipped.out).toContain("6 rows were skipped");
+    const ndjson = rows.map(([temp, room, state]) => JSON.stringify({ temp, room, state })).join("\n");
+    expect(await run(["classify", "fit", "-", "--label", "state", "--out", at("never")], ndjson)).toEqual(
+      failure(4, "INVALID_", "standard input"),
+    );
+  });
+
   test("what is small or wide has a size of its own", async () => {
     const tiny = Array.from({ length: 40 }, (_, i) => (i % 2 ? [255, 0, 255, 0] : [0, 255, 0, 255])).flat();
     const images = write("tiny.idx", idxOf([40, 2, 2], Uint8Array.from(tiny)));

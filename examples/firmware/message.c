@@ -34,12 +34,12 @@ int32_t saffu_pack(const char *message, size_t bytes, uint8_t *frame, size_t roo
   if (coded < 0 && coded != SAFFU_FULL) return coded;
   if (coded >= 0 && (size_t)coded <= bytes + 1) {
     if ((size_t)coded > room) return SAFFU_FULL;
-    memcpy(frame, saffu_frame(), (size_t)coded);
+    if (coded > 0) memcpy(frame, saffu_frame(), (size_t)coded);
     return coded;
   }
   if (bytes >= room || bytes >= INT32_MAX) return SAFFU_FULL;
   frame[0] = LITERAL;
-  memcpy(frame + 1, message, bytes);
+  if (bytes > 0) memcpy(frame + 1, message, bytes);
   return (int32_t)bytes + 1;
 }
 
@@ -52,7 +52,7 @@ int32_t saffu_unpack(const uint8_t *frame, size_t bytes, char *message, size_t r
   if (bytes > SAFFU_PACK) return SAFFU_OUT_OF_RANGE;
   int32_t code = begin();
   if (code < 0) return code;
-  memcpy(saffu_frame(), frame, bytes);
+  if (bytes > 0) memcpy(saffu_frame(), frame, bytes);
   if ((code = saffu_unpack_from(SAFFU_BEGIN, (uint32_t)bytes)) < 0) return code;
   size_t filled = 0, length;
   while ((code = saffu_unpack_token()) >= 0) {

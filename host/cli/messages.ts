@@ -1,7 +1,9 @@
 /** saffu pack and unpack: a message; or one a line, whose bytes are then a line of base64; or an archive. */
-import { invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
+import { SaffuError, throwIfAborted } from "../errors.ts";
+import { isArchive } from "../messages/archive.ts";
 import type { MessageOptions } from "../messages/message.ts";
 import type { Model } from "../model/model.ts";
+import { Pace } from "../pace.ts";
 import { openTexts } from "./input.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { linesOf } from "./lines.ts";
@@ -28,7 +30,10 @@ export async function pack(directory: string, file: string, options: Options): P
   if (options.archive) return archive(directory, file, options, "packStream");
   const frames: string[] = [];
   await each(directory, file, options, {
-    pair: (model, text) => ({ text, frame: model.pack(text, bounds(options)) }),
+    pair: async (model, text, turns) => ({
+      text,
+      frame: await model.messageInTurns("pack", text, bounds(options), turns),
+    }),
     write: ({ frame }) => {
       const line = Buffer.from(frame).toString("base64");
       if (options.json) frames.push(line);
@@ -42,9 +47,12 @@ export async function unpack(directory: string, file: string, options: Options):
   if (options.archive) return archive(directory, file, options, "unpackStream");
   const texts: string[] = [];
   await each(directory, file, options, {
-    pair: (model, bytes) => {
+    pair: async (model, bytes, turns) => {
       const frame = options.lines ? fromBase64(bytes) : bytes;
-      return { frame, text: model.unpack(frame, bounds(options)) };
+      if (!options.lines && isArchive(frame)) {
+        throw new SaffuError("INVALID_MESSAGE", "this is an archive, not one message's frame: unpack --archive");
+      }
+      return { frame, text: await model.messageInTurns("unpack", frame, bounds(options), turns) };
     },
     write: ({ text }) => {
       if (options.json) texts.push(new TextDecoder("utf-8", { ignoreBOM: true }).decode(text));
@@ -61,10 +69,12 @@ async function archive(
   { build, json, lines, maxBytes, checksum }: Options,
   way: "packStream" | "unpackStream",
 ): Promise<void> {
-  if (lines) throw invalidOption("lines", "left out with archive", lines);
-  for (const [name, value] of Object.entries({ maxBytes, checksum })) {
-    if (value !== undefined)
-      throw invalidOption(name, "left out with archive, which is of any length and has a checksum", value);
+  for (const [name, value] of Object.entries({ lines, maxBytes, checksum })) {
+    if (value === undefined) continue;
+    throw new SaffuError(
+      "INVALID_OPTION",
+      `${name} goes with messages, not with an archive, which is of any length and has a checksum`,
+    );
   }
   const signal = interruptSignal();
   const input = await openTexts([file], signal);
@@ -84,8 +94,13 @@ async function archive(
   if (json) process.stdout.write(`${JSON.stringify({ bytes, packedBytes })}\n`);
 }
 
+interface Turns {
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+}
+
 interface Work {
-  pair(model: Model, given: Uint8Array): Pair;
+  pair(model: Model, given: Uint8Array, turns: Turns): Promise<Pair>;
   write(pair: Pair): void;
   /** What is printed beside the counts. */
   readonly report: object;
@@ -97,9 +112,11 @@ async function each(directory: string, file: string, options: Options, work: Wor
   const input = await openTexts([file], signal);
   const model = await loadModel(directory, build, signal);
   const counts = { messages: 0, bytes: 0, packedBytes: 0 };
+  const pace = new Pace();
   for await (const given of lines ? linesOf(input.chunks()) : wholeOf(input.chunks())) {
+    if (pace.due()) await pace.rest();
     throwIfAborted(signal);
-    const pair = named(lines ? counts.messages + 1 : 0, () => work.pair(model, given));
+    const pair = await named(lines ? counts.messages + 1 : 0, () => work.pair(model, given, { pace, signal }));
     ++counts.messages;
     counts.bytes += pair.text.length;
     counts.packedBytes += pair.frame.length;
@@ -113,11 +130,12 @@ function bounds({ maxBytes, checksum }: Options): MessageOptions {
 }
 
 /** Errors of a line name it. */
-function named<T>(line: number, make: () => T): T {
+async function named<T>(line: number, make: () => Promise<T>): Promise<T> {
   try {
-    return make();
+    return await make();
   } catch (error) {
-    if (line === 0 || !(error instanceof SaffuError) || error.code === "INVALID_OPTION") throw error;
+    if (line === 0 || !(error instanceof SaffuError) || error.code === "INVALID_OPTION" || error.code === "ABORTED")
+      throw error;
     throw new SaffuError(error.code, `line ${line}: ${error.message}`, { cause: error });
   }
 }

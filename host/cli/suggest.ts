@@ -31,8 +31,9 @@ export async function run(directory: string, { learn = [], build, json, ...optio
     return;
   }
   const input = await openTexts(["-"], signal);
+  const pace = new Pace();
   for await (const line of linesOf(input.chunks())) {
-    const found = await suggested(model, line, bounds, signal);
+    const found = await suggested(model, line, bounds, { pace, signal });
     const words = found.map(({ word }) => word).join("\t");
     await write(`${json ? JSON.stringify({ suggestions: found }) : words}\n`, signal);
     throwIfAborted(signal);
@@ -44,12 +45,11 @@ async function suggested(
   model: Model,
   line: Uint8Array,
   bounds: SuggestOptions,
-  signal: AbortSignal,
+  { pace, signal }: { readonly pace: Pace; readonly signal: AbortSignal },
 ): Promise<Suggestion[]> {
   const text = line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
   const session = model.session();
   try {
-    const pace = new Pace();
     for (let from = 0; from < text.length; from += PART) {
       session.push(text.subarray(from, from + PART));
       if (pace.due()) await pace.rest();

@@ -2,20 +2,25 @@
  * A text of any length as the fewest bytes that a model makes of it, and back, in memory that does not grow with it: an archive.
  *
  * An archive (ours) is four bytes "sfp" and 1, four of the digest of what the model predicts from, then blocks: the length of a frame as LEB128, and the
- * frame, whose predictor has read all blocks before; then 0, and the text's CRC-32, the lowest byte first.
+ * frame, whose predictor has read all blocks before, but begins anew behind one that stands as it is; then 0, and the text's CRC-32, the lowest byte first.
  */
 import { joined, leb128 } from "../bytes.ts";
-import { SaffuError, throwIfAborted } from "../errors.ts";
-import { abortable, Pace } from "../pace.ts";
+import { SaffuError } from "../errors.ts";
+import { abortable, inTurns, Pace } from "../pace.ts";
 import { bytesOfText } from "../tokenizer/bytes.ts";
 import { type Chunks, settledPrefix, type Tokenizer } from "../tokenizer/index.ts";
 import { crc32, lowBytes } from "./checksum.ts";
-import { frameInSteps, type Language, type MessagePredictor, messageInSteps } from "./message.ts";
+import { frameInSteps, isLiteral, type Language, type MessagePredictor, messageInSteps } from "./message.ts";
 
 export interface ArchiveOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each block with the bytes of text so far. */
   readonly onProgress?: ((done: { readonly bytes: number }) => void) | undefined;
+}
+
+/** A predictor that can begin anew. */
+interface ArchivePredictor extends MessagePredictor {
+  reset(): number;
 }
 
 /** What an archive is of. */
@@ -35,11 +40,16 @@ const MOST_BLOCK = 1 << 16;
 const MOST_FRAME = MOST_BLOCK + 1;
 const LENGTH_BYTES = 3;
 
+/** Whether bytes begin as an archive does. */
+export function isArchive(bytes: Uint8Array): boolean {
+  return MAGIC.every((byte, i) => byte === bytes[i]);
+}
+
 /** The archive of a text, in pieces. @throws SaffuError INVALID_TEXT, ABORTED */
 export async function* packArchive(
   chunks: Chunks,
   { tokenizer, digest }: ArchiveModel,
-  predictor: MessagePredictor,
+  predictor: ArchivePredictor,
   { signal, onProgress }: ArchiveOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const language: Language = { tokenizer, newline: undefined };
@@ -48,6 +58,7 @@ export async function* packArchive(
   let bytes = 0;
   const block = async (text: Uint8Array): Promise<Uint8Array> => {
     const frame = await inTurns(frameInSteps(text, language, predictor), pace, signal);
+    if (isLiteral(frame)) predictor.reset();
     checksum = crc32(text, checksum);
     bytes += text.length;
     onProgress?.({ bytes });
@@ -76,14 +87,27 @@ export async function* packArchive(
 export async function* unpackArchive(
   chunks: Chunks,
   { tokenizer, digest }: ArchiveModel,
-  predictor: MessagePredictor,
+  predictor: ArchivePredictor,
+  { signal, onProgress }: ArchiveOptions,
+): AsyncGenerator<Uint8Array, void> {
+  const source = bytesOf(chunks, signal);
+  try {
+    yield* unpacked(new Input(source), { tokenizer, digest }, predictor, { signal, onProgress });
+  } finally {
+    await source.return(undefined); // closes what is read from, however it ends
+  }
+}
+
+async function* unpacked(
+  input: Input,
+  { tokenizer, digest }: ArchiveModel,
+  predictor: ArchivePredictor,
   { signal, onProgress }: ArchiveOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const language: Language = { tokenizer, newline: undefined };
   const pace = new Pace();
-  const input = new Input(bytesOf(chunks, signal));
   const head = await input.take(MAGIC.length + DIGEST_BYTES);
-  if (MAGIC.some((byte, i) => byte !== head[i])) throw damaged("it does not begin as one");
+  if (!isArchive(head)) throw damaged("it does not begin as one");
   if (digest.subarray(0, DIGEST_BYTES).some((byte, i) => byte !== head[MAGIC.length + i])) {
     throw damaged("it is of another model, or of another state of it");
   }
@@ -94,6 +118,7 @@ export async function* unpackArchive(
     if (length === 0) break;
     const frame = await input.take(length);
     const text = await inTurns(messageInSteps(frame, language, predictor, MOST_BLOCK), pace, signal);
+    if (isLiteral(frame)) predictor.reset();
     checksum = crc32(text, checksum);
     bytes += text.length;
     onProgress?.({ bytes });
@@ -106,18 +131,22 @@ export async function* unpackArchive(
   if (!(await input.ended())) throw damaged("it goes on behind its end");
 }
 
-async function inTurns<T>(steps: Generator<void, T>, pace: Pace, signal: AbortSignal | undefined): Promise<T> {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value as T;
-    if (!pace.due()) continue;
-    await pace.rest();
-    throwIfAborted(signal);
-  }
-}
-
+/** Bytes of chunks. A string may end within a character: its half waits for the next one. */
 async function* bytesOf(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  for await (const chunk of abortable(chunks, signal)) yield bytesOfText(chunk as string | Uint8Array); // ids are refused
+  let high = "";
+  for await (const chunk of abortable(chunks, signal)) {
+    if (typeof chunk !== "string") {
+      const bytes = bytesOfText(chunk as Uint8Array); // ids are refused
+      yield joined(bytesOfText(high), bytes);
+      high = "";
+      continue;
+    }
+    const all = high + chunk;
+    const cut = all.length - ((all.charCodeAt(all.length - 1) & 0xfc00) === 0xd800 ? 1 : 0);
+    high = all.slice(cut);
+    yield bytesOfText(all.slice(0, cut));
+  }
+  if (high !== "") yield bytesOfText(high);
 }
 
 /** Bytes that arrive in chunks, taken as they are wanted. */
@@ -137,8 +166,8 @@ class Input {
       length += value.length;
     }
     const all = parts.length === 1 ? parts[0]! : joined(...parts);
-    this.rest = all.slice(count);
-    return all.subarray(0, count);
+    this.rest = new Uint8Array(all.subarray(count)); // not slice: a Buffer's is no copy
+    return new Uint8Array(all.subarray(0, count));
   }
 
   async ended(): Promise<boolean> {
@@ -157,7 +186,7 @@ async function lengthIn(input: Input): Promise<number> {
     const [byte] = await input.take(1);
     length |= (byte! & 127) << (7 * i);
     if (byte! < 128) {
-      if (length > MOST_FRAME) break;
+      if (length > MOST_FRAME || (byte === 0 && i > 0)) break;
       return length;
     }
   }

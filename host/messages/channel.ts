@@ -27,6 +27,7 @@ import {
   type MessagePredictor,
   type MessageSettings,
   packMessage,
+  tokensOf,
   unpackMessage,
 } from "./message.ts";
 
@@ -78,6 +79,8 @@ export interface ChannelModel extends Language {
   /** Digest of what predictions are made from. */
   readonly digest: Uint8Array;
   readonly lessons: LessonModel;
+  /** Another value for each state of what the model has learned. */
+  version(): unknown;
 }
 
 /** Messages of each way that are kept: numbers are modulo this. */
@@ -88,6 +91,8 @@ const HEADER_BYTES = 2;
 const OTHERS = 128;
 const DIGEST_BITS = 127;
 const MOST_LESSON = 1024;
+/** So many packets that cannot be read, one after the other, say that the ends have nothing in common. */
+const MOST_LOSSES = 4;
 
 /** Where a message leaves the context. */
 interface State {
@@ -117,13 +122,17 @@ export class Channel {
   private readonly sent: (Kept | undefined)[] = new Array(SLOTS);
   private readonly received: (Kept | undefined)[] = new Array(SLOTS);
   /** The number of the next message, and of the newest that has arrived. */
-  private next = 0;
+  private next = Math.floor(SLOTS * Math.random()); // so that one that starts anew hardly repeats its packets
   private newest: number | undefined;
   /** What the next message is packed behind, and what the other end is known to have; undefined for nothing. */
   private reference: Reference | undefined;
   private known: Reference | undefined;
+  /** Packets that could not be read since the last one that could. */
+  private losses = 0;
   private turn: Promise<unknown> = Promise.resolve();
   private readonly lessons: Lessons;
+  /** What the model had learned when the channel last saw it. */
+  private version: unknown;
   private readonly settings: MessageSettings;
   private readonly ordered: boolean;
   private readonly lesson: number;
@@ -142,6 +151,7 @@ export class Channel {
     this.ordered = ordered;
     this.lesson = learn ?? Number.POSITIVE_INFINITY;
     this.lessons = new Lessons(model.lessons);
+    this.version = model.version();
     this.predictor = model.predictors.take();
     // both ends need the same of these: else not even the first packet is read
     const agreed = Uint8Array.of(this.settings.checksum, (learn ?? 0) & 255, (learn ?? 0) >> 8);
@@ -152,10 +162,10 @@ export class Channel {
   /**
    * The packet of a message. That of an empty one is two bytes: it acknowledges what has arrived.
    *
-   * @throws SaffuError INVALID_TEXT; then nothing has changed. What `observe` and `refit` throw, where the channel learns
+   * @throws SaffuError INVALID_TEXT; STATISTICS_MISMATCH where the model has learned meanwhile; then nothing has changed. What `observe` and `refit` throw, where the channel learns
    */
   async send(message: string | Uint8Array): Promise<Uint8Array> {
-    const bytes = bytesOfText(message).slice(); // the caller's own may change meanwhile
+    const bytes = new Uint8Array(bytesOfText(message)); // the caller's own may change meanwhile
     return this.alone(async () => {
       const number = this.next;
       const { own = true, number: to = number } = this.reference ?? {};
@@ -179,8 +189,9 @@ export class Channel {
    */
   async receive(packet: Uint8Array): Promise<Received> {
     checkBytes("packet", packet);
-    const given = packet.slice();
+    const given = new Uint8Array(packet); // not slice: a Buffer's is no copy
     return this.alone(async () => {
+      this.assertOpen();
       if (given.length < HEADER_BYTES) {
         throw new SaffuError(
           "INVALID_MESSAGE",
@@ -193,8 +204,10 @@ export class Channel {
       const ahead = this.newest === undefined ? 1 : (number - this.newest + SLOTS) % SLOTS;
       const newer = ahead >= 1 && ahead <= AHEAD;
       const kept = newer ? undefined : this.received[number];
-      if (kept !== undefined && sameBytes(kept.packet, given))
+      if (kept !== undefined && sameBytes(kept.packet, given)) {
+        if (fresh) this.reference = this.known = { own: false, number };
         return { ...messageOf(kept.message), duplicate: true, missing: 0 };
+      }
       const before = fresh ? this.start : this.stateOf(reference);
       if (before === undefined || checkOf(before) !== (given[1]! & DIGEST_BITS)) {
         this.stepBack();
@@ -204,11 +217,10 @@ export class Channel {
       const frame = given.subarray(HEADER_BYTES);
       const message = unpackMessage(frame, this.model, predictor, this.settings);
       this.received[number] = { packet: given, message, state: this.after(before, message, isLiteral(frame)) };
-      if (newer || fresh) {
-        this.newest = number;
-        this.known = { own: false, number };
-        this.reference = this.known;
-      }
+      if (newer) this.newest = number;
+      // one that begins anew has nothing else
+      if (newer || fresh) this.reference = this.known = { own: false, number };
+      this.losses = 0;
       return { ...messageOf(message), duplicate: false, missing: newer ? ahead - 1 : 0 };
     });
   }
@@ -219,9 +231,9 @@ export class Channel {
     this.predictor = undefined;
   }
 
-  /** The ends are out of step: goes on from what the other one is known to have, and where that does not help either, from nothing. */
+  /** The ends are out of step: goes on from what the other one is known to have, and where that does not help for long, from nothing. */
   private stepBack(): void {
-    if (this.reference === this.known) this.known = undefined;
+    if (++this.losses >= MOST_LOSSES) this.known = undefined;
     this.reference = this.known;
   }
 
@@ -239,7 +251,15 @@ export class Channel {
   /** The predictor in a state, and the model with what is learned there. */
   private async at({ predictor: saved, lesson }: State): Promise<ChannelPredictor> {
     this.assertOpen();
-    await this.lessons.go(lesson);
+    if (this.version !== this.model.version()) {
+      const what = "the model has learned, or forgotten, since the channel began, and not by the channel";
+      throw new SaffuError("STATISTICS_MISMATCH", `${what}: open another`);
+    }
+    try {
+      await this.lessons.go(lesson);
+    } finally {
+      this.version = this.model.version();
+    }
     const predictor = this.assertOpen(); // it may have been closed meanwhile
     this.model.predictors.renew(predictor);
     predictor.restore(saved);
@@ -260,7 +280,7 @@ export class Channel {
     const { tokenizer, end } = this.model;
     if (unread) {
       predictor.restore(before.predictor);
-      for (const token of tokenizer.encode(message)) predictor.feed(token);
+      for (const token of tokensOf(message, tokenizer)) predictor.feed(token);
     }
     if (end !== undefined) predictor.feed(end);
     const since = [...before.since, message];

@@ -63,6 +63,6 @@ export class Lessons {
 /** A lesson and those before, the first one first. */
 function listOf(lesson: Lesson): Lesson[] {
   const all: Lesson[] = [];
-  for (let each: Lesson | undefined = lesson; each?.before !== undefined; each = each.before) all.unshift(each);
-  return all;
+  for (let each: Lesson | undefined = lesson; each?.before !== undefined; each = each.before) all.push(each);
+  return all.reverse();
 }

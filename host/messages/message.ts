@@ -62,30 +62,38 @@ export function checkMessageOptions({ maxBytes = MAX_BYTES, checksum = 0 }: Mess
  *
  * @throws SaffuError INVALID_TEXT where it has more than `maxBytes`
  */
-export function packMessage(
+export function packMessage(...given: Parameters<typeof packInSteps>): Uint8Array {
+  return last(packInSteps(...given));
+}
+
+/** The same, a token a step. */
+export function* packInSteps(
   bytes: Uint8Array,
   language: Language,
   predictor: MessagePredictor,
   { maxBytes, checksum }: MessageSettings,
-): Uint8Array {
+): Generator<void, Uint8Array> {
   if (bytes.length > maxBytes) {
     throw new SaffuError(
       "INVALID_TEXT",
       `a message has at most ${maxBytes} bytes (maxBytes), this has ${bytes.length}; an archive takes more`,
     );
   }
-  const frame = last(frameInSteps(bytes, language, predictor));
+  const frame = yield* frameInSteps(bytes, language, predictor);
   return checksum === 0 ? frame : joined(frame, lowBytes(crc32(bytes), checksum));
 }
 
-/** The frame of a message, a token a step: its code, or the message as it is where that is more than a byte longer, or where tokens do not spell the bytes. */
+/**
+ * The frame of a message, a token a step: its code, or the message as it is where that is more than a byte longer, or where tokens do not
+ * spell the bytes. Of such a one the predictor has read some tokens, or none.
+ */
 export function* frameInSteps(
   bytes: Uint8Array,
   { tokenizer, newline }: Language,
   predictor: MessagePredictor,
 ): Generator<void, Uint8Array> {
   const literal = () => joined(Uint8Array.of(ESCAPE), bytes);
-  const tokens = tokenizer.encode(bytes);
+  const tokens = tokensOf(bytes, tokenizer);
   if (!spells(tokens, tokenizer, bytes)) return literal();
   const most = bytes.length + 1;
   const encoder = new Encoder(newline);
@@ -110,18 +118,23 @@ export function isLiteral(frame: Uint8Array): boolean {
  *
  * @throws SaffuError INVALID_MESSAGE where no message has it, one of more than `maxBytes`, or one of another checksum
  */
-export function unpackMessage(
+export function unpackMessage(...given: Parameters<typeof unpackInSteps>): Uint8Array {
+  return last(unpackInSteps(...given));
+}
+
+/** The same, a token a step. */
+export function* unpackInSteps(
   packed: Uint8Array,
   language: Language,
   predictor: MessagePredictor,
   { maxBytes, checksum }: MessageSettings,
-): Uint8Array {
-  if (checksum === 0) return last(messageInSteps(packed, language, predictor, maxBytes));
+): Generator<void, Uint8Array> {
+  if (checksum === 0) return yield* messageInSteps(packed, language, predictor, maxBytes);
   const end = packed.length - checksum;
   if (end < 0) {
     throw new SaffuError("INVALID_MESSAGE", `the frame has ${packed.length} bytes, its checksum alone has ${checksum}`);
   }
-  const message = last(messageInSteps(packed.subarray(0, end), language, predictor, maxBytes));
+  const message = yield* messageInSteps(packed.subarray(0, end), language, predictor, maxBytes);
   if (lowBytes(crc32(message), checksum).some((byte, i) => byte !== packed[end + i])) {
     throw new SaffuError(
       "INVALID_MESSAGE",
@@ -145,7 +158,7 @@ export function* messageInSteps(
     new SaffuError("INVALID_MESSAGE", `the frame is of a message of more than ${maxBytes} bytes (maxBytes)`);
   if (isLiteral(frame)) {
     if (frame.length > maxBytes + 1) throw tooLong();
-    return frame.slice(1);
+    return new Uint8Array(frame.subarray(1)); // not slice: a Buffer's is no copy
   }
   const decoder = new Decoder(frame, newline);
   const text = new Bytes(maxBytes);
@@ -168,6 +181,16 @@ function last<T>(steps: Generator<void, T>): T {
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value as T;
+  }
+}
+
+/** Tokens of a message; none of what is no text of the tokenizer, as words are none of symbols. */
+export function tokensOf(bytes: Uint8Array, tokenizer: Tokenizer): Uint16Array {
+  try {
+    return tokenizer.encode(bytes);
+  } catch (cause) {
+    if (cause instanceof SaffuError) return new Uint16Array(0);
+    throw cause;
   }
 }
 

@@ -215,6 +215,11 @@ export class Kernels {
     if (this.idle.length < MOST_IDLE) this.idle.push(predictor);
   }
 
+  /** What calls that begin now predict with: another object for each change. */
+  get state(): Learnt {
+    return this.learnt;
+  }
+
   /** Predicts with what is learnt from the next call on. What runs already goes on as it began. */
   use(learnt: Learnt): void {
     this.learnt = learnt;

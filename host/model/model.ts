@@ -43,8 +43,15 @@ import type {
 } from "../learning/options.ts";
 import { type ArchiveOptions, packArchive, unpackArchive } from "../messages/archive.ts";
 import { Channel, type ChannelOptions } from "../messages/channel.ts";
-import { checkMessageOptions, type MessageOptions, packMessage, unpackMessage } from "../messages/message.ts";
-import { abortable, Pace, unlessAborted } from "../pace.ts";
+import {
+  checkMessageOptions,
+  type MessageOptions,
+  packInSteps,
+  packMessage,
+  unpackInSteps,
+  unpackMessage,
+} from "../messages/message.ts";
+import { abortable, inTurns, Pace, unlessAborted } from "../pace.ts";
 import { parameters, type Shape } from "../shape.ts";
 import { bytesOfText } from "../tokenizer/bytes.ts";
 import {
@@ -538,6 +545,31 @@ export class Model {
   }
 
   /**
+   * `pack` of a string or bytes, or `unpack`, in turns: other work goes on meanwhile, and a signal ends it.
+   *
+   * @internal
+   */
+  async messageInTurns(
+    way: "pack" | "unpack",
+    given: Uint8Array,
+    options: MessageOptions,
+    { pace, signal }: { readonly pace: Pace; readonly signal?: AbortSignal | undefined },
+  ): Promise<Uint8Array> {
+    const settings = checkMessageOptions(options);
+    const kernel = this.kernels.take();
+    try {
+      const steps = way === "pack" ? packInSteps : unpackInSteps;
+      return await inTurns(
+        steps(given, { tokenizer: this.tokenizer, newline: this.begin }, kernel, settings),
+        pace,
+        signal,
+      );
+    } finally {
+      this.kernels.give(kernel);
+    }
+  }
+
+  /**
    * The archive of a text of any length that arrives in chunks, in pieces; `unpackStream` is the way back. Its blocks are coded behind one
    * another, and it ends with a checksum. The same text gives the same archive, however it is cut.
    *
@@ -592,7 +624,15 @@ export class Model {
     };
     const digest = await this.stateDigest();
     return new Channel(
-      { predictors: kernels, tokenizer, newline: begin, end: more.length === 0 ? end : undefined, digest, lessons },
+      {
+        predictors: kernels,
+        tokenizer,
+        newline: begin,
+        end: more.length === 0 ? end : undefined,
+        digest,
+        lessons,
+        version: () => kernels.state,
+      },
       options,
     );
   }

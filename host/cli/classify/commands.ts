@@ -31,7 +31,7 @@ export function addClassify(classify: Command): void {
       .option("--channels <n>", "of series: channels, one behind the other (default: 1)", parse.integer)
       .option(
         "--categorical <columns>",
-        "of tables: columns that are categories, separated by commas (default: those with words)",
+        "of tables: columns that are categories, separated by commas (default: those with words, where no cell is a number)",
       )
       .option("--features <n>", "of features: how many there are", parse.integer)
       .option("--hidden <GxU>", "a hidden layer: groups x units of a group, a multiple of 4, as 8x16 (default: none)")

@@ -66,11 +66,11 @@ async function streamOf(path: string, signal: AbortSignal): Promise<Readable> {
   return pipeline(source, createGunzip(), () => {}).on("error", () => {});
 }
 
-function unreadable(path: string, cause: unknown, signal?: AbortSignal): SaffuError {
+function unreadable(path: string, cause: unknown, signal?: AbortSignal, how = ""): SaffuError {
   if (signal) throwIfAborted(signal);
   if (cause instanceof SaffuError) return cause;
   const name = path === STANDARD_INPUT ? "standard input" : path;
-  return new SaffuError("INVALID_TEXT", `${name} cannot be read: ${reasonOf(cause)}`, { cause });
+  return new SaffuError("INVALID_TEXT", `${name} cannot be read${how && ` ${how}`}: ${reasonOf(cause)}`, { cause });
 }
 
 async function openCsv(path: string, stream: Readable, signal: AbortSignal): Promise<Data> {
@@ -90,7 +90,7 @@ async function openCsv(path: string, stream: Readable, signal: AbortSignal): Pro
     try {
       return await records.next();
     } catch (cause) {
-      throw unreadable(path, cause, signal);
+      throw unreadable(path, cause, signal, "as CSV (--format names another)");
     }
   };
   const header = await next();

@@ -28,6 +28,7 @@ export interface KindOptions {
   readonly size?: string | undefined;
   readonly channels?: number | undefined;
   readonly categorical?: string | undefined;
+  readonly onBad?: string | undefined;
   readonly features?: number | undefined;
 }
 
@@ -102,13 +103,35 @@ export async function readingOf(
     ?.split(",")
     .map((name) => name.trim())
     .filter((name) => name !== "");
-  const wordy = (name: string) => known.some(({ cells }) => isWord(cells[name]));
-  return give(table({ columns, categorical: named ?? columns.filter(wordy) }));
+  const categorical = named ?? columns.filter((name) => isCategorical(name, known, options.onBad === "skip"));
+  return give(table({ columns, categorical }));
+}
+
+/**
+ * Whether a column has words. One with numbers as well is not guessed at, unless bad rows are skipped: then what is rarer is bad.
+ *
+ * @throws SaffuError INVALID_OPTION
+ */
+function isCategorical(name: string, rows: readonly Row[], skips: boolean): boolean {
+  const words = rows.filter(({ cells }) => isWord(cells[name]));
+  const numbers = rows.filter(({ cells }) => isNumber(cells[name]));
+  if (words.length === 0 || numbers.length === 0) return words.length > 0;
+  if (skips) return words.length > numbers.length;
+  const rare = (words.length > numbers.length ? numbers : words)[0]!;
+  const what = `row ${rare.number} has ${shown(rare.cells[name])}`;
+  throw new SaffuError(
+    "INVALID_OPTION",
+    `categorical must be given where a column has words and numbers, as ${shown(name)} has (${what}): or mend the row`,
+  );
+}
+
+function isNumber(cell: unknown): boolean {
+  return typeof cell === "number" || (typeof cell === "string" && cell.trim() !== "" && Number.isFinite(Number(cell)));
 }
 
 function isWord(cell: unknown): boolean {
   if (typeof cell === "boolean") return true;
-  return typeof cell === "string" && cell !== "" && !Number.isFinite(Number(cell));
+  return typeof cell === "string" && cell.trim() !== "" && !Number.isFinite(Number(cell));
 }
 
 /** Height and width, of "WxH" or of a square. */
