@@ -255,7 +255,7 @@ describe("what is wrong is one line, with the row and the column, and nothing is
     expect(await fit(write("long.ndjson", `{"a":1,"state":"x"}\n{"a":${long},"state":"y"}\n`))).toEqual(
       failure(4, "INVALID_TEXT", "long.ndjson", "16777216 bytes"),
     );
-    expect(await fit(write("book.csv", `a,state\n${"word ".repeat(80)},x\n2,y\n`))).toEqual(
+    expect(await fit(write("book.csv", `a,state\n${"word ".repeat(80)},x\nb,y\n`))).toEqual(
       failure(4, "INVALID_EXAMPLE", "row 1", "400 characters"),
     );
     const names = Array.from({ length: 1000 }, (_, i) => `${i}`.padStart(1300, "c"));
@@ -285,7 +285,7 @@ describe("what is wrong is one line, with the row and the column, and nothing is
     expect(skipped.out).toContain("6 rows were skipped");
     const ndjson = rows.map(([temp, room, state]) => JSON.stringify({ temp, room, state })).join("\n");
     expect(await run(["classify", "fit", "-", "--label", "state", "--out", at("never")], ndjson)).toEqual(
-      failure(4, "INVALID_", "standard input"),
+      failure(4, "INVALID_TEXT", "standard input", "--format"),
     );
   });
 

@@ -153,7 +153,7 @@ needs(`gcc, make, cmake, and WAMR's C sources (${EXAMPLE}/fetch-wamr.sh)`, wamr)
       expect(spawnSync(program, { encoding: "utf8" }).stdout).toBe(golden("nano"));
       const packer = join(home, "on-wamr/nano-messages");
       execFileSync("make", [...words.slice(0, -1), packer], { stdio: ["ignore", "ignore", "inherit"] });
-      packsAsTheLibrary(packer, await load("models/nano-en"), ["ff", "00", "0102030405", "ff".repeat(250)]);
+      packsAsTheLibrary(packer, await load("models/messages-nano"), ["ff", "00", "0102030405", "ff".repeat(250)]);
     } finally {
       await rm(home, { recursive: true, force: true });
     }
@@ -161,7 +161,7 @@ needs(`gcc, make, cmake, and WAMR's C sources (${EXAMPLE}/fetch-wamr.sh)`, wamr)
 });
 
 /** Forms of the Makefile that pack messages, and their models. */
-const PACKERS = { "nano-messages": "models/nano-en", "potato-messages": "models/potato-en" };
+const PACKERS = { "nano-messages": "models/messages-nano", "potato-messages": "models/potato-en" };
 
 /** What people send by radio, and lines that no code makes shorter. */
 const MESSAGES = [

@@ -233,7 +233,7 @@ program
   )
   .option(
     "--memory <n>",
-    "tokens of observed texts that are kept verbatim, 0 to 1048576 (default: 32768, nano: 0)",
+    "tokens of observed texts that are kept verbatim, 0 to 1048576 (default: 32768)",
     parse.integer,
   )
   .option("--json", "print what was added as JSON")
