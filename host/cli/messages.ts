@@ -73,7 +73,7 @@ async function archive(
     if (value === undefined) continue;
     throw new SaffuError(
       "INVALID_OPTION",
-      `${name} goes with messages, not with an archive, which is of any length and has a checksum`,
+      `${name} must be left out with an archive, which is of any length and has a checksum`,
     );
   }
   const signal = interruptSignal();
