@@ -1,5 +1,5 @@
 /** Few examples: ridge regression in its dual form against a reference that leaves each out, and what of it a fit takes. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ridged } from "../host/classify/dual.ts";
 import type { Encoded } from "../host/classify/solver.ts";
 import { classifierModules } from "../host/compile/classifier.ts";
@@ -156,6 +156,20 @@ function days(count: number, seed: number): Labelled<number[]>[] {
 }
 
 describe("a fit to few examples", () => {
+  test("its trials share a few instances: engines do not bear hundreds", async () => {
+    const started = vi.spyOn(WebAssembly, "instantiate");
+    try {
+      const { report } = await FeedForward.fit(shapes(200, 1), {
+        encoding: image({ width: 12, height: 12 }),
+        bytes: 3000,
+      });
+      expect(report!.tried.length).toBeGreaterThan(10);
+      expect(started.mock.calls.length).toBeLessThan(10);
+    } finally {
+      started.mockRestore();
+    }
+  });
+
   const right = (classifier: FeedForward, tests: readonly Labelled<unknown>[]) =>
     tests.filter(({ input, label }) => classifier.predict(input).label === label).length / tests.length;
 

@@ -1,7 +1,7 @@
 /** An instance of the classifier's module (assembly/classify/device.ts). */
 import { SaffuError } from "../errors.ts";
 import { bytesOf } from "./encoding.ts";
-import { startInstance } from "./instances.ts";
+import { giveBack, startInstance } from "./instances.ts";
 import {
   type ClassifierShape,
   type FORMS,
@@ -66,6 +66,7 @@ export class Device {
   active = 0;
 
   private constructor(
+    private readonly module: Uint8Array,
     private readonly exports: Exports,
     readonly shape: ClassifierShape,
     private readonly plan: Plan,
@@ -80,10 +81,15 @@ export class Device {
   ): Promise<Device> {
     const { plan } = planOf(shape, learning);
     const exports = (await startInstance(module, plan.end)) as unknown as Exports;
-    const device = new Device(exports, shape, plan);
+    const device = new Device(module, exports, shape, plan);
     new Uint8Array(exports.memory.buffer).set(imageOf(shape, layer, learning), PLAN_AT);
     if (exports.begin() < 0) throw new SaffuError("MODEL_CORRUPT", "the classifier's sizes do not fit one another");
     return device;
+  }
+
+  /** Gives the instance back: no other call may follow, and no view be used. */
+  close(): void {
+    giveBack(this.module, this.exports);
   }
 
   private floats(at: number): Float32Array {

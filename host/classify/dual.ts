@@ -53,6 +53,5 @@ export async function ridged(
   exports.solveDual(best.penalty);
   exports.takeDual();
   exports.quantise();
-  const [prior, bias, scales] = [solve.floats("prior"), solve.floats("bias"), solve.floats("scales")];
-  return { prior, bias, scales, rows: solve.rows() };
+  return solve.layer();
 }

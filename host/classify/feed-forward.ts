@@ -37,6 +37,7 @@ import {
   fullSums,
   type HiddenOptions,
 } from "./fit.ts";
+import { letGo } from "./instances.ts";
 import { type Form, PLAN_AT, planOf } from "./layout.ts";
 
 /** The modules of classifiers, by build. */
@@ -97,7 +98,10 @@ export async function fitState<Input>(
 ): Promise<State> {
   assertWebAssembly();
   const build = hasExactSimd() ? "simd" : "scalar";
-  const { classifier, fitted, report } = await fitClassifier(examples, options, modules[build]);
+  const { classifier, fitted, report } = await fitClassifier(examples, options, modules[build]).finally(() => {
+    letGo(modules[build].device);
+    letGo(modules[build].solver);
+  });
   const kernels = new Map([
     [KERNEL_FILES[0], modules.scalar.device],
     [KERNEL_FILES[1], modules.simd.device],

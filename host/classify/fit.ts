@@ -162,8 +162,12 @@ export async function fitClassifier<Input>(
   const order = shuffled(n, seed);
   const held = order.slice(0, Math.min(MOST_HELD, Math.floor(n * HELD_SHARE)));
   const sample = Array.from(order.slice(0, packer.sample ?? ENCODING_SAMPLE).sort(), (i) => kept.row(i));
-  const encoderFor = async (setting: Setting) =>
-    packer.fit(sample, setting, await SolverRun.start(modules.solver), seed);
+  const encoderFor = async (setting: Setting) => {
+    const run = await SolverRun.start(modules.solver);
+    const encoder = await packer.fit(sample, setting, run, seed);
+    run.close();
+    return encoder;
+  };
   const job: Job = { modules, kept, exact, hidden, bits, seed, passes: options.passes, signal, onProgress };
   // what is chosen among is solved many times
   const mostRidge = settings.length > 1 ? MOST_RIDGE / 2 : MOST_RIDGE;
@@ -368,6 +372,7 @@ async function tally<I>(
     for (const [c, p] of device.probabilities.entries()) found.error += (p - (c === own ? 1 : 0)) ** 2;
     if (pace.due()) await pace.rest();
   }
+  device.close();
   return found;
 }
 
@@ -527,6 +532,7 @@ async function encoded<I>(
     throwIfAborted(signal);
     onProgress?.({ phase: "encode", done: i + 1, total: places.length });
   }
+  device.close();
   return {
     ...{ features, classes, unit, offsets, ids: ids.subarray(0, end) },
     values: unit > 1 ? values.subarray(0, end) : undefined,
@@ -586,6 +592,7 @@ async function solveExact(
   device.refit(best.pseudoCounts, best.step);
   const { bias, scales, rows } = device.correction;
   const fitted = device.sums.slice();
+  device.close();
   const share = (c: number) => (fitted[1 + c]! + 1) / (data.labels.length + data.classes);
   const prior = Float32Array.from({ length: data.classes }, (_, c) => share(c));
   const layer = { bias, scales, prior, rows: new Uint8Array(rows.buffer, rows.byteOffset, rows.length) };

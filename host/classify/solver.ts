@@ -2,7 +2,7 @@
 import { throwIfAborted } from "../errors.ts";
 import { Pace } from "../pace.ts";
 import { aligned } from "../shape.ts";
-import { startInstance } from "./instances.ts";
+import { giveBack, startInstance } from "./instances.ts";
 import { type HiddenLayer, rowBytes, strideOf } from "./layout.ts";
 
 const [JOB_AT, WINDOWS_AT, DECODER_AT, FREE_AT] = [64, 256, 384, 512];
@@ -64,10 +64,18 @@ export class SolverRun {
     variances: this.at.place(8 * MOST_DIRECTIONS),
   };
 
-  private constructor(private readonly exports: Exports) {}
+  private constructor(
+    private readonly solver: Uint8Array,
+    private readonly exports: Exports,
+  ) {}
 
   static async start(solver: Uint8Array): Promise<SolverRun> {
-    return new SolverRun(await instantiate(solver, WINDOW_BYTES + 8 * PAGE));
+    return new SolverRun(solver, await instantiate(solver, WINDOW_BYTES + 8 * PAGE));
+  }
+
+  /** Gives the instance back: no other call may follow. */
+  close(): void {
+    giveBack(this.solver, this.exports);
   }
 
   /** @param windows (windows, size) */
@@ -172,6 +180,7 @@ export class Solve {
   private readonly job: Record<string, number> = {};
   private readonly copies: [number, ArrayBufferView][] = [];
   private exports: Exports | undefined;
+  private solver: Uint8Array | undefined;
 
   /** @param columns of the table that is solved */
   constructor(
@@ -231,11 +240,17 @@ export class Solve {
 
   /** Starts the solver, once all places are taken. */
   async start(solver: Uint8Array): Promise<Exports> {
+    this.solver = solver;
     this.exports = await instantiate(solver, this.places.end);
     for (const [at, { buffer, byteOffset, byteLength }] of this.copies)
       new Uint8Array(this.exports.memory.buffer, at).set(new Uint8Array(buffer, byteOffset, byteLength));
     this.set({});
     return this.exports;
+  }
+
+  /** Gives the instance back: no other call may follow. */
+  close(): void {
+    giveBack(this.solver!, this.exports!);
   }
 
   /** Makes all steps, with a look at the clock now and then. @throws SaffuError ABORTED */
@@ -257,6 +272,14 @@ export class Solve {
 
   floats(field: JobField): Float32Array {
     return new Float32Array(this.exports!.memory.buffer, this.get(field), this.columns).slice();
+  }
+
+  /** What was solved; the instance is given back. */
+  layer(): Layer {
+    const [prior, bias, scales] = [this.floats("prior"), this.floats("bias"), this.floats("scales")];
+    const layer = { prior, bias, scales, rows: this.rows() };
+    this.close();
+    return layer;
   }
 
   rows(): Uint8Array {
@@ -284,8 +307,7 @@ export async function scaled(
   exports.solvePrior();
   await solve.run(exports.scaleSteps, signal, onStep);
   exports.quantise();
-  const [prior, bias, scales] = [solve.floats("prior"), solve.floats("bias"), solve.floats("scales")];
-  return { prior, bias, scales, rows: solve.rows() };
+  return solve.layer();
 }
 
 /** How a hidden layer and the decoder above it are solved together. */
@@ -336,5 +358,6 @@ export async function composed(
   exports.beginHidden();
   await solve.run(exports.composeSteps, signal, onStep);
   exports.quantise();
-  return { groups, units, bits, bias: solve.floats("bias"), scales: solve.floats("scales"), rows: solve.rows() };
+  const { bias, scales, rows } = solve.layer();
+  return { groups, units, bits, bias, scales, rows };
 }
