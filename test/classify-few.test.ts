@@ -4,11 +4,12 @@ import { ridged } from "../host/classify/dual.ts";
 import type { Encoded } from "../host/classify/solver.ts";
 import { classifierModules } from "../host/compile/classifier.ts";
 import { type Encoding, FeedForward, image, SaffuError, series, table } from "../host/index.ts";
-import { draws, type Labelled, shapes, waves } from "./classify-fixture.ts";
+import { generator } from "../tools/generator.ts";
+import { type Labelled, shapes, waves } from "./classify-fixture.ts";
 
 /** Examples of a few features of `features`, which lean to their class. */
 function encoded(n: number, features: number, classes: number, unit: number, seed: number): Encoded {
-  const next = draws(seed);
+  const next = generator(seed);
   const offsets = new Uint32Array(n + 1);
   const [ids, values]: [number[], number[]] = [[], []];
   const labels = Uint16Array.from({ length: n }, () => Math.floor(next() * classes));
@@ -146,7 +147,7 @@ describe("ridge regression in its dual form", () => {
 
 /** Two kinds of days: counts of every hour, of any total; windows look alike on both, hours do not. */
 function days(count: number, seed: number): Labelled<number[]>[] {
-  const next = draws(seed);
+  const next = generator(seed);
   return Array.from({ length: count }, () => {
     const working = next() < 0.6;
     const [level, phase] = [60 + next() * 30, working ? 0 : 6];
@@ -196,7 +197,7 @@ describe("a fit to few examples", () => {
 
   test("levels and thresholds that tell only together are learned by a hidden layer, in passes", async () => {
     const halves = (n: number, seed: number) => {
-      const next = draws(seed);
+      const next = generator(seed);
       return Array.from({ length: n }, () => {
         const [first, second] = [next() < 0.5, next() < 0.5];
         const input = Array.from({ length: 12 }, (_, t) => ((t < 6 ? first : second) ? 1 : -1) + 0.4 * next());
@@ -269,7 +270,7 @@ describe("a fit to few examples", () => {
   });
 
   test("series that are too long for all windows have fewer dilations, or are refused by name", async () => {
-    const long = (seed: number) => Array.from({ length: 9000 }, draws(seed));
+    const long = (seed: number) => Array.from({ length: 9000 }, generator(seed));
     const data = Array.from({ length: 12 }, (_, i) => ({ input: long(i).map((v) => v * (1 + (i & 1))), label: i & 1 }));
     const classifier = await FeedForward.fit(data, { encoding: series({ length: 9000, channels: 1 }), bytes: 9000 });
     expect(classifier.predict(data[0]!.input).label).toBe("0");

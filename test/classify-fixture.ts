@@ -4,17 +4,7 @@ import type { Encoder } from "../host/classify/encoding.ts";
 import { type Form, type HiddenLayer, inputsOf } from "../host/classify/layout.ts";
 import type { Layer } from "../host/classify/solver.ts";
 import { classifierModules } from "../host/compile/classifier.ts";
-
-/** Numbers in [0, 1) from a seed (mulberry32). */
-export function draws(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { generator } from "../tools/generator.ts";
 
 export interface Labelled<Input> {
   readonly input: Input;
@@ -23,7 +13,7 @@ export interface Labelled<Input> {
 
 /** Images of 12 × 12 with a bar that lies, or stands, or a square, somewhere, and noise. */
 export function shapes(count: number, seed: number): Labelled<Uint8Array>[] {
-  const next = draws(seed);
+  const next = generator(seed);
   return Array.from({ length: count }, () => {
     const kind = Math.floor(next() * 3);
     const input = Uint8Array.from({ length: 144 }, () => (next() < 0.02 ? 255 : Math.floor(next() * 90)));
@@ -40,7 +30,7 @@ export function shapes(count: number, seed: number): Labelled<Uint8Array>[] {
 
 /** Series of 40 values: waves, steps and spikes at any place, level and scale. */
 export function waves(count: number, seed: number): Labelled<number[]>[] {
-  const next = draws(seed);
+  const next = generator(seed);
   return Array.from({ length: count }, () => {
     const kind = Math.floor(next() * 3);
     const [level, scale, at] = [next() * 20 - 10, 1 + next() * 5, 12 + Math.floor(next() * 16)];
@@ -53,7 +43,7 @@ export function waves(count: number, seed: number): Labelled<number[]>[] {
 
 /** Rows of two numbers and a category, some missing. */
 export function rows(count: number, seed: number): Labelled<(number | string | null)[]>[] {
-  const next = draws(seed);
+  const next = generator(seed);
   return Array.from({ length: count }, () => {
     const [a, b] = [next() * 10, next() * 4 - 2];
     const colour = ["red", "green", "blue"][Math.floor(next() * 3)]!;
@@ -65,7 +55,7 @@ export function rows(count: number, seed: number): Labelled<(number | string | n
 
 /** Lines of a log. */
 export function logLines(count: number, seed: number): Labelled<string>[] {
-  const next = draws(seed);
+  const next = generator(seed);
   const number = () => Math.floor(next() * 100000);
   return Array.from({ length: count }, () => {
     const bad = next() < 0.3;
@@ -78,7 +68,7 @@ export function logLines(count: number, seed: number): Labelled<string>[] {
 
 /** Bits of which the first `told` say the label, by whether an odd number of them is set: of each bit alone it is independent. */
 export function parities(count: number, seed: number, bits: number, told: number): Labelled<{ ids: number[] }>[] {
-  const next = draws(seed);
+  const next = generator(seed);
   return Array.from({ length: count }, () => {
     const set = Array.from({ length: bits }, () => Number(next() < 0.5));
     const odd = set.slice(0, told).reduce((sum, bit) => sum + bit) % 2;
@@ -88,7 +78,7 @@ export function parities(count: number, seed: number, bits: number, told: number
 
 /** A hidden layer of random weights over so many features. */
 export function randomHidden(features: number, groups: number, units: number, bits: number, seed: number): HiddenLayer {
-  const next = draws(seed);
+  const next = generator(seed);
   const columns = groups * units;
   const floats = (scale: number) => Float32Array.from({ length: columns }, () => (next() * 2 - 1) * scale);
   return {
@@ -111,7 +101,7 @@ export async function randomDevice(
     hidden,
   }: { classes: number; bits: number; form: Form; seed: number; build: "scalar" | "simd"; hidden?: HiddenLayer },
 ): Promise<{ device: Device; layer: Layer }> {
-  const next = draws(seed);
+  const next = generator(seed);
   const { features } = inputsOf({ encoding: encoder.plan, hidden });
   const bytes = features * (bits === 4 ? Math.ceil(classes / 2) : classes);
   const byte = () =>

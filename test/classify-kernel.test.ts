@@ -12,8 +12,9 @@ import { series } from "../host/classify/series.ts";
 import { SolverRun } from "../host/classify/solver.ts";
 import { table } from "../host/classify/table.ts";
 import { classifierModules } from "../host/compile/classifier.ts";
+import { generator } from "../tools/generator.ts";
 import { inspect, MVP, problem } from "../tools/module/inspect.ts";
-import { draws, logLines, randomDevice, randomHidden, rows, shapes, waves } from "./classify-fixture.ts";
+import { logLines, randomDevice, randomHidden, rows, shapes, waves } from "./classify-fixture.ts";
 import {
   expectedShares,
   hiddenStates,
@@ -89,7 +90,7 @@ describe("encodings and scores are the oracle's, to the bit, in both builds", ()
   });
 
   test("images that are as large as can be, not square, with any threshold", async () => {
-    const next = draws(8);
+    const next = generator(8);
     const inputs = Array.from({ length: 3 }, () => Uint8Array.from({ length: 64 * 50 }, () => next() * 256));
     const { encoder, packed } = await fitted(
       image({ width: 64, height: 50, threshold: 200, patch: 8, bits: 8, regions: 16 }),
@@ -178,7 +179,7 @@ describe("encodings and scores are the oracle's, to the bit, in both builds", ()
           seed: 4,
           build,
         });
-        const next = draws(3);
+        const next = generator(3);
         for (let i = 0; i < 20; ++i) {
           const ids = Array.from({ length: 1 + Math.floor(next() * 49) }, () => Math.floor(next() * 100));
           const values = ids.map(() => Math.floor(next() * 1000) / 16);
@@ -212,7 +213,7 @@ describe("a hidden layer", () => {
       const { device, layer } = await randomDevice(encoder as Encoder<never>, {
         ...{ classes: 5, bits: 8, form: "none", seed: 4, build, hidden },
       });
-      const next = draws(3);
+      const next = generator(3);
       for (const many of [0, 1, 7, 40, 300, 600]) {
         const ids = Array.from({ length: many }, () => Math.floor(next() * 70));
         const given = values ? ids.map(() => Math.floor(next() * 200) / 16) : undefined;
@@ -334,7 +335,7 @@ describe("sums", () => {
 
   test("ridge: the solution is that of the normal equations", async () => {
     const { device } = await randomDevice(encoder, { classes: 3, bits: 8, form: "ridge", seed: 2, build: "simd" });
-    const next = draws(11);
+    const next = generator(11);
     const some = Array.from({ length: 200 }, () => {
       const label = Math.floor(next() * 3);
       return { ids: Array.from({ length: 6 }, () => (next() < 0.4 ? label * 4 : Math.floor(next() * 12))), label };

@@ -8,7 +8,8 @@ import { FeedForward as WebFeedForward } from "../host/classify/browser.ts";
 import { composed, SolverRun, scaled } from "../host/classify/solver.ts";
 import { classifierModules } from "../host/compile/classifier.ts";
 import { type ErrorCode, FeedForward, features, image, lines, load, SaffuError, series, table } from "../host/index.ts";
-import { draws, type Labelled, logLines, parities, rows, shapes, waves } from "./classify-fixture.ts";
+import { generator } from "../tools/generator.ts";
+import { type Labelled, logLines, parities, rows, shapes, waves } from "./classify-fixture.ts";
 
 const IMAGE = image({ width: 12, height: 12, patch: 4, bits: 4, regions: 3 });
 const EXACT = ["counts", "base", "ridge"] as const;
@@ -76,7 +77,7 @@ describe("a fit", () => {
     expect(await of(table({ columns: ["a", "b", "colour"], categorical: ["colour"] }), rows)).toBeGreaterThan(0.85);
     expect(await of(lines(), logLines)).toBe(1);
     const own = (n: number, seed: number) => {
-      const next = draws(seed);
+      const next = generator(seed);
       return Array.from({ length: n }, () => {
         const label = String(Math.floor(next() * 3));
         const ids = [Number(label) * 2, 6 + Math.floor(next() * 4)];
@@ -91,7 +92,7 @@ describe("a fit", () => {
     const [one, two] = [await fit(), await fit()];
     expect([...one]).toEqual([...two]);
     const modules = await classifierModules();
-    const next = draws(4);
+    const next = generator(4);
     const ids = Uint16Array.from({ length: 900 }, () => next() * 50);
     const data = {
       ...{ features: 50, classes: 5, unit: 1, ids, values: undefined },
@@ -115,7 +116,7 @@ describe("a fit", () => {
 
   test("solves what iterative scaling says, in batches of all, as a reference in f64 does", async () => {
     const { simd } = await classifierModules();
-    const next = draws(9);
+    const next = generator(9);
     const [n, D, C, K] = [40, 6, 3, 4];
     const ids = Uint16Array.from({ length: n * K }, () => next() * D);
     const labels = Uint16Array.from({ length: n }, (_, i) => (next() < 0.3 ? next() * C : ids[i * K]! % C));
@@ -238,7 +239,7 @@ describe("a hidden layer", () => {
 
   test("is the same from both builds, and of the same data and seed", async () => {
     const modules = await classifierModules();
-    const next = draws(4);
+    const next = generator(4);
     const ids = Uint16Array.from({ length: 900 }, () => next() * 50);
     const values = Uint16Array.from({ length: 900 }, () => 1 + next() * 40);
     const data = {
@@ -262,7 +263,7 @@ describe("a hidden layer", () => {
 
   test("is what iterative scaling of both layers says, as a reference in f64 does", async () => {
     const { simd } = await classifierModules();
-    const next = draws(9);
+    const next = generator(9);
     const [n, D, C, K, groups, units] = [40, 6, 3, 4, 2, 4];
     const M = groups * units;
     const ids = Uint16Array.from({ length: n * K }, () => next() * D);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lockStatistics } from "../../host/files/lock-node.ts";
 import { FeedForward, lines } from "../../host/index.ts";
-import { generator } from "./generator.ts";
+import { generator } from "../generator.ts";
 
 /** A command in a state to be interrupted in. */
 export interface Situation {

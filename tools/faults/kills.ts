@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { LEFTOVER, STATISTICS } from "../../host/files/statistics.ts";
 import { load } from "../../host/index.ts";
-import { generator } from "./generator.ts";
+import { generator } from "../generator.ts";
 
 /** What was found after the kills. */
 export interface KillReport {

@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
 import { Model } from "../../host/model/model.ts";
 import { directorySource, NODE } from "../../host/model/platform-node.ts";
-import { generator } from "./generator.ts";
+import { generator } from "../generator.ts";
 
 const [directory, seed] = [process.argv[2]!, Number(process.argv[3])];
 const random = generator(seed);

@@ -2,6 +2,7 @@
  * Two layers beside one: `npm run composition --prefix tools/lab`. Drawn points whose label is told by features only together, as bits and as columns of a table;
  * and digits (MNIST, tested on the last 10,000 of train) at about the same bytes. Three seeds each.
  */
+
 import {
   type Encoding,
   type Example,
@@ -11,23 +12,13 @@ import {
   image,
   table,
 } from "../../host/index.ts";
+import { generator } from "../generator.ts";
 import { table as markdown } from "../markdown.ts";
 import { accuracy, percents, timed } from "./classify/measure.ts";
 import { mnist } from "./classify/mnist.ts";
 
 const SEEDS = [1, 2, 3];
 const [TRAIN, TEST] = [3000, 2000];
-
-/** Numbers in [0, 1) from a seed (mulberry32). */
-function draws(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 type Draw = (next: () => number) => Example<never>;
 
@@ -84,7 +75,7 @@ for (const { task, draw, name, encoding, hidden } of ROWS) {
   const found: number[] = [];
   let [seconds, bytes] = [0, 0];
   for (const seed of SEEDS) {
-    const next = draws(seed);
+    const next = generator(seed);
     const [from, on] = draw
       ? [Array.from({ length: TRAIN }, () => draw(next)), Array.from({ length: TEST }, () => draw(next))]
       : [train as unknown as Example<never>[], test as unknown as Example<never>[]];

@@ -6,6 +6,8 @@
  * radioLines(1000, 1, chats().fit); // 1,000 lines
  * ```
  */
+import { generator } from "../../generator.ts";
+
 type Draw = (below: number) => number;
 
 const KINDS = ["positions", "times", "call signs", "readings", "emoji"] as const;
@@ -98,14 +100,8 @@ const LINES: Record<Kind, (draw: Draw, message: string) => string> = {
 
 /** Lines of all kinds in turn, or of one. */
 export function radioLines(count: number, seed: number, messages: readonly string[], kind?: Kind): string[] {
-  let state = seed >>> 0;
-  // mulberry32, by Tommy Ettinger, public domain
-  const draw: Draw = (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
+  const next = generator(seed);
+  const draw: Draw = (below) => (next() * 2 ** 32) % below;
   return Array.from({ length: count }, (_, i) =>
     LINES[kind ?? KINDS[i % KINDS.length]!](draw, messages[draw(messages.length)]!),
   );
