@@ -26,7 +26,15 @@ export class Pace {
   }
 }
 
-/** What steps come to, in turns. @throws SaffuError ABORTED between two turns */
+/** What steps come to, at once. */
+export function drained<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value as T;
+  }
+}
+
+/** The same in turns. @throws SaffuError ABORTED between two turns */
 export async function inTurns<T>(steps: Generator<void, T>, pace: Pace, signal: AbortSignal | undefined): Promise<T> {
   for (;;) {
     const { done, value } = steps.next();

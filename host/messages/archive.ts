@@ -7,8 +7,7 @@
 import { joined, leb128 } from "../bytes.ts";
 import { SaffuError } from "../errors.ts";
 import { abortable, inTurns, Pace } from "../pace.ts";
-import { bytesOfText } from "../tokenizer/bytes.ts";
-import { type Chunks, settledPrefix, type Tokenizer } from "../tokenizer/index.ts";
+import { bytesOfChunks, type Chunks, settledPrefix, type Tokenizer } from "../tokenizer/index.ts";
 import { crc32, lowBytes } from "./checksum.ts";
 import { frameInSteps, isLiteral, type Language, type MessagePredictor, messageInSteps } from "./message.ts";
 
@@ -74,7 +73,7 @@ export async function* packArchive(
     rest = rest.subarray(end);
     return text;
   };
-  for await (const text of bytesOf(chunks, signal)) {
+  for await (const text of bytesOfChunks(abortable(chunks, signal))) {
     rest = joined(rest, text);
     while (rest.length >= MOST_BLOCK) yield await block(cut());
   }
@@ -90,7 +89,7 @@ export async function* unpackArchive(
   predictor: ArchivePredictor,
   { signal, onProgress }: ArchiveOptions,
 ): AsyncGenerator<Uint8Array, void> {
-  const source = bytesOf(chunks, signal);
+  const source = bytesOfChunks(abortable(chunks, signal));
   try {
     yield* unpacked(new Input(source), { tokenizer, digest }, predictor, { signal, onProgress });
   } finally {
@@ -131,24 +130,6 @@ async function* unpacked(
   if (!(await input.ended())) throw damaged("it goes on behind its end");
 }
 
-/** Bytes of chunks. A string may end within a character: its half waits for the next one. */
-async function* bytesOf(chunks: Chunks, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  let high = "";
-  for await (const chunk of abortable(chunks, signal)) {
-    if (typeof chunk !== "string") {
-      const bytes = bytesOfText(chunk as Uint8Array); // ids are refused
-      yield joined(bytesOfText(high), bytes);
-      high = "";
-      continue;
-    }
-    const all = high + chunk;
-    const cut = all.length - ((all.charCodeAt(all.length - 1) & 0xfc00) === 0xd800 ? 1 : 0);
-    high = all.slice(cut);
-    yield bytesOfText(all.slice(0, cut));
-  }
-  if (high !== "") yield bytesOfText(high);
-}
-
 /** Bytes that arrive in chunks, taken as they are wanted. */
 class Input {
   private rest: Uint8Array = new Uint8Array(0);
@@ -162,12 +143,12 @@ class Input {
     while (length < count) {
       const { done, value } = await this.chunks.next();
       if (done) throw damaged("it is cut");
-      parts.push(value);
+      parts.push(new Uint8Array(value)); // a copy: whoever gives chunks may write to them again
       length += value.length;
     }
     const all = parts.length === 1 ? parts[0]! : joined(...parts);
-    this.rest = new Uint8Array(all.subarray(count)); // not slice: a Buffer's is no copy
-    return new Uint8Array(all.subarray(0, count));
+    this.rest = all.subarray(count);
+    return all.subarray(0, count);
   }
 
   async ended(): Promise<boolean> {

@@ -6,6 +6,7 @@
  */
 import { joined } from "../bytes.ts";
 import { invalidOption, SaffuError } from "../errors.ts";
+import { drained } from "../pace.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import { crc32, lowBytes } from "./checksum.ts";
 import { Decoder, Encoder, ESCAPE } from "./coder.ts";
@@ -63,7 +64,7 @@ export function checkMessageOptions({ maxBytes = MAX_BYTES, checksum = 0 }: Mess
  * @throws SaffuError INVALID_TEXT where it has more than `maxBytes`
  */
 export function packMessage(...given: Parameters<typeof packInSteps>): Uint8Array {
-  return last(packInSteps(...given));
+  return drained(packInSteps(...given));
 }
 
 /** The same, a token a step. */
@@ -119,7 +120,7 @@ export function isLiteral(frame: Uint8Array): boolean {
  * @throws SaffuError INVALID_MESSAGE where no message has it, one of more than `maxBytes`, or one of another checksum
  */
 export function unpackMessage(...given: Parameters<typeof unpackInSteps>): Uint8Array {
-  return last(unpackInSteps(...given));
+  return drained(unpackInSteps(...given));
 }
 
 /** The same, a token a step. */
@@ -173,14 +174,6 @@ export function* messageInSteps(
     predictor.feed(token);
     if (!text.add(tokenizer.bytesOf(token))) throw tooLong();
     yield;
-  }
-}
-
-/** What steps come to. */
-function last<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value as T;
   }
 }
 

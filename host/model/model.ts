@@ -45,6 +45,7 @@ import { type ArchiveOptions, packArchive, unpackArchive } from "../messages/arc
 import { Channel, type ChannelOptions } from "../messages/channel.ts";
 import {
   checkMessageOptions,
+  type Language,
   type MessageOptions,
   packInSteps,
   packMessage,
@@ -488,6 +489,10 @@ export class Model {
     );
   }
 
+  private get language(): Language {
+    return { tokenizer: this.tokenizer, newline: this.begin };
+  }
+
   private get healer(): Healer {
     const { kernels, tokenizer, vocabulary } = this;
     return { kernels, tokenizer, vocabulary };
@@ -520,7 +525,7 @@ export class Model {
     const bytes = bytesOfText(message);
     const kernel = this.kernels.take();
     try {
-      return packMessage(bytes, { tokenizer: this.tokenizer, newline: this.begin }, kernel, settings);
+      return packMessage(bytes, this.language, kernel, settings);
     } finally {
       this.kernels.give(kernel);
     }
@@ -538,7 +543,7 @@ export class Model {
     checkBytes("frame", frame);
     const kernel = this.kernels.take();
     try {
-      return unpackMessage(frame, { tokenizer: this.tokenizer, newline: this.begin }, kernel, settings);
+      return unpackMessage(frame, this.language, kernel, settings);
     } finally {
       this.kernels.give(kernel);
     }
@@ -559,11 +564,7 @@ export class Model {
     const kernel = this.kernels.take();
     try {
       const steps = way === "pack" ? packInSteps : unpackInSteps;
-      return await inTurns(
-        steps(given, { tokenizer: this.tokenizer, newline: this.begin }, kernel, settings),
-        pace,
-        signal,
-      );
+      return await inTurns(steps(given, this.language, kernel, settings), pace, signal);
     } finally {
       this.kernels.give(kernel);
     }

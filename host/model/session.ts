@@ -341,7 +341,7 @@ export class Session {
       at = end;
     }
     const bytes = at - this.place.bytes;
-    const tail = ids.slice(-MOST_TAIL).reduce((before, id) => joined(before, spelled[id]!), this.place.tail);
+    const tail = joined(this.place.tail, ...ids.slice(-MOST_TAIL).map((id) => spelled[id]));
     this.place = { bytes: at, held, high, tail: tail.slice(-MOST_TAIL) };
     if (this.learns) for (const id of ids) this.piece.push(id);
     return { bits, tokens: ids.length, bytes, pieces };

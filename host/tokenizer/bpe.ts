@@ -2,6 +2,7 @@
  * Byte-pair encoding of one piece (Sennrich, Haddow & Birch 2016): the adjacent pair of lowest rank is merged, the leftmost of
  * equals first, until no pair is left that has a rank.
  */
+import { drained } from "../pace.ts";
 import { Heap } from "./heap.ts";
 import { PairTable } from "./pair-table.ts";
 
@@ -28,11 +29,7 @@ export class Merges {
   /** Merges piece[0..length), the tokens of single bytes, in place. Returns how many tokens are left. */
   apply(piece: Uint16Array, length: number): number {
     if (length <= SHORT) return this.applyShort(piece, length);
-    const steps = this.applyLong(piece, length);
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
+    return drained(this.applyLong(piece, length));
   }
 
   private rankAt(left: number, right: number): number {

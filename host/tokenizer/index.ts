@@ -2,6 +2,6 @@
 export { type Boundary, checkBoundary, newlineOf } from "./boundary.ts";
 export { isIds } from "./ids.ts";
 export { tokenizerFromJSON } from "./json-read.ts";
-export { type Chunks, encodeSettled, encodeStream, settledPrefix } from "./stream.ts";
+export { bytesOfChunks, type Chunks, encodeSettled, encodeStream, settledPrefix } from "./stream.ts";
 export { SymbolTokenizer, symbolTokenizer } from "./symbols.ts";
 export { byteTokenizer, type Text, type Tokenizer } from "./tokenizer.ts";

@@ -1,6 +1,6 @@
 /** Encoding a text that arrives in chunks: the same tokens as of the whole, however it is cut. */
 import { checkChunks, invalidOption, SaffuError, throwIfAborted } from "../errors.ts";
-import { Pace } from "../pace.ts";
+import { inTurns, Pace } from "../pace.ts";
 import { bytesOfText } from "./bytes.ts";
 import { GPT2, type Scan, type Split, settledLength } from "./pretokenize.ts";
 import { SymbolTokenizer } from "./symbols.ts";
@@ -82,14 +82,7 @@ async function encodeInTurns(
   signal: AbortSignal | undefined,
 ): Promise<Uint16Array> {
   if (!isOwn(tokenizer)) return tokenizer.encode(bytes);
-  const steps = tokenizer.encodeInSteps(bytes);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    if (!pace.due()) continue;
-    await pace.rest();
-    throwIfAborted(signal);
-  }
+  return inTurns(tokenizer.encodeInSteps(bytes), pace, signal);
 }
 
 /**
@@ -156,7 +149,7 @@ async function* settledParts(
 }
 
 /** Chunks as bytes. A surrogate pair cut in two by the chunks is put together. */
-async function* bytesOfChunks(chunks: Chunks): AsyncGenerator<Uint8Array> {
+export async function* bytesOfChunks(chunks: Chunks): AsyncGenerator<Uint8Array> {
   let high = ""; // a high surrogate at the end of a string, whose other half may begin the next
   for await (const chunk of chunks) {
     if (typeof chunk !== "string") {

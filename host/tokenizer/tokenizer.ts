@@ -7,7 +7,9 @@
  * new TextDecoder().decode(tokenizer.decode(tokens)); // "any text, or any bytes"
  * ```
  */
+
 import { SaffuError } from "../errors.ts";
+import { drained } from "../pace.ts";
 import { type Merge, Merges } from "./bpe.ts";
 import { bytesOfText } from "./bytes.ts";
 import { checkIds, isIds } from "./ids.ts";
@@ -92,11 +94,7 @@ export class BytePairTokenizer implements Tokenizer {
 
   encode(text: Text): Uint16Array {
     if (isIds(text)) return checkIds(text, this.vocabularySize);
-    const steps = this.encodeInSteps(bytesOfText(text));
-    for (;;) {
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
+    return drained(this.encodeInSteps(bytesOfText(text)));
   }
 
   /** The same in steps of bounded length, so that other work can go on in between. */
