@@ -5,10 +5,10 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { fit, load, type Model, type Profile } from "../../host/index.ts";
-import { table } from "../markdown.ts";
+import { table, writeBlock } from "../markdown.ts";
 import { chats, linesOf } from "./corpora/messages.ts";
 import { inLab, inRoot } from "./paths.ts";
 
@@ -19,7 +19,8 @@ const HELP = `npm run messages -- [options]
   --profiles A,B   nano, micro and potato by default
   --models A,B     models, by directory or name, beside Unishox2, smaz, brotli, zstd and PPMd; PYTHON names an interpreter that has
                    what baselines/codecs.txt lists
-  --channel        the same models in a channel, over conversations in their order, from their first messages on`;
+  --channel        the same models in a channel, over conversations in their order, from their first messages on
+  --page           writes what --models and --channel measure to docs/messages.md`;
 
 const { values } = parseArgs({
   options: {
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     profiles: { type: "string", default: "nano,micro,potato" },
     models: { type: "string" },
     channel: { type: "boolean", default: false },
+    page: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -111,7 +113,7 @@ async function compare(names: readonly string[]): Promise<void> {
     const bytes = model.files.get("model.safetensors")!.length;
     const ideal = held.reduce((sum, message) => sum + model.score(`${message}\n`).bits, 0) / held.length;
     const cpu = process.cpuUsage();
-    const codec = { name, bytes, sizes: held.map((message) => model.pack(message).length) };
+    const codec = { name: basename(name), bytes, sizes: held.map((message) => model.pack(message).length) };
     const { user, system } = process.cpuUsage(cpu);
     const factors = codecs.map((other) => {
       const same = codec.sizes.filter((_, i) => other.sizes[i]! >= 0);
@@ -123,7 +125,14 @@ async function compare(names: readonly string[]): Promise<void> {
     );
   }
   console.log(`\n${held.length} messages of ${mean(lengths).toFixed(1)} bytes\n`);
-  console.log(table(["codec", "bytes at both ends", "bits a message", "of the message's bytes"], rows));
+  rows.sort((a, b) => Number(b[2]) - Number(a[2]));
+  shown("codecs", table(["codec", "bytes at both ends", "bits a message", "of the message's bytes"], rows));
+}
+
+/** Prints a table, and writes it to the page where it is asked for. */
+function shown(block: string, text: string): void {
+  console.log(text);
+  if (values.page) writeBlock(inRoot("docs/messages.md"), block, text);
 }
 
 /** What the context of earlier messages saves, beside the two bytes of a packet: of conversations, and of a gateway's log. */
@@ -131,7 +140,7 @@ async function channels(names: readonly string[]): Promise<void> {
   const conversations = (values.dev ? all.conversations.dev : all.conversations.held).slice(0, 30);
   const rows: string[][] = [];
   for (const name of names) {
-    rows.push(await channelRow(name, conversations, () => load(name)));
+    rows.push(await channelRow(basename(name), conversations, () => load(name)));
   }
   const log = readFileSync(inRoot("examples/gateway/gateway.log"), "utf8").trimEnd().split("\n");
   const half = log.length >> 1;
@@ -143,7 +152,7 @@ async function channels(names: readonly string[]): Promise<void> {
     rows.push(await channelRow(`${profile}, a gateway's log`, [log.slice(half)], () => load(files)));
   }
   console.log("Bits a message; a packet has 16 more\n");
-  console.log(table(["model", "messages", "bits of a message", "alone", "in a channel", "in order"], rows));
+  shown("channels", table(["model", "messages", "bits of a message", "alone", "in a channel", "in order"], rows));
 }
 
 async function channelRow(
@@ -176,7 +185,12 @@ async function channelRow(
 
 function row({ name, bytes, sizes }: Codec, lengths: readonly number[]): string[] {
   const taken = lengths.filter((_, i) => sizes[i]! >= 0);
-  return [name, String(bytes), (8 * mean(sizes)).toFixed(1), `${((100 * mean(sizes)) / mean(taken)).toFixed(1)} %`];
+  return [
+    name,
+    bytes.toLocaleString("en"),
+    (8 * mean(sizes)).toFixed(1),
+    `${((100 * mean(sizes)) / mean(taken)).toFixed(1)} %`,
+  ];
 }
 
 /** Of those that are not left out. */
