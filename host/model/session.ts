@@ -146,6 +146,22 @@ export class Session {
     return this.read(this.model.tokenizer.encode(this.heldBytes()), { held: START.held, high: "" });
   }
 
+  /**
+   * What a text would come to if it were pushed now, and the stream ended with it. The session stays where it is: each of many texts can be read behind the
+   * same ones.
+   *
+   * @throws SaffuError INVALID_TEXT, TOKEN_OUT_OF_RANGE; INVALID_OPTION where the session is closed
+   */
+  peek(text: Text): Pushed {
+    return this.atEnd((_, held) => {
+      const { tokenizer } = this.model;
+      const tokens = isIds(text)
+        ? [...tokenizer.encode(held), ...tokenizer.encode(text)]
+        : tokenizer.encode(joined(held, bytesOfText(text)));
+      return this.feed(tokens);
+    });
+  }
+
   /** The distribution of the token after those that are settled, (V) f32 of unit sum. What is held back has no part in it. */
   predict(): Float32Array {
     const predictor = this.open();
@@ -324,26 +340,34 @@ export class Session {
 
   /** Reads tokens, behind which the stream goes on with what is held. */
   private read(tokens: ArrayLike<number>, { held, high }: Pick<Place, "held" | "high">): Pushed {
-    const predictor = this.open();
+    this.open();
     const { spelled } = this.model.vocabulary;
     const ids = Array.from(tokens);
     if (this.learns && this.piece.length + ids.length > MOST_PIECE) {
       throw new SaffuError("INVALID_OPTION", `more than ${MOST_PIECE} tokens since the last observe or skip`);
     }
+    const fed = this.feed(ids);
+    const tail = joined(this.place.tail, ...ids.slice(-MOST_TAIL).map((id) => spelled[id]));
+    this.place = { bytes: this.place.bytes + fed.bytes, held, high, tail: tail.slice(-MOST_TAIL) };
+    if (this.learns) for (const id of ids) this.piece.push(id);
+    return fed;
+  }
+
+  /** Feeds tokens to the predictor, and nothing else. */
+  private feed(tokens: ArrayLike<number>): Pushed {
+    const predictor = this.open();
+    const { spelled } = this.model.vocabulary;
     const pieces: SessionToken[] = [];
     let at = this.place.bytes;
     let bits = 0;
-    for (const id of ids) {
+    for (let i = 0; i < tokens.length; ++i) {
+      const id = tokens[i]!;
       const end = at + spelled[id]!.length;
       const surprisal = predictor.feed(id);
       pieces.push({ id, bits: surprisal, start: at, end });
       bits += surprisal;
       at = end;
     }
-    const bytes = at - this.place.bytes;
-    const tail = joined(this.place.tail, ...ids.slice(-MOST_TAIL).map((id) => spelled[id]));
-    this.place = { bytes: at, held, high, tail: tail.slice(-MOST_TAIL) };
-    if (this.learns) for (const id of ids) this.piece.push(id);
-    return { bits, tokens: ids.length, bytes, pieces };
+    return { bits, tokens: tokens.length, bytes: at - this.place.bytes, pieces };
   }
 }

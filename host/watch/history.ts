@@ -1,0 +1,74 @@
+/**
+ * What a watch keeps of its past, so that a part of it can be taken away: the rows since a copy of the watch was made, and that copy. There are two
+ * copies; the older one goes when the newer one is `reach` rows old, so that between `reach` and twice as many rows are kept.
+ */
+
+/** What came to a watch. */
+export type Event =
+  | { readonly do: "row"; readonly row: number; readonly input: Uint8Array | Float32Array; readonly model: number }
+  /** A row that was not looked at. */
+  | { readonly do: "skip"; readonly row: number }
+  /** What somebody said of a row. */
+  | { readonly do: "label"; readonly row: number; readonly label: string };
+
+interface Part<Copy> {
+  /** The watch as it was before the first event. */
+  readonly copy: Copy;
+  /** The row before the first event. */
+  readonly after: number;
+  readonly events: Event[];
+}
+
+export class History<Copy> {
+  private parts: Part<Copy>[] = [];
+
+  constructor(
+    private readonly reach: number,
+    private readonly copyNow: () => Copy,
+  ) {}
+
+  /** Makes room for an event that comes behind row `after`: a copy is made where the last is `reach` rows old. */
+  before(after: number): void {
+    if (this.reach === 0) return;
+    const last = this.parts.at(-1);
+    if (last !== undefined && after - last.after < this.reach) return;
+    this.parts = [...this.parts.slice(-1), { copy: this.copyNow(), after, events: [] }];
+  }
+
+  /** Keeps what came. */
+  add(event: Event): void {
+    this.parts.at(-1)?.events.push(event);
+  }
+
+  /** The first row that can be taken away, or labelled; Infinity where there is none. */
+  get first(): number {
+    return this.parts.length === 0 ? Number.POSITIVE_INFINITY : this.parts[0]!.after + 1;
+  }
+
+  /** What came as row `row`; undefined if it is too far back, or was not looked at. */
+  row(row: number): Extract<Event, { do: "row" }> | undefined {
+    const part = this.parts.findLast(({ after }) => after < row);
+    const found = part?.events.find((event) => event.do !== "label" && event.row === row);
+    return found?.do === "row" ? found : undefined;
+  }
+
+  /** The newest copy from before row `row`, and all events since; from then on the history goes on from that copy. */
+  rewind(row: number): { copy: Copy; after: number; events: Event[] } | undefined {
+    const at = this.parts.findLastIndex(({ after }) => after < row);
+    if (at < 0) return undefined;
+    const { copy, after } = this.parts[at]!;
+    const events = this.parts.slice(at).flatMap((part) => part.events);
+    this.parts = [...this.parts.slice(0, at), { copy, after, events: [] }];
+    return { copy, after, events };
+  }
+
+  /** All of it, for a file. */
+  get kept(): readonly Part<Copy>[] {
+    return this.parts;
+  }
+
+  /** Goes on from what was in a file. */
+  restore(parts: readonly (Omit<Part<Copy>, "events"> & { readonly events: readonly Event[] })[]): void {
+    this.parts = parts.map((part) => ({ ...part, events: [...part.events] }));
+  }
+}
