@@ -70,6 +70,9 @@ export class LineSplitter {
     this.most = most;
   }
 
+  /** Bytes of the chunk up to the end of the line that was given last, its newline included; 0 where none of this chunk's was. */
+  place = 0;
+
   /** Bytes of a line that has begun, and whose end is not there yet. */
   get pending(): number {
     return this.length;
@@ -78,10 +81,12 @@ export class LineSplitter {
   /** Lines that end in `chunk`, as they are asked for; all of them have to be, before the next chunk. */
   *push(chunk: Uint8Array): Generator<Line, void> {
     let from = 0;
+    this.place = 0;
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
       if (this.length > 0) {
         this.hold(chunk, from, at);
         from = at + 1;
+        this.place = from;
         yield this.taken();
         continue;
       }
@@ -89,6 +94,7 @@ export class LineSplitter {
       const cut = length > this.most;
       const bytes = chunk.subarray(from, from + (cut ? this.most : length));
       from = at + 1;
+      this.place = from;
       yield { bytes, length, cut };
     }
     this.hold(chunk, from, chunk.length);
