@@ -170,6 +170,19 @@ describe.each([["with hints"], ["by looking alone"]])("a followed file, %s", (ho
     expect(reader.events).toEqual(["truncated app.log", "truncated app.log"]);
   });
 
+  test("that is emptied and renamed is read from its start under its new name", async () => {
+    writeFileSync(log, "first\nsecond\n");
+    const reader = new Reader([log]);
+    expect(await reader.take(2)).toEqual(["first", "second"]);
+    truncateSync(log);
+    renameSync(log, `${log}.1`);
+    appendFileSync(`${log}.1`, "a\n");
+    writeFileSync(log, "b\n");
+    expect(await reader.take(2)).toEqual(["a", "b"]);
+    await reader.stop();
+    expect(reader.events.sort()).toEqual(["rotated app.log", "truncated app.log"]);
+  });
+
   test("that is emptied and as long again is read from its start", async () => {
     writeFileSync(log, "12\n34\n");
     const reader = new Reader([log]);
@@ -514,6 +527,8 @@ class World {
   private writer: number;
   private named = true;
   private count = 0;
+  private emptied = false;
+  private readonly deleted = new Set<number>();
   /** The file of the line that was read last: the reader knows it, open or by its position. */
   known = -1;
   readonly owed: { readonly line: string; readonly file: number; lost: boolean }[] = [];
@@ -539,9 +554,12 @@ class World {
     this.owed.push({ line, file: this.file, lost: false });
   }
 
-  /** Renames the log, whose writer goes on with it. Only where the reader has seen it: what has two names in turn between two looks is lost. */
+  /**
+   * Renames the log, whose writer goes on with it. Only where the reader knows the file, by a line of it since it was emptied: of two files between
+   * two looks the first is lost, and a process that starts knows a renamed file by its bytes alone.
+   */
   rename(): boolean {
-    if (!this.named || this.known !== this.file) return false;
+    if (!this.named || this.known !== this.file || this.emptied) return false;
     renameSync(log, `${log}.${this.file}`);
     this.named = false;
     return true;
@@ -553,22 +571,29 @@ class World {
     closeSync(this.writer);
     this.writer = openSync(log, "a");
     this.file += 1;
-    this.named = true;
+    [this.named, this.emptied] = [true, false];
   }
 
   truncate(): void {
     if (!this.named) return;
     truncateSync(log);
+    this.emptied = true;
     for (const each of this.owed) if (each.file === this.file) each.lost = true;
   }
 
-  /** Deletes the log, and makes it anew. @param open whether a reader has it open, and so loses nothing */
+  /** Deletes the log, and makes it anew. @param open whether a reader has it open, and so loses nothing while it lasts */
   recreate(open: boolean): void {
     if (!this.named || this.known !== this.file) return;
     unlinkSync(log);
-    if (!open) for (const each of this.owed) if (each.file === this.file) each.lost = true;
+    this.deleted.add(this.file);
+    if (!open) this.loseDeleted();
     this.named = false;
     this.reopen();
+  }
+
+  /** No reader has anything open. */
+  loseDeleted(): void {
+    for (const each of this.owed) if (this.deleted.has(each.file)) each.lost = true;
   }
 
   /** Takes a line that was read: the next that is owed. Parts of lines come only of files that were truncated. */
@@ -579,6 +604,7 @@ class World {
       if (next?.line !== line) expect(next, `read ${line}`).toMatchObject({ lost: true });
       else {
         this.known = next.file;
+        if (!next.lost) this.emptied = false;
         return;
       }
     }
@@ -615,6 +641,7 @@ test("any order of writing, rotating, truncating, deleting, stopping and going o
       const world = new World();
       let positions: Position[] = [];
       let reader: Reader | undefined;
+      let opened = -1; // the file that this reader has open for sure
       const start = () => {
         reader ??= new Reader([log], { poll: 1, positions });
         return reader;
@@ -626,26 +653,26 @@ test("any order of writing, rotating, truncating, deleting, stopping and going o
         positions = JSON.parse(JSON.stringify(reader.lines.positions()));
         rotations += reader.events.filter((event) => event.startsWith("rotated")).length;
         truncations += reader.events.filter((event) => event.startsWith("truncated")).length;
-        reader = undefined;
+        [reader, opened] = [undefined, -1];
+        world.loseDeleted();
       };
       /** Reads lines while any is owed. */
       const read = async (lines: number) => {
-        for (let left = lines; left > 0 && world.open > 0; --left) world.found(await start().line());
+        for (let left = lines; left > 0 && world.open > 0; --left) {
+          world.found(await start().line());
+          opened = world.known;
+        }
       };
       const wait = async () => {
         start().ask();
         await new Promise((resolve) => setTimeout(resolve, 3));
       };
-      let opened = -1; // the file that this reader has open
       world.append(1, 0);
       await read(1);
-      opened = world.known;
       for (const each of operations) {
         if (each.kind === "append") world.append(each.lines, each.width);
-        else if (each.kind === "read") {
-          await read(each.lines);
-          opened = reader === undefined ? -1 : world.known;
-        } else if (each.kind === "halves") await world.appendHalves(wait);
+        else if (each.kind === "read") await read(each.lines);
+        else if (each.kind === "halves") await world.appendHalves(wait);
         else if (each.kind === "wait") await wait();
         else if (each.kind === "rename") world.rename();
         else if (each.kind === "reopen") world.reopen();
@@ -653,7 +680,6 @@ test("any order of writing, rotating, truncating, deleting, stopping and going o
         else if (each.kind === "recreate") world.recreate(opened === world.file);
         else {
           await stop();
-          opened = -1;
           if (each.kind === "restart") await wait();
         }
       }
