@@ -1,0 +1,158 @@
+/**
+ * What of a line is looked at: the whole line, the text of a field of NDJSON, numbers of it, or columns of a table.
+ *
+ * ```ts
+ * const read = reader({ field: "MESSAGE" }); // journalctl -o json
+ * const { text, problem } = read(line);
+ * const values = reader({ numbers: ["1", "3"] })(line).numbers; // of CSV, or of numbers with blanks between them
+ * ```
+ */
+import { checkOptions, invalidOption } from "../errors.ts";
+import { isRecord } from "../files/json.ts";
+
+export interface ReaderOptions {
+  /** Path of the field with the text: keys of nested objects with dots between them, `a.b`. A key that has dots itself is found, too. */
+  readonly field?: string | undefined;
+  /** Paths of fields with numbers, or numbers of columns, from 1 on. */
+  readonly numbers?: readonly string[] | undefined;
+  /** The text is symbols: decimal numbers below this one, 1..65528, with white space between them; of JSON also a number or a list of numbers. */
+  readonly symbols?: number | undefined;
+}
+
+/**
+ * Why a line is not as it should be: it is no JSON where that is needed, it or its field is cut or nested too deep; a field or column is absent, null
+ * or empty; what is there is not a finite number, or is no symbol.
+ */
+export type Problem = "INVALID_JSON" | "MISSING_FIELD" | "NOT_A_NUMBER";
+
+/** What a line has. Next to a problem there may be values all the same: the first problem is named, numbers that are missing are NaN. */
+export interface Fields {
+  /** UTF-8, or the bytes that were there. Of a whole line it is that line, not a copy. */
+  readonly text?: Uint8Array;
+  /** f64 [as many as were asked for]. */
+  readonly numbers?: Float64Array;
+  readonly problem?: Problem;
+}
+
+const MOST_SYMBOLS = 65528;
+const COLUMN = /^[1-9]\d{0,5}$/;
+const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+/** Cells by what is between them: quoted, with two quotes for one, or up to the next. */
+const CELLS = {
+  "\t": /\s*(?:"((?:[^"]|"")*)"[^\t]*|([^\t]*))(?:\t|$)/gy,
+  ";": /\s*(?:"((?:[^"]|"")*)"[^;]*|([^;]*))(?:;|$)/gy,
+  ",": /\s*(?:"((?:[^"]|"")*)"[^,]*|([^,]*))(?:,|$)/gy,
+} as const;
+
+/**
+ * A function from a line's bytes to what it has. It throws nothing, whatever the bytes. A string is taken as UTF-8, a list of numbers 0..255 as bytes
+ * (that is how journald has a message that is not UTF-8), anything else as JSON; a number may be a string.
+ *
+ * @throws SaffuError INVALID_OPTION
+ */
+export function reader(options: ReaderOptions = {}): (bytes: Uint8Array) => Fields {
+  checkOptions(options, []);
+  const { field, numbers, symbols } = options;
+  if (field !== undefined) checkName("field", field);
+  if (numbers !== undefined && (!Array.isArray(numbers) || numbers.length === 0)) {
+    throw invalidOption("numbers", "a list of at least one field or column", numbers);
+  }
+  for (const name of numbers ?? []) checkName("a field of numbers", name);
+  if (symbols !== undefined && !(Number.isInteger(symbols) && symbols >= 1 && symbols <= MOST_SYMBOLS)) {
+    throw invalidOption("symbols", `a whole number, 1..${MOST_SYMBOLS}`, symbols);
+  }
+  const decoder = new TextDecoder(); // what is no UTF-8 becomes U+FFFD, a byte order mark goes
+  const decode = (bytes: Uint8Array) => decoder.decode(bytes);
+  if (numbers === undefined && field === undefined) {
+    return symbols === undefined ? (bytes) => ({ text: bytes }) : (bytes) => asSymbols(decode(bytes), symbols);
+  }
+  const columns = numbers?.every((name) => COLUMN.test(name)) ?? false;
+  return (bytes) => {
+    const line = decode(bytes);
+    const value = parsed(line);
+    const text = field === undefined ? {} : textOf(find(value, field), value, symbols);
+    if (numbers === undefined) return text;
+    const cells = columns && !isRecord(value) ? cellsOf(line, value) : undefined;
+    const found = numbersOf(numbers.map((name) => (cells ? cells[Number(name) - 1] : find(value, name))));
+    const problem = text.problem ?? (value === INVALID && !cells ? "INVALID_JSON" : found.problem);
+    return { ...text, numbers: found.numbers, ...(problem && { problem }) };
+  };
+}
+
+function checkName(what: string, name: unknown): void {
+  if (typeof name !== "string" || name === "") throw invalidOption(what, "the path of a field", name);
+}
+
+/** What stands for a line that is no JSON. */
+const INVALID = Symbol("no JSON");
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return INVALID;
+  }
+}
+
+/** The value at a path, or undefined. A whole key is taken before the part of it up to a dot. */
+function find(value: unknown, path: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (Array.isArray(value) && !/^\d+(\.|$)/.test(path)) return undefined;
+  if (Object.hasOwn(value, path)) return (value as Record<string, unknown>)[path];
+  for (let dot = path.indexOf("."); dot >= 0; dot = path.indexOf(".", dot + 1)) {
+    const key = path.slice(0, dot);
+    if (!Object.hasOwn(value, key)) continue;
+    const found = find((value as Record<string, unknown>)[key], path.slice(dot + 1));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function textOf(value: unknown, line: unknown, symbols: number | undefined): Fields {
+  if (line === INVALID) return { problem: "INVALID_JSON" };
+  if (value === undefined || value === null) return { problem: "MISSING_FIELD" };
+  if (symbols !== undefined) return asSymbols(Array.isArray(value) ? value.join(" ") : String(value), symbols);
+  if (typeof value === "string") return { text: new TextEncoder().encode(value) };
+  if (Array.isArray(value) && value.every((each) => Number.isInteger(each) && each >= 0 && each <= 255)) {
+    return { text: Uint8Array.from(value) };
+  }
+  try {
+    return { text: new TextEncoder().encode(JSON.stringify(value)) };
+  } catch {
+    return { problem: "INVALID_JSON" }; // nested so deep that it cannot be written
+  }
+}
+
+function asSymbols(text: string, size: number): Fields {
+  const words = text.split(/\s+/).filter(Boolean);
+  if (!words.every((word) => /^\d+$/.test(word) && Number(word) < size)) return { problem: "NOT_A_NUMBER" };
+  return { text: new TextEncoder().encode(words.join(" ")) };
+}
+
+/** Columns of a line: of a list of JSON its items, else what is between tabs, semicolons, commas or blanks, whichever of these is there first. */
+function cellsOf(line: string, value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  const between = (["\t", ";", ","] as const).find((each) => line.includes(each));
+  if (between === undefined) return line.split(/\s+/).filter(Boolean);
+  const cells: string[] = [];
+  const pattern = new RegExp(CELLS[between]);
+  while (pattern.lastIndex < line.length) {
+    const [, quoted, plain] = pattern.exec(line)!;
+    cells.push(quoted?.replaceAll('""', '"') ?? plain!);
+  }
+  return cells;
+}
+
+function numbersOf(values: readonly unknown[]): { numbers: Float64Array; problem?: Problem } {
+  let problem: Problem | undefined;
+  const numbers = Float64Array.from(values, (value) => {
+    const given = typeof value === "string" ? value.trim() : value;
+    const missing = given === undefined || given === null || given === "";
+    const number =
+      typeof given === "number" || (typeof given === "string" && DECIMAL.test(given)) ? Number(given) : NaN;
+    if (Number.isFinite(number)) return number;
+    problem ??= missing ? "MISSING_FIELD" : "NOT_A_NUMBER";
+    return Number.NaN;
+  });
+  return problem === undefined ? { numbers } : { numbers, problem };
+}
