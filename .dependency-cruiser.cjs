@@ -31,6 +31,11 @@ module.exports = {
       "^host/classify/(?!.*-node)",
       "^host/(?!errors|bytes|pace|shape|files|model/(webassembly|predictor-module|data-section|kernel)|classify)",
     ),
+    below(
+      "watch-knows-model",
+      "^host/watch/(?!.*-node)",
+      "^host/(?!errors|bytes|pace|shape|files|tokenizer|model|watch)",
+    ),
     below("onnx-knows-model", "^host/onnx", "^host/(?!errors|bytes|pace|shape|files|model|onnx)"),
     below("compile-knows-model", "^host/compile", "^host/(?!errors|bytes|pace|shape|files|model|classify|compile)"),
     below("tune-is-known-above", "^host/(?!tune|cli|index)", "^host/tune"),
@@ -44,14 +49,14 @@ module.exports = {
       comment: "What runs a model imports no package: the command line, the compiler and the tools may.",
       severity: "error",
       from: {
-        path: "^host/(errors|bytes|pace|shape|tokenizer|files|learning|messages|model|onnx|classify|fit|tune|browser|index)",
+        path: "^host/(errors|bytes|pace|shape|tokenizer|files|learning|messages|model|onnx|classify|watch|fit|tune|browser|index)",
       },
       to: npm,
     },
     {
       name: "browser-needs-no-node",
       severity: "error",
-      from: { path: "^host/(classify/)?browser" },
+      from: { path: "^host/((classify|watch)/)?browser" },
       to: { reachable: true, path: "-node\\.ts$|^host/(index|cli|fit|compile|onnx|tune)" },
     },
     {

@@ -34,6 +34,8 @@ export { parameters, validateShape } from "./shape.ts";
 export { trainTokenizer } from "./tokenizer/train.ts";
 export type { TuneInit, TuneRecipe, TuneRecipeOptions } from "./tune/recipe.ts";
 export { type TuneOptions, type TuneProgress, type TuneReport, type TuneResult, tune } from "./tune/tune.ts";
+export * from "./watch/common.ts";
+export { labelClassifier, openWatch, watch } from "./watch/watch-node.ts";
 
 /**
  * Loads a model.

@@ -20,8 +20,10 @@ import { tsImport } from "tsx/esm/api";
 const BROWSER_BUDGET = 42 * 1024; // learning, n-grams, boundaries, messages, channels, archives, sessions, suggestions, memories, unfinished words, SHA-256 and Unicode's classes among them
 /** The same of classifiers, which a page has alone: every encoding, fitting and learning among it. */
 const CLASSIFY_BUDGET = 25 * 1024;
+/** And of watches, their module among it. */
+const WATCH_BUDGET = 18 * 1024;
 /** What each package may take once it is installed, in bytes, by its folder. */
-const PACKAGE_BUDGETS = { ".": 3_120_000 }; // of it modules 460 kB, the ONNX export 20 kB, classifiers 310 kB, messages 80 kB, suggestions 30 kB, models of messages 430 kB
+const PACKAGE_BUDGETS = { ".": 3_320_000 }; // of it modules 460 kB, the ONNX export 20 kB, classifiers 310 kB, messages 80 kB, suggestions 30 kB, watches 180 kB, models of messages 430 kB
 /** Packages that the command line has inside, so that a dependant installs none. */
 const BUNDLED = ["commander", "cli-progress"];
 
@@ -68,6 +70,13 @@ const [modules, library] = await Promise.all([
     minify: true,
   }),
 ]);
+await build({
+  ...common,
+  entryPoints: { watch: "host/watch/browser.ts" },
+  platform: "browser",
+  minify: true,
+  define: { SAFFU_WATCH: JSON.stringify(await watchModule()) },
+});
 keepIgnored();
 if (!values.bundles) {
   const entry = Object.values(library.metafile.outputs).find(({ entryPoint }) => entryPoint === "host/index.ts");
@@ -84,6 +93,7 @@ if (values.budget) {
   for (const [name, budget] of [
     ["browser", BROWSER_BUDGET],
     ["classify", CLASSIFY_BUDGET],
+    ["watch", WATCH_BUDGET],
   ]) {
     const bytes = readFileSync(`${outdir}/${name}.js`);
     const zipped = gzipSync(bytes, { level: 9 }).length;
@@ -129,6 +139,12 @@ function packed(folder) {
   return Object.values(found)[0]; // a list, or by name, as npm's version has it
 }
 
+/** The module of watches in base64: found among those that were built, or compiled. */
+async function watchModule() {
+  const { watchModule } = await tsImport("../host/compile/watch.ts", import.meta.url);
+  return Buffer.from(await watchModule()).toString("base64");
+}
+
 async function builtAhead() {
   const { writeLayouts } = await tsImport("./layout.ts", import.meta.url);
   writeLayouts();
@@ -148,6 +164,7 @@ async function declarations(values) {
       index: join(whole, "index.d.ts"),
       browser: join(whole, "browser.d.ts"),
       classify: join(whole, "classify/browser.d.ts"),
+      watch: join(whole, "watch/browser.d.ts"),
     };
     const bundle = await rollup({ input, plugins: [dts()] });
     const { output } = await bundle.write({

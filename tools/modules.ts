@@ -17,6 +17,7 @@ import {
 } from "../host/compile/ahead.ts";
 import { CLASSIFIER_PROGRAMS, classifierRequest } from "../host/compile/classifier.ts";
 import { compileRequestHere, deviceRequest, solverRequest } from "../host/compile/compile.ts";
+import { watchRequest } from "../host/compile/watch.ts";
 import { LADDER, type Profile, shapeOf } from "../host/fit/recipe.ts";
 import type { Build } from "../host/model/kernel.ts";
 import type { Shape } from "../host/shape.ts";
@@ -69,6 +70,11 @@ function wanted(profiles: readonly Profile[]): Rung[] {
       return { file: aheadName(request, sources), shape: "", entry, build, threads: false, of: undefined, request };
     }),
   );
+  const request = watchRequest();
+  const watch: Rung = {
+    ...{ file: aheadName(request, sources), shape: "", entry: request.entry, build: "scalar", threads: false },
+    ...{ of: undefined, request },
+  };
   const rungs = shapes.flatMap(({ name, vocabulary }) => {
     const of = shapeOf({ profile: name, vocabulary });
     const rung = (request: ModuleRequest, build: Build, threads: boolean): Rung => {
@@ -79,7 +85,7 @@ function wanted(profiles: readonly Profile[]): Rung[] {
       ...SOLVER_BUILDS.map(({ build, threads }) => rung(solverRequest(of, build, threads), build, threads)),
     ];
   });
-  return [...rungs, ...classifiers];
+  return [...rungs, ...classifiers, watch];
 }
 
 /** Version of the compiler that made what is in `folder`, if anything is. */

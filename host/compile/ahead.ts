@@ -23,7 +23,7 @@ export interface ModuleRequest {
 /** A row of dist/modules/index.json. */
 export interface AheadModule {
   readonly file: string;
-  /** The rung of the ladder that it is for; "" for classifiers, which have one of each for all. */
+  /** The rung of the ladder that it is for; "" for classifiers and watches, which have one of each for all. */
   readonly shape: string;
   readonly entry: string;
   readonly build: string;

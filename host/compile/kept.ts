@@ -27,8 +27,8 @@ export const KEPT_MODULES = "SAFFU_MODULES";
 /** Modules in the user's cache directory, at most, of about 6 kB (kernels) and 14 kB (solvers) each. Those longest unused go. */
 export const MOST_KEPT = 256;
 /** Names that are given here, and what a process that was killed has left of one. */
-const OWN_NAME = /^(device|solver|classify)-[0-9a-f]{32}\.wasm\.gz$/;
-const LEFT_OVER = /^\.(device|solver|classify)-[0-9a-f]{32}\.wasm\.gz\.[0-9a-f]+\.tmp$/;
+const OWN_NAME = /^(device|solver|classify|watch)-[0-9a-f]{32}\.wasm\.gz$/;
+const LEFT_OVER = /^\.(device|solver|classify|watch)-[0-9a-f]{32}\.wasm\.gz\.[0-9a-f]+\.tmp$/;
 const DAY = 86_400_000;
 
 /** A folder of modules. */

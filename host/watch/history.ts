@@ -3,6 +3,19 @@
  * copies; the older one goes when the newer one is `reach` rows old, so that between `reach` and twice as many rows are kept.
  */
 
+/** The watch at a place: all that it is but its history. */
+export interface Copy {
+  readonly state: Uint8Array;
+  readonly lessons: number;
+  readonly episodes: readonly Episode[];
+}
+
+/** Rows of an episode, from its first alarm to its last. */
+export interface Episode {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What came to a watch. */
 export type Event =
   | { readonly do: "row"; readonly row: number; readonly input: Uint8Array | Float32Array; readonly model: number }
@@ -11,7 +24,7 @@ export type Event =
   /** What somebody said of a row. */
   | { readonly do: "label"; readonly row: number; readonly label: string };
 
-interface Part<Copy> {
+interface Part {
   /** The watch as it was before the first event. */
   readonly copy: Copy;
   /** The row before the first event. */
@@ -19,8 +32,8 @@ interface Part<Copy> {
   readonly events: Event[];
 }
 
-export class History<Copy> {
-  private parts: Part<Copy>[] = [];
+export class History {
+  private parts: Part[] = [];
 
   constructor(
     private readonly reach: number,
@@ -63,12 +76,12 @@ export class History<Copy> {
   }
 
   /** All of it, for a file. */
-  get kept(): readonly Part<Copy>[] {
+  get kept(): readonly Part[] {
     return this.parts;
   }
 
   /** Goes on from what was in a file. */
-  restore(parts: readonly (Omit<Part<Copy>, "events"> & { readonly events: readonly Event[] })[]): void {
+  restore(parts: readonly (Omit<Part, "events"> & { readonly events: readonly Event[] })[]): void {
     this.parts = parts.map((part) => ({ ...part, events: [...part.events] }));
   }
 }

@@ -6,9 +6,8 @@ import { joined } from "../bytes.ts";
 import { SaffuError } from "../errors.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import { sealTensors, unsealTensors } from "../files/sealed.ts";
-import type { Event } from "./history.ts";
+import type { Copy, Episode, Event } from "./history.ts";
 import type { Lesson } from "./lessons.ts";
-import type { Copy, Episode } from "./watch.ts";
 
 const FORMAT = "saffu-watch";
 const VERSION = "1";

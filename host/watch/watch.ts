@@ -14,7 +14,7 @@ import { invalidOption, SaffuError, shown } from "../errors.ts";
 import { Pace } from "../pace.ts";
 import { ALARM, BEGINS, ENDS, HELD_BACK, UNIT, WARM, WatchDevice } from "./device.ts";
 import { explainLine, explainNumbers, type Why } from "./explain.ts";
-import { History } from "./history.ts";
+import { type Copy, type Episode, History } from "./history.ts";
 import { LABELS, type Label, Lessons } from "./lessons.ts";
 import { type WatchModel, type WatchOptions, type WatchSettings, watchSettings } from "./options.ts";
 import { formatState, parseState } from "./state.ts";
@@ -63,19 +63,6 @@ export interface Forgotten {
 /** A row: its text or bytes, or its numbers, NaN where one is missing. */
 export type Row = string | Uint8Array | ArrayLike<number>;
 
-/** The watch at a place: all that it is but its history. */
-export interface Copy {
-  readonly state: Uint8Array;
-  readonly lessons: number;
-  readonly episodes: readonly Episode[];
-}
-
-/** Rows of an episode, from its first alarm to its last. */
-export interface Episode {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** Episodes that are remembered. */
 const MOST_EPISODES = 1024;
 
@@ -86,7 +73,7 @@ export class Watch {
   private line = 0;
   private episodes: Episode[] = [];
   private busy = false;
-  private readonly history: History<Copy>;
+  private readonly history: History;
   private readonly session: ReturnType<WatchModel["session"]> | undefined;
   private readonly lessons: Lessons | undefined;
 

@@ -1,0 +1,78 @@
+/** A stream of rows, watched: what comes in, and what each row came to. */
+import { invalidOption, throwIfAborted } from "../errors.ts";
+import { chunksOf } from "../model/web-streams.ts";
+import { abortable, Pace } from "../pace.ts";
+import { type Fields, reader } from "./fields.ts";
+import { linesOf } from "./lines.ts";
+import type { WatchOptions } from "./options.ts";
+import type { Watch, WatchRow } from "./watch.ts";
+
+export interface WatchStreamOptions extends WatchOptions {
+  /** Lines are JSON, and this field of them is the row: a path, `a.b`. */
+  readonly field?: string | undefined;
+  /** Lines are JSON or columns, and these fields, or columns from 1 on, are a row of numbers. */
+  readonly numbers?: readonly string[] | undefined;
+  /** Told of each line that is no row: it is counted, and not looked at. */
+  readonly onBad?: ((bad: BadLine) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A line that is no row. */
+export interface BadLine {
+  readonly line: number;
+  readonly problem: NonNullable<Fields["problem"]>;
+}
+
+/** A row, and the text that it was read from; of numbers the whole line. */
+export interface StreamRow extends WatchRow {
+  readonly text: string;
+}
+
+type Chunk = string | Uint8Array;
+
+/** A text in chunks, or a web stream of bytes. */
+export type Source = AsyncIterable<Chunk> | Iterable<Chunk> | ReadableStream<Uint8Array>;
+
+/** What of a stream's options is the watch's own. */
+export function watchOptionsOf(options: WatchStreamOptions): WatchOptions {
+  const { numbers, kind = numbers === undefined ? "lines" : "numbers", columns = numbers } = options;
+  if (numbers !== undefined && kind !== "numbers") throw invalidOption("kind", `"numbers" with numbers`, kind);
+  return { ...options, kind, columns };
+}
+
+/**
+ * What rows come to, one by one, as they come. Empty lines are rows, too.
+ *
+ * @throws SaffuError INVALID_OPTION, INVALID_TEXT, ABORTED
+ */
+export async function* watchStream(
+  watch: Watch,
+  source: Source,
+  options: WatchStreamOptions,
+): AsyncGenerator<StreamRow> {
+  const { field, numbers, onBad, signal, lineBytes } = options;
+  if (onBad !== undefined && typeof onBad !== "function") throw invalidOption("onBad", "a function", onBad);
+  const read = reader({ field, numbers });
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const whole = field === undefined && numbers === undefined;
+  const pace = new Pace();
+  for await (const { bytes } of linesOf(abortable(chunksFrom(source), signal), {
+    most: whole ? (lineBytes ?? 4096) : 1 << 20,
+  })) {
+    if (pace.due()) await pace.rest();
+    throwIfAborted(signal);
+    const { text, numbers: row, problem } = read(bytes);
+    // of numbers those that are missing are NaN: a row has them all only if it is one
+    if (problem !== undefined && (row === undefined || row.every((value) => Number.isNaN(value)))) {
+      watch.skip();
+      onBad?.({ line: watch.lines, problem });
+      continue;
+    }
+    yield { ...watch.push(row ?? text!), text: decoder.decode(row === undefined ? text : bytes) };
+  }
+}
+
+function chunksFrom(source: Source): AsyncIterable<Chunk> | Iterable<Chunk> {
+  const stream = source as ReadableStream<Uint8Array> | null;
+  return typeof stream?.getReader === "function" ? chunksOf(stream) : (source as Iterable<Chunk>);
+}
