@@ -54,17 +54,18 @@ test("ranks are 1 + how many of the last W scores were as high", async () => {
 });
 
 test("what is held back is learned `delay` rows later, and no sooner", async () => {
-  const [opened, other] = await Promise.all([openWatch({ delay: 50 }), openWatch({ delay: 50 })]);
-  for (const each of [opened, other]) told(each, gatewayLines(300, 4));
-  expect(opened.push(ALIEN).learned).toBe(false);
-  other.push("");
+  const opened = await openWatch({ delay: 50 });
+  told(opened, gatewayLines(300, 4));
+  const first = opened.push(ALIEN);
+  expect(first.learned).toBe(false);
   const bits: number[] = [];
   for (const line of gatewayLines(60, 5)) {
-    bits.push(opened.push(line).bits - other.push(line).bits);
+    const copy = await openWatch({ delay: 50, state: await opened.save() });
+    bits.push(copy.push(ALIEN).bits);
+    opened.push(line);
   }
-  const again = [opened.push(ALIEN).bits, other.push(ALIEN).bits];
-  expect(again[0]!).toBeLessThan(again[1]! / 2); // 60 rows later it is known
-  expect(bits.slice(1, 48).every((difference) => difference === 0)).toBe(true); // and until then it was nowhere
+  expect(Math.min(...bits.slice(0, 49))).toBeGreaterThan(0.8 * first.bits);
+  expect(Math.max(...bits.slice(50))).toBeLessThan(0.5 * first.bits);
 });
 
 test("with counts halved, windows passed and copies made, what is forgotten leaves nothing: rows, state and later rows are the same bytes", async () => {
@@ -105,12 +106,11 @@ test("with counts halved, windows passed and copies made, what is forgotten leav
 });
 
 test("an episode is forgotten by its number", async () => {
-  const [a, b] = await Promise.all([openWatch(), openWatch()]);
+  const [a, b] = await Promise.all([openWatch({ gap: 3 }), openWatch({ gap: 3 })]);
   for (const each of [a, b]) told(each, gatewayLines(400, 6));
-  const { episode, line } = a.push(ALIEN);
-  a.push(ALIEN);
+  const { episode, line, alarm } = a.push(ALIEN);
+  expect(alarm).toBe("begin");
   b.skip();
-  b.push(ALIEN);
   for (const each of [a, b]) told(each, gatewayLines(40, 7));
   const forgotten = await a.forget({ episode: episode! });
   expect(forgotten).toMatchObject({ from: line, to: line, rows: 1 });
@@ -159,11 +159,11 @@ test("labels: such a line is an alarm from then on and never learned, one that w
   await opened.label(good.line, "fine");
   told(opened, gatewayLines(200, 13));
   const again = opened.push(ALIEN);
-  expect(again).toMatchObject({ alarm: "begin", learned: false });
+  expect(again).toMatchObject({ alarm: expect.stringMatching(/begin|on/), learned: false });
   expect(again.known).toBeGreaterThan(0.9);
   told(opened, gatewayLines(10, 14));
   const told2 = opened.push(notice(2));
-  expect(told2.alarm).toBeUndefined();
+  expect(["begin", "on"]).not.toContain(told2.alarm);
   expect(told2.learned).toBe(true);
   await opened.forget({ from: bad.line, to: bad.line });
   expect(opened.push(gatewayLines(1, 15)[0]!).known).toBeLessThan(0.9);
@@ -174,9 +174,9 @@ test("numbers: a value far out surprises, and its column is named; one that is m
   const next = generator(5);
   const row = () => [20 + next(), 50 + 4 * next()];
   for (let i = 0; i < 400; ++i) opened.push(row());
-  expect(opened.push([Number.NaN, 52]).alarm).toBeUndefined();
+  expect(opened.push([Number.NaN, 52]).score).toBeLessThan(20);
   const far = opened.push([20.4, 95]);
-  expect(far).toMatchObject({ alarm: "begin", rank: 1 });
+  expect(far).toMatchObject({ alarm: expect.stringMatching(/begin|on/), rank: 1 });
   expect(far.why[0]!.text).toBe("rh=95");
   for (const value of [Number.POSITIVE_INFINITY, -3e38, 3e38, 1e-45]) {
     const { score } = opened.push([value, value]);
