@@ -20,7 +20,7 @@ import {
 } from "./place-node.ts";
 import { type FollowEvent, type Manner, type Source, unreadable } from "./source-node.ts";
 
-/** Milliseconds for which a file without a name, or without a writer, is held open. */
+/** Milliseconds for which a file that was deleted, or has a successor without a line, is held open. */
 const LINGER = 60_000;
 const EMPTY = new Uint8Array(0);
 const NEWLINE = 0x0a;
@@ -89,7 +89,7 @@ export class FollowedFile implements Source {
     // looked at behind the reading: what was there is there now, so what was read came behind it
     if (this.manner.follow && !(await isIntact(this.file!, this.offset, this.before))) return this.startAgain();
     if (chunk.length > 0) return this.linesIn(chunk);
-    if (!here) return this.leave(found);
+    if (!here) return this.leave(found, own.nlink === 0n);
     this.modified = own.mtimeNs;
     return this.manner.follow ? undefined : this.finish();
   }
@@ -118,31 +118,22 @@ export class FollowedFile implements Source {
     this.manner.say(kind, this.path);
   }
 
-  /** Opens what has the path's name, or the file that it was, under the name that it has now. False where there is none. */
+  /**
+   * Opens the file that it was, under its name or the one that it has now, or else what has the name. False where there is none. Each step is right
+   * though the file is renamed before the next.
+   */
   private async open(): Promise<boolean> {
-    const { resume } = this;
+    const { resume, fromEnd } = this;
     const found = await this.look();
     if (found?.isDirectory() && !this.opened) throw unreadable(this.path, new Error("EISDIR: it is a directory"));
     if (found !== undefined && !found.isFile() && !found.isDirectory()) {
       this.changed = true;
       return false;
     }
-    if (resume !== undefined && String(found?.ino) !== resume.inode) {
-      const renamed = await pathOfInode(this.path, resume.inode);
-      if (renamed !== undefined && (await this.openAt(renamed, resume))) {
-        if (found !== undefined) this.say(this.state === "absent" ? "returned" : "rotated", "replaced");
-        return true;
-      }
-    }
-    return this.openNamed();
-  }
-
-  private async openNamed(): Promise<boolean> {
-    const { resume, fromEnd } = this;
-    this.fromEnd = false; // a file that comes later is new
+    if (resume !== undefined && (await this.openAgain(resume))) return true;
+    this.fromEnd = false; // what comes later is new
     try {
-      if (resume !== undefined && (await this.openAt(this.path, resume))) return true;
-      await this.openAt(this.path, fromEnd && resume === undefined ? "end" : "start");
+      if (!(await this.openAt(this.path, fromEnd && resume === undefined ? "end" : "start"))) return false;
     } catch (cause) {
       if (!this.waits) {
         if (!this.opened) throw unreadable(this.path, cause);
@@ -154,6 +145,16 @@ export class FollowedFile implements Source {
     if (this.state === "absent") this.say("returned", "here");
     else if (resume !== undefined) this.say(resume.inode === this.inode ? "truncated" : "rotated", "here");
     return true;
+  }
+
+  /** @returns false where the file is not there any more, or has other bytes */
+  private async openAgain(resume: Position): Promise<boolean> {
+    if (await this.openAt(this.path, resume).catch(() => false)) {
+      if (this.state === "absent") this.say("returned", "here");
+      return true;
+    }
+    const renamed = await pathOfInode(this.path, resume.inode);
+    return renamed !== undefined && (await this.openAt(renamed, resume).catch(() => false));
   }
 
   /** @returns false where the file is not the one of the position */
@@ -224,13 +225,12 @@ export class FollowedFile implements Source {
     return rest;
   }
 
-  /** The file has been read, and its name is no more its own. @param found what has the name now */
-  private async leave(found: BigIntStats | undefined): Promise<Iterable<Line> | undefined> {
+  /** The file has been read, and its name is no more its own. @param found what has the name now @param deleted whether it has no name at all */
+  private async leave(found: BigIntStats | undefined, deleted: boolean): Promise<Iterable<Line> | undefined> {
     if (found === undefined) {
       if (this.state !== "absent") this.say("vanished", "absent");
       if (!this.waits) return this.finish();
-      if (performance.now() - this.since < LINGER) return undefined;
-      await this.part();
+      if (deleted && performance.now() - this.since > LINGER) await this.part(); // the disk has its room again
       return undefined;
     }
     if (this.state !== "replaced") this.say(this.state === "absent" ? "returned" : "rotated", "replaced");
