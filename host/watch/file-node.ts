@@ -7,6 +7,7 @@
 import type { BigIntStats } from "node:fs";
 import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { errno } from "../files/directory-node.ts";
 import { type Line, LineSplitter } from "./lines.ts";
 import {
   behind,
@@ -130,31 +131,32 @@ export class FollowedFile implements Source {
       this.changed = true;
       return false;
     }
-    if (resume !== undefined && (await this.openAgain(resume))) return true;
     this.fromEnd = false; // what comes later is new
+    let again: "here" | "renamed" | undefined;
     try {
-      if (!(await this.openAt(this.path, fromEnd && resume === undefined ? "end" : "start"))) return false;
+      again = resume && (await this.openAgain(resume));
+      if (again === undefined && !(await this.openAt(this.path, fromEnd && !resume ? "end" : "start"))) return false;
     } catch (cause) {
-      if (!this.waits) {
-        if (!this.opened) throw unreadable(this.path, cause);
-        this.ended = true;
-      } else if (this.state !== "absent")
-        this.say(this.opened || resume !== undefined ? "vanished" : "missing", "absent");
+      if (!this.waits && !this.opened) throw unreadable(this.path, cause);
+      this.ended = !this.waits;
+      if (this.waits && this.state !== "absent") this.say(this.opened || resume ? "vanished" : "missing", "absent");
       return false;
     }
+    if (again === "renamed") return true; // what has its name now is told of when it has been read
     if (this.state === "absent") this.say("returned", "here");
-    else if (resume !== undefined) this.say(resume.inode === this.inode ? "truncated" : "rotated", "here");
+    else if (resume && !again) this.say(resume.inode === this.inode ? "truncated" : "rotated", "here");
     return true;
   }
 
-  /** @returns false where the file is not there any more, or has other bytes */
-  private async openAgain(resume: Position): Promise<boolean> {
-    if (await this.openAt(this.path, resume).catch(() => false)) {
-      if (this.state === "absent") this.say("returned", "here");
-      return true;
-    }
+  /** @returns undefined where the file is not there any more, or has other bytes; throws where that cannot be told */
+  private async openAgain(resume: Position): Promise<"here" | "renamed" | undefined> {
+    const absent = (cause: unknown) => {
+      if (/^(ENOENT|ENOTDIR)$/.test(errno(cause))) return false;
+      throw cause;
+    };
+    if (await this.openAt(this.path, resume).catch(absent)) return "here";
     const renamed = await pathOfInode(this.path, resume.inode);
-    return renamed !== undefined && (await this.openAt(renamed, resume).catch(() => false));
+    return renamed !== undefined && (await this.openAt(renamed, resume).catch(absent)) ? "renamed" : undefined;
   }
 
   /** @returns false where the file is not the one of the position */
@@ -162,8 +164,8 @@ export class FollowedFile implements Source {
     const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     try {
       const found = await file.stat({ bigint: true });
-      if (!found.isFile()) throw new Error("EINVAL: it is no file");
       const { ino, dev, size } = found;
+      if (!found.isFile() && typeof place === "string") throw new Error("EINVAL: it is no file");
       const offset = place === "start" ? 0 : place === "end" ? Number(size) : place.offset;
       const known = typeof place === "string" || String(ino) === place.inode;
       const before = known ? await surroundingsOf(file, offset) : undefined;
@@ -234,7 +236,8 @@ export class FollowedFile implements Source {
       return undefined;
     }
     if (this.state !== "replaced") this.say(this.state === "absent" ? "returned" : "rotated", "replaced");
-    if (this.manner.follow && found.size === 0n && performance.now() - this.since < LINGER) return undefined;
+    const begun = !this.manner.follow || !found.isFile() || found.size > 0n;
+    if (!begun && performance.now() - this.since < LINGER) return undefined;
     const rest = [...this.rest()];
     await this.close();
     this.state = "here";
