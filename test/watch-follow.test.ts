@@ -40,6 +40,23 @@ vi.mock("node:fs", async (original) => {
   return { ...real, watch };
 });
 
+const faults = vi.hoisted(() => ({ reads: 0 }));
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  const open = async (...words: Parameters<typeof real.open>) => {
+    const file = await real.open(...words);
+    const read = file.read.bind(file) as (...given: unknown[]) => unknown;
+    const failing = async (...given: unknown[]) => {
+      if (faults.reads > 0 && faults.reads-- > 0) {
+        throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO", syscall: "read" });
+      }
+      return read(...given);
+    };
+    return Object.assign(file, { read: failing });
+  };
+  return { ...real, open };
+});
+
 const POLL = 10;
 /** A line that does not come is given up on, so that a test ends with what has. */
 const MOST_WAIT = 8_000;
@@ -324,6 +341,33 @@ test("what is not waited for is an error at the start, and an end later", async 
   await expect(reader.line()).rejects.toThrow("the end");
 });
 
+test("a disk that fails is waited for, and read on behind the last whole line; where nothing is waited for it is an error", async () => {
+  writeFileSync(log, "a\nhal");
+  const reader = new Reader([log]);
+  expect(await reader.line()).toBe("a");
+  reader.ask();
+  await new Promise((resolve) => setTimeout(resolve, 3 * POLL)); // the half line has been read
+  faults.reads = 3;
+  appendFileSync(log, "f\nb\n");
+  expect(await reader.take(2)).toEqual(["half", "b"]);
+  await reader.stop();
+  expect(reader.events).toEqual(["vanished app.log", "returned app.log"]);
+  faults.reads = 1;
+  await expect(read([log])).rejects.toEqual(refusal("INVALID_TEXT", "app.log", "EIO"));
+});
+
+test("what who is told of events throws comes out", async () => {
+  const onEvent = () => {
+    throw new Error("the listener's own");
+  };
+  await expect(follow([log], { onEvent }).next()).rejects.toThrow("the listener's own");
+  writeFileSync(log, "a\n");
+  const lines = follow([log], { onEvent, poll: POLL });
+  await lines.next();
+  unlinkSync(log);
+  await expect(lines.next()).rejects.toThrow("the listener's own");
+});
+
 test("from the end: what was there is passed over, what comes is not, nor a file that comes later", async () => {
   writeFileSync(log, "old\n".repeat(1000));
   const other = join(place, "other.log");
@@ -351,6 +395,25 @@ describe("pipes", () => {
     expect(await reader.line()).toBe("of a file");
     await reader.stop();
     expect(reader.lines.positions().map(({ path }) => path)).toEqual([log]);
+  });
+
+  test("may take the place of a file, and a file or another pipe that of a pipe", async () => {
+    const path = join(place, "any");
+    const written = (words: string) => once(spawn("sh", ["-c", `printf '${words}' > "${path}"`]), "close");
+    writeFileSync(path, "1\n");
+    const reader = new Reader([path]);
+    expect(await reader.line()).toBe("1");
+    for (const words of ["2\n", "3\n"]) {
+      unlinkSync(path);
+      execFileSync("mkfifo", [path]);
+      const ended = written(words);
+      expect(await reader.line()).toBe(words.trim());
+      await ended;
+    }
+    unlinkSync(path);
+    writeFileSync(path, "4\n");
+    expect(await reader.line()).toBe("4");
+    await reader.stop();
   });
 
   test("read once, ends with its writer", async () => {

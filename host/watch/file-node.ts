@@ -7,6 +7,7 @@
 import type { BigIntStats } from "node:fs";
 import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { errno } from "../files/directory-node.ts";
 import { type Line, LineSplitter } from "./lines.ts";
 import {
   behind,
@@ -20,7 +21,7 @@ import {
 } from "./place-node.ts";
 import { type FollowEvent, type Manner, type Source, unreadable } from "./source-node.ts";
 
-/** Milliseconds for which a file without a name, or without a writer, is held open. */
+/** Milliseconds for which a file that was deleted, or has a successor without a line, is held open. */
 const LINGER = 60_000;
 const EMPTY = new Uint8Array(0);
 const NEWLINE = 0x0a;
@@ -89,7 +90,7 @@ export class FollowedFile implements Source {
     // looked at behind the reading: what was there is there now, so what was read came behind it
     if (this.manner.follow && !(await isIntact(this.file!, this.offset, this.before))) return this.startAgain();
     if (chunk.length > 0) return this.linesIn(chunk);
-    if (!here) return this.leave(found);
+    if (!here) return this.leave(found, own.nlink === 0n);
     this.modified = own.mtimeNs;
     return this.manner.follow ? undefined : this.finish();
   }
@@ -118,42 +119,44 @@ export class FollowedFile implements Source {
     this.manner.say(kind, this.path);
   }
 
-  /** Opens what has the path's name, or the file that it was, under the name that it has now. False where there is none. */
+  /**
+   * Opens the file that it was, under its name or the one that it has now, or else what has the name. False where there is none. Each step is right
+   * though the file is renamed before the next.
+   */
   private async open(): Promise<boolean> {
-    const { resume } = this;
+    const { resume, fromEnd } = this;
     const found = await this.look();
     if (found?.isDirectory() && !this.opened) throw unreadable(this.path, new Error("EISDIR: it is a directory"));
     if (found !== undefined && !found.isFile() && !found.isDirectory()) {
       this.changed = true;
       return false;
     }
-    if (resume !== undefined && String(found?.ino) !== resume.inode) {
-      const renamed = await pathOfInode(this.path, resume.inode);
-      if (renamed !== undefined && (await this.openAt(renamed, resume))) {
-        if (found !== undefined) this.say(this.state === "absent" ? "returned" : "rotated", "replaced");
-        return true;
-      }
-    }
-    return this.openNamed();
-  }
-
-  private async openNamed(): Promise<boolean> {
-    const { resume, fromEnd } = this;
-    this.fromEnd = false; // a file that comes later is new
+    this.fromEnd = false; // what comes later is new
+    let again: "here" | "renamed" | undefined;
     try {
-      if (resume !== undefined && (await this.openAt(this.path, resume))) return true;
-      await this.openAt(this.path, fromEnd && resume === undefined ? "end" : "start");
+      again = resume && (await this.openAgain(resume));
+      if (again === undefined && !(await this.openAt(this.path, fromEnd && !resume ? "end" : "start"))) return false;
     } catch (cause) {
-      if (!this.waits) {
-        if (!this.opened) throw unreadable(this.path, cause);
-        this.ended = true;
-      } else if (this.state !== "absent")
-        this.say(this.opened || resume !== undefined ? "vanished" : "missing", "absent");
+      if (!this.waits && !this.opened) throw unreadable(this.path, cause);
+      this.ended = !this.waits;
+      if (this.waits && this.state !== "absent") this.say(this.opened || resume ? "vanished" : "missing", "absent");
       return false;
     }
+    if (again === "renamed") return true; // what has its name now is told of when it has been read
     if (this.state === "absent") this.say("returned", "here");
-    else if (resume !== undefined) this.say(resume.inode === this.inode ? "truncated" : "rotated", "here");
+    else if (resume && !again) this.say(resume.inode === this.inode ? "truncated" : "rotated", "here");
     return true;
+  }
+
+  /** @returns undefined where the file is not there any more, or has other bytes; throws where that cannot be told */
+  private async openAgain(resume: Position): Promise<"here" | "renamed" | undefined> {
+    const absent = (cause: unknown) => {
+      if (/^(ENOENT|ENOTDIR)$/.test(errno(cause))) return false;
+      throw cause;
+    };
+    if (await this.openAt(this.path, resume).catch(absent)) return "here";
+    const renamed = await pathOfInode(this.path, resume.inode);
+    return renamed !== undefined && (await this.openAt(renamed, resume).catch(absent)) ? "renamed" : undefined;
   }
 
   /** @returns false where the file is not the one of the position */
@@ -161,8 +164,8 @@ export class FollowedFile implements Source {
     const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     try {
       const found = await file.stat({ bigint: true });
-      if (!found.isFile()) throw new Error("EINVAL: it is no file");
       const { ino, dev, size } = found;
+      if (!found.isFile() && typeof place === "string") throw new Error("EINVAL: it is no file");
       const offset = place === "start" ? 0 : place === "end" ? Number(size) : place.offset;
       const known = typeof place === "string" || String(ino) === place.inode;
       const before = known ? await surroundingsOf(file, offset) : undefined;
@@ -224,17 +227,17 @@ export class FollowedFile implements Source {
     return rest;
   }
 
-  /** The file has been read, and its name is no more its own. @param found what has the name now */
-  private async leave(found: BigIntStats | undefined): Promise<Iterable<Line> | undefined> {
+  /** The file has been read, and its name is no more its own. @param found what has the name now @param deleted whether it has no name at all */
+  private async leave(found: BigIntStats | undefined, deleted: boolean): Promise<Iterable<Line> | undefined> {
     if (found === undefined) {
       if (this.state !== "absent") this.say("vanished", "absent");
       if (!this.waits) return this.finish();
-      if (performance.now() - this.since < LINGER) return undefined;
-      await this.part();
+      if (deleted && performance.now() - this.since > LINGER) await this.part(); // the disk has its room again
       return undefined;
     }
     if (this.state !== "replaced") this.say(this.state === "absent" ? "returned" : "rotated", "replaced");
-    if (this.manner.follow && found.size === 0n && performance.now() - this.since < LINGER) return undefined;
+    const begun = !this.manner.follow || !found.isFile() || found.size > 0n;
+    if (!begun && performance.now() - this.since < LINGER) return undefined;
     const rest = [...this.rest()];
     await this.close();
     this.state = "here";

@@ -97,12 +97,14 @@ class Following {
   private followees: Followee[] = [];
   /** Positions of files that are not read any more, or not yet. */
   private readonly others: Map<string, Position>;
+  /** Paths that have had a source. */
+  private readonly begun = new Set<string>();
   private step: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly paths: readonly string[],
     private readonly options: FollowOptions & { readonly poll: number },
-    private readonly places: ReadonlyMap<string, Position>,
+    private readonly places: Map<string, Position>,
   ) {
     const { follow = true, retry = true, most, onEvent } = options;
     const say: Manner["say"] = (kind, path) => onEvent?.({ kind, path });
@@ -195,9 +197,14 @@ class Following {
 
   private async sourceOf(path: string): Promise<Source> {
     const found = isStandardInput(path) ? undefined : await stat(path).catch(() => undefined);
+    const place = this.places.get(path);
+    const fromEnd = this.options.fromEnd === true && !this.begun.has(path);
+    this.places.delete(path); // it is of the first file, as the end is
+    this.begun.add(path);
     if (!isStandardInput(path) && (found === undefined || found.isFile() || found.isDirectory())) {
-      return new FollowedFile(path, this.manner, this.places.get(path), this.options.fromEnd ?? false);
+      return new FollowedFile(path, this.manner, place, fromEnd);
     }
+    this.others.delete(path);
     const pipe: Source = new FollowedPipe(path, this.manner, () => {
       const followee = this.followees.find(({ source }) => source === pipe);
       if (followee !== undefined) followee.hinted = true;
