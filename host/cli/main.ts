@@ -8,6 +8,7 @@ import { EXIT_HELP, report } from "./exit.ts";
 import { goneOption } from "./gone.ts";
 import { interruptedBy, leaveBy } from "./interrupt.ts";
 import * as parse from "./options.ts";
+import { addWatch } from "./watch/command.ts";
 
 /** Set by the build, from package.json. */
 declare const SAFFU_VERSION: string | undefined;
@@ -217,6 +218,8 @@ program
   )
   .addHelpText("after", "\nExample:\n  saffu unpack models/mine messages.packed --lines")
   .action(async (directory, file, options) => (await import("./messages.ts")).unpack(directory, file, options));
+
+addWatch(program, MODEL);
 
 const pieces = "files, each a piece of its own; - is standard input";
 

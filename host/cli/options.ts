@@ -28,3 +28,10 @@ export function bytes(text: string): number {
   if (found === null) throw new InvalidArgumentError("It is not a number of bytes, as 20k.");
   return Math.floor(Number(found[1]) * { "": 1, k: 1000, M: 1e6 }[found[2] as "" | "k" | "M"]);
 }
+
+/** Names with commas between them. */
+export function list(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.includes("")) throw new InvalidArgumentError("It is no list of names with commas between them.");
+  return names;
+}

@@ -15,6 +15,8 @@ const FILE = "the watch's state";
 
 /** What is in it. */
 export interface WatchState {
+  /** Any JSON. */
+  readonly notes?: unknown;
   readonly line: number;
   readonly now: Copy;
   readonly lessons: readonly Lesson[];
@@ -25,13 +27,13 @@ export interface WatchState {
 const HEAD = 17;
 const KINDS = ["bytes", "numbers", "skip", "label"] as const;
 
-export async function formatState({ line, now, lessons, past }: WatchState): Promise<Uint8Array> {
+export async function formatState({ line, now, lessons, past, notes }: WatchState): Promise<Uint8Array> {
   const tensors = new Map<string, Tensor>();
   const put = (name: string, data: Uint8Array) => {
     if (data.length > 0) tensors.set(name, { dtype: "U8", shape: [data.length], data } as Tensor);
   };
   const head = ({ lessons, episodes }: Copy) => ({ lessons, episodes });
-  const about = { line, now: head(now), past: past.map(({ copy, after }) => ({ after, ...head(copy) })) };
+  const about = { notes, line, now: head(now), past: past.map(({ copy, after }) => ({ after, ...head(copy) })) };
   put("about", new TextEncoder().encode(JSON.stringify(about)));
   put("lessons", new TextEncoder().encode(JSON.stringify(lessons)));
   put("now", now.state);
@@ -57,7 +59,7 @@ export async function parseState(bytes: Uint8Array): Promise<WatchState> {
     if (tensor !== undefined && tensor.dtype !== "U8") throw corrupt(`${name} is ${tensor.dtype}, not U8`);
     return (tensor?.data as Uint8Array | undefined) ?? new Uint8Array(0);
   };
-  const { line, now, past } = aboutOf(json(take("about"), "about"));
+  const { line, now, past, notes } = aboutOf(json(take("about"), "about"));
   const lessons = json(take("lessons"), "lessons");
   if (!Array.isArray(lessons) || !lessons.every(isLesson)) throw corrupt("lessons are none");
   const copyOf = (head: Head, state: Uint8Array): Copy => {
@@ -65,6 +67,7 @@ export async function parseState(bytes: Uint8Array): Promise<WatchState> {
     return { state, lessons: head.lessons, episodes: head.episodes };
   };
   return {
+    notes,
     line,
     now: copyOf(now, take("now")),
     lessons,
@@ -81,8 +84,15 @@ interface Head {
   readonly episodes: readonly Episode[];
 }
 
-function aboutOf(about: unknown): { line: number; now: Head; past: (Head & { after: number })[] } {
-  const found = about as { line: number; now: Head; past: (Head & { after: number })[] } | null;
+interface About {
+  readonly notes?: unknown;
+  readonly line: number;
+  readonly now: Head;
+  readonly past: readonly (Head & { readonly after: number })[];
+}
+
+function aboutOf(about: unknown): About {
+  const found = about as About | null;
   const isHead = (head: Head | null) =>
     isWhole(head?.lessons) &&
     Array.isArray(head!.episodes) &&

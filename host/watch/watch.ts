@@ -217,11 +217,18 @@ export class Watch {
     this.history.add({ do: "skip", row: this.line });
   }
 
-  /** All that the watch is, its past within reach included. */
-  async save(): Promise<Uint8Array> {
+  /** What `save` was given beside it, of the state that the watch goes on from. */
+  notes: unknown;
+
+  /**
+   * All that the watch is, its past within reach included.
+   *
+   * @param notes any JSON that is kept with it: where in a file the stream is
+   */
+  async save(notes?: unknown): Promise<Uint8Array> {
     this.assertFree();
     const lessons = this.lessons?.since(0) ?? [];
-    return await formatState({ line: this.line, now: this.copy(), lessons, past: this.history.kept });
+    return await formatState({ line: this.line, now: this.copy(), lessons, past: this.history.kept, notes });
   }
 
   /** Gives back what the watch holds; no other call may follow. */
@@ -230,7 +237,7 @@ export class Watch {
   }
 
   private async restore(bytes: Uint8Array): Promise<void> {
-    const { line, now, lessons, past } = await parseState(bytes);
+    const { line, now, lessons, past, notes } = await parseState(bytes);
     if (lessons.length > 0 && this.lessons === undefined) {
       throw new SaffuError("STATISTICS_MISMATCH", "the watch's state has labels: give it a classifier");
     }
@@ -241,6 +248,7 @@ export class Watch {
     this.device.restore(now.state);
     for (const lesson of lessons) await this.lessons!.learn(lesson);
     this.line = line;
+    this.notes = notes;
     this.episodes = [...now.episodes];
     this.history.restore(past);
   }

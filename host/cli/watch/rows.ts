@@ -1,0 +1,117 @@
+/** Where rows go: lines of JSON on standard output, or the live table on a terminal. */
+import type { WriteStream } from "node:tty";
+import type { WatchRow } from "../../watch/watch.ts";
+import { Live } from "../live.ts";
+import { Tally } from "../live-state.ts";
+
+/** What takes rows. */
+export interface Rows {
+  row(row: WatchRow, text: string, path: string | undefined): void;
+  /** A line that is no row. */
+  bad(): void;
+  /** One line of news. */
+  say(news: string): void;
+  /** Whether whoever reads is behind; `settled` waits for them. */
+  readonly full: boolean;
+  settled(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Bytes of lines that are written at once. */
+const BATCH = 1 << 16;
+
+/** Lines of JSON: written as soon as nothing else is to be done, many at once where many come. */
+export class JsonRows implements Rows {
+  private waiting = "";
+  private timer: NodeJS.Immediate | undefined;
+
+  /** @param alarms whether rows without one are left out */
+  constructor(
+    private readonly out: NodeJS.WriteStream,
+    private readonly alarms: boolean,
+  ) {}
+
+  row(row: WatchRow, text: string, path: string | undefined): void {
+    if (this.alarms && row.alarm === undefined) return;
+    this.waiting += `${JSON.stringify({ ...row, text, ...(path === undefined ? {} : { path }) })}\n`;
+    if (this.waiting.length >= BATCH) this.write();
+    else this.timer ??= setImmediate(() => this.write());
+  }
+
+  bad(): void {}
+
+  say(news: string): void {
+    process.stderr.write(`saffu: ${news}\n`);
+  }
+
+  get full(): boolean {
+    return this.out.writableNeedDrain;
+  }
+
+  async settled(): Promise<void> {
+    while (this.out.writableNeedDrain && !this.out.destroyed) {
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          for (const event of ["drain", "close", "error"]) this.out.off(event, end);
+          resolve();
+        };
+        for (const event of ["drain", "close", "error"]) this.out.on(event, end);
+      });
+    }
+  }
+
+  async end(): Promise<void> {
+    this.write();
+  }
+
+  private write(): void {
+    clearImmediate(this.timer);
+    this.timer = undefined;
+    if (this.waiting !== "" && !this.out.destroyed) this.out.write(this.waiting);
+    this.waiting = "";
+  }
+}
+
+/** The table. */
+export class LiveRows implements Rows {
+  private readonly tally = new Tally();
+  private readonly live: Live;
+  private readonly counts = new Map<string, number>();
+  readonly full = false;
+
+  constructor(terminal: WriteStream, signal: AbortSignal) {
+    this.live = new Live(terminal, () => this.tally.state(), signal);
+  }
+
+  row({ id, template, score, rank, of, alarm, why }: WatchRow, text: string): void {
+    const count = (this.counts.get(id) ?? 0) + 1;
+    if (this.counts.size < 4096 || this.counts.has(id)) this.counts.set(id, count);
+    if (alarm === "begin") this.tally.open = 1;
+    if (alarm === "end") this.tally.open = 0;
+    this.tally.add({
+      template: alarm === undefined || alarm === "end" ? template || text : text,
+      count,
+      bits: score,
+      rank: of === 0 ? 0 : Math.max(0, 1 - rank / (of + 1)),
+      alarm: alarm === "begin" || alarm === "on",
+      why: why.map(({ text }) => text),
+    });
+    this.live.changed();
+  }
+
+  bad(): void {
+    this.tally.add(undefined);
+    this.live.changed();
+  }
+
+  say(news: string): void {
+    this.tally.note = news;
+    this.live.changed();
+  }
+
+  async settled(): Promise<void> {}
+
+  async end(): Promise<void> {
+    this.live.end();
+  }
+}
