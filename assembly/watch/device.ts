@@ -1,7 +1,7 @@
 // Watching a stream, row by row, on the device: each is scored by what it surprises, ranked among the last, and learned, at once or later. Nothing is
 // imported, nothing is allocated, memory has a fixed size. Every entry answers a number of 0 or above, or an error of plan.ts.
 import { halve } from "./counts";
-import { findWords, learnLine, lineLesson, scoreLine } from "./lines";
+import { findWords, isNew, learnLine, lineLesson, lineTemplate, rememberNovelty, scoreLine } from "./lines";
 import { learnRow, rememberRow, rowLesson, scoreRow, viewBytes, VIEWS } from "./numbers";
 import {
   ALARM,
@@ -76,12 +76,12 @@ export function put(at: i32, word: i32): i32 {
   return 0;
 }
 
-/** What `push` found of the last row: 0 sixteenths of a bit, 1 its rank, 2 how many it was ranked among, 3 its template, 4 episodes so far. */
+/** What `push` found of the last row: 0 bits and 1 score, in sixteenths of a bit, 2 its rank, 3 how many it was ranked among, 4 its template, 5 episodes so far. */
 export function result(part: i32): i32 {
   const p = plan();
   if (p.begun != MAGIC) return NOT_BEGUN;
-  if (<u32>part > 4) return OUT_OF_RANGE;
-  return part == 4 ? <i32>p.episodes : load<i32>(PLAN + offsetof<Plan>("score") + (<usize>part << 2));
+  if (<u32>part > 5) return OUT_OF_RANGE;
+  return part == 5 ? <i32>p.episodes : load<i32>(PLAN + offsetof<Plan>("bits") + (<usize>part << 2));
 }
 
 /** FNV-1a of 32 bits of all that a watch is: to compare devices by. */
@@ -120,6 +120,7 @@ export function push(length: i32, model: i32, verdict: i32): i32 {
   const surprise = p.kind == LINES ? scoreLine(p, length) : p.kind == NUMBERS ? scoreRow(p) : scoreSymbol(p, length);
   const ofModel = (<u64>(<u32>model) * <u64>p.weight) / 1000;
   p.score = <u32>min<u64>(<u64>surprise + ofModel, <u64>i32.MAX_VALUE);
+  if (p.kind == LINES) rememberNovelty(p, isNew(p) && !isWaiting(p, p.template));
   const flags = ranked(p, verdict);
   if (verdict != AN_ALARM) lesson(p, (flags & HELD_BACK) != 0);
   if (p.kind == NUMBERS) rememberRow(p);
@@ -176,10 +177,20 @@ function learnDue(p: Plan): void {
   while (p.waiting > 0) {
     const slot = <usize>p.queue + <usize>p.first * <usize>p.slot;
     if (<i32>(changetype<Slot>(slot).due - p.rows) > 0) return;
-    learn(p, slot);
     p.first = p.first + 1 == p.delay ? 0 : p.first + 1;
     --p.waiting;
+    // a burst is learned as one line, its last
+    if (p.kind != LINES || !isWaiting(p, lineTemplate(slot + offsetof<Slot>()))) learn(p, slot);
   }
+}
+
+/** Whether a line of the template is held back. */
+function isWaiting(p: Plan, template: u32): bool {
+  for (let i: u32 = 0; i < p.waiting; ++i) {
+    const place = (p.first + i) % p.delay;
+    if (lineTemplate(<usize>p.queue + <usize>place * <usize>p.slot + offsetof<Slot>()) == template) return true;
+  }
+  return false;
 }
 
 function learn(p: Plan, slot: usize): void {
@@ -204,13 +215,13 @@ function isSound(p: Plan): bool {
   if (p.magic != MAGIC || p.kind > SYMBOLS || p.columns > 64 || p.most > 65536 || p.words > 256) return false;
   if (p.kind == NUMBERS ? p.columns < 1 || p.kept < 16 || p.kept > 65536 : p.most < 1) return false;
   if (p.kind == LINES && p.words < 1) return false;
-  if (p.bits < 3 || p.bits > 24 || p.window < 1 || p.window > 65535 || p.period < 1) return false;
+  if (p.cellBits < 3 || p.cellBits > 24 || p.window < 1 || p.window > 65535 || p.period < 1) return false;
   if (p.one < 1 || p.guard > 1000 || p.delay > 65536 || p.gap < 1 || p.weight > 1000000) return false;
   if (p.slot != <u32>offsetof<Slot>() + (lessonWords(p) << 2)) return false;
   const columns = p.kind == NUMBERS ? <u64>p.columns : 0;
   const views = columns * <u64>VIEWS;
   let from = <u64>PLAN + <u64>offsetof<Plan>();
-  from = behind(from, p.cells, <u64>8 << <u64>p.bits);
+  from = behind(from, p.cells, <u64>8 << <u64>p.cellBits);
   from = behind(from, p.ring, <u64>p.window << 1);
   from = behind(from, p.tree, <u64>(LEVELS + 1) << 2);
   from = behind(from, p.values, views * <u64>viewBytes(p.kept));

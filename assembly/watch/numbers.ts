@@ -58,6 +58,7 @@ export function scoreRow(p: Plan): u32 {
     sum += own;
   }
   p.parts = p.columns;
+  p.bits = sum;
   return sum;
 }
 

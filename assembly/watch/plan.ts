@@ -46,8 +46,8 @@ export class Plan {
   kept: u32; // values of a column that the next are compared with
   period: u32; // rows until counts are halved
   weight: u32; // thousandths: what the bits of a model are multiplied by
-  cells: u32; // 2^bits of counts
-  bits: u32;
+  cells: u32; // of counts
+  cellBits: u32; // 2^cellBits of them
   ring: u32; // (window) u16 scores
   tree: u32; // (LEVELS + 1) u32
   window: u32; // W
@@ -72,8 +72,11 @@ export class Plan {
   episodes: u32; // that have begun
   open: u32; // whether one has not ended
   quiet: u32; // rows since its last alarm
+  novelty: u32; // how many of the rows before were of a new template: a share that fades, of 65536
+  newest: u32; // the last template that was new
   // of the last row
-  score: u32; // sixteenths of a bit
+  bits: u32; // sixteenths of a bit: what it is surprised by, all together
+  score: u32; // sixteenths of a bit: what is ranked
   rank: u32; // 1 where none of the last W was as high
   ranked: u32; // how many it was compared with
   template: u32;

@@ -18,7 +18,8 @@ export function scoreSymbol(p: Plan, length: u32): u32 {
   const behind = pairOf(BEHIND, p.before);
   let probability = probabilityOf(counts, SYMBOL, symbol, NEVER);
   probability = probabilityOf(counts, behind, symbol, probability);
-  return bitsOf(probabilityOf(counts, pairOf(pairOf(BEHIND_TWO, p.before2), p.before), symbol, probability));
+  p.bits = bitsOf(probabilityOf(counts, pairOf(pairOf(BEHIND_TWO, p.before2), p.before), symbol, probability));
+  return p.bits;
 }
 
 /** What is learned of it: 3 u32 at `out`, the symbols before it and itself. @returns 3 */

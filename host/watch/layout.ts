@@ -28,10 +28,11 @@ export const PLAN_FIELDS = [
     "period",
     "weight",
   ],
-  ...["cells", "bits", "ring", "tree", "window", "seen", "at", "values", "past", "queue", "slot", "stateEnd"],
+  ...["cells", "cellBits", "ring", "tree", "window", "seen", "at", "values", "past", "queue", "slot", "stateEnd"],
   ...["input", "found", "scratch", "end"],
   ...["begun", "rows", "before", "before2", "first", "waiting", "episodes", "open", "quiet"],
-  ...["score", "rank", "ranked", "template", "parts"],
+  ...["novelty", "newest"],
+  ...["bits", "score", "rank", "ranked", "template", "parts"],
 ] as const;
 export type PlanField = (typeof PLAN_FIELDS)[number];
 export type Plan = Readonly<Record<PlanField, number>>;
@@ -47,8 +48,8 @@ export interface WatchShape {
   /** Bytes of a line that are looked at, and words. */
   readonly most: number;
   readonly words: number;
-  /** Counts: 2^bits cells of 8 bytes. */
-  readonly bits: number;
+  /** Counts: 2^cellBits cells of 8 bytes. */
+  readonly cellBits: number;
   /** W: scores that a row is ranked among. */
   readonly window: number;
   /** A row in so many may be an alarm. */
@@ -69,7 +70,7 @@ export interface WatchShape {
 
 /** Where everything stands, each at a multiple of 64 bytes: a bucket of counts is a cache line. */
 export function planOf(shape: WatchShape): Plan {
-  const { kind, most, words, bits, window, delay, kept } = shape;
+  const { kind, most, words, cellBits, window, delay, kept } = shape;
   const columns = kind === "numbers" ? shape.columns : 0;
   const views = VIEWS * columns;
   const slot = SLOT + 4 * (kind === "numbers" ? views : kind === "symbols" ? 3 : 2 + words);
@@ -80,7 +81,7 @@ export function planOf(shape: WatchShape): Plan {
     return at;
   };
   const state = {
-    ...{ cells: place(8 * 2 ** bits), ring: place(2 * window), tree: place(4 * (LEVELS + 1)) },
+    ...{ cells: place(8 * 2 ** cellBits), ring: place(2 * window), tree: place(4 * (LEVELS + 1)) },
     ...{ values: place(views * (VIEW + 8 * kept)), past: place(4 * PAST * columns), queue: place(delay * slot) },
   };
   const stateEnd = end;
@@ -94,7 +95,7 @@ export function planOf(shape: WatchShape): Plan {
   return {
     ...none,
     ...{ magic: MAGIC, kind: KINDS.indexOf(kind), columns, most, words, one, warmUp, guard, delay, gap, kept, period },
-    ...{ weight, bits, window, ...state, ...run, slot, stateEnd, end },
+    ...{ weight, cellBits, window, ...state, ...run, slot, stateEnd, end },
   };
 }
 

@@ -30,7 +30,7 @@ export interface WatchOptions {
   readonly warmUp?: number | undefined;
   /** The share of rows, the most surprising, that are held back: learned `delay` rows later. 0 to 1; default 0.05. */
   readonly guard?: number | undefined;
-  /** Default 100, of numbers 1,000; at most 65,536. 0 holds nothing back. */
+  /** Default 64, of numbers 1,000; at most 65,536. 0 holds nothing back. */
   readonly delay?: number | undefined;
   /** Rows without an alarm that end an episode. Default 20. */
   readonly gap?: number | undefined;
@@ -100,12 +100,12 @@ export function watchSettings(options: WatchOptions): WatchSettings {
       columns: columns.length,
       most: numbers ? 0 : whole("lineBytes", 4096, 1, 65536),
       words: kind === "lines" ? whole("words", 64, 1, 256) : 0,
-      bits: Math.floor(Math.log2(numbers ? 4096 : countBytes)) - 3,
+      cellBits: Math.floor(Math.log2(numbers ? 4096 : countBytes)) - 3,
       window: whole("window", 10_000, 1, 65535),
       one: whole("oneIn", 200, 1, 65535),
       warmUp: whole("warmUp", 100, 1, 65535),
       guard: Math.round(1000 * between("guard", guard, 1)),
-      delay: whole("delay", numbers ? 1000 : 100, 0, 65536),
+      delay: whole("delay", numbers ? 1000 : 64, 0, 65536),
       gap: whole("gap", 20, 1, 1_000_000),
       kept: numbers ? whole("kept", 1024, 16, 65536) : 0,
       period: whole("period", 65536, 1, 2 ** 31),

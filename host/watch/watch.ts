@@ -23,11 +23,11 @@ import { formatState, parseState } from "./state.ts";
 export interface WatchRow {
   /** Its number in the stream, from 1. */
   readonly line: number;
-  /** Bits that counts are surprised by. */
+  /** Bits that counts are surprised by, all together. */
   readonly bits: number;
   /** Bits that the model is surprised by, where there is one. */
   readonly modelBits?: number | undefined;
-  /** What is ranked: the sum of both. */
+  /** What is ranked, in bits: what of them is not ordinary, and the model's. */
   readonly score: number;
   /** 1 + how many of the last `of` rows had as high a score, or a higher one. */
   readonly rank: number;
@@ -280,7 +280,6 @@ export class Watch {
     this.line += 1;
     this.history.add({ do: "row", row: this.line, input, model: units });
     const score = device.at("score");
-    const own = score - Math.floor((units * this.settings.shape.weight) / 1000);
     const lines = this.settings.shape.kind === "lines";
     const { template, why } = numbers
       ? { template: "", why: explainNumbers(device, this.settings.columns, input) }
@@ -291,7 +290,7 @@ export class Watch {
     const episode = this.episodeOf(flags);
     return {
       line: this.line,
-      bits: own / UNIT,
+      bits: device.at("bits") / UNIT,
       ...(this.session === undefined ? {} : { modelBits: units / UNIT }),
       score: score / UNIT,
       rank: device.at("rank"),

@@ -29,7 +29,7 @@ export function addWatch(program: Command, model: string): void {
     )
     .option(
       "--delay <n>",
-      "lines until they are learned; 0 to learn all at once (default: 100; of numbers 1000)",
+      "lines until they are learned; 0 to learn all at once (default: 64; of numbers 1000)",
       parse.integer,
     )
     .option("--gap <n>", "lines without an alarm that end an episode (default: 20)", parse.integer)
