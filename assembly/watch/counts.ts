@@ -28,7 +28,8 @@ export function pairOf(context: u32, event: u32): u32 {
 // @ts-ignore: decorator
 @inline
 function bucketOf(counts: Counts, key: u32): usize {
-  return <usize>counts.cells + <usize>((spread(key * 0x9e3779b1) >> (35 - counts.bits)) << 6);
+  // in two shifts: of one bucket they are 32 together, which as one would be none
+  return <usize>counts.cells + <usize>(((spread(key * 0x9e3779b1) >> 3) >> (32 - counts.bits)) << 6);
 }
 
 /** How often an event was counted, since it has a cell. */

@@ -113,7 +113,7 @@ function farOut(view: usize, kept: u32, value: f32): u32 {
   const inside = bitsOf(share);
   if (value >= least && value <= most) return inside;
   const distance = value < least ? least - value : value - most;
-  const parts = min<f32>(FARTHEST, (PARTS * distance) / widthOf(sorted, count));
+  const parts = min<f32>(FARTHEST, PARTS * (distance / widthOf(sorted, count))); // never ∞ / ∞: range and distance are not both beyond f32
   return inside + <u32>(PER_DOUBLING * logOf(1 + parts));
 }
 
