@@ -179,18 +179,31 @@ function learnDue(p: Plan): void {
     if (<i32>(changetype<Slot>(slot).due - p.rows) > 0) return;
     p.first = p.first + 1 == p.delay ? 0 : p.first + 1;
     --p.waiting;
-    // a burst is learned as one line, its last
-    if (p.kind != LINES || !isWaiting(p, lineTemplate(slot + offsetof<Slot>()))) learn(p, slot);
+    if (changetype<Slot>(slot).count == 0) continue; // of a burst that was learned
+    learn(p, slot);
+    if (p.kind == LINES) spend(p, lineTemplate(slot + offsetof<Slot>()));
+  }
+}
+
+/** A burst is learned as one line, its first: those of its template that wait are not. */
+function spend(p: Plan, template: u32): void {
+  for (let i: u32 = 0; i < p.waiting; ++i) {
+    const slot = waitingAt(p, i);
+    if (lineTemplate(slot + offsetof<Slot>()) == template) changetype<Slot>(slot).count = 0;
   }
 }
 
 /** Whether a line of the template is held back. */
 function isWaiting(p: Plan, template: u32): bool {
   for (let i: u32 = 0; i < p.waiting; ++i) {
-    const place = (p.first + i) % p.delay;
-    if (lineTemplate(<usize>p.queue + <usize>place * <usize>p.slot + offsetof<Slot>()) == template) return true;
+    if (lineTemplate(waitingAt(p, i) + offsetof<Slot>()) == template) return true;
   }
   return false;
+}
+
+/** Slot `i` of those in use, the oldest first. */
+function waitingAt(p: Plan, i: u32): usize {
+  return <usize>p.queue + <usize>((p.first + i) % p.delay) * <usize>p.slot;
 }
 
 function learn(p: Plan, slot: usize): void {
