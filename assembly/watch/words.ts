@@ -4,7 +4,7 @@
 
 /** What every number is, as a word. */
 export const NUMBER: u32 = 0x6e756d00;
-/** From so many changes between letters and digits on a word is an identifier, and a number, too. */
+/** From so many changes between letters and digits on a word is an identifier, and a number, too; one that begins with a digit a change before. */
 const CHANGES: u32 = 3;
 const FNV: u32 = 0x811c9dc5;
 const PRIME: u32 = 0x01000193;
@@ -34,6 +34,7 @@ export function wordsOf(text: usize, length: u32, out: usize, most: u32): u32 {
     let digits = false;
     let changes: u32 = 0;
     let digit = byte - 48 < 10;
+    const most = CHANGES - u32(digit);
     for (;;) {
       if (byte - 65 < 26) byte += 32;
       const number = byte - 48 < 10;
@@ -46,7 +47,7 @@ export function wordsOf(text: usize, length: u32, out: usize, most: u32): u32 {
       byte = load<u8>(text + <usize>i);
       if (!isWord(byte)) break;
     }
-    if ((digits && (hexadecimal || changes >= CHANGES)) || (i - start == 3 && isDate(hash))) hash = NUMBER;
+    if ((digits && (hexadecimal || changes >= most)) || (i - start == 3 && isDate(hash))) hash = NUMBER;
     if (hash == NUMBER && before == NUMBER) {
       changetype<Word>(out - offsetof<Word>()).end = i;
       continue;
