@@ -500,6 +500,16 @@ describe("a signal", () => {
     await expect(follow([log], { signal: controller.signal }).next()).rejects.toEqual(refusal("ABORTED"));
   });
 
+  test("ends it between two lines of a chunk, and the place is behind the first", async () => {
+    writeFileSync(log, "one\ntwo\nthree\n");
+    const controller = new AbortController();
+    const lines = follow([log], { signal: controller.signal });
+    await lines.next();
+    controller.abort();
+    await expect(lines.next()).rejects.toEqual(refusal("ABORTED"));
+    expect(await read([log], { positions: lines.positions() })).toEqual(["two", "three"]);
+  });
+
   test("or the reader's end closes what was open", async () => {
     if (!existsSync("/proc/self/fd")) return;
     const { readdirSync, readlinkSync } = await import("node:fs");
