@@ -272,6 +272,18 @@ describe("many sources", () => {
     await reader.stop();
     expect(lines.filter((line) => line === "long")).toHaveLength(20_000);
     expect(lines.indexOf("short")).toBeLessThan(14_000); // behind 64 KiB of the other
+    expect(await read([log, short, log])).toHaveLength(20_001);
+  });
+
+  test("lines may be kept: what is read later is not written over them", async () => {
+    writeFileSync(log, "one\ntwo\n");
+    const kept: Uint8Array[] = [];
+    for await (const { bytes } of follow([log], { poll: POLL })) {
+      kept.push(bytes);
+      if (kept.length === 2) appendFileSync(log, "three\nfour\n");
+      if (kept.length === 4) break;
+    }
+    expect(kept.map((bytes) => Buffer.from(bytes).toString())).toEqual(["one", "two", "three", "four"]);
   });
 
   test("a symbolic link that points elsewhere is a rotation", async () => {
@@ -409,10 +421,24 @@ describe("pipes", () => {
       const ended = written(words);
       expect(await reader.line()).toBe(words.trim());
       await ended;
+      reader.ask();
+      await new Promise((resolve) => setTimeout(resolve, 5 * POLL)); // it waits for the next writer
     }
     unlinkSync(path);
     writeFileSync(path, "4\n");
     expect(await reader.line()).toBe("4");
+    await reader.stop();
+  });
+
+  test("from the end: a file that takes the place of a pipe is new", async () => {
+    const path = join(place, "any");
+    execFileSync("mkfifo", [path]);
+    const reader = new Reader([path], { fromEnd: true });
+    reader.ask();
+    await new Promise((resolve) => setTimeout(resolve, 5 * POLL));
+    unlinkSync(path);
+    writeFileSync(path, "1\n");
+    expect(await reader.line()).toBe("1");
     await reader.stop();
   });
 
@@ -472,6 +498,16 @@ describe("a signal", () => {
     const controller = new AbortController();
     controller.abort();
     await expect(follow([log], { signal: controller.signal }).next()).rejects.toEqual(refusal("ABORTED"));
+  });
+
+  test("ends it between two lines of a chunk, and the place is behind the first", async () => {
+    writeFileSync(log, "one\ntwo\nthree\n");
+    const controller = new AbortController();
+    const lines = follow([log], { signal: controller.signal });
+    await lines.next();
+    controller.abort();
+    await expect(lines.next()).rejects.toEqual(refusal("ABORTED"));
+    expect(await read([log], { positions: lines.positions() })).toEqual(["two", "three"]);
   });
 
   test("or the reader's end closes what was open", async () => {

@@ -160,6 +160,14 @@ describe("the screen", () => {
     const line = screenOf({ ...STATE, last: [late] }, 60, 12)[4]!;
     expect(line).toContain(`${ON}wormhole${OFF}`);
     expect(line).toContain("…x");
+    for (const columns of [60, 61]) {
+      const pictures = { ...late, template: `${"🙂".repeat(100)} the wormhole` };
+      const [, , , , shown] = screenOf({ ...STATE, last: [pictures] }, columns, 12);
+      expect(shown).toContain(`${ON}wormhole${OFF}`);
+      expect(shown).not.toMatch(/\p{Cs}/u);
+    }
+    const odd = { ...late, template: `${"🙂".repeat(99)}x🙂 the wormhole` };
+    expect(screenOf({ ...STATE, last: [odd] }, 60, 12)[4]).not.toMatch(/\p{Cs}/u);
   });
 
   test("sets a word off that has control characters itself, as they are spelt", () => {
@@ -222,6 +230,8 @@ describe("the tally", () => {
     expect([state.scores.length, state.last.length, state.frequent.length]).toEqual([512, 64, 64]);
     expect(state.frequent[0]).toEqual({ ...ROW, count: 10_000 });
     expect(Math.max(...state.last.map(({ template }) => template.length))).toBeLessThan(4096);
+    expect(Reflect.get(tally, "templates").size).toBeLessThan(1000);
+    expect(Reflect.get(tally, "scores").length).toBeLessThan(2000);
   });
 });
 
@@ -323,6 +333,7 @@ needs("python3", onPath("python3"))("on a terminal", () => {
     const ended = await running("lasts", signal, drawn);
     expect(ended.code).toBe(code);
     expect(left(ended.out)).toEqual(ASWAS);
+    if (signal === "SIGTERM") expect(told(ended.out)).toContain("^[?25haborted"); // at once, not when the process ends
   });
 
   test("stopped, it leaves the terminal to the shell, and is drawn anew when it goes on", async () => {

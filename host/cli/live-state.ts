@@ -79,7 +79,7 @@ export class Tally {
     this.scores.push(row?.bits ?? Number.NaN);
     if (this.scores.length > 2 * MOST_SCORES) this.scores.splice(0, MOST_SCORES);
     if (row === undefined) return;
-    const kept = row.template.length > MOST_TEXT ? { ...row, template: row.template.slice(0, MOST_TEXT) } : row;
+    const kept = row.template.length > MOST_TEXT ? { ...row, template: copyOf(row.template) } : row;
     if (row.alarm) {
       this.alarms += 1;
       this.last.unshift(kept);
@@ -112,4 +112,9 @@ export class Tally {
   private sorted(): LiveRow[] {
     return [...this.templates.values()].sort((a, b) => b.count - a.count);
   }
+}
+
+/** The beginning of a text that does not keep the rest in memory, as a slice of it does. */
+function copyOf(text: string): string {
+  return Buffer.from(text.slice(0, MOST_TEXT)).toString();
 }

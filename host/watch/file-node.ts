@@ -82,10 +82,8 @@ export class FollowedFile implements Source {
     const here = found !== undefined && String(found.ino) === this.inode && found.dev === this.device;
     if (here && this.state !== "here") this.say("returned", "here");
     const own = here ? found : await this.file!.stat({ bigint: true });
-    if (this.manner.follow) {
-      if (here && Number(own.size) === this.offset && own.mtimeNs === this.modified) return undefined;
-      if (Number(own.size) < this.offset) return this.startAgain();
-    }
+    const quiet = Number(own.size) === this.offset && own.mtimeNs === this.modified;
+    if (this.manner.follow && here && quiet) return undefined;
     const chunk = await this.read();
     // looked at behind the reading: what was there is there now, so what was read came behind it
     if (this.manner.follow && !(await isIntact(this.file!, this.offset, this.before))) return this.startAgain();

@@ -11,7 +11,7 @@
  * makes it look sooner. A path that is replaced twice between two looks has lost the file in the middle.
  */
 import { stat } from "node:fs/promises";
-import { checkOptions, checkPath, invalidOption } from "../errors.ts";
+import { checkOptions, checkPath, invalidOption, throwIfAborted } from "../errors.ts";
 import { unlessAborted } from "../pace.ts";
 import { FollowedFile } from "./file-node.ts";
 import { type Line, LineSplitter } from "./lines.ts";
@@ -168,7 +168,10 @@ class Following {
           continue;
         }
         [busy, each.hinted] = [true, true];
-        for (const { bytes, length, cut } of lines ?? []) yield { path, bytes, length, cut };
+        for (const { bytes, length, cut } of lines ?? []) {
+          yield { path, bytes, length, cut };
+          throwIfAborted(signal); // before the next is taken: its place is told as read
+        }
         if (changed) each.source = await this.sourceOf(path);
       }
       this.drop();
