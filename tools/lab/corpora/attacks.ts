@@ -6,7 +6,8 @@
  * daemonLog("sshd").filter(({ match }) => match).map(({ line }) => undated(line));
  * ```
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { debianFile } from "./debian.ts";
 
 export interface DaemonLine {
@@ -15,10 +16,17 @@ export interface DaemonLine {
   readonly match: boolean;
 }
 
+const LOGS = "usr/lib/python3/dist-packages/fail2ban/tests/files/logs";
+
+/** Names of the daemons, in order. Throws where the package cannot be had. */
+export function daemonLogs(): string[] {
+  const entries = readdirSync(debianFile("fail2ban", LOGS), { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile() && !entry.name.startsWith("zzz")).map(({ name }) => name).sort();
+}
+
 /** Lines of a daemon's test log, in order. Throws where the package cannot be had. */
 export function daemonLog(daemon: string): DaemonLine[] {
-  const path = `usr/lib/python3/dist-packages/fail2ban/tests/files/logs/${daemon}`;
-  return readDaemonLog(readFileSync(debianFile("fail2ban", path), "utf8"));
+  return readDaemonLog(readFileSync(debianFile("fail2ban", join(LOGS, daemon)), "utf8"));
 }
 
 /** Splits a test log into lines and what the comment before each says. */

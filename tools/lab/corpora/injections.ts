@@ -13,6 +13,8 @@ import { renumbered } from "./attacks.ts";
 export interface Dated {
   readonly stamp: string;
   readonly text: string;
+  /** The line is an anomaly already. */
+  readonly harm?: boolean;
 }
 
 export interface Injection {
@@ -62,25 +64,22 @@ export function injected(background: readonly Dated[], { attacks, foreign, seed,
     places.set(at, [...(places.get(at) ?? []), ...lines]);
   }
   const [rows, labels] = [[] as string[], [] as boolean[]];
-  for (const [i, { stamp, text }] of background.entries()) {
+  for (const [i, { stamp, text, harm }] of background.entries()) {
     for (const line of places.get(i) ?? []) {
       rows.push(background[i - 1]!.stamp + line);
       labels.push(true);
     }
     rows.push(stamp + text);
-    labels.push(false);
+    labels.push(harm === true);
   }
   return { rows, labels };
 }
 
-/** Splits lines where the pattern of their stamp ends; a line without one gets the last line's. */
-export function dated(lines: readonly string[], stamp: RegExp): Dated[] {
-  let last = "";
-  return lines.map((line) => {
-    const own = stamp.exec(line)?.[0];
-    if (own === undefined) return { stamp: "", text: line };
-    last = own;
-    return { stamp: last, text: line.slice(own.length) };
+/** Splits lines where the pattern of their stamp ends; one that does not begin so has none. */
+export function dated(lines: readonly string[], stamp: RegExp, labels?: readonly boolean[]): Dated[] {
+  return lines.map((line, i) => {
+    const own = stamp.exec(line)?.[0] ?? "";
+    return { stamp: own, text: line.slice(own.length), ...(labels === undefined ? {} : { harm: labels[i]! }) };
   });
 }
 

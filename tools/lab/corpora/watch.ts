@@ -7,9 +7,13 @@
  * ```
  */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { motes, steamed } from "../classify/motes.ts";
-import { daemonLog, undated } from "./attacks.ts";
+import { daemonLog, daemonLogs, undated } from "./attacks.ts";
 import { type Dated, dated, injected } from "./injections.ts";
+import { type Recording, recorded } from "./programs/recorded.ts";
+import { pypiPackage } from "./pypi.ts";
 
 export interface Labelled {
   readonly rows: readonly string[] | readonly (readonly number[])[];
@@ -26,7 +30,7 @@ export interface Watched {
   read(): Labelled;
 }
 
-/** Daemons whose attacks are put in; the first list is for report. */
+/** Daemons whose attacks are put in. */
 const ATTACKERS = {
   report: ["sshd", "apache-auth", "postfix", "exim", "roundcube-auth", "proftpd", "mysqld-auth", "named-refused"],
   dev: ["dovecot", "asterisk", "sendmail-reject", "kerio", "vsftpd", "mongodb-auth", "assp", "cyrus-imap"],
@@ -34,30 +38,53 @@ const ATTACKERS = {
 /** Daemons whose lines that are no attack are put in. */
 const STRANGERS = {
   report: ["sshd-journal", "monit", "freeswitch", "gitlab", "slapd", "traefik-auth"],
-  dev: ["selinux-ssh", "nginx-http-auth", "haproxy-http-auth", "squid", "courier-auth"],
+  dev: ["selinux-ssh", "nginx-http-auth", "haproxy-http-auth", "squid", "courier-auth", "sogo-auth"],
 };
+const REPORTED = new Set([...ATTACKERS.report, ...STRANGERS.report]);
+const DEVELOPED = new Set([...ATTACKERS.dev, ...STRANGERS.dev]);
+const SYSLOG = /^\w{3} [ \d]\d [\d:]+ \w+ /;
+
+/** Rows of the shuttle that are read: of 49,097. */
+const SHUTTLE_ROWS = 10_000;
 
 export const WATCHED: readonly Watched[] = [
   log("dpkg", "report", 1, () => dated(linesOf("/var/log/dpkg.log"), /^\S+ \S+ /)),
+  log("haproxy", "report", 3, () => dated(recorded("haproxy").rows, SYSLOG, recorded("haproxy").labels), 0.005),
+  ran("nginx", "report", "nginx"),
+  ran("postgres", "report", "postgres"),
   log("apt-terminal", "dev", 2, () => dated(terminal(), /^$/)),
+  log("mosquitto", "dev", 4, () => dated(recorded("mosquitto").rows, /^\S+: /, recorded("mosquitto").labels), 0.005),
+  log("redis", "dev", 5, () => dated(recorded("redis").rows, /^\S+ \d\d \w+ \d{4} [\d:.]+ \S /, recorded("redis").labels), 0.005),
+  ran("dnsmasq", "dev", "dnsmasq"),
   ...motes()
     .filter(({ readings }) => readings.some(({ event }) => event))
     .map((mote) => sensor(`mote-${mote.name}`, "report", mote)),
+  { name: "shuttle", kind: "numbers", role: "report", read: shuttle },
+  { name: "bleeding", kind: "numbers", role: "report", read: bleeding },
   ...motes()
     .filter(({ readings }) => !readings.some(({ event }) => event))
     .flatMap((mote) => [1, 2].map((seed) => sensor(`mote-${mote.name}-steam-${seed}`, "dev", steamed(mote, seed)))),
-  labelled("fail2ban-report", "report", ["sshd", "apache-auth", "postfix", "exim", "roundcube-auth", "named-refused"]),
-  labelled("fail2ban-dev", "dev", ["dovecot", "asterisk", "sendmail-reject", "kerio", "assp", "mongodb-auth", "sogo-auth"]),
+  told("fail2ban-report", "report"),
+  { ...ran("nginx-told", "report", "nginx"), kind: "labelled" },
+  told("fail2ban-dev", "dev"),
+  { ...ran("dnsmasq-told", "dev", "dnsmasq"), kind: "labelled" },
 ];
 
-function log(name: string, role: Watched["role"], seed: number, background: () => Dated[]): Watched {
+/** A log with lines of fail2ban's put in. */
+function log(name: string, role: Watched["role"], seed: number, background: () => Dated[], rate?: number): Watched {
   const read = () =>
     injected(background(), {
       attacks: ATTACKERS[role].flatMap((daemon) => texts(daemon, true)),
       foreign: STRANGERS[role].map((daemon) => texts(daemon, false)).filter(({ length }) => length > 1),
       seed,
+      ...(rate === undefined ? {} : { rate }),
     });
   return { name, kind: "lines", role, read };
+}
+
+/** What a program logged, with what was done to it as the labels. */
+function ran(name: string, role: Watched["role"], recording: Recording): Watched {
+  return { name, kind: "lines", role, read: () => recorded(recording) };
 }
 
 function texts(daemon: string, match: boolean): string[] {
@@ -74,12 +101,47 @@ function sensor(name: string, role: Watched["role"], { readings }: ReturnType<ty
   return { name, kind: "numbers", role, read };
 }
 
-function labelled(name: string, role: Watched["role"], daemons: readonly string[]): Watched {
+/** fail2ban's logs in order, daemon by daemon; the labels are fail2ban's own. Report has those whose attacks it has elsewhere, and half of the others. */
+function told(name: string, role: Watched["role"]): Watched {
   const read = () => {
+    const [own, other] = role === "report" ? [REPORTED, DEVELOPED] : [DEVELOPED, REPORTED];
+    const half = role === "report" ? 0 : 1;
+    const daemons = daemonLogs().filter((daemon, i) => own.has(daemon) || (!other.has(daemon) && i % 2 === half));
     const lines = daemons.flatMap(daemonLog);
     return { rows: lines.map(({ line }) => line), labels: lines.map(({ match }) => match) };
   };
   return { name, kind: "labelled", role, read };
+}
+
+/**
+ * Statlog (Shuttle): nine sensors of a space shuttle's radiators, NASA's by way of UCI, CC BY 4.0; out of river's wheel (BSD-3-Clause). The labels are
+ * the set's: the rare states.
+ */
+function shuttle(): Labelled {
+  const file = join(pypiPackage("river==0.26.1"), "river/datasets/shuttle.csv.gz");
+  const cells = csv(gunzipSync(readFileSync(file)).toString()).slice(0, SHUTTLE_ROWS);
+  return { rows: cells.map((row) => row.slice(0, -1)), labels: cells.map((row) => row.at(-1) === 1) };
+}
+
+/**
+ * Number 135 of the UCR anomaly archive (Wu & Keogh 2021), a pressure of blood while a pig bleeds; out of aeon's wheel (BSD-3-Clause). The labels are the
+ * archive's.
+ */
+function bleeding(): Labelled {
+  const folder = join(pypiPackage("aeon==1.6.0"), "aeon/datasets/data/KDD-TSAD_135");
+  const cells = ["TRAIN", "TEST"].flatMap((part) =>
+    csv(readFileSync(join(folder, `135_UCR_Anomaly_InternalBleeding16_${part}.csv`), "utf8")),
+  );
+  return { rows: cells.map(([, value]) => [value!]), labels: cells.map((row) => row[2] === 1) };
+}
+
+/** Numbers of a CSV file without its header. */
+function csv(text: string): number[][] {
+  return text
+    .trim()
+    .split(/\r?\n/)
+    .slice(1)
+    .map((line) => line.split(",").map(Number));
 }
 
 function linesOf(path: string): string[] {
