@@ -79,7 +79,8 @@ function result(stream: Stream, scorer: string, scores: readonly number[], secon
 /** Scores of Python's libraries. */
 function* peers(stream: Stream): Generator<Result> {
   const python = process.env.PYTHON ?? inLab(".venv-watch", "bin", "python");
-  if (!existsSync(python)) throw new Error("no Python with drain3, river, scikit-learn: npm run watchers --prefix tools/lab");
+  if (!existsSync(python))
+    throw new Error("no Python with drain3, river, scikit-learn: npm run watchers --prefix tools/lab");
   const words = [inLab("watch", "peers.py"), written(stream, inLab("build", "watch", "streams"))];
   const { stdout, status } = spawnSync(python, words, {
     encoding: "utf8",
@@ -117,8 +118,15 @@ function shown(results: readonly Result[]): string {
   });
   for (const scorer of new Set(results.map((each) => each.scorer))) {
     const own = results.filter((each) => each.scorer === scorer);
-    const mean = (key: "precision" | "recall" | "seconds") => own.reduce((sum, each) => sum + each[key], 0) / own.length;
-    rows.push([`mean of ${own.length}`, "", "", scorer, ...cells({ precision: mean("precision"), recall: mean("recall"), seconds: mean("seconds") })]);
+    const mean = (key: "precision" | "recall" | "seconds") =>
+      own.reduce((sum, each) => sum + each[key], 0) / own.length;
+    rows.push([
+      `mean of ${own.length}`,
+      "",
+      "",
+      scorer,
+      ...cells({ precision: mean("precision"), recall: mean("recall"), seconds: mean("seconds") }),
+    ]);
   }
   return table(
     ["stream", "rows", "anomalies", "scorer", "average precision, %", "found at 1 % false alarms, %", "CPU s"],
@@ -133,7 +141,8 @@ if (values.record) {
   }
 }
 const chosen = WATCHED.filter(
-  ({ name, role }) => name.includes(values.only) && (values.write !== undefined || role === (values.dev ? "dev" : "report")),
+  ({ name, role }) =>
+    name.includes(values.only) && (values.write !== undefined || role === (values.dev ? "dev" : "report")),
 );
 if (values.write !== undefined) for (const stream of streams()) console.log(written(stream, values.write));
 else await measure();

@@ -21,7 +21,10 @@ const LOGS = "usr/lib/python3/dist-packages/fail2ban/tests/files/logs";
 /** Names of the daemons, in order. Throws where the package cannot be had. */
 export function daemonLogs(): string[] {
   const entries = readdirSync(debianFile("fail2ban", LOGS), { withFileTypes: true });
-  return entries.filter((entry) => entry.isFile() && !entry.name.startsWith("zzz")).map(({ name }) => name).sort();
+  return entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith("zzz"))
+    .map(({ name }) => name)
+    .sort();
 }
 
 /** Lines of a daemon's test log, in order. Throws where the package cannot be had. */
@@ -55,9 +58,15 @@ const DATES = [
   `\\[?\\d{1,2}[-/ ](?:${MONTH}|\\d\\d)[-/ ]\\d{2,4}[: ]+${CLOCK}(?: ?[+-]\\d{4})?\\]?:? *`,
   `${MONTH}-\\d\\d-\\d\\d ${CLOCK} `,
   `\\d{6} {1,2}${CLOCK} `,
+  `\\[(?:[A-Z]{3,4} )?${MONTH} +\\d{1,2} ${CLOCK}\\] *`,
   `@[0-9a-f]{24} `,
   `\\[?\\d{10}(?:\\.\\d+)?\\]? `,
 ].map((each) => new RegExp(`^${each}`));
+
+/** A host's name that a daemon's follows: `host sshd[1]: ` and `host sshd 1 - - `. */
+const HOST = /^[\w.-]+ (?=[\w./-]+(?:\[\d+\]:? | \d+ - - ))/;
+/** The date of an access log, behind the address. */
+const WITHIN = new RegExp(`\\[\\d\\d/${MONTH}/\\d{4}:\\d\\d:\\d\\d:\\d\\d [^\\]]*\\] ?`);
 
 /** A line without the dates, and syslog's host, that it begins with; white space is one space. */
 export function undated(line: string): string {
@@ -67,12 +76,14 @@ export function undated(line: string): string {
     found = date !== undefined;
     if (date !== undefined) text = text.replace(date, "").trimStart();
   }
-  return text.replace(/\s+/g, " ");
+  return text.replace(HOST, "").replace(WITHIN, "").replace(/\s+/g, " ");
 }
 
 /** The same line with other numbers: each digit of a number of two or more, or of an address, is drawn anew; as a burst's lines differ. */
 export function renumbered(line: string, random: () => number): string {
   return line.replace(/\d{2,}/g, (digits) =>
-    [...digits].map((_, i) => (i === 0 ? 1 + Math.floor(random() * 2) : Math.floor(random() * (digits.length === 3 ? 5 : 10)))).join(""),
+    [...digits]
+      .map((_, i) => (i === 0 ? 1 + Math.floor(random() * 2) : Math.floor(random() * (digits.length === 3 ? 5 : 10))))
+      .join(""),
   );
 }

