@@ -1,12 +1,6 @@
 /**
  * Which scorers put anomalies before everything else: `npm run watch --prefix tools/lab`. Streams are scored row by row, each before it is learned; settings
- * are chosen on other streams than figures are reported on.
- *
- *     --record      uses programs of Debian on loopback and records what they log, where that has not been done
- *     --dev         the streams that settings are chosen on
- *     --peers       adds Drain3, scikit-learn and river; `npm run watchers` makes their environment, PYTHON names another
- *     --only TEXT   streams whose name contains it
- *     --write DIR   writes the streams, a JSON file each, and measures nothing
+ * are chosen on other streams than figures are reported on. `-- --help` tells the options.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -19,7 +13,7 @@ import { WATCHED } from "./corpora/watch.ts";
 import { inLab } from "./paths.ts";
 import { SAFFU } from "./watch/saffu.ts";
 import type { Scorer, Stream } from "./watch/scorer.ts";
-import { TEMPLATES, TOLD_TEMPLATES } from "./watch/templates.ts";
+import { TEMPLATES, TOLD_TEMPLATES, WORDS } from "./watch/templates.ts";
 
 const { values } = parseArgs({
   options: {
@@ -28,8 +22,19 @@ const { values } = parseArgs({
     peers: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     write: { type: "string" },
+    help: { type: "boolean", default: false },
   },
 });
+if (values.help) {
+  console.log(`npm run watch --prefix tools/lab -- [--record] [--dev] [--peers] [--only TEXT] [--write DIR]
+
+--record      first uses programs of Debian on loopback and records what they log; once, minutes
+--dev         the streams that settings are chosen on
+--peers       adds Drain3, scikit-learn and river: npm run watchers makes their environment, PYTHON names another
+--only TEXT   streams whose name contains it
+--write DIR   writes all streams, a JSON file each, and measures nothing`);
+  process.exit(0);
+}
 /** Rows without an anomaly that may be taken for one. */
 const ALARMS = 0.01;
 
@@ -48,7 +53,7 @@ function* streams(): Generator<Stream> {
 async function measure(): Promise<void> {
   const results: Result[] = [];
   for (const stream of streams()) {
-    for (const scorer of [...SAFFU, TEMPLATES, TOLD_TEMPLATES]) {
+    for (const scorer of [...SAFFU, TEMPLATES, WORDS, TOLD_TEMPLATES]) {
       const result = await scored(stream, scorer);
       if (result !== undefined) results.push(result);
     }

