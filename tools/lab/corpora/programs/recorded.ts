@@ -1,5 +1,7 @@
 /**
- * Recordings of real programs in use, made once below build/watch. Each takes a Debian package, which is downloaded and not installed, and minutes.
+ * Recordings of real programs in use, made once below build/watch. Each takes a Debian package, which is downloaded and not installed (PostgreSQL is
+ * used as it is installed), root, which nginx and PostgreSQL change their user from, and about a minute. Clients are drawn from a seed; times, ports, process
+ * numbers and what falls between are the machine's, so figures are of one recording.
  *
  * ```ts
  * await record("nginx"); // does nothing where it is there
