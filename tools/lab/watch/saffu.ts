@@ -1,0 +1,4 @@
+/** Saffu's scorers. */
+import type { Scorer } from "./scorer.ts";
+
+export const SAFFU: readonly Scorer[] = [];
