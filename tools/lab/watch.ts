@@ -47,7 +47,7 @@ interface Result {
 }
 
 function* streams(): Generator<Stream> {
-  for (const { name, kind, role, read } of chosen) yield { name, kind, role, ...read() };
+  for (const { name, kind, role, group, read } of chosen) yield { name, kind, role, group, ...read() };
 }
 
 async function measure(): Promise<void> {
@@ -59,9 +59,11 @@ async function measure(): Promise<void> {
     }
     if (values.peers) results.push(...peers(stream));
   }
-  for (const kind of ["lines", "numbers", "labelled"] as const) {
-    const own = results.filter(({ stream }) => stream.kind === kind);
-    if (own.length > 0) console.log(`\n## ${kind}, ${values.dev ? "dev" : "report"}\n\n${shown(own)}`);
+  const groupOf = ({ kind, group }: Stream) =>
+    group ?? { lines: "lines put in", numbers: "numbers", labelled: "labels" }[kind];
+  for (const group of new Set(results.map(({ stream }) => groupOf(stream)))) {
+    const own = results.filter(({ stream }) => groupOf(stream) === group);
+    console.log(`\n## ${group}, ${values.dev ? "dev" : "report"}\n\n${shown(own)}`);
   }
 }
 

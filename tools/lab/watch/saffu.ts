@@ -1,4 +1,51 @@
-/** Saffu's scorers. */
-import type { Scorer } from "./scorer.ts";
+/**
+ * Saffu's scorers: counts that begin with nothing; with a nano beside them that was fitted to the first fifth of the stream, which has no anomaly; and
+ * labels as they come. A row that comes before ranks mean something scores nothing.
+ */
+import { fit, labelClassifier, load, openWatch } from "../../../host/index.ts";
+import type { Scorer, Stream } from "./scorer.ts";
 
-export const SAFFU: readonly Scorer[] = [];
+const SHARE = 0.2;
+
+export const SAFFU: readonly Scorer[] = [
+  {
+    name: "saffu watch",
+    async scores({ kind, rows }: Stream) {
+      if (kind === "labelled") return undefined;
+      const columns = kind === "numbers" ? Array.from(rows[0]!, (_, i) => `${i}`) : undefined;
+      const watch = await openWatch({ kind, columns, reach: 0 });
+      return rows.map((row) => {
+        const { ready, score } = watch.push(row);
+        return ready ? score : 0;
+      });
+    },
+  },
+  {
+    name: "saffu watch with nano",
+    async scores({ kind, rows }: Stream) {
+      if (kind !== "lines") return undefined;
+      const first = rows.slice(0, Math.floor(SHARE * rows.length)).map((line) => `${line}\n`);
+      const { files } = await fit(() => [Buffer.from(first.join(""))], { profile: "nano" });
+      const watch = await openWatch({ model: await load(files), reach: 0 });
+      return rows.map((row) => {
+        const { ready, score } = watch.push(row);
+        return ready ? score : 0;
+      });
+    },
+  },
+  {
+    name: "saffu, labels as they come",
+    async scores({ kind, rows, labels }: Stream) {
+      if (kind !== "labelled") return undefined;
+      const classifier = await labelClassifier();
+      const alarm = classifier.labels.indexOf("alarm");
+      const found: number[] = [];
+      for (const [i, line] of (rows as readonly string[]).entries()) {
+        found.push(classifier.predict(line).probabilities[alarm]!);
+        await classifier.observe([{ input: line, label: labels[i] ? "alarm" : "fine" }]);
+        classifier.refit();
+      }
+      return found;
+    },
+  },
+];

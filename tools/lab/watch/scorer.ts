@@ -2,7 +2,7 @@
 import type { Labelled, Watched } from "../corpora/watch.ts";
 
 /** A stream that has been read. */
-export type Stream = Labelled & Pick<Watched, "name" | "kind" | "role">;
+export type Stream = Labelled & Pick<Watched, "name" | "kind" | "role" | "group">;
 
 export interface Scorer {
   readonly name: string;
