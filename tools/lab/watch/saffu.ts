@@ -3,6 +3,7 @@
  * labels as they come. A row that comes before ranks mean something scores nothing.
  */
 import { fit, labelClassifier, load, openWatch } from "../../../host/index.ts";
+import { Lessons } from "../../../host/watch/lessons.ts";
 import type { Scorer, Stream } from "./scorer.ts";
 
 const SHARE = 0.2;
@@ -38,12 +39,12 @@ export const SAFFU: readonly Scorer[] = [
     async scores({ kind, rows, labels }: Stream) {
       if (kind !== "labelled") return undefined;
       const classifier = await labelClassifier();
+      const lessons = new Lessons(classifier);
       const alarm = classifier.labels.indexOf("alarm");
       const found: number[] = [];
-      for (const [i, line] of (rows as readonly string[]).entries()) {
-        found.push(classifier.predict(line).probabilities[alarm]!);
-        await classifier.observe([{ input: line, label: labels[i] ? "alarm" : "fine" }]);
-        classifier.refit();
+      for (const [i, text] of (rows as readonly string[]).entries()) {
+        found.push(classifier.predict(text).probabilities[alarm]!);
+        await lessons.learn({ text, label: labels[i] ? "alarm" : "fine", template: 0 });
       }
       return found;
     },
