@@ -84,7 +84,7 @@ function pairOf(context: number, event: number): number {
 
 /** Sixteenths of a bit that an event of probability `p` surprises by, rounded down. */
 function bitsOf(p: number): number {
-  return Math.floor(f(RULES.perLog * f(-log(Math.min(1, Math.max(RULES.least, p))))));
+  return Math.trunc(f(RULES.perLog * Math.abs(log(Math.min(1, Math.max(RULES.least, p))))));
 }
 
 /** Words of a line: at most `most`; numbers that follow one another are one. */
