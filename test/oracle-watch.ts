@@ -108,7 +108,8 @@ function hashOf(word: string): number {
   const turns = (word.match(/[0-9]+|[^0-9]+/g) ?? []).length - 1;
   const hexadecimal = /^[0-9a-f]*$/i.test(word);
   const date = /^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)$/i.test(word);
-  if (date || (/[0-9]/.test(word) && (hexadecimal || turns >= RULES.changes - (/^[0-9]/.test(word) ? 1 : 0)))) return NUMBER;
+  if (date || (/[0-9]/.test(word) && (hexadecimal || turns >= RULES.changes - (/^[0-9]/.test(word) ? 1 : 0))))
+    return NUMBER;
   const masked = word.replace(/[0-9]+/g, "0").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   return Array.from(masked).reduce((hash, sign) => onward(hash, sign.charCodeAt(0)), FNV);
 }
@@ -415,7 +416,18 @@ export class WatchOracle {
     const parts = shape.kind === "numbers" ? shape.columns : last.words.length;
     words(base + 4 * 29, [
       ...[0x31574653, this.rows, this.before, this.before2, first % Math.max(1, shape.delay), this.waiting.length],
-      ...[last.episodes, Number(this.open), this.quiet, this.novelty, this.newest, last.total, last.score, last.rank, last.ranked, last.template],
+      ...[
+        last.episodes,
+        Number(this.open),
+        this.quiet,
+        this.novelty,
+        this.newest,
+        last.total,
+        last.score,
+        last.rank,
+        last.ranked,
+        last.template,
+      ],
       this.rows > 0 ? parts : 0,
     ]);
     words(at.cells!, this.counts.cells());

@@ -20,7 +20,18 @@ interface Given {
 const [ROWS, CHECKED] = [64, 16];
 
 const SMALL: WatchShape = {
-  ...{ kind: "lines", columns: 0, most: 48, words: 8, cellBits: 6, window: 24, one: 8, warmUp: 12, guard: 200, delay: 4 },
+  ...{
+    kind: "lines",
+    columns: 0,
+    most: 48,
+    words: 8,
+    cellBits: 6,
+    window: 24,
+    one: 8,
+    warmUp: 12,
+    guard: 200,
+    delay: 4,
+  },
   ...{ gap: 3, kept: 0, period: 40, weight: 1000 },
 };
 
@@ -101,7 +112,8 @@ export async function watchCase(name: string): Promise<ModuleCase> {
     }
     const { flags, total, score, rank, ranked, template, episodes } = oracle.push(row, model, verdict);
     call(flags, "push", row instanceof Uint8Array ? bytes.length : 0, model, verdict);
-    for (const [part, value] of [total, score, rank, ranked, template | 0, episodes].entries()) call(value, "result", part);
+    for (const [part, value] of [total, score, rank, ranked, template | 0, episodes].entries())
+      call(value, "result", part);
     if (i % CHECKED !== CHECKED - 1) continue;
     call(fnv32(oracle.image(settings.subarray(0, 4 * PLAN_FIELDS.indexOf("begun")), plan)), "checksum");
     call(0, "resume");
