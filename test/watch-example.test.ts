@@ -92,9 +92,11 @@ needs("gcc, make, and wasm3's C sources (examples/firmware/fetch-wasm3.sh)", fou
     const options = optionsOf("small");
     expect(make("check")).toBe(await rowsOf(log, options));
     const hard = hardLines();
-    const wanted = await rowsOf(hard, options);
-    expect(wanted.split("\n").length).toBeGreaterThan(4);
-    expect(say("watch", hard)).toBe(wanted);
+    const own = { ...options, oneIn: 10, gap: 3 };
+    make(`OPTIONS=${JSON.stringify(own)}`, `BUILD=${join(home, "own")}`, join(home, "own/watch"));
+    const wanted = await rowsOf(hard, own);
+    expect(wanted.split("\n").length).toBeGreaterThan(10);
+    expect(say("own/watch", hard)).toBe(wanted);
     expect(say("watch", new Uint8Array(0))).toBe("");
   });
 

@@ -1,7 +1,7 @@
 /*
  * Watches the lines of standard input, as a board would those of its log: for each that begins, goes on with or ends an alarm it writes
  *
- *     line rank of bits begin|on|end template
+ *     line rank of score begin|on|end template
  *
  * With SAFFU_WATCH_MODEL a language model's surprise counts as well (make model). `watch --memory` says what it takes.
  */
@@ -29,8 +29,8 @@
 #endif
 /* What push answers of a row. */
 enum { ALARM = 1, BEGINS = 2, ENDS = 4 };
-/* Of the last row: sixteenths of a bit, rank, among how many, template. */
-enum { SCORE, RANK, RANKED, TEMPLATE };
+/* Of the last row: bits and score in sixteenths of a bit, rank, among how many, template. */
+enum { BITS, SCORE, RANK, RANKED, TEMPLATE };
 enum { BEGIN, INPUT, PUSH, RESULT, FUNCTIONS };
 static const char *const NAMES[FUNCTIONS] = {"begin", "input", "push", "result"};
 
@@ -85,9 +85,10 @@ static int read_line(uint8_t line[SAFFU_WATCH_LINE_BYTES]) {
   return (int)(length < SAFFU_WATCH_LINE_BYTES ? length : SAFFU_WATCH_LINE_BYTES);
 }
 
-/* Sixteenths of a bit that the language model is surprised by, behind the end of a line; below 0 an error. */
+/* Sixteenths of a bit that a language model is surprised by, of each token what is above the ordinary; below 0 an error. */
 static int32_t model_bits(const uint8_t *line, int length) {
 #ifdef SAFFU_WATCH_MODEL
+  enum { ORDINARY = 4 }; /* bits of a token, as the library has it */
   static uint16_t tokens[SAFFU_WATCH_LINE_BYTES + 1];
   double bits = 0;
   int32_t code = saffu_reset();
@@ -99,7 +100,7 @@ static int32_t model_bits(const uint8_t *line, int length) {
   for (size_t i = 0; code >= 0 && i < count; ++i) {
     const float surprisal = saffu_feed(tokens[i]);
     if (surprisal < 0) code = -1;
-    bits += (double)surprisal;
+    if (surprisal > ORDINARY) bits += (double)surprisal - ORDINARY;
   }
   return code < 0 ? code : bits * 16 < 1 << 30 ? (int32_t)(bits * 16) : 1 << 30;
 #else
