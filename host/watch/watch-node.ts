@@ -9,6 +9,8 @@ import { Watch } from "./watch.ts";
 
 /** Features of a line, as a power of two: with their sums they are 5 kB. */
 const BITS = 9;
+/** How counts of labels are solved: chosen on two logs with labels as they come, of other daemons than those that docs/watch.md names. */
+const SMOOTHED = { pseudoCounts: 0.1, step: 0.3 };
 
 /**
  * A watch that is given rows one by one.
@@ -36,7 +38,11 @@ export async function* watch(source: Source, options: WatchStreamOptions = {}): 
   }
 }
 
-/** A classifier that has learned no label yet, for the option `classifier`. @throws SaffuError UNSUPPORTED */
+/**
+ * A classifier that has learned no label yet, for the option `classifier`: counts of hashed words.
+ *
+ * @throws SaffuError UNSUPPORTED
+ */
 export async function labelClassifier(): Promise<LabelClassifier> {
   const examples = ["alarm", "fine"].map((label) => ({ input: label, label }));
   const classifier = await FeedForward.fit(examples, {
@@ -45,6 +51,12 @@ export async function labelClassifier(): Promise<LabelClassifier> {
     weightBits: 8,
   });
   await classifier.forget(examples);
-  classifier.refit();
-  return classifier;
+  classifier.refit(SMOOTHED);
+  return {
+    labels: classifier.labels,
+    predict: (line) => classifier.predict(line),
+    observe: (labelled) => classifier.observe(labelled),
+    forget: (labelled) => classifier.forget(labelled),
+    refit: () => classifier.refit(SMOOTHED),
+  };
 }

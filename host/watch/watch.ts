@@ -27,7 +27,7 @@ export interface WatchRow {
   readonly bits: number;
   /** Bits that the model is surprised by, where there is one. */
   readonly modelBits?: number | undefined;
-  /** What is ranked, in bits: what of them is not ordinary, and the model's. */
+  /** What is ranked, in bits: what of them is not ordinary, and what of the model's is not. */
   readonly score: number;
   /** 1 + how many of the last `of` rows had as high a score, or a higher one. */
   readonly rank: number;
@@ -63,6 +63,8 @@ export interface Forgotten {
 /** A row: its text or bytes, or its numbers, NaN where one is missing. */
 export type Row = string | Uint8Array | ArrayLike<number>;
 
+/** Bits of a token that are ordinary. */
+const ORDINARY = 4;
 /** Episodes that are remembered. */
 const MOST_EPISODES = 1024;
 
@@ -273,7 +275,8 @@ export class Watch {
   private read(input: Uint8Array | Float32Array, model: number | undefined, given: Row = input): WatchRow {
     const { device } = this;
     const numbers = input instanceof Float32Array;
-    const units = model ?? this.modelUnits(input as Uint8Array);
+    const looked = model === undefined && !numbers ? this.look(input as Uint8Array) : undefined;
+    const units = model ?? looked?.units ?? 0;
     const said = numbers
       ? undefined
       : this.lessons?.verdict(
@@ -296,7 +299,7 @@ export class Watch {
     return {
       line: this.line,
       bits: device.at("bits") / UNIT,
-      ...(this.session === undefined ? {} : { modelBits: units / UNIT }),
+      ...(looked === undefined ? {} : { modelBits: looked.bits }),
       score: score / UNIT,
       rank: device.at("rank"),
       of: device.at("ranked"),
@@ -320,10 +323,12 @@ export class Watch {
     return flags & (ALARM | ENDS) || this.device.at("open") === 1 ? number : undefined;
   }
 
-  private modelUnits(line: Uint8Array): number {
-    if (this.session === undefined) return 0;
-    const { bits } = this.session.peek(line.subarray(0, this.settings.shape.most));
-    return Math.min(2 ** 30, Math.floor(bits * UNIT));
+  /** What the model makes of a line: bits, and what of them is not ordinary, in units. */
+  private look(line: Uint8Array): { bits: number; units: number } | undefined {
+    if (this.session === undefined) return undefined;
+    const { bits, pieces } = this.session.peek(line.subarray(0, this.settings.shape.most));
+    const above = pieces.reduce((sum, piece) => sum + Math.max(0, piece.bits - ORDINARY), 0);
+    return { bits, units: Math.min(2 ** 30, Math.floor(above * UNIT)) };
   }
 
   private inputOf(row: Row): Uint8Array | Float32Array {

@@ -10,8 +10,9 @@ import { parseArgs } from "node:util";
 import { type Example, FeedForward, table } from "../../host/index.ts";
 import { table as shownTable } from "../markdown.ts";
 import { percents, timed } from "./classify/measure.ts";
-import { COLUMNS, columnsOf, type Mote, motes, ranked, steamed } from "./classify/motes.ts";
+import { COLUMNS, columnsOf, type Mote, motes, steamed } from "./classify/motes.ts";
 import { missing, python } from "./classify/prepared.ts";
+import { ranked } from "./classify/ranked.ts";
 import { inLab } from "./paths.ts";
 
 const { values } = parseArgs({

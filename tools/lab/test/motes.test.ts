@@ -1,7 +1,8 @@
 /** Motes: what is known of a reading is known when it comes, and average precision is that of its definition. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { COLUMNS, columnsOf, type Mote, ranked, steamed } from "../classify/motes.ts";
+import { COLUMNS, columnsOf, type Mote, steamed } from "../classify/motes.ts";
+import { ranked } from "../classify/ranked.ts";
 
 const reading = fc.record({
   humidity: fc.integer({ min: 0, max: 100 }),
