@@ -85,24 +85,6 @@ describe("a text", () => {
   });
 });
 
-describe("symbols", () => {
-  test.each([
-    ["3 1\t4", undefined, { text: "3 1 4" }],
-    ["", undefined, { text: "" }],
-    ["3 5", undefined, { problem: "NOT_A_NUMBER" }],
-    ["3 -1", undefined, { problem: "NOT_A_NUMBER" }],
-    ["0x1", undefined, { problem: "NOT_A_NUMBER" }],
-    ['{"s":4}', "s", { text: "4" }],
-    ['{"s":[0,4]}', "s", { text: "0 4" }],
-    ['{"s":"1 2"}', "s", { text: "1 2" }],
-    ['{"s":[1.5]}', "s", { problem: "NOT_A_NUMBER" }],
-    ['{"s":{}}', "s", { problem: "NOT_A_NUMBER" }],
-    ["{}", "s", { problem: "MISSING_FIELD" }],
-  ])("of %s", (line, field, found) => {
-    expect(read(line, { field, symbols: 5 })).toEqual(found);
-  });
-});
-
 describe("numbers", () => {
   test.each([
     ['{"t":18.4,"h":"40"}', ["t", "h"], { numbers: [18.4, 40] }],
@@ -162,7 +144,7 @@ describe("numbers", () => {
 });
 
 test("no bytes make a reader throw or hang", () => {
-  const readers = [{ field: "a" }, { numbers: ["a.b", "c"] }, { numbers: ["1", "2"] }, { symbols: 9 }].map(reader);
+  const readers = [{ field: "a" }, { numbers: ["a.b", "c"] }, { numbers: ["1", "2"] }].map(reader);
   const json = fc.string({ unit: fc.constantFrom(...'{}[]":,;\t 019.e-a\\u\0') });
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array(), json.map(bytesOf)), (line) => {
@@ -185,8 +167,6 @@ test("bad options are refused", () => {
     [{ numbers: [] }, "numbers"],
     [{ numbers: "a,b" }, "numbers"],
     [{ numbers: ["a", ""] }, "numbers"],
-    [{ symbols: 0 }, "symbols", "1..65528"],
-    [{ symbols: 1.5 }, "symbols"],
   ] as const) {
     expect(() => reader(options as never)).toThrow(refusal("INVALID_OPTION", ...named) as never);
   }

@@ -8,6 +8,7 @@ import { EXIT_HELP, report } from "./exit.ts";
 import { goneOption } from "./gone.ts";
 import { interruptedBy, leaveBy } from "./interrupt.ts";
 import * as parse from "./options.ts";
+import { goesOnUnread } from "./output.ts";
 import { addWatch } from "./watch/command.ts";
 
 /** Set by the build, from package.json. */
@@ -351,6 +352,7 @@ process.stderr.on("error", () => {}); // the exit code is said all the same
 sayWarnings();
 // a reader that has seen enough (head, less) is not an error
 process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
+  if (goesOnUnread()) return;
   if (cause.code === "EPIPE") process.exit(0);
   process.exit(report(new SaffuError("UNWRITABLE", `standard output cannot be written: ${reasonOf(cause)}`), json));
 });

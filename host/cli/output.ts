@@ -12,6 +12,18 @@ export function whatIsDone(): string | undefined {
   return kept;
 }
 
+let alone = false;
+
+/** Tells that the command goes on though nobody reads what it prints any more, and says so itself. */
+export function goOnUnread(): void {
+  alone = true;
+}
+
+/** Whether it does. */
+export function goesOnUnread(): boolean {
+  return alone;
+}
+
 /** Writes, and waits while nobody reads. */
 export async function write(text: string | Uint8Array, signal: AbortSignal): Promise<void> {
   if (process.stdout.write(text) || signal.aborted) return;

@@ -15,13 +15,11 @@ export interface ReaderOptions {
   readonly field?: string | undefined;
   /** Paths of fields with numbers, or numbers of columns, from 1 on. */
   readonly numbers?: readonly string[] | undefined;
-  /** The text is symbols: decimal numbers below this one, 1..65528, with white space between them; of JSON also a number or a list of numbers. */
-  readonly symbols?: number | undefined;
 }
 
 /**
  * Why a line is not as it should be: it is no JSON where that is needed, it or its field is cut or nested too deep; a field or column is absent, null
- * or empty; what is there is not a finite number, or is no symbol.
+ * or empty; what is there is not a finite number.
  */
 export type Problem = "INVALID_JSON" | "MISSING_FIELD" | "NOT_A_NUMBER";
 
@@ -34,7 +32,6 @@ export interface Fields {
   readonly problem?: Problem;
 }
 
-const MOST_SYMBOLS = 65528;
 const COLUMN = /^[1-9]\d{0,5}$/;
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 /** Cells by what is between them: quoted, with two quotes for one, or up to the next. */
@@ -52,25 +49,20 @@ const CELLS = {
  */
 export function reader(options: ReaderOptions = {}): (bytes: Uint8Array) => Fields {
   checkOptions(options, []);
-  const { field, numbers, symbols } = options;
+  const { field, numbers } = options;
   if (field !== undefined) checkName("field", field);
   if (numbers !== undefined && (!Array.isArray(numbers) || numbers.length === 0)) {
     throw invalidOption("numbers", "a list of at least one field or column", numbers);
   }
   for (const name of numbers ?? []) checkName("a field of numbers", name);
-  if (symbols !== undefined && !(Number.isInteger(symbols) && symbols >= 1 && symbols <= MOST_SYMBOLS)) {
-    throw invalidOption("symbols", `a whole number, 1..${MOST_SYMBOLS}`, symbols);
-  }
   const decoder = new TextDecoder(); // what is no UTF-8 becomes U+FFFD, a byte order mark goes
   const decode = (bytes: Uint8Array) => decoder.decode(bytes);
-  if (numbers === undefined && field === undefined) {
-    return symbols === undefined ? (bytes) => ({ text: bytes }) : (bytes) => asSymbols(decode(bytes), symbols);
-  }
+  if (numbers === undefined && field === undefined) return (bytes) => ({ text: bytes });
   const columns = numbers?.every((name) => COLUMN.test(name)) ?? false;
   return (bytes) => {
     const line = decode(bytes);
     const value = parsed(line);
-    const text = field === undefined ? {} : textOf(find(value, field), value, symbols);
+    const text = field === undefined ? {} : textOf(find(value, field), value);
     if (numbers === undefined) return text;
     const cells = columns && !isRecord(value) ? cellsOf(line, value) : undefined;
     const found = numbersOf(numbers.map((name) => (cells ? cells[Number(name) - 1] : find(value, name))));
@@ -108,10 +100,9 @@ function find(value: unknown, path: string): unknown {
   return undefined;
 }
 
-function textOf(value: unknown, line: unknown, symbols: number | undefined): Fields {
+function textOf(value: unknown, line: unknown): Fields {
   if (line === INVALID) return { problem: "INVALID_JSON" };
   if (value === undefined || value === null) return { problem: "MISSING_FIELD" };
-  if (symbols !== undefined) return asSymbols(Array.isArray(value) ? value.join(" ") : String(value), symbols);
   if (typeof value === "string") return { text: new TextEncoder().encode(value) };
   if (Array.isArray(value) && value.every((each) => Number.isInteger(each) && each >= 0 && each <= 255)) {
     return { text: Uint8Array.from(value) };
@@ -121,12 +112,6 @@ function textOf(value: unknown, line: unknown, symbols: number | undefined): Fie
   } catch {
     return { problem: "INVALID_JSON" }; // nested so deep that it cannot be written
   }
-}
-
-function asSymbols(text: string, size: number): Fields {
-  const words = text.split(/\s+/).filter(Boolean);
-  if (!words.every((word) => /^\d+$/.test(word) && Number(word) < size)) return { problem: "NOT_A_NUMBER" };
-  return { text: new TextEncoder().encode(words.join(" ")) };
 }
 
 /** Columns of a line: of a list of JSON its items, else what is between tabs, semicolons, commas or blanks, whichever of these is there first. */

@@ -111,6 +111,11 @@ export class Watch {
     return this.line;
   }
 
+  /** Episodes that have begun. */
+  get episodeCount(): number {
+    return this.device.at("episodes");
+  }
+
   /** Bytes of memory: of the module, which has a fixed size, without what is kept of the past. */
   get bytes(): number {
     return this.device.plan.end;
@@ -130,7 +135,7 @@ export class Watch {
     this.assertFree();
     const input = this.inputOf(row);
     this.history.before(this.line);
-    return this.read(input, undefined);
+    return this.read(input, undefined, row);
   }
 
   /** Counts a row that is not looked at: the next has the number after it. */
@@ -266,8 +271,8 @@ export class Watch {
     this.line = line;
   }
 
-  /** Scores a row, with what the model made of it when it came, if that is known. */
-  private read(input: Uint8Array | Float32Array, model: number | undefined): WatchRow {
+  /** Scores a row, with what the model made of it when it came, if that is known. @param given the row as it is shown */
+  private read(input: Uint8Array | Float32Array, model: number | undefined, given: Row = input): WatchRow {
     const { device } = this;
     const numbers = input instanceof Float32Array;
     const looked = model === undefined && !numbers ? this.look(input as Uint8Array) : undefined;
@@ -285,7 +290,7 @@ export class Watch {
     const score = device.at("score");
     const lines = this.settings.shape.kind === "lines";
     const { template, why } = numbers
-      ? { template: "", why: explainNumbers(device, this.settings.columns, input) }
+      ? { template: "", why: explainNumbers(device, this.settings.columns, given as ArrayLike<number>) }
       : lines
         ? explainLine(device, input)
         : { template: decoder.decode(input), why: [] };

@@ -1,8 +1,10 @@
 /** Where rows go: lines of JSON on standard output, or the live table on a terminal. */
 import type { WriteStream } from "node:tty";
+import { reasonOf } from "../../files/directory-node.ts";
 import type { WatchRow } from "../../watch/watch.ts";
 import { Live } from "../live.ts";
 import { Tally } from "../live-state.ts";
+import { spelt } from "../width.ts";
 
 /** What takes rows. */
 export interface Rows {
@@ -11,28 +13,38 @@ export interface Rows {
   bad(): void;
   /** One line of news. */
   say(news: string): void;
-  /** Whether whoever reads is behind; `settled` waits for them. */
+  /** Whether whoever reads is behind; `settled` waits for them, or until the signal fires. */
   readonly full: boolean;
-  settled(): Promise<void>;
-  end(): Promise<void>;
+  settled(signal: AbortSignal): Promise<void>;
+  /** Why nobody reads any more: what the system says. */
+  readonly failure: unknown;
+  end(): void;
 }
 
 /** Bytes of lines that are written at once. */
 const BATCH = 1 << 16;
 
-/** Lines of JSON: written as soon as nothing else is to be done, many at once where many come. */
+/** Lines of JSON: written as soon as nothing else is to be done, many at once where many come. When nobody reads any more, rows are counted alone. */
 export class JsonRows implements Rows {
+  failure: unknown;
   private waiting = "";
   private timer: NodeJS.Immediate | undefined;
+  private unread = 0;
 
   /** @param alarms whether rows without one are left out */
   constructor(
     private readonly out: NodeJS.WriteStream,
     private readonly alarms: boolean,
-  ) {}
+  ) {
+    out.on("error", (cause) => this.fail(cause));
+  }
 
   row(row: WatchRow, text: string, path: string | undefined): void {
     if (this.alarms && row.alarm === undefined) return;
+    if (this.failure !== undefined) {
+      this.unread += 1;
+      return;
+    }
     this.waiting += `${JSON.stringify({ ...row, text, ...(path === undefined ? {} : { path }) })}\n`;
     if (this.waiting.length >= BATCH) this.write();
     else this.timer ??= setImmediate(() => this.write());
@@ -41,27 +53,31 @@ export class JsonRows implements Rows {
   bad(): void {}
 
   say(news: string): void {
-    process.stderr.write(`saffu: ${news}\n`);
+    process.stderr.write(`saffu: ${spelt(news)}\n`);
   }
 
   get full(): boolean {
-    return this.out.writableNeedDrain;
+    return this.failure === undefined && this.out.writableNeedDrain;
   }
 
-  async settled(): Promise<void> {
-    while (this.out.writableNeedDrain && !this.out.destroyed) {
+  async settled(signal: AbortSignal): Promise<void> {
+    while (this.full && !this.out.destroyed && !signal.aborted) {
       await new Promise<void>((resolve) => {
+        const events = ["drain", "close", "error"] as const;
         const end = () => {
-          for (const event of ["drain", "close", "error"]) this.out.off(event, end);
+          for (const event of events) this.out.off(event, end);
+          signal.removeEventListener("abort", end);
           resolve();
         };
-        for (const event of ["drain", "close", "error"]) this.out.on(event, end);
+        for (const event of events) this.out.on(event, end);
+        signal.addEventListener("abort", end);
       });
     }
   }
 
-  async end(): Promise<void> {
+  end(): void {
     this.write();
+    if (this.unread > 0) this.say(`${this.unread} ${this.unread === 1 ? "row was" : "rows were"} not printed`);
   }
 
   private write(): void {
@@ -69,6 +85,12 @@ export class JsonRows implements Rows {
     this.timer = undefined;
     if (this.waiting !== "" && !this.out.destroyed) this.out.write(this.waiting);
     this.waiting = "";
+  }
+
+  private fail(cause: unknown): void {
+    if (this.failure !== undefined) return;
+    this.failure = cause;
+    this.say(`nothing is printed any more (${reasonOf(cause)}); what comes is learned`);
   }
 }
 
@@ -78,6 +100,7 @@ export class LiveRows implements Rows {
   private readonly live: Live;
   private readonly counts = new Map<string, number>();
   readonly full = false;
+  readonly failure = undefined;
 
   constructor(terminal: WriteStream, signal: AbortSignal) {
     this.live = new Live(terminal, () => this.tally.state(), signal);
@@ -111,7 +134,7 @@ export class LiveRows implements Rows {
 
   async settled(): Promise<void> {}
 
-  async end(): Promise<void> {
+  end(): void {
     this.live.end();
   }
 }
