@@ -63,6 +63,7 @@ export interface Forgotten {
 /** A row: its text or bytes, or its numbers, NaN where one is missing. */
 export type Row = string | Uint8Array | ArrayLike<number>;
 
+const UNEXPLAINED = { template: "", why: [] } as const;
 /** Bits of a token that are ordinary. */
 const ORDINARY = 4;
 /** Episodes that are remembered. */
@@ -289,12 +290,15 @@ export class Watch {
     this.history.add({ do: "row", row: this.line, input, model: units });
     const score = device.at("score");
     const lines = this.settings.shape.kind === "lines";
-    const { template, why } = numbers
-      ? { template: "", why: explainNumbers(device, this.settings.columns, given as ArrayLike<number>) }
-      : lines
-        ? explainLine(device, input)
-        : { template: decoder.decode(input), why: [] };
     const alarm = flags & BEGINS ? "begin" : flags & ENDS ? "end" : flags & ALARM ? "on" : undefined;
+    const { template, why } =
+      alarm === undefined && !this.settings.explains
+        ? UNEXPLAINED
+        : numbers
+          ? { template: "", why: explainNumbers(device, this.settings.columns, given as ArrayLike<number>) }
+          : lines
+            ? explainLine(device, input)
+            : { template: decoder.decode(input), why: [] };
     const episode = this.episodeOf(flags);
     return {
       line: this.line,

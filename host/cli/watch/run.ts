@@ -51,7 +51,9 @@ export async function run(given: readonly string[], options: Options): Promise<v
     throw invalidOption("numbers", "given without --field and --symbols", numbers.join(","));
   }
   reader({ field, numbers }); // refuses what is no field
-  const own = { ...watchOptionsOf({ ...options, kind: options.symbols ? "symbols" : undefined, ...noState }) };
+  const kind = options.symbols ? "symbols" : undefined;
+  const explain = options.alarms && !isTable(options) ? "alarms" : "all";
+  const own = watchOptionsOf({ ...options, explain, kind, ...noState });
   if (state !== undefined) await assertWritable(state);
   const lock = state === undefined ? undefined : await lockState(state, signal);
   try {
@@ -113,9 +115,13 @@ function untilOf(until: string | undefined): "alarm" | number | undefined {
   throw invalidOption("until", "alarm, or a number of lines", until);
 }
 
-function rowsFor({ live, json, alarms = false }: Options, signal: AbortSignal): Rows {
-  const terminal = process.stdout.isTTY === true;
-  return terminal && !json && live !== false
+function rowsFor(options: Options, signal: AbortSignal): Rows {
+  return isTable(options)
     ? new LiveRows(process.stdout, signal)
-    : new JsonRows(process.stdout, alarms);
+    : new JsonRows(process.stdout, options.alarms ?? false);
+}
+
+/** Whether the table is drawn. */
+function isTable({ live, json }: Options): boolean {
+  return process.stdout.isTTY === true && !json && live !== false;
 }
