@@ -264,13 +264,14 @@ export class WatchOracle {
     const level = Math.min(Math.floor(whole / RULES.ranked), RULES.levels - 1);
     const among = this.levels.slice(-shape.window);
     const rank = 1 + among.filter((other) => other >= level).length;
-    this.levels.push(level);
     const warm = among.length >= shape.warmUp;
     const highest = rank <= Math.max(1, Math.floor(among.length / shape.one));
     const alarm = verdict === 1 || (verdict === 0 && warm && highest);
     const suspicious = verdict === 0 && warm && shape.delay > 0 && rank * 1000 <= among.length * shape.guard;
     const held = verdict === 1 || suspicious;
     const flags = (warm ? 16 : 0) + (held ? 8 : 0) + (alarm ? 1 : 0) + this.episode(alarm);
+    const again = shape.kind === "lines" && suspicious && this.waits(template);
+    if (!again) this.levels.push(level);
     if (suspicious) {
       const item = { due: rows + shape.delay, lesson, spent: false };
       this.waiting.push(item);
@@ -294,9 +295,13 @@ export class WatchOracle {
     for (const other of this.waiting) if (other.lesson[1] === lesson[1]) other.spent = true;
   }
 
+  private waits(template: number): boolean {
+    return this.waiting.some(({ lesson }) => lesson[1] === template);
+  }
+
   private rememberNovelty(template: number): void {
-    const waits = this.waiting.some(({ lesson }) => lesson[1] === template);
-    const isNew = template !== this.newest && this.counts.of(pairOf(CONTEXTS.template, template)) === 0 && !waits;
+    const never = this.counts.of(pairOf(CONTEXTS.template, template)) === 0;
+    const isNew = template !== this.newest && never && !this.waits(template);
     this.novelty -= Math.floor(this.novelty / RULES.fades);
     if (!isNew) return;
     this.novelty += RULES.fresh;
@@ -410,8 +415,8 @@ export class WatchOracle {
       for (const [i, value] of values.entries()) view.setFloat32(address - base + 4 * i, value, true);
     };
     // what it remembers, behind its 29 settings; how many scores there are, and where the next goes, stand among those
-    const seen = Math.min(this.rows, shape.window);
-    words(base + 4 * 18, [seen, this.rows % shape.window]);
+    const kept = this.levels.length;
+    words(base + 4 * 18, [Math.min(kept, shape.window), kept % shape.window]);
     const first = this.queued.length - this.waiting.length;
     const parts = shape.kind === "numbers" ? shape.columns : last.words.length;
     words(base + 4 * 29, [
@@ -432,7 +437,7 @@ export class WatchOracle {
     ]);
     words(at.cells!, this.counts.cells());
     const ring = this.levels.slice(-shape.window);
-    const from = this.rows - ring.length;
+    const from = kept - ring.length;
     for (const [i, level] of ring.entries())
       view.setUint16(at.ring! - base + 2 * ((from + i) % shape.window), level, true);
     // entry i of the tree covers as many levels, up to the i-th, as the lowest bit of i says

@@ -145,7 +145,9 @@ function ranked(p: Plan, verdict: i32): i32 {
   if (alarm) flags |= ALARM;
   const held = <u64>p.rank * 1000 <= <u64>seen * <u64>p.guard;
   if (verdict == AN_ALARM || (held && warm && verdict != FINE && p.delay > 0)) flags |= HELD_BACK;
-  keepScore(ranks, level);
+  // of a burst one score is kept, so that it does not hide what comes behind it; it is a burst until the first of it is learned
+  const again = p.kind == LINES && (flags & HELD_BACK) != 0 && verdict != AN_ALARM && isWaiting(p, p.template);
+  if (!again) keepScore(ranks, level);
   if (alarm) {
     p.quiet = 0;
     if (p.open == 0) {
