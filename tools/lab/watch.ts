@@ -11,6 +11,7 @@ import { ranked } from "./classify/ranked.ts";
 import { RECORDINGS, record } from "./corpora/programs/recorded.ts";
 import { WATCHED } from "./corpora/watch.ts";
 import { inLab, inRoot } from "./paths.ts";
+import { alarmsOf } from "./watch/alarms.ts";
 import { SAFFU } from "./watch/saffu.ts";
 import type { Scorer, Stream } from "./watch/scorer.ts";
 import { TEMPLATES, TOLD_TEMPLATES, WORDS } from "./watch/templates.ts";
@@ -65,7 +66,13 @@ async function measure(): Promise<void> {
   }
   const groupOf = ({ kind, group }: Stream) =>
     group ?? { lines: "lines put in", numbers: "numbers", labelled: "labels" }[kind];
+  const injected = [...new Set(results.map(({ stream }) => stream))].filter(
+    (stream) => groupOf(stream) === PAGE.injected,
+  );
+  const alarms = await alarmsOf(injected);
+  console.log(`\n## alarms of a watch with its usual options\n\n${alarms}`);
   if (values.page) {
+    writeBlock(inRoot("docs/watch.md"), "alarms", alarms);
     for (const [block, group] of Object.entries(PAGE)) {
       const own = results.filter(({ stream }) => groupOf(stream) === group);
       writeBlock(inRoot("docs/watch.md"), block, precisions(own));
