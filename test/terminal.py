@@ -1,6 +1,7 @@
 """Runs a command in a terminal of its own: python3 terminal.py SIGNAL WORDS... reads steps from standard input, one JSON list a line,
 [wait for this output, then type this], ends the command by SIGNAL ("" for none), and prints {code, out, seconds, canonical}: the exit code, what the
 terminal showed, seconds from the last step to the end, whether the terminal reads lines while the command runs, and afterwards."""
+import fcntl
 import json
 import os
 import pty
@@ -21,6 +22,7 @@ if child == 0:
     for number in range(3):
         os.dup2(theirs, number)
     os.close(theirs)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # keys such as Ctrl-C and Ctrl-Z are signals, where the command leaves them to the terminal
     os.execvp(words[0], words)
 out = b""
 

@@ -114,7 +114,7 @@ export async function notesOf(path: string, state: Uint8Array, now: Saved): Prom
     const [then, today] = name.startsWith("--") ? [`${name} ${was}`, value] : [was, value];
     throw new SaffuError(
       "STATISTICS_MISMATCH",
-      `${path} is the state of a watch with ${then}, not ${today}: give the same options, or another file`,
+      `${path} was saved with ${then}, not ${today}: give the same options, or another file`,
     );
   }
   return notes as Notes;
