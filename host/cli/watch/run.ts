@@ -10,6 +10,7 @@ import { loadModel } from "../load.ts";
 import { goOnUnread } from "../output.ts";
 import { assertWritable } from "../writable.ts";
 import { argumentsOf } from "./arguments.ts";
+import { compileTo } from "./compile.ts";
 import { JsonRows, LiveRows, type Rows } from "./rows.ts";
 import { inFile, lockState, type Notes, notesOf, readState, savedOptions } from "./state.ts";
 import { Task } from "./task.ts";
@@ -24,6 +25,7 @@ export interface Options extends Omit<WatchStreamOptions, "model" | "classifier"
   readonly state?: string;
   readonly saveEvery?: number;
   readonly labels?: string;
+  readonly compile?: string;
   readonly live?: boolean;
   readonly json?: boolean;
   readonly build?: string;
@@ -54,6 +56,7 @@ export async function run(given: readonly string[], options: Options): Promise<v
   const kind = options.symbols ? "symbols" : undefined;
   const explain = options.alarms && !isTable(options) ? "alarms" : "all";
   const own = watchOptionsOf({ ...options, explain, kind, ...noState });
+  if (options.compile !== undefined) return compileTo(options.compile, own, options.json ?? false, signal);
   if (state !== undefined) await assertWritable(state);
   const lock = state === undefined ? undefined : await lockState(state, signal);
   try {
