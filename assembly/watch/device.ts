@@ -24,7 +24,7 @@ import {
   TOO_LONG,
   WARM,
 } from "./plan";
-import { keepScore, LEVELS, rankOf } from "./ranks";
+import { isTree, keepScore, LEVELS, rankOf } from "./ranks";
 import { learnSymbol, scoreSymbol, symbolLesson } from "./symbols";
 import { Word } from "./words";
 
@@ -263,6 +263,7 @@ function isState(p: Plan): bool {
   for (let i: u32 = 0; i < p.window; ++i) {
     if (<u32>load<u16>(<usize>p.ring + (<usize>i << 1)) >= LEVELS) return false;
   }
+  if (!isTree(ranksIn(p))) return false;
   for (let i: u32 = 0; i < p.delay; ++i) {
     if (changetype<Slot>(<usize>p.queue + <usize>i * <usize>p.slot).count > lessonWords(p)) return false;
   }

@@ -1,7 +1,7 @@
 import { ranksIn, SYMBOLS } from "../../watch/plan";
-import { keepScore, LEVELS, rankOf, Ranks } from "../../watch/ranks";
+import { isTree, keepScore, LEVELS, rankOf, Ranks } from "../../watch/ranks";
 import { bitsOf } from "../../watch/surprise";
-import { watch, WINDOW } from "./plan";
+import { hashOf, watch, WINDOW } from "./plan";
 
 function among(levels: StaticArray<u32>, count: i32, level: u32): u32 {
   let rank: u32 = 1;
@@ -23,8 +23,25 @@ describe("ranks", () => {
       keepScore(ranks, level);
       expect(ranks.seen).toBe(min<u32>(i + 1, WINDOW));
       expect(ranks.at).toBe((i + 1) % WINDOW);
+      const tree = hashOf(<usize>ranks.tree, <usize>ranks.tree + 4 * (LEVELS + 1));
+      if (i % 7 == 0) expect(isTree(ranks)).toBe(true);
+      expect(hashOf(<usize>ranks.tree, <usize>ranks.tree + 4 * (LEVELS + 1))).toBe(tree); // it is as it was
     }
     expect(load<u32>(<usize>ranks.tree + (<usize>LEVELS << 2))).toBe(WINDOW); // the entry of all levels
+  });
+});
+
+describe("a tree", () => {
+  test("of other scores than those in the ring is none", () => {
+    for (let which = 0; which < 4; ++which) {
+      const ranks: Ranks = ranksIn(watch(SYMBOLS, 3));
+      for (let i: u32 = 0; i < 5; ++i) keepScore(ranks, i * 100);
+      if (which == 0) store<u16>(<usize>ranks.ring + 2, 101);
+      if (which == 1) store<u32>(<usize>ranks.tree, 1);
+      if (which == 2) store<u32>(<usize>ranks.tree + 4 * 4000, 1);
+      if (which == 3) ranks.at = 4;
+      expect(isTree(ranks)).toBe(false, `${which}`);
+    }
   });
 });
 
