@@ -92,8 +92,11 @@ async function watched(watch: Watch, rows: Rows, told: Task["told"]): Promise<vo
     if (alarmed && until === "alarm") process.exitCode = ALARMED;
   } finally {
     clearInterval(timer);
-    unsaved = await task.save();
+    unsaved = await task.save(true);
     task.sum();
+    // else it is the error that the command ends with
+    const quiet = unsaved === undefined || !(signal.aborted || process.exitCode === ALARMED);
+    if (!quiet) rows.say(`the state is not saved: ${unsaved!.message}`);
     rows.end();
     watch.close();
   }

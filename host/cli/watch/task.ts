@@ -176,8 +176,13 @@ export class Task {
     });
   }
 
-  /** Saves the state, where it has a file. @returns why it is not saved, which is said, and tried again */
-  save(): Promise<SaffuError | undefined> {
+  /**
+   * Saves the state, where it has a file.
+   *
+   * @param last whether nothing comes after it
+   * @returns why it is not saved, which is said unless it is the last time, and tried again
+   */
+  save(last = false): Promise<SaffuError | undefined> {
     const { state, saveEvery, lock, notes, saved } = this.told;
     if (state === undefined) return Promise.resolve(undefined);
     if (this.saving !== undefined) return this.saving;
@@ -195,13 +200,13 @@ export class Task {
         const bytes = await writeState(state, await this.watch.save(kept));
         if (this.said.delete("unsaved")) this.rows.say(`${state} is saved again`);
         const daily = ((bytes * MINUTES_A_DAY) / saveEvery / 1e6).toPrecision(2);
-        if (this.told.follow) {
+        if (!last) {
           this.once("saved", `${state} has ${bytes} bytes: every ${saveEvery} minutes, ${Number(daily)} MB a day`);
         }
         return undefined;
       } catch (cause) {
         const error = cause instanceof SaffuError ? cause : unwritable(state, String(cause), cause);
-        this.once("unsaved", `the state is not saved, which will be tried again: ${error.message}`);
+        if (!last) this.once("unsaved", `the state is not saved, which will be tried again: ${error.message}`);
         return error;
       }
     });
