@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileWatch, load, openWatch, watch, watchHeader } from "../host/index.ts";
-import type { WatchOptions } from "../host/watch/options.ts";
+import { PLAN_AT, planOf } from "../host/watch/layout.ts";
+import { type WatchOptions, watchSettings } from "../host/watch/options.ts";
 import { generator } from "../tools/generator.ts";
 import { inspect, MVP, problem } from "../tools/module/inspect.ts";
 import { needs, onPath } from "./needs.ts";
@@ -65,6 +66,15 @@ describe("a watch that is compiled", () => {
     await expect(watchHeader({ window: 0 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
     await expect(compileWatch(null as never)).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });
+});
+
+test("the README's table has the memory of each size", () => {
+  const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
+  for (const name of ["least", "small", "usual"]) {
+    const { end, stateEnd } = planOf(watchSettings(optionsOf(name)).shape);
+    const cells = [end, stateEnd - PLAN_AT].map((bytes) => bytes.toLocaleString("en")).join(" | ");
+    expect(readme).toMatch(new RegExp(`^\\| \`${name}\`: [^|]* \\| ${cells.replaceAll("|", "\\|")} \\|`, "m"));
+  }
 });
 
 /** Lines that are hard to read: of any bytes, empty, with carriage returns, longer than what is looked at, without an end. */
