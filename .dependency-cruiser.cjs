@@ -37,7 +37,11 @@ module.exports = {
       "^host/(?!errors|bytes|pace|shape|files|tokenizer|model|watch)",
     ),
     below("onnx-knows-model", "^host/onnx", "^host/(?!errors|bytes|pace|shape|files|model|onnx)"),
-    below("compile-knows-model", "^host/compile", "^host/(?!errors|bytes|pace|shape|files|model|classify|compile)"),
+    below(
+      "compile-knows-model",
+      "^host/compile",
+      "^host/(?!errors|bytes|pace|shape|files|model|classify|watch|compile)",
+    ),
     below("tune-is-known-above", "^host/(?!tune|cli|index)", "^host/tune"),
     below("nothing-knows-cli", "^(host/(?!cli)|tools/|assembly/)", "^host/cli"),
     below("host-knows-no-tools", "^host", "^(tools|test|assembly)/"),

@@ -25,6 +25,7 @@ export * from "./common.ts";
 export { classifierModules } from "./compile/classifier.ts";
 export { bytesNeeded, predictorBytes } from "./compile/layout.ts";
 export { cHeader, type Package, type PackageOptions, packageModel } from "./compile/package.ts";
+export { compileWatch, type WatchCompileOptions, watchHeader } from "./compile/watch.ts";
 export { writeDirectory as save } from "./files/directory-node.ts";
 export { type FitOptions, type FitProgress, type FitReport, type FitResult, fit } from "./fit/fit.ts";
 export type { Profile, Recipe, RecipeOptions } from "./fit/recipe.ts";

@@ -39,7 +39,8 @@ const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module
 const SCRIPT = `
 import * as saffu from "/browser.js";
 import * as probe from "/probe.js";
-const entryOf = (name) => (name === "classifying" ? import("/classify.js") : saffu);
+const entries = { classifying: "/classify.js", watching: "/watch.js" };
+const entryOf = (name) => (name in entries ? import(entries[name]) : saffu);
 globalThis.run = async (name, ...rest) => probe[name](await entryOf(name), ...rest);
 `;
 /** For a browser that nobody drives: it runs the calls that stand behind the # of the address, and sends what came of them. */
@@ -47,9 +48,10 @@ const REPORTING_PAGE = `<!doctype html><link rel="icon" href="data:,"><script ty
 const REPORTING_SCRIPT = `
 import * as saffu from "/browser.js";
 import * as probe from "/probe.js";
+const entries = { classifying: "/classify.js", watching: "/watch.js" };
 const results = [];
 for (const [name, ...rest] of JSON.parse(decodeURIComponent(location.hash.slice(1)))) {
-  const entry = name === "classifying" ? await import("/classify.js") : saffu;
+  const entry = name in entries ? await import(entries[name]) : saffu;
   results.push(await probe[name](entry, ...rest).catch((error) => ({ thrown: String(error) })));
 }
 await fetch("/report", { method: "POST", body: JSON.stringify(results) });
@@ -78,7 +80,8 @@ export async function serve(built: string): Promise<Server> {
     const [, first, how, damaged, model, name] = path.split("/");
     if (path === "/page.js") response.end(SCRIPT);
     else if (path === "/probe.js") response.end(probe);
-    else if (path === "/browser.js" || path === "/classify.js") response.end(await readFile(join(built, path)));
+    else if (["/browser.js", "/classify.js", "/watch.js"].includes(path))
+      response.end(await readFile(join(built, path)));
     else if (first === "classifier") response.end((await classifierModules())[how as Build][damaged as "solver"]);
     else if (path === "/reporting.js") response.end(REPORTING_SCRIPT);
     else if (["/", "/without-wasm", "/reports", "/reports/without-wasm"].includes(path)) {

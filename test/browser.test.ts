@@ -122,6 +122,12 @@ needs("chromium", CHROMIUM)("a page in chromium", () => {
     },
   );
 
+  test("watches a stream as Node does, and forgets to the byte", async () => {
+    const found = await inPage("watching");
+    expect(found).toEqual(JSON.parse(JSON.stringify(await probe.watching(node))));
+    expect(found.rows.at(-1)).toMatchObject({ line: 301, rank: 1, alarm: "begin" });
+  });
+
   describe("refuses by the code that Node does", () => {
     test.each<[Damage, string, string]>([
       ["flipped", "model.safetensors", "MODEL_DIGEST"],

@@ -1,7 +1,6 @@
 /** One golden script on every WebAssembly runtime that is to be had: the oracle's answers to the bit (tools/conformance). */
 import { afterAll, describe, expect, test } from "vitest";
-import { Cases, difference, FORM_NAMES, QUICK_FORMS } from "../tools/conformance/cases.ts";
-import { CLASSIFIERS } from "../tools/conformance/classify.ts";
+import { Cases, difference, FORM_NAMES, moduleForms, QUICK_FORMS } from "../tools/conformance/cases.ts";
 import { play } from "../tools/conformance/play.ts";
 import { RUNTIMES } from "../tools/conformance/runtimes.ts";
 import { type Answer, digestOf, fnv, type Step, stepName } from "../tools/conformance/script.ts";
@@ -27,10 +26,10 @@ describe.each(RUNTIMES.map((runtime) => [runtime.name, runtime] as const))("%s",
       },
       240_000,
     );
-    test.each(runtime.builds.flatMap((build) => CLASSIFIERS.map((name) => [build, name] as const)))(
-      "%s, a classifier of %s",
-      async (build, name) => {
-        const { made, wanted } = await cases.classifier(name, build);
+    test.each(moduleForms(runtime.builds).map(({ build, form, run }) => [build, form, run] as const))(
+      "%s, %s",
+      async (_build, _form, run) => {
+        const { made, wanted } = await run(cases);
         const { answers } = await runtime.play(made);
         expect(difference(made.script.steps, wanted, answers)).toBeUndefined();
       },

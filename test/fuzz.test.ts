@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { SaffuError } from "../host/errors.ts";
 import { fuzz } from "../tools/fuzz/run.ts";
-import { type Target, targets } from "../tools/fuzz/targets.ts";
+import type { Target } from "../tools/fuzz/target.ts";
+import { targets } from "../tools/fuzz/targets.ts";
 import { randomModel } from "./model-fixture.ts";
 
 const CASES = 20_000;
@@ -51,6 +52,13 @@ const READERS: [string, string[], RegExp[]][] = [
     ["INVALID_MESSAGE", "CHANNEL_LOST", "loaded"],
     [/does not have/, /whose state is another/, /a message of more than/, /at least/],
   ],
+  [
+    "states of watches",
+    ["MODEL_CORRUPT", "MODEL_DIGEST", "MODEL_VERSION", "STATISTICS_MISMATCH", "loaded"],
+    [/is no JSON/, /incomplete/, /an event is/, /lessons/, /of other options/, /comes behind/, /is no row of/],
+  ],
+  ["fields of lines", ["INVALID_OPTION", "loaded"], [/numbers/, /path of a field/]],
+  ["a watch's module", ["loaded"], []],
 ];
 
 test.each(READERS)("%s", async (name, outcomes, refusals) => {

@@ -8,6 +8,8 @@ import { f, log } from "./oracle-math.ts";
 export const RULES = {
   /** Lines: words of a template; symbols and lines: the probability of what never came. */
   ...{ depth: 3, never: 2 ** -10 },
+  /** Lines: what a template counts for, sixteenths of a word that are ordinary, what novelty counts for, and its share that fades with each line. */
+  ...{ templateWeight: 3, ordinaryWord: 80, noveltyWeight: 3, fades: 10, fresh: 6553, whole: 65536 },
   /** Changes between letters and digits that make an identifier of a word. */
   changes: 3,
   /** Sixteenths of a bit, per ln; the least probability; ranks are of pairs of sixteenths, below so many. */
@@ -24,7 +26,7 @@ export interface WatchOracleShape {
   readonly columns: number;
   readonly most: number;
   readonly words: number;
-  readonly bits: number;
+  readonly cellBits: number;
   readonly window: number;
   readonly one: number;
   readonly warmUp: number;
@@ -39,7 +41,8 @@ export interface WatchOracleShape {
 /** What a row came to. Flags: 1 alarm, 2 an episode begins, 4 ends, 8 held back, 16 warm. */
 export interface WatchAnswer {
   readonly flags: number;
-  /** Sixteenths of a bit. */
+  /** Sixteenths of a bit: of all, and what is ranked. */
+  readonly total: number;
   readonly score: number;
   readonly rank: number;
   readonly ranked: number;
@@ -84,7 +87,7 @@ function pairOf(context: number, event: number): number {
 
 /** Sixteenths of a bit that an event of probability `p` surprises by, rounded down. */
 function bitsOf(p: number): number {
-  return Math.floor(f(RULES.perLog * f(-log(Math.min(1, Math.max(RULES.least, p))))));
+  return Math.trunc(f(RULES.perLog * Math.abs(log(Math.min(1, Math.max(RULES.least, p))))));
 }
 
 /** Words of a line: at most `most`; numbers that follow one another are one. */
@@ -105,7 +108,8 @@ function hashOf(word: string): number {
   const turns = (word.match(/[0-9]+|[^0-9]+/g) ?? []).length - 1;
   const hexadecimal = /^[0-9a-f]*$/i.test(word);
   const date = /^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)$/i.test(word);
-  if (date || (/[0-9]/.test(word) && (hexadecimal || turns >= RULES.changes))) return NUMBER;
+  if (date || (/[0-9]/.test(word) && (hexadecimal || turns >= RULES.changes - (/^[0-9]/.test(word) ? 1 : 0))))
+    return NUMBER;
   const masked = word.replace(/[0-9]+/g, "0").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   return Array.from(masked).reduce((hash, sign) => onward(hash, sign.charCodeAt(0)), FNV);
 }
@@ -220,45 +224,56 @@ function widthOf(sorted: readonly number[]): number {
 /** What is learned: u32 of lines and symbols, f32 of numbers. */
 type Lesson = readonly number[];
 
+interface Waiting {
+  readonly due: number;
+  readonly lesson: Lesson;
+  /** Of a burst that was learned. */
+  spent: boolean;
+}
+
 export class WatchOracle {
   private readonly counts: Buckets;
   private readonly views: View[];
   private readonly levels: number[] = [];
   private readonly rowsBefore: (readonly number[])[] = [];
-  private waiting: { due: number; lesson: Lesson }[] = [];
-  private readonly queued: { due: number; lesson: Lesson }[] = [];
+  private waiting: Waiting[] = [];
+  private readonly queued: Waiting[] = [];
   private rows = 0;
   private before = 0;
   private before2 = 0;
   private open = false;
   private quiet = 0;
+  private novelty = 0;
+  private newest = 0;
   private last: WatchAnswer = {
-    ...{ flags: 0, score: 0, rank: 0, ranked: 0, template: 0, episodes: 0, bits: [], words: [] },
+    ...{ flags: 0, total: 0, score: 0, rank: 0, ranked: 0, template: 0, episodes: 0, bits: [], words: [] },
   };
 
   constructor(private readonly shape: WatchOracleShape) {
-    this.counts = new Buckets(shape.bits);
+    this.counts = new Buckets(shape.cellBits);
     this.views = Array.from({ length: 4 * shape.columns }, () => new View(shape.kept));
   }
 
   /** The next row: bytes of a line or symbol, at most `most`, or numbers. */
   push(row: Uint8Array | readonly number[], model = 0, verdict: 0 | 1 | 2 = 0): WatchAnswer {
     const { shape, rows } = this;
-    while (this.waiting.length > 0 && this.waiting[0]!.due <= rows) this.learn(this.waiting.shift()!.lesson);
-    const { score, template, bits, words, lesson } = this.scored(row);
+    while (this.waiting.length > 0 && this.waiting[0]!.due <= rows) this.release(this.waiting.shift()!);
+    const { total, score, template, bits, words, lesson } = this.scored(row);
+    if (shape.kind === "lines") this.rememberNovelty(template);
     const whole = Math.min(2 ** 31 - 1, score + Math.floor((model * shape.weight) / 1000));
     const level = Math.min(Math.floor(whole / RULES.ranked), RULES.levels - 1);
     const among = this.levels.slice(-shape.window);
     const rank = 1 + among.filter((other) => other >= level).length;
-    this.levels.push(level);
     const warm = among.length >= shape.warmUp;
     const highest = rank <= Math.max(1, Math.floor(among.length / shape.one));
     const alarm = verdict === 1 || (verdict === 0 && warm && highest);
     const suspicious = verdict === 0 && warm && shape.delay > 0 && rank * 1000 <= among.length * shape.guard;
     const held = verdict === 1 || suspicious;
     const flags = (warm ? 16 : 0) + (held ? 8 : 0) + (alarm ? 1 : 0) + this.episode(alarm);
+    const again = shape.kind === "lines" && suspicious && this.waits(template);
+    if (!again) this.levels.push(level);
     if (suspicious) {
-      const item = { due: rows + shape.delay, lesson };
+      const item = { due: rows + shape.delay, lesson, spent: false };
       this.waiting.push(item);
       this.queued.push(item);
     } else if (verdict !== 1) this.learn(lesson);
@@ -268,8 +283,29 @@ export class WatchOracle {
     this.rows += 1;
     if (this.rows % shape.period === 0) this.counts.halve();
     const episodes = this.last.episodes + (flags & 2 ? 1 : 0);
-    this.last = { flags, score: whole, rank, ranked: among.length, template, episodes, bits, words };
+    this.last = { flags, total, score: whole, rank, ranked: among.length, template, episodes, bits, words };
     return this.last;
+  }
+
+  /** Learns what was held back, and of a burst nothing more. */
+  private release({ lesson, spent }: Waiting): void {
+    if (spent) return;
+    this.learn(lesson);
+    if (this.shape.kind !== "lines") return;
+    for (const other of this.waiting) if (other.lesson[1] === lesson[1]) other.spent = true;
+  }
+
+  private waits(template: number): boolean {
+    return this.waiting.some(({ lesson }) => lesson[1] === template);
+  }
+
+  private rememberNovelty(template: number): void {
+    const never = this.counts.of(pairOf(CONTEXTS.template, template)) === 0;
+    const isNew = template !== this.newest && never && !this.waits(template);
+    this.novelty -= Math.floor(this.novelty / RULES.fades);
+    if (!isNew) return;
+    this.novelty += RULES.fresh;
+    this.newest = template;
   }
 
   /** Flags of the episode that begins or ends with this row. */
@@ -307,7 +343,10 @@ export class WatchOracle {
       return bitsOf(counts.probability(pairOf(CONTEXTS.behindWord, before), hash, shorter));
     });
     const lesson = [this.before, template, ...words.map(({ hash }) => hash)];
-    return { score: own + sumOf(bits), template, bits, words, lesson };
+    const above = bits.map((each) => Math.max(0, each - RULES.ordinaryWord));
+    const weighed = (RULES.templateWeight * own + sumOf(above)) * RULES.whole;
+    const score = Math.floor(weighed / (RULES.whole + RULES.noveltyWeight * this.novelty));
+    return { total: own + sumOf(bits), score, template, bits, words, lesson };
   }
 
   private symbol(bytes: Uint8Array) {
@@ -316,7 +355,7 @@ export class WatchOracle {
     let p = counts.probability(CONTEXTS.symbol, template, RULES.never);
     p = counts.probability(pairOf(CONTEXTS.behind, before), template, p);
     p = counts.probability(pairOf(pairOf(CONTEXTS.behindTwo, before2), before), template, p);
-    return { score: bitsOf(p), template, bits: [], words: [], lesson: [before2, before, template] };
+    return { total: bitsOf(p), score: bitsOf(p), template, bits: [], words: [], lesson: [before2, before, template] };
   }
 
   private numbers(row: readonly number[]) {
@@ -337,7 +376,7 @@ export class WatchOracle {
         }),
       ),
     );
-    return { score: sumOf(bits), template: 0, bits, words: [], lesson };
+    return { total: sumOf(bits), score: sumOf(bits), template: 0, bits, words: [], lesson };
   }
 
   private learn(lesson: Lesson): void {
@@ -376,18 +415,29 @@ export class WatchOracle {
       for (const [i, value] of values.entries()) view.setFloat32(address - base + 4 * i, value, true);
     };
     // what it remembers, behind its 29 settings; how many scores there are, and where the next goes, stand among those
-    const seen = Math.min(this.rows, shape.window);
-    words(base + 4 * 18, [seen, this.rows % shape.window]);
+    const kept = this.levels.length;
+    words(base + 4 * 18, [Math.min(kept, shape.window), kept % shape.window]);
     const first = this.queued.length - this.waiting.length;
     const parts = shape.kind === "numbers" ? shape.columns : last.words.length;
     words(base + 4 * 29, [
       ...[0x31574653, this.rows, this.before, this.before2, first % Math.max(1, shape.delay), this.waiting.length],
-      ...[last.episodes, Number(this.open), this.quiet, last.score, last.rank, last.ranked, last.template],
+      ...[
+        last.episodes,
+        Number(this.open),
+        this.quiet,
+        this.novelty,
+        this.newest,
+        last.total,
+        last.score,
+        last.rank,
+        last.ranked,
+        last.template,
+      ],
       this.rows > 0 ? parts : 0,
     ]);
     words(at.cells!, this.counts.cells());
     const ring = this.levels.slice(-shape.window);
-    const from = this.rows - ring.length;
+    const from = kept - ring.length;
     for (const [i, level] of ring.entries())
       view.setUint16(at.ring! - base + 2 * ((from + i) % shape.window), level, true);
     // entry i of the tree covers as many levels, up to the i-th, as the lowest bit of i says
@@ -407,9 +457,9 @@ export class WatchOracle {
       floats(at.past! + 4 * shape.columns * (i % 16), this.rowsBefore[i]!);
     }
     // a slot that was used before keeps what the next does not write over
-    for (const [i, { due, lesson }] of this.queued.entries()) {
+    for (const [i, { due, lesson, spent }] of this.queued.entries()) {
       const slot = at.queue! + (i % shape.delay) * at.slot!;
-      words(slot, [due, lesson.length]);
+      words(slot, [due, spent ? 0 : lesson.length]);
       (shape.kind === "numbers" ? floats : words)(slot + 8, lesson as number[]);
     }
     return new Uint8Array(view.buffer);

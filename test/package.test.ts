@@ -72,7 +72,11 @@ describe("installed", () => {
   });
 
   test("the README's commands run as they are pasted", async () => {
-    const [commands] = await codeOf("README.md", "sh", "## Use it");
+    const [watching, commands] = await codeOf("README.md", "sh", "## Use it");
+    const [, , ...words] = watching!.trim().split(" ");
+    const { code, out } = await saffu(...words);
+    const alarms = out.trim().split("\n");
+    expect([code, alarms.length > 2, JSON.parse(alarms[0]!).alarm]).toEqual([0, true, "begin"]);
     const lines = commands!.trim().split("\n");
     expect(lines.length).toBe(5);
     const [piped] = lines.splice(4);

@@ -260,3 +260,34 @@ function hex({ buffer, byteOffset, byteLength }: Uint8Array | Float32Array | Flo
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+/** A watch: rows of a stream, an incident that is forgotten, and a state that is gone on from. */
+export async function watching(entry: Pick<typeof import("../host/watch/browser.ts"), "openWatch" | "watch">) {
+  const lines = Array.from(
+    { length: 300 },
+    (_, i) => `node ${i % 5} temp=${20 + (i % 7)} ${["ok", "ok", "low"][i % 3]}`,
+  );
+  const rows: unknown[] = [];
+  for await (const row of entry.watch([lines.join("\n"), "\nnode 3 has been opened by an unknown hand\n"]))
+    rows.push(row);
+  const watch = await entry.openWatch({ reach: 100 });
+  for (const line of lines) watch.push(line);
+  const { line } = watch.push("node 3 has been opened by an unknown hand");
+  const forgotten = await watch.forget({ from: line, to: line });
+  const state = await watch.save({ at: 7 });
+  const again = await entry.openWatch({ reach: 100, state });
+  const numbers = await entry.openWatch({ kind: "numbers", columns: ["t"] });
+  const far = Array.from({ length: 200 }, (_, i) => numbers.push([i === 150 ? 99 : i % 9]).score);
+  return {
+    rows: rows.slice(-3),
+    forgotten,
+    notes: again.notes,
+    next: again.push("node 3 again"),
+    far,
+    digest: hashOf(state),
+  };
+}
+
+function hashOf(bytes: Uint8Array): number {
+  return bytes.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5);
+}

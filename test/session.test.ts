@@ -293,6 +293,28 @@ describe("a session that learns", () => {
     );
   });
 
+  test("peeks at what a text would come to, and stays where it is", async () => {
+    const model = await load(await learningModel());
+    fc.assert(
+      fc.property(fc.string({ maxLength: 30 }), fc.string({ maxLength: 30 }), (before, text) => {
+        const [session, other] = [model.session(), model.session()];
+        for (const each of [session, other]) each.push(before);
+        const place = Buffer.from(session.save());
+        const held = session.heldBack;
+        const { bits, bytes, pieces } = session.peek(text);
+        expect(Buffer.compare(place, Buffer.from(session.save()))).toBe(0);
+        expect(session.peek(text).bits).toBe(bits);
+        const [pushed, flushed] = [other.push(text), other.flush()];
+        expect(bytes).toBe(pushed.bytes + flushed.bytes);
+        expect(bytes).toBe(held + Buffer.from(text.toWellFormed?.() ?? text).length);
+        expect(pieces.map(({ id }) => id)).toEqual([...pushed.pieces, ...flushed.pieces].map(({ id }) => id));
+        expect(bits).toBeCloseTo(pushed.bits + flushed.bits, 6);
+        for (const each of [session, other]) each.close();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test("without learn keeps nothing to observe", async () => {
     const session = bytes.session();
     session.push("a");

@@ -2,7 +2,7 @@
 // imported, nothing is allocated, memory has a fixed size. Every entry answers a number of 0 or above, or an error of plan.ts.
 import { halve } from "./counts";
 import { findWords, isNew, learnLine, lineLesson, lineTemplate, rememberNovelty, scoreLine } from "./lines";
-import { learnRow, rememberRow, rowLesson, scoreRow, viewBytes, VIEWS } from "./numbers";
+import { isView, learnRow, rememberRow, rowLesson, scoreRow, viewBytes, VIEWS } from "./numbers";
 import {
   ALARM,
   AN_ALARM,
@@ -24,7 +24,7 @@ import {
   TOO_LONG,
   WARM,
 } from "./plan";
-import { keepScore, LEVELS, rankOf } from "./ranks";
+import { isTree, keepScore, LEVELS, rankOf } from "./ranks";
 import { learnSymbol, scoreSymbol, symbolLesson } from "./symbols";
 import { Word } from "./words";
 
@@ -145,7 +145,9 @@ function ranked(p: Plan, verdict: i32): i32 {
   if (alarm) flags |= ALARM;
   const held = <u64>p.rank * 1000 <= <u64>seen * <u64>p.guard;
   if (verdict == AN_ALARM || (held && warm && verdict != FINE && p.delay > 0)) flags |= HELD_BACK;
-  keepScore(ranks, level);
+  // of a burst one score is kept, so that it does not hide what comes behind it; it is a burst until the first of it is learned
+  const again = p.kind == LINES && (flags & HELD_BACK) != 0 && verdict != AN_ALARM && isWaiting(p, p.template);
+  if (!again) keepScore(ranks, level);
   if (alarm) {
     p.quiet = 0;
     if (p.open == 0) {
@@ -253,20 +255,27 @@ function behind(from: u64, at: u32, bytes: u64): u64 {
   return (at & 63) != 0 || <u64>at < from ? u64.MAX_VALUE >> 1 : <u64>at + bytes;
 }
 
-/** Whether what is remembered leads nowhere outside the tables. */
+/** Whether what is remembered leads nowhere outside the tables, and is what the kernels keep: what waits in the order that it is due, values in theirs. */
 function isState(p: Plan): bool {
   if (p.seen > p.window || p.at >= p.window || p.open > 1) return false;
+  if (p.parts > (p.kind == LINES ? p.words : p.kind == NUMBERS ? p.columns : 0)) return false;
   if (p.waiting > p.delay || (p.delay > 0 ? p.first >= p.delay : p.first != 0)) return false;
   for (let i: u32 = 0; i < p.window; ++i) {
     if (<u32>load<u16>(<usize>p.ring + (<usize>i << 1)) >= LEVELS) return false;
   }
+  if (!isTree(ranksIn(p))) return false;
   for (let i: u32 = 0; i < p.delay; ++i) {
     if (changetype<Slot>(<usize>p.queue + <usize>i * <usize>p.slot).count > lessonWords(p)) return false;
   }
+  let next: u32 = 0; // the least that the next one's due may be, in rows from now
+  for (let i: u32 = 0; i < p.waiting; ++i) {
+    const due = changetype<Slot>(<usize>p.queue + <usize>((p.first + i) % p.delay) * <usize>p.slot).due - p.rows;
+    if (due < next || due >= p.delay) return false;
+    next = due + 1;
+  }
   if (p.kind == NUMBERS) {
     for (let i: usize = 0; i < <usize>p.columns * VIEWS; ++i) {
-      const view = <usize>p.values + i * viewBytes(p.kept);
-      if (load<u32>(view) > p.kept || load<u32>(view, 4) >= p.kept) return false;
+      if (!isView(<usize>p.values + i * viewBytes(p.kept), p.kept)) return false;
     }
   }
   return true;

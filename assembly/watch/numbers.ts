@@ -40,6 +40,20 @@ function viewAt(p: Plan, i: usize): usize {
   return <usize>p.values + i * viewBytes(p.kept);
 }
 
+/** Whether values are in order, and numbers. */
+export function isView(view: usize, kept: u32): bool {
+  const v = changetype<View>(view);
+  if (v.count > kept || (v.count < kept ? v.at != v.count : v.at >= kept)) return false;
+  const sorted = view + offsetof<View>() + (<usize>kept << 2);
+  let least = -f32.MAX_VALUE;
+  for (let i: usize = 0; i < <usize>v.count; ++i) {
+    const value = load<f32>(sorted + (i << 2));
+    if (!(value >= least && value <= f32.MAX_VALUE)) return false;
+    least = value;
+  }
+  return true;
+}
+
 /** Scores the row at plan.input: views at plan.found (4 · columns) f32, their bits behind them. @returns the sum of what is not ordinary */
 export function scoreRow(p: Plan): u32 {
   const columns = <usize>p.columns;
@@ -160,7 +174,8 @@ function keepValue(view: usize, kept: u32, value: f32): void {
   const came = view + offsetof<View>() + (<usize>v.at << 2);
   const sorted = view + offsetof<View>() + (<usize>kept << 2);
   let hole = v.count;
-  if (v.count == kept) hole = placeOf(sorted, kept, load<f32>(came), false);
+  // a state from elsewhere may have other values in order than those that came
+  if (v.count == kept) hole = min<u32>(kept - 1, placeOf(sorted, kept, load<f32>(came), false));
   else ++v.count;
   store<f32>(came, value);
   v.at = v.at + 1 == kept ? 0 : v.at + 1;

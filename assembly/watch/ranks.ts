@@ -30,6 +30,20 @@ export function keepScore(ranks: Ranks, level: u32): void {
   if (++ranks.at == ranks.window) ranks.at = 0;
 }
 
+/**
+ * Whether the tree counts the scores in the ring: it does where nothing is left of it once they are taken out, and then they are put back; else what is left
+ * is none.
+ */
+export function isTree(ranks: Ranks): bool {
+  if (ranks.seen < ranks.window && ranks.at != ranks.seen) return false;
+  for (let i: u32 = 0; i < ranks.seen; ++i) change(ranks, load<u16>(<usize>ranks.ring + (<usize>i << 1)), -1);
+  for (let i: u32 = 0; i <= LEVELS; ++i) {
+    if (load<u32>(<usize>ranks.tree + (<usize>i << 2)) != 0) return false;
+  }
+  for (let i: u32 = 0; i < ranks.seen; ++i) change(ranks, load<u16>(<usize>ranks.ring + (<usize>i << 1)), 1);
+  return true;
+}
+
 function change(ranks: Ranks, level: u32, by: i32): void {
   for (let i = level + 1; i <= LEVELS; i += i & (0 - i)) {
     const at = <usize>ranks.tree + (<usize>i << 2);

@@ -9,6 +9,7 @@ import { throwIfAborted } from "../errors.ts";
 import type { Model } from "../model/model.ts";
 import type { Session } from "../model/session.ts";
 import type { Suggestion, SuggestOptions } from "../model/suggest.ts";
+import { widthOf } from "./width.ts";
 
 const INTERRUPT = "\x03";
 const END = "\x04";
@@ -19,10 +20,6 @@ const ESCAPE = "\x1b";
 const KEYS = /\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.)?|./gsu;
 /** Behind a word that was taken, these stand without the blank that came with it. */
 const CLOSING = /^[.,;:!?)\]}”’"]$/;
-/** What takes two columns: East Asian wide characters and pictures. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/u;
-
 const HELP = "Tab or a number takes a word, Ctrl-V types the next key as it is, Ctrl-D ends.\n";
 
 export class Keyboard {
@@ -140,12 +137,12 @@ export class Keyboard {
     this.clear();
     process.stdout.write(`${line}\n${[...endOfWidth(below, columns - 1)].reverse().join("")}`);
     moveCursor(process.stdout, 0, -1);
-    cursorTo(process.stdout, widthOf(line));
+    cursorTo(process.stdout, columnsOf(line));
   }
 }
 
-function widthOf(text: string): number {
-  return [...text].reduce((sum, character) => sum + (WIDE.test(character) ? 2 : 1), 0);
+function columnsOf(text: string): number {
+  return [...text].reduce((sum, character) => sum + widthOf(character), 0);
 }
 
 /** The longest end of a text that takes at most so many columns; of control characters nothing is shown. */

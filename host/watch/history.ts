@@ -3,6 +3,8 @@
  * copies; the older one goes when the newer one is `reach` rows old, so that between `reach` and twice as many rows are kept.
  */
 
+import type { Label } from "./lessons.ts";
+
 /** The watch at a place: all that it is but its history. */
 export interface Copy {
   readonly state: Uint8Array;
@@ -22,7 +24,7 @@ export type Event =
   /** A row that was not looked at. */
   | { readonly do: "skip"; readonly row: number }
   /** What somebody said of a row. */
-  | { readonly do: "label"; readonly row: number; readonly label: string };
+  | { readonly do: "label"; readonly row: number; readonly label: Label };
 
 interface Part {
   /** The watch as it was before the first event. */
@@ -80,8 +82,8 @@ export class History {
     return this.parts;
   }
 
-  /** Goes on from what was in a file. */
+  /** Goes on from what was in a file; a watch that keeps no past leaves it. */
   restore(parts: readonly (Omit<Part, "events"> & { readonly events: readonly Event[] })[]): void {
-    this.parts = parts.map((part) => ({ ...part, events: [...part.events] }));
+    this.parts = this.reach === 0 ? [] : parts.map((part) => ({ ...part, events: [...part.events] }));
   }
 }

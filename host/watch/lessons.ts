@@ -10,6 +10,7 @@ import type { LabelClassifier } from "./options.ts";
 
 export const LABELS = ["alarm", "fine"] as const;
 export type Label = (typeof LABELS)[number];
+export const isLabel = (label: unknown): label is Label => LABELS.includes(label as Label);
 
 /** A line that was labelled. */
 export interface Lesson {

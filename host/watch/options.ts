@@ -46,6 +46,8 @@ export interface WatchOptions {
   readonly period?: number | undefined;
   /** Rows back that can be labelled and forgotten; they are kept, and two copies of the watch with them. Default 10,000; 0 keeps none. */
   readonly reach?: number | undefined;
+  /** Rows that have a template, and words that surprised: all, or, which is faster, those with an alarm. Default "all". */
+  readonly explain?: "all" | "alarms" | undefined;
   /** A language model, whose bits count as well: best one fitted to such lines. */
   readonly model?: WatchModel | undefined;
   /** What its bits are multiplied by, 0 to 1,000. Default 1. */
@@ -63,6 +65,8 @@ export interface WatchSettings {
   readonly shape: WatchShape;
   readonly columns: readonly string[];
   readonly reach: number;
+  /** Whether rows without an alarm are explained. */
+  readonly explains: boolean;
 }
 
 /** @throws SaffuError INVALID_OPTION */
@@ -88,6 +92,8 @@ export function watchSettings(options: WatchOptions): WatchSettings {
   if (!(Number.isInteger(reach) && reach >= 0 && reach <= 1_000_000)) {
     throw invalidOption("reach", "a whole number in 0..1000000", reach);
   }
+  const { explain = "all" } = options;
+  if (explain !== "all" && explain !== "alarms") throw invalidOption("explain", '"all" or "alarms"', explain);
   if (options.model !== undefined && kind !== "lines") throw invalidOption("model", "left out but for lines", "one");
   if (options.classifier !== undefined && kind !== "lines")
     throw invalidOption("classifier", "left out but for lines", "one");
@@ -95,6 +101,7 @@ export function watchSettings(options: WatchOptions): WatchSettings {
   return {
     columns,
     reach,
+    explains: explain === "all",
     shape: {
       kind,
       columns: columns.length,

@@ -7,7 +7,8 @@ import { SaffuError } from "../errors.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import { sealTensors, unsealTensors } from "../files/sealed.ts";
 import type { Copy, Episode, Event } from "./history.ts";
-import type { Lesson } from "./lessons.ts";
+import type { WatchShape } from "./layout.ts";
+import { isLabel, type Lesson } from "./lessons.ts";
 
 const FORMAT = "saffu-watch";
 const VERSION = "1";
@@ -25,6 +26,8 @@ export interface WatchState {
 
 /** Bytes in front of an event's own: what it is, its row, bits of a model, and how many bytes. */
 const HEAD = 17;
+/** A model's units of a row, at the most. */
+export const MOST_UNITS = 2 ** 30;
 const KINDS = ["bytes", "numbers", "skip", "label"] as const;
 
 export async function formatState({ line, now, lessons, past, notes }: WatchState): Promise<Uint8Array> {
@@ -79,6 +82,31 @@ export async function parseState(bytes: Uint8Array): Promise<WatchState> {
   };
 }
 
+/**
+ * Checks that the past is one of a watch of these sizes: rows without gaps, each of its kind.
+ *
+ * @throws SaffuError MODEL_CORRUPT
+ */
+export function checkPast({ line, past }: WatchState, shape: WatchShape): void {
+  for (const [i, { after, events }] of past.entries()) {
+    let row = after;
+    for (const event of events) {
+      const follows = event.do === "label" ? event.row <= row : event.row === row + 1;
+      if (!follows) throw corrupt(`the ${event.do} ${event.row} comes behind row ${row}`);
+      if (event.do === "row" && !isInput(event.input, shape))
+        throw corrupt(`row ${event.row} is no row of ${shape.kind}`);
+      if (event.do !== "label") row = event.row;
+    }
+    const next = past[i + 1]?.after ?? line;
+    if (row !== next) throw corrupt(`row ${next} comes behind row ${row}`);
+  }
+}
+
+function isInput(input: Uint8Array | Float32Array, { kind, columns, most }: WatchShape): boolean {
+  if (kind === "numbers") return input instanceof Float32Array && input.length === columns;
+  return input instanceof Uint8Array && input.length <= most;
+}
+
 interface Head {
   readonly lessons: number;
   readonly episodes: readonly Episode[];
@@ -114,7 +142,7 @@ function isWhole(value: unknown): value is number {
 
 function isLesson(value: unknown): value is Lesson {
   const { text, label, template } = (value ?? {}) as Partial<Lesson>;
-  return typeof text === "string" && (label === "alarm" || label === "fine") && isWhole(template);
+  return typeof text === "string" && isLabel(label) && isWhole(template);
 }
 
 function json(bytes: Uint8Array, what: string): unknown {
@@ -155,12 +183,16 @@ function eventsOf(bytes: Uint8Array): Event[] {
     const model = view.getUint32(at + 9, true);
     const length = view.getUint32(at + 13, true);
     at += HEAD;
-    if (kind === undefined || !isWhole(row) || length > bytes.length - at) throw corrupt("an event is none");
+    if (kind === undefined || !isWhole(row) || model > MOST_UNITS || length > bytes.length - at)
+      throw corrupt("an event is none");
     const own = bytes.slice(at, at + length);
     at += length;
     if (kind === "skip") events.push({ do: "skip", row });
-    else if (kind === "label") events.push({ do: "label", row, label: new TextDecoder().decode(own) });
-    else if (kind === "bytes") events.push({ do: "row", row, input: own, model });
+    else if (kind === "label") {
+      const label = new TextDecoder().decode(own);
+      if (!isLabel(label)) throw corrupt("a label is none");
+      events.push({ do: "label", row, label });
+    } else if (kind === "bytes") events.push({ do: "row", row, input: own, model });
     else if (length % 4 === 0) events.push({ do: "row", row, input: new Float32Array(own.buffer), model });
     else throw corrupt("a row of numbers is cut");
   }

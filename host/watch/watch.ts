@@ -17,7 +17,7 @@ import { explainLine, explainNumbers, type Why } from "./explain.ts";
 import { type Copy, type Episode, History } from "./history.ts";
 import { LABELS, type Label, Lessons } from "./lessons.ts";
 import { type WatchModel, type WatchOptions, type WatchSettings, watchSettings } from "./options.ts";
-import { formatState, parseState } from "./state.ts";
+import { checkPast, formatState, MOST_UNITS, parseState } from "./state.ts";
 
 /** What a row came to. */
 export interface WatchRow {
@@ -63,6 +63,7 @@ export interface Forgotten {
 /** A row: its text or bytes, or its numbers, NaN where one is missing. */
 export type Row = string | Uint8Array | ArrayLike<number>;
 
+const UNEXPLAINED = { template: "", why: [] } as const;
 /** Bits of a token that are ordinary. */
 const ORDINARY = 4;
 /** Episodes that are remembered. */
@@ -205,7 +206,7 @@ export class Watch {
       if (pace.due()) await pace.rest();
       const gone = event.row >= from && event.row <= to;
       if (event.do === "label") {
-        if (!gone) await this.learnLabel(event.row, event.label as Label);
+        if (!gone) await this.learnLabel(event.row, event.label);
         continue;
       }
       this.history.before(this.line);
@@ -244,12 +245,16 @@ export class Watch {
   }
 
   private async restore(bytes: Uint8Array): Promise<void> {
-    const { line, now, lessons, past, notes } = await parseState(bytes);
-    if (lessons.length > 0 && this.lessons === undefined) {
+    const state = await parseState(bytes);
+    checkPast(state, this.settings.shape);
+    const { line, now, lessons, past, notes } = state;
+    const labelled = lessons.length > 0 || past.some(({ events }) => events.some((event) => event.do === "label"));
+    if (labelled && this.lessons === undefined) {
       throw new SaffuError("STATISTICS_MISMATCH", "the watch's state has labels: give it a classifier");
     }
-    for (const { state } of [now, ...past.map(({ copy }) => copy)]) {
-      if (this.device.restore(state)) continue;
+    for (const { state, episodes } of [now, ...past.map(({ copy }) => copy)]) {
+      const sound = this.device.restore(state);
+      if (sound && episodes.length === Math.min(MOST_EPISODES, this.device.at("episodes"))) continue;
       throw new SaffuError("STATISTICS_MISMATCH", "the watch's state is damaged, or of other options than these");
     }
     this.device.restore(now.state);
@@ -289,12 +294,15 @@ export class Watch {
     this.history.add({ do: "row", row: this.line, input, model: units });
     const score = device.at("score");
     const lines = this.settings.shape.kind === "lines";
-    const { template, why } = numbers
-      ? { template: "", why: explainNumbers(device, this.settings.columns, given as ArrayLike<number>) }
-      : lines
-        ? explainLine(device, input)
-        : { template: decoder.decode(input), why: [] };
     const alarm = flags & BEGINS ? "begin" : flags & ENDS ? "end" : flags & ALARM ? "on" : undefined;
+    const { template, why } =
+      alarm === undefined && !this.settings.explains
+        ? UNEXPLAINED
+        : numbers
+          ? { template: "", why: explainNumbers(device, this.settings.columns, given as ArrayLike<number>) }
+          : lines
+            ? explainLine(device, input)
+            : { template: decoder.decode(input), why: [] };
     const episode = this.episodeOf(flags);
     return {
       line: this.line,
@@ -328,7 +336,7 @@ export class Watch {
     if (this.session === undefined) return undefined;
     const { bits, pieces } = this.session.peek(line.subarray(0, this.settings.shape.most));
     const above = pieces.reduce((sum, piece) => sum + Math.max(0, piece.bits - ORDINARY), 0);
-    return { bits, units: Math.min(2 ** 30, Math.floor(above * UNIT)) };
+    return { bits, units: Math.min(MOST_UNITS, Math.floor(above * UNIT)) };
   }
 
   private inputOf(row: Row): Uint8Array | Float32Array {

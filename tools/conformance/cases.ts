@@ -8,8 +8,8 @@ import { load, type Model } from "../../host/index.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { type Shape, validateShape } from "../../host/shape.ts";
 import { randomModel } from "../../test/model-fixture.ts";
-import { type ClassifierName, classifierCase, scriptOf } from "./classify.ts";
-import { type Driver, driverModule } from "./driver-module.ts";
+import { CLASSIFIERS, type ClassifierName, classifierCase } from "./classify.ts";
+import { type Driver, driverModule, type ModuleCase } from "./driver-module.ts";
 import { playOracle } from "./oracle.ts";
 import {
   type Answer,
@@ -23,6 +23,7 @@ import {
   suggestSteps,
   TEXT,
 } from "./script.ts";
+import { WATCHES, watchCase } from "./watch.ts";
 
 /** A model over bytes with random weights, for what no shipped model has. */
 const SMALL = validateShape({
@@ -69,9 +70,22 @@ export const QUICK_FORMS = [
   "suggestions",
 ] as const satisfies readonly FormName[];
 
+/** Classifiers and watches in the builds that a runtime has; watches have one alone. */
+export function moduleForms(
+  builds: readonly Build[],
+): { form: string; build: Build; run(cases: Cases): Promise<ModuleRun> }[] {
+  const classifiers = builds.flatMap((build) =>
+    CLASSIFIERS.map((name) => ({ form: name, build, run: (cases: Cases) => cases.classifier(name, build) })),
+  );
+  const watches = WATCHES.map((name) => ({
+    ...{ form: `a watch of ${name}`, build: "scalar" as const, run: (cases: Cases) => cases.watch(name) },
+  }));
+  return [...classifiers, ...(builds.includes("scalar") ? watches : [])];
+}
+
 /** A model's form in a build. */
 export interface Case {
-  readonly form: FormName | ClassifierName;
+  readonly form: string;
   readonly build: Build;
   readonly script: Script;
   readonly module: Uint8Array;
@@ -82,8 +96,8 @@ export interface Case {
   readonly path: string;
 }
 
-/** A classifier in a build, and what the oracle answers. */
-export interface ClassifierRun {
+/** A classifier or a watch in a build, and what the oracle answers. */
+export interface ModuleRun {
   readonly made: Case;
   readonly wanted: readonly Answer[];
 }
@@ -111,16 +125,22 @@ export class Cases {
     });
   }
 
-  classifier(name: ClassifierName, build: Build): Promise<ClassifierRun> {
-    return this.once(`${name}, ${build}`, async (at) => {
-      const found = await classifierCase(name, build);
+  classifier(name: ClassifierName, build: Build): Promise<ModuleRun> {
+    return this.called(name, build, () => classifierCase(name, build));
+  }
+
+  watch(name: string): Promise<ModuleRun> {
+    return this.called(name, "scalar", () => watchCase(name));
+  }
+
+  private called(form: string, build: Build, make: () => Promise<ModuleCase>): Promise<ModuleRun> {
+    return this.once(`${form}, ${build}, called`, async (at) => {
+      const { module, steps, wanted, ...found } = await make();
       const path = join(this.folder, at.replaceAll(/\W+/g, "-"));
+      writeFileSync(`${path}.wasm`, module);
+      const script = { module: `${path}.wasm`, weights: null, steps };
       const driver = () => this.once(`${at}, driver`, () => found.driver());
-      const script = scriptOf(found, path);
-      return {
-        made: { form: name, build, script, module: found.module, weights: null, driver, path },
-        wanted: found.wanted,
-      };
+      return { made: { form, build, script, module, weights: null, driver, path }, wanted };
     });
   }
 

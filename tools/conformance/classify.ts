@@ -2,7 +2,6 @@
  * Classifiers on every runtime: inputs are put into the module word by word, classified, observed, solved and forgotten; classes and checksums are those
  * of the oracle (test/oracle-classify.ts).
  */
-import { writeFileSync } from "node:fs";
 import { imageOf } from "../../host/classify/device.ts";
 import type { Encoding } from "../../host/classify/encoding.ts";
 import { bytesOf } from "../../host/classify/encoding.ts";
@@ -24,8 +23,8 @@ import {
   type TableSpec,
   tableFeatures,
 } from "../../test/oracle-classify.ts";
-import { classifierDriver, type Driver } from "./driver-module.ts";
-import type { Answer, Script, Step } from "./script.ts";
+import { type ModuleCase, moduleDriver } from "./driver-module.ts";
+import type { Answer, Step } from "./script.ts";
 
 type Form = "counts" | "base" | "ridge";
 
@@ -80,16 +79,8 @@ export const CLASSIFIERS = Object.keys(MADE) as ClassifierName[];
 /** Inputs that are classified, and of them those that are observed. */
 const [CLASSIFIED, OBSERVED] = [8, 5];
 
-export interface ClassifierCase {
-  readonly module: Uint8Array;
-  readonly steps: readonly Step[];
-  readonly wanted: readonly Answer[];
-  /** The module with the script inside. */
-  driver(): Promise<Driver>;
-}
-
 /** The module with learning, the steps, and what the oracle answers. */
-export async function classifierCase(name: ClassifierName, build: Build): Promise<ClassifierCase> {
+export async function classifierCase(name: ClassifierName, build: Build): Promise<ModuleCase> {
   const { encoding, data, ...options } = MADE[name]() as unknown as Made;
   const { exact } = options;
   const classifier = await FeedForward.fit(data.slice(0, 100) as Labelled<never>[], { encoding, ...options });
@@ -188,11 +179,5 @@ export async function classifierCase(name: ClassifierName, build: Build): Promis
   solve();
   for (const test of tests) classify(test);
   call(-4, "observe", classes); // a class that is none
-  return { module, steps, wanted, driver: () => classifierDriver(build, segments, plan.end, steps) };
-}
-
-/** The case as runners read it. */
-export function scriptOf({ module, steps }: ClassifierCase, path: string): Script {
-  writeFileSync(`${path}.wasm`, module);
-  return { module: `${path}.wasm`, weights: null, steps };
+  return { module, steps, wanted, driver: () => moduleDriver("classify/device", build, segments, plan.end, steps) };
 }

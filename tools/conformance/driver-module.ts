@@ -8,7 +8,7 @@ import type { Package } from "../../host/compile/package.ts";
 import { memoryRecord } from "../../host/files/memory.ts";
 import type { Build } from "../../host/model/kernel.ts";
 import { compileEntry } from "./assembly.ts";
-import type { Step } from "./script.ts";
+import type { Answer, Step } from "./script.ts";
 
 export interface Driver {
   readonly module: Uint8Array;
@@ -60,23 +60,34 @@ export async function driverModule(
   };
 }
 
+/** A module of steps that are calls alone, and what the oracle answers. */
+export interface ModuleCase {
+  readonly module: Uint8Array;
+  readonly steps: readonly Step[];
+  readonly wanted: readonly Answer[];
+  /** The module with the script inside. */
+  driver(): Promise<Driver>;
+}
+
 /**
- * The same of a classifier, whose steps are calls alone.
+ * The same of another device, whose steps are calls alone.
  *
- * @param segments of its data: the plan, weights and sums
+ * @param device its file in assembly/
+ * @param segments of its data: a plan, weights and sums
  */
-export async function classifierDriver(
+export async function moduleDriver(
+  device: "classify/device" | "watch/device",
   build: Build,
   segments: readonly (readonly [address: number, bytes: Uint8Array])[],
   memoryBytes: number,
   steps: readonly Step[],
 ): Promise<Driver> {
   const body = (step: Step) => {
-    if (step.do !== "call") throw new Error(`a classifier's script has no step ${step.do}`);
+    if (step.do !== "call") throw new Error(`a script of ${device} has no step ${step.do}`);
     return `return one(device.${step.function}(${step.arguments.join()}));`;
   };
   const entry = [
-    `import * as device from "./classify/device"; import { one } from "./driver-digest";`,
+    `import * as device from "./${device}"; import { one } from "./driver-digest";`,
     ...steps.map((step, i) => `export function ${stepExport(i)}(): u64 { ${body(step)} }`),
   ].join("\n");
   const module = await compileEntry({ build, sources: { "entry.ts": entry }, memoryBytes });

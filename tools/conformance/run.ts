@@ -4,8 +4,7 @@
  *   npm run conformance -- --only TEXT    rows whose name, build or form contain TEXT
  */
 import { parseArgs } from "node:util";
-import { Cases, difference, digestOfAll, FORM_NAMES } from "./cases.ts";
-import { CLASSIFIERS } from "./classify.ts";
+import { Cases, difference, digestOfAll, FORM_NAMES, moduleForms } from "./cases.ts";
 import { RUNTIMES } from "./runtimes.ts";
 import { type Answer, tokensOf } from "./script.ts";
 
@@ -34,8 +33,8 @@ try {
   for (const runtime of RUNTIMES) {
     const wanted = runtime.builds.flatMap((build) => FORM_NAMES.map((form) => ({ build, form })));
     const chosen = wanted.filter(({ build, form }) => `${runtime.name}, ${build}, ${form}`.includes(values.only));
-    const classifiers = runtime.builds.flatMap((build) => CLASSIFIERS.map((form) => ({ build, form })));
-    const asked = classifiers.filter(({ build, form }) => `${runtime.name}, ${build}, ${form}`.includes(values.only));
+    const modules = moduleForms(runtime.builds);
+    const asked = modules.filter(({ build, form }) => `${runtime.name}, ${build}, ${form}`.includes(values.only));
     if (chosen.length + asked.length === 0) continue;
     if (!runtime.found()) {
       const complaint = `${runtime.name}: needs ${runtime.needs}`;
@@ -55,8 +54,8 @@ try {
         complaints.push(`${at}: ${(error as Error).message}`);
       }
     }
-    for (const { build, form } of asked) {
-      const { made, wanted } = await cases.classifier(form, build);
+    for (const { build, form, run } of asked) {
+      const { made, wanted } = await run(cases);
       const at = `${runtime.name}, ${build}, ${form}`;
       try {
         const { version, answers } = await runtime.play(made);

@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { SaffuError } from "../../host/errors.ts";
-import type { Target } from "./targets.ts";
+import type { Target } from "./target.ts";
 
 /** What came of the cases of one target. */
 export interface Tally {

@@ -6,11 +6,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { table } from "../markdown.ts";
+import { table, writeBlock } from "../markdown.ts";
 import { ranked } from "./classify/ranked.ts";
 import { RECORDINGS, record } from "./corpora/programs/recorded.ts";
 import { WATCHED } from "./corpora/watch.ts";
-import { inLab } from "./paths.ts";
+import { inLab, inRoot } from "./paths.ts";
+import { alarmsOf } from "./watch/alarms.ts";
 import { SAFFU } from "./watch/saffu.ts";
 import type { Scorer, Stream } from "./watch/scorer.ts";
 import { TEMPLATES, TOLD_TEMPLATES, WORDS } from "./watch/templates.ts";
@@ -22,19 +23,23 @@ const { values } = parseArgs({
     peers: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     write: { type: "string" },
+    page: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
 if (values.help) {
-  console.log(`npm run watch --prefix tools/lab -- [--record] [--dev] [--peers] [--only TEXT] [--write DIR]
+  console.log(`npm run watch --prefix tools/lab -- [--record] [--dev] [--peers] [--page] [--only TEXT] [--write DIR]
 
 --record      first uses programs of Debian on loopback and records what they log; once, minutes
 --dev         the streams that settings are chosen on
 --peers       adds Drain3, scikit-learn and river: npm run watchers makes their environment, PYTHON names another
+--page        writes average precisions to docs/watch.md, with --peers
 --only TEXT   streams whose name contains it
 --write DIR   writes all streams, a JSON file each, and measures nothing`);
   process.exit(0);
 }
+/** Blocks of docs/watch.md, and the group that each has. */
+const PAGE = { injected: "lines put in", done: "done to programs", sensors: "numbers", labels: "labels" };
 /** Rows without an anomaly that may be taken for one. */
 const ALARMS = 0.01;
 
@@ -61,10 +66,33 @@ async function measure(): Promise<void> {
   }
   const groupOf = ({ kind, group }: Stream) =>
     group ?? { lines: "lines put in", numbers: "numbers", labelled: "labels" }[kind];
+  const injected = [...new Set(results.map(({ stream }) => stream))].filter(
+    (stream) => groupOf(stream) === PAGE.injected,
+  );
+  const alarms = await alarmsOf(injected);
+  console.log(`\n## alarms of a watch with its usual options\n\n${alarms}`);
+  if (values.page) {
+    writeBlock(inRoot("docs/watch.md"), "alarms", alarms);
+    for (const [block, group] of Object.entries(PAGE)) {
+      const own = results.filter(({ stream }) => groupOf(stream) === group);
+      writeBlock(inRoot("docs/watch.md"), block, precisions(own));
+    }
+  }
   for (const group of new Set(results.map(({ stream }) => groupOf(stream)))) {
     const own = results.filter(({ stream }) => groupOf(stream) === group);
     console.log(`\n## ${group}, ${values.dev ? "dev" : "report"}\n\n${shown(own)}`);
   }
+}
+
+/** Average precisions of streams by scorers, and their means. */
+function precisions(results: readonly Result[]): string {
+  const scorers = [...new Set(results.map(({ scorer }) => scorer))];
+  const names = [...new Set(results.map(({ stream }) => stream.name))];
+  const of = (name: string, scorer: string) =>
+    results.find((each) => each.stream.name === name && each.scorer === scorer)!.precision;
+  const rows = names.map((name) => [name, ...scorers.map((scorer) => percent(of(name, scorer)))]);
+  const means = scorers.map((scorer) => names.reduce((sum, name) => sum + of(name, scorer), 0) / names.length);
+  return table(["", ...scorers], [...rows, ["mean", ...means.map(percent)]]);
 }
 
 async function scored(stream: Stream, { name, scores }: Scorer): Promise<Result | undefined> {

@@ -40,6 +40,11 @@ export function addWatch(program: Command, model: string): void {
     .option("--labels <file>", "file or named pipe of what is said of lines: label and forget, as JSON", parse.path)
     .option("--state <file>", "go on from this file, and save to it", parse.path)
     .option("--save-every <minutes>", "how often it is saved, and at the end (default: 60)", parse.number)
+    .option(
+      "--compile <file>",
+      "watch nothing: write the watch for a device, a C header (FILE.h) or a module",
+      parse.path,
+    )
     .option("--no-live", "no table, though standard output is a terminal")
     .option("--build <name>", "the model's kernel: scalar or simd")
     .option("--json", "print JSON, also on a terminal, and errors as JSON")

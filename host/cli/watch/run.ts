@@ -10,6 +10,7 @@ import { loadModel } from "../load.ts";
 import { goOnUnread } from "../output.ts";
 import { assertWritable } from "../writable.ts";
 import { argumentsOf } from "./arguments.ts";
+import { compileTo } from "./compile.ts";
 import { JsonRows, LiveRows, type Rows } from "./rows.ts";
 import { inFile, lockState, type Notes, notesOf, readState, savedOptions } from "./state.ts";
 import { Task } from "./task.ts";
@@ -24,6 +25,7 @@ export interface Options extends Omit<WatchStreamOptions, "model" | "classifier"
   readonly state?: string;
   readonly saveEvery?: number;
   readonly labels?: string;
+  readonly compile?: string;
   readonly live?: boolean;
   readonly json?: boolean;
   readonly build?: string;
@@ -51,7 +53,10 @@ export async function run(given: readonly string[], options: Options): Promise<v
     throw invalidOption("numbers", "given without --field and --symbols", numbers.join(","));
   }
   reader({ field, numbers }); // refuses what is no field
-  const own = { ...watchOptionsOf({ ...options, kind: options.symbols ? "symbols" : undefined, ...noState }) };
+  const kind = options.symbols ? "symbols" : undefined;
+  const explain = options.alarms && !isTable(options) ? "alarms" : "all";
+  const own = watchOptionsOf({ ...options, explain, kind, ...noState });
+  if (options.compile !== undefined) return compileTo(options.compile, own, options.json ?? false, signal);
   if (state !== undefined) await assertWritable(state);
   const lock = state === undefined ? undefined : await lockState(state, signal);
   try {
@@ -116,9 +121,13 @@ function untilOf(until: string | undefined): "alarm" | number | undefined {
   throw invalidOption("until", "alarm, or a number of lines", until);
 }
 
-function rowsFor({ live, json, alarms = false }: Options, signal: AbortSignal): Rows {
-  const terminal = process.stdout.isTTY === true;
-  return terminal && !json && live !== false
+function rowsFor(options: Options, signal: AbortSignal): Rows {
+  return isTable(options)
     ? new LiveRows(process.stdout, signal)
-    : new JsonRows(process.stdout, alarms);
+    : new JsonRows(process.stdout, options.alarms ?? false);
+}
+
+/** Whether the table is drawn. */
+function isTable({ live, json }: Options): boolean {
+  return process.stdout.isTTY === true && !json && live !== false;
 }
