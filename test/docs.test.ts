@@ -18,6 +18,7 @@ interface Block {
 /** Blocks that another test runs, by page: a browser's page, a bundler's sources, what starts the tests themselves. */
 const ELSEWHERE: Record<string, (block: Block) => boolean> = {
   "README.md": ({ language }) => language !== "js" && language !== "text", // the commands: package.test.ts, in a project that installs it
+  "docs/watch.md": ({ language }) => language === "text", // the table: watch-cli-screen.test.ts
   "docs/api.md": ({ language, code }) => language === "html" || code.includes("?url") || code.includes("--loader:"),
 };
 /** Pages whose commands are the project's own scripts: they must exist. */

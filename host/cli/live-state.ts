@@ -4,6 +4,8 @@
 export interface LiveRow {
   /** What lines like it have in common, or the line itself. */
   readonly template: string;
+  /** By what lines are alike; the template, where it is not said. */
+  readonly id?: string | undefined;
   /** Lines like it so far. */
   readonly count: number;
   /** Its surprise. */
@@ -85,9 +87,9 @@ export class Tally {
       this.last.unshift(kept);
       this.last.length = Math.min(this.last.length, MOST_LAST);
     }
-    this.templates.set(kept.template, kept);
+    this.templates.set(idOf(kept), kept);
     if (this.templates.size > MOST_TEMPLATES) {
-      for (const { template } of this.sorted().slice(MOST_TEMPLATES / 2)) this.templates.delete(template);
+      for (const row of this.sorted().slice(MOST_TEMPLATES / 2)) this.templates.delete(idOf(row));
     }
   }
 
@@ -112,6 +114,10 @@ export class Tally {
   private sorted(): LiveRow[] {
     return [...this.templates.values()].sort((a, b) => b.count - a.count);
   }
+}
+
+function idOf({ id, template }: LiveRow): string {
+  return id ?? template;
 }
 
 /** The beginning of a text that does not keep the rest in memory, as a slice of it does. */

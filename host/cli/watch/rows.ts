@@ -112,6 +112,7 @@ export class LiveRows implements Rows {
     if (alarm === "begin") this.tally.open = 1;
     if (alarm === "end") this.tally.open = 0;
     this.tally.add({
+      id,
       template: alarm === undefined || alarm === "end" ? template || text : text,
       count,
       bits: score,

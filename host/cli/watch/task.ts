@@ -160,7 +160,7 @@ export class Task {
       try {
         if (label === undefined) {
           const { from, to, replayed } = await watch.forget(rows);
-          this.rows.say(`${linesIn(from, to)} forgotten, ${replayed} behind learned again`);
+          this.rows.say(`${linesIn(from, to)} forgotten; ${replayed} others were read again`);
           return;
         }
         let learned = 0;
