@@ -144,3 +144,19 @@ test.each([1, 3, 20])("with a reach of %i rows, only what was not forgotten is t
     { numRuns: 20 },
   );
 });
+
+test("of more than 1,024 episodes the last are known by their numbers, and those behind a forgotten one move up", async () => {
+  const options: WatchOptions = { ...SMALL, warmUp: 1, oneIn: 2, gap: 1, guard: 0, reach: 5000 };
+  const model: Model = { came: [], lines: 0 };
+  const real = await begin(options);
+  for (let i = 0; real.watch.episodeCount < 1100; ++i) await push(WORDS[(i * i) % 7]!).run(model, real);
+  const { watch } = real;
+  await expect(watch.forget({ episode: 1100 - 1024 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  for (const episode of [1100, 500, 1100 - 1023]) {
+    const { from, to } = await watch.forget({ episode: Math.min(episode, watch.episodeCount) });
+    forgotten(model, from, to);
+  }
+  const again = await toldAgain(model, options);
+  expect(watch.episodeCount).toBe(again.watch.episodeCount);
+  expect(Buffer.compare(await watch.save(), await again.watch.save())).toBe(0);
+});

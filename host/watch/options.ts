@@ -44,7 +44,7 @@ export interface WatchOptions {
   readonly kept?: number | undefined;
   /** Rows until counts are halved, so that they follow the stream. Default 65,536. */
   readonly period?: number | undefined;
-  /** Rows back that can be labelled and forgotten; they are kept, and two copies of the watch with them. Default 10,000; 0 keeps none. */
+  /** Rows back that can be labelled and forgotten; up to twice as many are kept, and two copies of the watch with them. Default 10,000; 0 keeps none. */
   readonly reach?: number | undefined;
   /** Rows that have a template, and words that surprised: all, or, which is faster, those with an alarm. Default "all". */
   readonly explain?: "all" | "alarms" | undefined;

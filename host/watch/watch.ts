@@ -155,7 +155,9 @@ export class Watch {
    * Learns what a line was, from its label: an alarm, or fine. The classifier takes it for all such lines from now on.
    *
    * @param row its number; or the number of an episode, all of whose rows get the label
-   * @throws SaffuError INVALID_OPTION where the watch has no classifier, or the row is not within reach; BUSY
+   * @returns how many rows it was learned of: those that were looked at
+   * @throws SaffuError INVALID_OPTION where the watch has no classifier, or the row is not within reach; BUSY; and what the classifier throws. Then
+   * it is learned of none
    */
   async label(row: number | { readonly episode: number }, label: Label): Promise<number> {
     this.assertFree();
@@ -184,9 +186,10 @@ export class Watch {
 
   /**
    * Takes rows away: all later scores, ranks and alarms are those of a watch that never saw them. The rows since are learned again without them.
+   * Episodes that began behind them are numbered anew.
    *
    * @param what rows, first and last, or an episode
-   * @throws SaffuError INVALID_OPTION where they are not within reach; BUSY
+   * @throws SaffuError INVALID_OPTION where they are not within reach; BUSY; and what the classifier throws. Then all is as it was
    */
   async forget(
     what: { readonly from: number; readonly to: number } | { readonly episode: number },
