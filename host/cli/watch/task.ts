@@ -28,6 +28,8 @@ export interface Told extends Omit<Options, "until"> {
 /** Bytes that are kept of a line of which a field is looked at, and of one that is looked at itself. */
 const [MOST_JSON, MOST_LINE] = [1 << 20, 4096];
 const MINUTES_A_DAY = 1440;
+/** Episodes whose lines are kept. */
+const MOST_SHOWN = 1024;
 type Problem = NonNullable<Fields["problem"]> | "PART";
 
 export class Task {
@@ -38,6 +40,8 @@ export class Task {
   private lines: Followed | undefined;
   /** Where labels have been taken up to. */
   private labelled: Notes["labels"];
+  /** Lines of the last episodes, by the numbers that they were shown with: numbers fall where an episode is forgotten. */
+  private readonly shown = new Map<number, { readonly from: number; readonly to: number }>();
   /** Whether the last episode goes on. */
   private open = false;
   /** Whether ranks mean something; undefined before the first row of a watch that goes on. */
@@ -117,8 +121,14 @@ export class Task {
     return { lines: this.watch.lines, episodes: this.watch.episodeCount, open: this.open };
   }
 
-  private progress({ line, ready, alarm }: WatchRow): void {
+  private progress({ line, ready, alarm, episode }: WatchRow): void {
     if (alarm !== undefined) this.open = alarm !== "end";
+    if (alarm === "begin" || alarm === "on") {
+      const from = (alarm === "on" ? this.shown.get(episode!)?.from : undefined) ?? line;
+      this.shown.delete(episode!);
+      this.shown.set(episode!, { from, to: line });
+      if (this.shown.size > MOST_SHOWN) this.shown.delete(this.shown.keys().next().value!);
+    }
     if (ready && this.ready === false) {
       this.rows.say(`from line ${line} on there are lines enough that ranks mean something`);
     }
@@ -154,8 +164,9 @@ export class Task {
   }
 
   /** Learns a label, or forgets lines; what cannot be done is said. @param taken is called when it is done */
-  private take({ rows, label }: Said, taken = () => {}): Promise<void> {
+  private take({ rows: meant, label }: Said, taken = () => {}): Promise<void> {
     const { watch } = this;
+    const rows = ("episode" in meant ? this.shown.get(meant.episode) : undefined) ?? meant;
     return this.turns.alone(async () => {
       try {
         if (label === undefined) {
