@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileWatch, load, openWatch, watch, watchHeader } from "../host/index.ts";
-import type { WatchOptions } from "../host/watch/options.ts";
+import { PLAN_AT, planOf } from "../host/watch/layout.ts";
+import { type WatchOptions, watchSettings } from "../host/watch/options.ts";
 import { generator } from "../tools/generator.ts";
 import { inspect, MVP, problem } from "../tools/module/inspect.ts";
 import { needs, onPath } from "./needs.ts";
@@ -16,11 +17,33 @@ const WASM3 = "examples/firmware/build/wasm3";
 const optionsOf = (name: string): WatchOptions =>
   JSON.parse(readFileSync(join(EXAMPLE, "Makefile"), "utf8").match(new RegExp(`^${name} := (\\{.*\\})$`, "m"))![1]!);
 
+/** Bytes of a module with its plan, and of wasm3's operand stack as main.c sets it aside. */
+const [MOST_CODE, STACK_BYTES] = [9 * 1024, 2048];
+
 describe("a watch that is compiled", () => {
   test("imports nothing, begins, and needs no more than the first version of WebAssembly has", async () => {
     const module = await compileWatch(optionsOf("least"));
     expect(await problem(module, MVP)).toBeUndefined();
-    expect((await inspect(module)).imports).toEqual([]);
+    const found = await inspect(module);
+    expect(found.imports).toEqual([]);
+    expect(found.exports).toEqual([
+      ...[
+        "PLAN_AT: i32 = 64",
+        "begin: () → i32",
+        "checksum: () → i32",
+        "input: () → i32",
+        "look: (i32) → i32",
+        "memory",
+      ],
+      ...["push: (i32 i32 i32) → i32", "put: (i32 i32) → i32", "result: (i32) → i32", "resume: () → i32"],
+    ]);
+    expect(found.startFunction).toBe(false);
+    expect(found.memory).toEqual({ least: 1, most: 1 });
+    expect(module.length).toBeLessThanOrEqual(MOST_CODE);
+    // d_m3MaxFunctionSlots of wasm3 where it is built for Arduino boards, and room for operands
+    for (const { params, locals } of found.functions) expect(params + locals).toBeLessThanOrEqual(100);
+    for (const { arduinoSlots } of found.functions) expect(arduinoSlots).toBeLessThanOrEqual(128);
+    expect(found.stack.bytes).toBeLessThanOrEqual(STACK_BYTES);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module as BufferSource));
     const { begin, push, memory } = exports as unknown as {
       begin(): number;
@@ -43,6 +66,15 @@ describe("a watch that is compiled", () => {
     await expect(watchHeader({ window: 0 })).rejects.toMatchObject({ code: "INVALID_OPTION" });
     await expect(compileWatch(null as never)).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });
+});
+
+test("the README's table has the memory of each size", () => {
+  const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
+  for (const name of ["least", "small", "usual"]) {
+    const { end, stateEnd } = planOf(watchSettings(optionsOf(name)).shape);
+    const cells = [end, stateEnd - PLAN_AT].map((bytes) => bytes.toLocaleString("en")).join(" | ");
+    expect(readme).toMatch(new RegExp(`^\\| \`${name}\`: [^|]* \\| ${cells.replaceAll("|", "\\|")} \\|`, "m"));
+  }
 });
 
 /** Lines that are hard to read: of any bytes, empty, with carriage returns, longer than what is looked at, without an end. */

@@ -221,6 +221,13 @@ test("the sizes of numbers, over more values than are kept", async () => {
   await checkRows(watchSettings({ kind: "numbers", columns: ["a", "b", "c"], kept: 256 }).shape, rows, 500);
 });
 
+test("months and days are numbers, other words of three letters are not", async () => {
+  const names = "jan feb mar apr may jun jul aug sep oct nov dec mon tue wed thu fri sat sun".split(" ");
+  const others = "jam fab man ape maj jum jug auf seq oct_ nou det mop tub web thy fry say sum".split(" ");
+  const rows = [...names, ...names, ...others, ...others].map((name, i) => ({ row: latin(`${name} ${i} of a`) }));
+  await checkRows(watchSettings({}).shape, rows, 100);
+});
+
 test("verdicts are in the order that the module has them in", () => {
   expect(VERDICTS).toEqual(["unknown", "alarm", "fine"]);
 });

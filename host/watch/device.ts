@@ -76,10 +76,14 @@ export class WatchDevice {
     checked(this.exports.begin());
   }
 
-  /** The template of a line, which is not scored. */
+  /** The template of a line, which is not scored. What is remembered of the last row stays as it is. */
   templateOf(bytes: Uint8Array): number {
+    const [template, parts] = [this.at("template"), this.at("parts")];
     checked(this.exports.look(this.put(bytes)));
-    return this.at("template");
+    const found = this.at("template");
+    this.fields[INDEX.template] = template;
+    this.fields[INDEX.parts] = parts;
+    return found;
   }
 
   /** Scores, ranks and learns a line or symbol: its first bytes, as many as are looked at. @returns flags */

@@ -3,7 +3,7 @@
  * copies; the older one goes when the newer one is `reach` rows old, so that between `reach` and twice as many rows are kept.
  */
 
-import type { Label } from "./lessons.ts";
+import type { Lesson } from "./lessons.ts";
 
 /** The watch at a place: all that it is but its history. */
 export interface Copy {
@@ -23,8 +23,8 @@ export type Event =
   | { readonly do: "row"; readonly row: number; readonly input: Uint8Array | Float32Array; readonly model: number }
   /** A row that was not looked at. */
   | { readonly do: "skip"; readonly row: number }
-  /** What somebody said of a row. */
-  | { readonly do: "label"; readonly row: number; readonly label: Label };
+  /** What somebody said of a row, and what that row was: the label is learned anew when the row itself is no longer kept. */
+  | { readonly do: "label"; readonly row: number; readonly lesson: Lesson };
 
 interface Part {
   /** The watch as it was before the first event. */
@@ -55,6 +55,16 @@ export class History {
     this.parts.at(-1)?.events.push(event);
   }
 
+  /** How many events have come since the last copy. */
+  get since(): number {
+    return this.parts.at(-1)?.events.length ?? 0;
+  }
+
+  /** Takes back what was added since there were `since` of them. */
+  takeBack(since: number): void {
+    this.parts.at(-1)?.events.splice(since);
+  }
+
   /** The first row that can be taken away, or labelled; Infinity where there is none. */
   get first(): number {
     return this.parts.length === 0 ? Number.POSITIVE_INFINITY : this.parts[0]!.after + 1;
@@ -63,7 +73,11 @@ export class History {
   /** What came as row `row`; undefined if it is too far back, or was not looked at. */
   row(row: number): Extract<Event, { do: "row" }> | undefined {
     const part = this.parts.findLast(({ after }) => after < row);
-    const found = part?.events.find((event) => event.do !== "label" && event.row === row);
+    if (part === undefined) return undefined;
+    // each row has an event, in order, with labels between them: it is there or behind
+    let at = row - part.after - 1;
+    while (at < part.events.length && (part.events[at]!.do === "label" || part.events[at]!.row !== row)) at += 1;
+    const found = part.events[at];
     return found?.do === "row" ? found : undefined;
   }
 
@@ -82,8 +96,8 @@ export class History {
     return this.parts;
   }
 
-  /** Goes on from what was in a file; a watch that keeps no past leaves it. */
+  /** Goes on from what was in a file, or from what was kept; with a reach of 0 it keeps none of it. */
   restore(parts: readonly (Omit<Part, "events"> & { readonly events: readonly Event[] })[]): void {
-    this.parts = this.reach === 0 ? [] : parts.map((part) => ({ ...part, events: [...part.events] }));
+    this.parts = (this.reach === 0 ? [] : parts).map((part) => ({ ...part, events: [...part.events] }));
   }
 }

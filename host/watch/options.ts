@@ -1,5 +1,5 @@
 /** What a watch is told, and what it takes where it is told nothing. */
-import { checkOptions, invalidOption } from "../errors.ts";
+import { checkBytes, checkOptions, invalidOption } from "../errors.ts";
 import type { Pushed } from "../model/session.ts";
 import { KINDS, type Kind, type WatchShape } from "./layout.ts";
 
@@ -44,7 +44,7 @@ export interface WatchOptions {
   readonly kept?: number | undefined;
   /** Rows until counts are halved, so that they follow the stream. Default 65,536. */
   readonly period?: number | undefined;
-  /** Rows back that can be labelled and forgotten; they are kept, and two copies of the watch with them. Default 10,000; 0 keeps none. */
+  /** Rows back that can be labelled and forgotten; up to twice as many are kept, and two copies of the watch with them. Default 10,000; 0 keeps none. */
   readonly reach?: number | undefined;
   /** Rows that have a template, and words that surprised: all, or, which is faster, those with an alarm. Default "all". */
   readonly explain?: "all" | "alarms" | undefined;
@@ -72,7 +72,7 @@ export interface WatchSettings {
 /** @throws SaffuError INVALID_OPTION */
 export function watchSettings(options: WatchOptions): WatchSettings {
   checkOptions(options, []);
-  const { kind = "lines", columns = [], reach = 10_000, guard = 0.05, countBytes = 1 << 19, modelWeight = 1 } = options;
+  const { kind = "lines", columns = [], reach = 10_000, guard = 0.05, modelWeight = 1 } = options;
   if (!KINDS.includes(kind)) throw invalidOption("kind", `one of ${KINDS.join(", ")}`, kind);
   const names = Array.isArray(columns) && columns.every((name) => typeof name === "string");
   if (!names || columns.length > 64) throw invalidOption("columns", "a list of up to 64 names", columns);
@@ -88,12 +88,22 @@ export function watchSettings(options: WatchOptions): WatchSettings {
     if (typeof value === "number" && value >= 0 && value <= most) return value;
     throw invalidOption(name, `a number in 0..${most}`, value);
   };
-  whole("countBytes", 1 << 19, 4096, 1 << 27);
+  const countBytes = whole("countBytes", 1 << 19, 4096, 1 << 27);
   if (!(Number.isInteger(reach) && reach >= 0 && reach <= 1_000_000)) {
     throw invalidOption("reach", "a whole number in 0..1000000", reach);
   }
   const { explain = "all" } = options;
   if (explain !== "all" && explain !== "alarms") throw invalidOption("explain", '"all" or "alarms"', explain);
+  const { model, classifier, state, module } = options;
+  if (model !== undefined && typeof model?.session !== "function") {
+    throw invalidOption("model", "a model that is loaded", model);
+  }
+  const learns = ["predict", "observe", "forget", "refit"] as const;
+  if (classifier !== undefined && !learns.every((name) => typeof classifier?.[name] === "function")) {
+    throw invalidOption("classifier", "one that predicts, observes, forgets and refits", classifier);
+  }
+  if (state !== undefined) checkBytes("state", state);
+  if (module !== undefined) checkBytes("module", module);
   if (options.model !== undefined && kind !== "lines") throw invalidOption("model", "left out but for lines", "one");
   if (options.classifier !== undefined && kind !== "lines")
     throw invalidOption("classifier", "left out but for lines", "one");

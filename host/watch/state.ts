@@ -2,12 +2,10 @@
  * A watch as bytes: safetensors with a digest of their own. `now` and `past.N` are copies of the module's memory, `events.N` what came since each, `lessons`
  * what labels taught.
  */
-import { joined } from "../bytes.ts";
 import { SaffuError } from "../errors.ts";
 import type { Tensor } from "../files/safetensors.ts";
 import { sealTensors, unsealTensors } from "../files/sealed.ts";
 import type { Copy, Episode, Event } from "./history.ts";
-import type { WatchShape } from "./layout.ts";
 import { isLabel, type Lesson } from "./lessons.ts";
 
 const FORMAT = "saffu-watch";
@@ -26,7 +24,7 @@ export interface WatchState {
 
 /** Bytes in front of an event's own: what it is, its row, bits of a model, and how many bytes. */
 const HEAD = 17;
-/** A model's units of a row, at the most. */
+/** Sixteenths of a bit that a model may find of a row. */
 export const MOST_UNITS = 2 ** 30;
 const KINDS = ["bytes", "numbers", "skip", "label"] as const;
 
@@ -42,7 +40,7 @@ export async function formatState({ line, now, lessons, past, notes }: WatchStat
   put("now", now.state);
   for (const [i, { copy, events }] of past.entries()) {
     put(`past.${i}`, copy.state);
-    put(`events.${i}`, joined(...events.map(eventBytes)));
+    put(`events.${i}`, eventsBytes(events));
   }
   return sealTensors(tensors, { format: FORMAT, version: VERSION }, FILE);
 }
@@ -69,42 +67,22 @@ export async function parseState(bytes: Uint8Array): Promise<WatchState> {
     if (head.lessons > lessons.length) throw corrupt(`a copy has ${head.lessons} lessons of ${lessons.length}`);
     return { state, lessons: head.lessons, episodes: head.episodes };
   };
-  return {
-    notes,
-    line,
-    now: copyOf(now, take("now")),
-    lessons,
-    past: past.map((head, i) => ({
-      copy: copyOf(head, take(`past.${i}`)),
-      after: head.after,
-      events: eventsOf(take(`events.${i}`)),
-    })),
-  };
-}
-
-/**
- * Checks that the past is one of a watch of these sizes: rows without gaps, each of its kind.
- *
- * @throws SaffuError MODEL_CORRUPT
- */
-export function checkPast({ line, past }: WatchState, shape: WatchShape): void {
-  for (const [i, { after, events }] of past.entries()) {
-    let row = after;
+  const parts = past.map((head, i) => ({
+    copy: copyOf(head, take(`past.${i}`)),
+    after: head.after,
+    events: eventsOf(take(`events.${i}`)),
+  }));
+  // every row since the oldest copy is there once, in order
+  let row = parts[0]?.after ?? line;
+  for (const { after, events } of parts) {
+    if (after !== row) throw corrupt(`a copy is of row ${after}, not ${row}`);
     for (const event of events) {
-      const follows = event.do === "label" ? event.row <= row : event.row === row + 1;
-      if (!follows) throw corrupt(`the ${event.do} ${event.row} comes behind row ${row}`);
-      if (event.do === "row" && !isInput(event.input, shape))
-        throw corrupt(`row ${event.row} is no row of ${shape.kind}`);
-      if (event.do !== "label") row = event.row;
+      if (event.do !== "label") row += 1;
+      if (event.do === "label" ? event.row > row : event.row !== row) throw corrupt(`row ${row} is missing`);
     }
-    const next = past[i + 1]?.after ?? line;
-    if (row !== next) throw corrupt(`row ${next} comes behind row ${row}`);
   }
-}
-
-function isInput(input: Uint8Array | Float32Array, { kind, columns, most }: WatchShape): boolean {
-  if (kind === "numbers") return input instanceof Float32Array && input.length === columns;
-  return input instanceof Uint8Array && input.length <= most;
+  if (row !== line) throw corrupt(`rows end with ${row}, not ${line}`);
+  return { notes, line, now: copyOf(now, take("now")), lessons, past: parts };
 }
 
 interface Head {
@@ -153,10 +131,22 @@ function json(bytes: Uint8Array, what: string): unknown {
   }
 }
 
+/** All events, one after the other: there may be more than a call has arguments. */
+function eventsBytes(events: readonly Event[]): Uint8Array {
+  const parts = events.map(eventBytes);
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
 function eventBytes(event: Event): Uint8Array {
   const own =
     event.do === "label"
-      ? new TextEncoder().encode(event.label)
+      ? new TextEncoder().encode(JSON.stringify(event.lesson))
       : event.do === "skip"
         ? new Uint8Array(0)
         : event.input instanceof Uint8Array
@@ -181,17 +171,18 @@ function eventsOf(bytes: Uint8Array): Event[] {
     const kind = KINDS[view.getUint8(at)];
     const row = view.getFloat64(at + 1, true);
     const model = view.getUint32(at + 9, true);
+    if (model > MOST_UNITS) throw corrupt("bits of a model are out of range");
     const length = view.getUint32(at + 13, true);
     at += HEAD;
-    if (kind === undefined || !isWhole(row) || model > MOST_UNITS || length > bytes.length - at)
-      throw corrupt("an event is none");
+    if (kind === undefined || !isWhole(row) || length > bytes.length - at) throw corrupt("an event is none");
     const own = bytes.slice(at, at + length);
     at += length;
     if (kind === "skip") events.push({ do: "skip", row });
     else if (kind === "label") {
-      const label = new TextDecoder().decode(own);
-      if (!isLabel(label)) throw corrupt("a label is none");
-      events.push({ do: "label", row, label });
+      const lesson = json(own, "a label");
+      if (!isLesson(lesson)) throw corrupt("a label is none");
+      const { text, label, template } = lesson;
+      events.push({ do: "label", row, lesson: { text, label, template } });
     } else if (kind === "bytes") events.push({ do: "row", row, input: own, model });
     else if (length % 4 === 0) events.push({ do: "row", row, input: new Float32Array(own.buffer), model });
     else throw corrupt("a row of numbers is cut");

@@ -36,6 +36,12 @@ export type Source = AsyncIterable<Chunk> | Iterable<Chunk> | ReadableStream<Uin
 /** What of a stream's options is the watch's own. */
 export function watchOptionsOf(options: WatchStreamOptions): WatchOptions {
   const { numbers, kind = numbers === undefined ? "lines" : "numbers", columns = numbers } = options;
+  if (kind === "numbers" && numbers === undefined) {
+    throw invalidOption("numbers", "given with rows of numbers: the fields or columns that are read", numbers);
+  }
+  if (numbers !== undefined && Array.isArray(columns) && columns.length !== numbers.length) {
+    throw invalidOption("columns", `as many names as numbers, ${numbers.length}`, columns.length);
+  }
   if (numbers !== undefined && kind !== "numbers") throw invalidOption("kind", `"numbers" with numbers`, kind);
   return { ...options, kind, columns };
 }

@@ -14,10 +14,10 @@ import { invalidOption, SaffuError, shown } from "../errors.ts";
 import { Pace } from "../pace.ts";
 import { ALARM, BEGINS, ENDS, HELD_BACK, UNIT, WARM, WatchDevice } from "./device.ts";
 import { explainLine, explainNumbers, type Why } from "./explain.ts";
-import { type Copy, type Episode, History } from "./history.ts";
-import { LABELS, type Label, Lessons } from "./lessons.ts";
+import { type Copy, type Episode, type Event, History } from "./history.ts";
+import { LABELS, type Label, type Lesson, Lessons } from "./lessons.ts";
 import { type WatchModel, type WatchOptions, type WatchSettings, watchSettings } from "./options.ts";
-import { checkPast, formatState, MOST_UNITS, parseState } from "./state.ts";
+import { formatState, MOST_UNITS, parseState } from "./state.ts";
 
 /** What a row came to. */
 export interface WatchRow {
@@ -103,7 +103,12 @@ export class Watch {
     const settings = watchSettings(options);
     const device = await WatchDevice.start(module, settings.shape);
     const watch = new Watch(device, settings, options);
-    if (options.state !== undefined) await watch.restore(options.state);
+    try {
+      if (options.state !== undefined) await watch.restore(options.state);
+    } catch (cause) {
+      watch.close();
+      throw cause;
+    }
     return watch;
   }
 
@@ -150,33 +155,47 @@ export class Watch {
    * Learns what a line was, from its label: an alarm, or fine. The classifier takes it for all such lines from now on.
    *
    * @param row its number; or the number of an episode, all of whose rows get the label
-   * @throws SaffuError INVALID_OPTION where the watch has no classifier, or the row is not within reach; BUSY
+   * @returns how many rows it was learned of: those that were looked at
+   * @throws SaffuError INVALID_OPTION where the watch has no classifier, or the row is not within reach; BUSY; and what the classifier throws. Then
+   * it is learned of none
    */
   async label(row: number | { readonly episode: number }, label: Label): Promise<number> {
     this.assertFree();
     if (this.lessons === undefined)
       throw new SaffuError("INVALID_OPTION", "this watch learns no labels: give it a classifier");
     if (!LABELS.includes(label)) throw invalidOption("label", `one of ${LABELS.join(", ")}`, label);
-    const { from, to } = typeof row === "number" ? { from: row, to: row } : this.rowsOf(row);
+    const { from, to } = typeof row === "number" ? { from: row, to: row } : this.rowsOf(asked(row));
     this.assertReach(from, to);
     return this.alone(async () => {
+      const before = { lessons: this.lessons!.length, events: this.history.since };
+      const pace = new Pace();
       let learned = 0;
-      for (let at = from; at <= to; ++at) if (await this.learnLabel(at, label)) learned += 1;
+      try {
+        for (let at = from; at <= to; ++at) {
+          if (pace.due()) await pace.rest();
+          if (await this.learnLabel(at, label)) learned += 1;
+        }
+      } catch (cause) {
+        this.history.takeBack(before.events);
+        await this.lessons!.cut(before.lessons).catch(() => {}); // what has failed first is what is told
+        throw cause;
+      }
       return learned;
     });
   }
 
   /**
    * Takes rows away: all later scores, ranks and alarms are those of a watch that never saw them. The rows since are learned again without them.
+   * Episodes that began behind them are numbered anew.
    *
    * @param what rows, first and last, or an episode
-   * @throws SaffuError INVALID_OPTION where they are not within reach; BUSY
+   * @throws SaffuError INVALID_OPTION where they are not within reach; BUSY; and what the classifier throws. Then all is as it was
    */
   async forget(
     what: { readonly from: number; readonly to: number } | { readonly episode: number },
   ): Promise<Forgotten> {
     this.assertFree();
-    const { from, to } = "episode" in what ? this.rowsOf(what) : what;
+    const { from, to } = "episode" in asked(what) ? this.rowsOf(what as { episode: number }) : (what as Episode);
     this.assertReach(from, to);
     return this.alone(async () => {
       const now = {
@@ -188,9 +207,12 @@ export class Watch {
       try {
         return { from, to, rows: to - from + 1, replayed: await this.replay(from, to) };
       } catch (cause) {
-        await this.goTo({ ...now.copy, lessons: 0 }, now.line);
-        for (const lesson of now.lessons) await this.lessons!.learn(lesson);
-        this.history.restore(now.past);
+        this.history.restore(now.past); // first, as the classifier may fail again
+        const taught = async () => {
+          await this.goTo({ ...now.copy, lessons: 0 }, now.line);
+          for (const lesson of now.lessons) await this.lessons!.learn(lesson);
+        };
+        await taught().catch(() => {});
         throw cause;
       }
     });
@@ -206,7 +228,7 @@ export class Watch {
       if (pace.due()) await pace.rest();
       const gone = event.row >= from && event.row <= to;
       if (event.do === "label") {
-        if (!gone) await this.learnLabel(event.row, event.label);
+        if (!gone) await this.learn(event.row, event.lesson);
         continue;
       }
       this.history.before(this.line);
@@ -232,9 +254,11 @@ export class Watch {
    * All that the watch is, its past within reach included.
    *
    * @param notes any JSON that is kept with it: where in a file the stream is
+   * @throws SaffuError INVALID_OPTION where the notes are no JSON; BUSY
    */
   async save(notes?: unknown): Promise<Uint8Array> {
     this.assertFree();
+    assertJson(notes);
     const lessons = this.lessons?.since(0) ?? [];
     return await formatState({ line: this.line, now: this.copy(), lessons, past: this.history.kept, notes });
   }
@@ -246,15 +270,14 @@ export class Watch {
 
   private async restore(bytes: Uint8Array): Promise<void> {
     const state = await parseState(bytes);
-    checkPast(state, this.settings.shape);
     const { line, now, lessons, past, notes } = state;
     const labelled = lessons.length > 0 || past.some(({ events }) => events.some((event) => event.do === "label"));
     if (labelled && this.lessons === undefined) {
       throw new SaffuError("STATISTICS_MISMATCH", "the watch's state has labels: give it a classifier");
     }
     for (const { state, episodes } of [now, ...past.map(({ copy }) => copy)]) {
-      const sound = this.device.restore(state);
-      if (sound && episodes.length === Math.min(MOST_EPISODES, this.device.at("episodes"))) continue;
+      const sound = this.device.restore(state) && episodes.length === Math.min(MOST_EPISODES, this.episodeCount);
+      if (sound && past.every(({ events }) => events.every((event) => this.isOwn(event)))) continue;
       throw new SaffuError("STATISTICS_MISMATCH", "the watch's state is damaged, or of other options than these");
     }
     this.device.restore(now.state);
@@ -265,15 +288,25 @@ export class Watch {
     this.history.restore(past);
   }
 
+  /** Whether an event of a state could have come to a watch of these settings. */
+  private isOwn(event: Event): boolean {
+    if (event.do === "skip") return true;
+    const { kind, most } = this.settings.shape;
+    if (event.do === "label") return kind === "lines";
+    if (event.input instanceof Float32Array)
+      return kind === "numbers" && event.input.length === this.settings.columns.length;
+    return kind !== "numbers" && event.input.length <= most;
+  }
+
   private copy(): Copy {
     return { state: this.device.save(), lessons: this.lessons?.length ?? 0, episodes: [...this.episodes] };
   }
 
   private async goTo({ state, lessons, episodes }: Copy, line: number): Promise<void> {
     this.device.restore(state);
-    await this.lessons?.cut(lessons);
     this.episodes = [...episodes];
     this.line = line;
+    await this.lessons?.cut(lessons);
   }
 
   /** Scores a row, with what the model made of it when it came, if that is known. @param given the row as it is shown */
@@ -344,23 +377,31 @@ export class Watch {
     if (kind === "numbers") {
       const { columns } = this.settings;
       const length = typeof row === "object" && row !== null ? row.length : -1;
-      if (length !== columns.length || typeof row[0] !== "number") {
+      const given = Array.from({ length: columns.length }, (_, i) => (length === columns.length ? row[i] : undefined));
+      if (!given.every((value) => typeof value === "number")) {
         throw new SaffuError("INVALID_TEXT", `a row must be ${columns.length} numbers, got ${shown(row)}`);
       }
-      return Float32Array.from(row as ArrayLike<number>);
+      return numbersOf(given);
     }
     if (typeof row === "string") return encoder.encode(row).slice(0, most);
-    if (!(row instanceof Uint8Array)) throw new SaffuError("INVALID_TEXT", `a row must be a text, got ${shown(row)}`);
-    return row.slice(0, most);
+    // not instanceof: the bytes may come from another realm
+    if (!ArrayBuffer.isView(row) || (row as Uint8Array)[Symbol.toStringTag] !== "Uint8Array") {
+      throw new SaffuError("INVALID_TEXT", `a row must be a text, got ${shown(row)}`);
+    }
+    return new Uint8Array((row as Uint8Array).subarray(0, most)); // a copy: `slice` of a Buffer is none
   }
 
   private async learnLabel(row: number, label: Label): Promise<boolean> {
     const event = this.history.row(row);
     if (event === undefined || event.input instanceof Float32Array) return false;
     const template = this.device.templateOf(event.input);
-    await this.lessons!.learn({ text: decoder.decode(event.input), label, template });
-    this.history.add({ do: "label", row, label });
+    await this.learn(row, { text: decoder.decode(event.input), label, template });
     return true;
+  }
+
+  private async learn(row: number, lesson: Lesson): Promise<void> {
+    await this.lessons!.learn(lesson);
+    this.history.add({ do: "label", row, lesson });
   }
 
   private rowsOf({ episode }: { readonly episode: number }): Episode {
@@ -387,5 +428,28 @@ export class Watch {
     } finally {
       this.busy = false;
     }
+  }
+}
+
+/** A row of numbers, where what is missing is the one NaN whose bits are the same on every machine. */
+function numbersOf(given: readonly number[]): Float32Array {
+  const row = Float32Array.from(given);
+  const bits = new Uint32Array(row.buffer);
+  for (const [i, value] of row.entries()) if (Number.isNaN(value)) bits[i] = 0x7fc00000;
+  return row;
+}
+
+/** @throws SaffuError INVALID_OPTION where rows are not named */
+function asked<T>(what: T): T & object {
+  if (typeof what === "object" && what !== null) return what;
+  throw invalidOption("rows", "{ from, to } or { episode }", what);
+}
+
+/** @throws SaffuError INVALID_OPTION */
+function assertJson(notes: unknown): void {
+  try {
+    JSON.stringify(notes);
+  } catch (cause) {
+    throw new SaffuError("INVALID_OPTION", `notes must be JSON, got ${shown(notes)}`, { cause });
   }
 }

@@ -35,6 +35,7 @@ export function addWatch(program: Command, model: string): void {
     .option("--gap <n>", "lines without an alarm that end an episode (default: 20)", parse.integer)
     .option("--count-bytes <n>", "memory of the counts, 4096 to 134217728 (default: 524288)", parse.integer)
     .option("--line-bytes <n>", "bytes of a line that are looked at, 1 to 65536 (default: 4096)", parse.integer)
+    .option("--words <n>", "words of a line that are looked at, 1 to 256 (default: 64)", parse.integer)
     .option("--reach <n>", "lines back that can be labelled and forgotten (default: 10000)", parse.integer)
     .option("--model-weight <x>", "what the model's bits are multiplied by, 0 to 1000 (default: 1)", parse.number)
     .option("--labels <file>", "file or named pipe of what is said of lines: label and forget, as JSON", parse.path)

@@ -2,7 +2,7 @@
 import { invalidOption, SaffuError, throwIfAborted } from "../../errors.ts";
 import { reasonOf } from "../../files/directory-node.ts";
 import { reader } from "../../watch/fields.ts";
-import { type WatchStreamOptions, watchOptionsOf } from "../../watch/stream.ts";
+import { watchOptionsOf } from "../../watch/stream.ts";
 import type { Watch } from "../../watch/watch.ts";
 import { labelClassifier, openWatch } from "../../watch/watch-node.ts";
 import { interruptedBy, interruptSignal, STEPS } from "../interrupt.ts";
@@ -11,25 +11,10 @@ import { goOnUnread } from "../output.ts";
 import { assertWritable } from "../writable.ts";
 import { argumentsOf } from "./arguments.ts";
 import { compileTo } from "./compile.ts";
+import type { Options } from "./options.ts";
 import { JsonRows, LiveRows, type Rows } from "./rows.ts";
 import { inFile, lockState, type Notes, notesOf, readState, savedOptions } from "./state.ts";
 import { Task } from "./task.ts";
-
-/** Options of the command, as commander has them. */
-export interface Options extends Omit<WatchStreamOptions, "model" | "classifier" | "state" | "signal"> {
-  readonly symbols?: boolean;
-  readonly alarms?: boolean;
-  readonly follow: boolean;
-  readonly fromEnd?: boolean;
-  readonly until?: string;
-  readonly state?: string;
-  readonly saveEvery?: number;
-  readonly labels?: string;
-  readonly compile?: string;
-  readonly live?: boolean;
-  readonly json?: boolean;
-  readonly build?: string;
-}
 
 /** Exit code where `--until alarm` has seen one. */
 export const ALARMED = 10;

@@ -7,8 +7,8 @@ import { type Fields, reader } from "../../watch/fields.ts";
 import { type FollowEvent, type Followed, follow } from "../../watch/follow-node.ts";
 import type { Watch, WatchRow } from "../../watch/watch.ts";
 import { isThere, type Said, saidBy, Waiting } from "./labels.ts";
+import type { Options } from "./options.ts";
 import type { Rows } from "./rows.ts";
-import type { Options } from "./run.ts";
 import { type Notes, placesOf, placesToSave, type Saved, writeState } from "./state.ts";
 import { Turns } from "./turns.ts";
 
