@@ -4,10 +4,11 @@ import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncate
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { load, openWatch, type WatchOptions, watch } from "../host/index.ts";
 import { commandIn, failure } from "./cli-fixture.ts";
-import { ordinary, type Row, rowsOf, running, strange } from "./watch-cli-fixture.ts";
+import { ordinary, type Row, rowsOf, running, strange, until } from "./watch-cli-fixture.ts";
 
 const NANO = "models/nano-en";
 const READY = "saffu: from line 101 on there are lines enough that ranks mean something\n";
@@ -424,6 +425,29 @@ describe("a state", () => {
     }
     expect(kills).toBeGreaterThan(5);
     expect([...rows.values()].map((row) => `${row}\n`).join("")).toBe(readableOf(await byLibrary(lines)));
+  });
+
+  test("is of whole rows, however lines, saves and a kill fall: none is lost, none counted twice", async () => {
+    const many = ordinary(6000).map((line, i) => `${line} no. ${i + 1}`); // told apart
+    const log = write("log", []);
+    const words = [log, "--state", at("state"), "--save-every", "0.0001", "--reach", "300"];
+    const check = (rows: readonly Row[]) => {
+      const wrong = rows.find(({ line, text }) => text !== many[line - 1]);
+      expect(wrong).toBeUndefined();
+    };
+    for (let from = 0; from < many.length; from += 750) {
+      const follows = running(saffu, words);
+      await until("a save", () => from === 0 || follows.err.includes("MB a day"));
+      for (let burst = from; burst < from + 750; burst += 15) {
+        append(log, many.slice(burst, burst + 15));
+        await pause(8);
+      }
+      await follows.stop("SIGKILL");
+      check(rowsOf(follows.out));
+    }
+    check(await read(...words));
+    const { lines: counted } = await openWatch({ state: gunzipSync(readFileSync(at("state"))) });
+    expect(counted).toBe(many.length);
   });
 
   test("keeps the places of other files, whatever directory it is called in", async () => {

@@ -69,14 +69,19 @@ async function watched(watch: Watch, rows: Rows, told: Task["told"]): Promise<vo
   const { state, saveEvery, until, signal } = told;
   if (state !== undefined) goOnUnread();
   const task = new Task(watch, rows, told);
-  const timer = state === undefined ? undefined : setInterval(() => task.save(), saveEvery * MINUTE);
-  timer?.unref();
+  // counted from the end of the last save: however long one takes, lines come between two
+  let [timer, over]: [NodeJS.Timeout | undefined, boolean] = [undefined, false];
+  const saveLater = () => {
+    if (!over) timer = setTimeout(() => task.save().then(saveLater), saveEvery * MINUTE).unref();
+  };
+  if (state !== undefined) saveLater();
   let unsaved: SaffuError | undefined;
   try {
     const alarmed = await task.read();
     if (alarmed && until === "alarm") process.exitCode = ALARMED;
   } finally {
-    clearInterval(timer);
+    over = true;
+    clearTimeout(timer);
     unsaved = await task.save(true);
     task.sum();
     // else it is the error that the command ends with
