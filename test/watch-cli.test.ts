@@ -77,6 +77,7 @@ describe("rows", () => {
     [["--gap", "3"], { gap: 3 }],
     [["--count-bytes", "4096"], { countBytes: 4096 }],
     [["--line-bytes", "12"], { lineBytes: 12 }],
+    [["--words", "3"], { words: 3 }],
     [["--reach", "10"], { reach: 10 }],
     [["--symbols"], { kind: "symbols" }],
   ] as const)("of %j are those of the library's option", async (words, options) => {
@@ -527,6 +528,7 @@ describe("bad options", () => {
     [["--delay", "-1"], "--delay"],
     [["--count-bytes", "1"], "--count-bytes", "4096"],
     [["--line-bytes", "0"], "--line-bytes"],
+    [["--words", "0"], "--words"],
     [["--reach", "-1"], "--reach"],
     [["--gap", "0"], "--gap"],
     [["--warm-up", "0"], "--warm-up"],

@@ -92,6 +92,7 @@ export function savedOptions(own: WatchOptions, hasModel: boolean): Saved {
     "--gap": String(shape.gap),
     "--count-bytes": String(2 ** (shape.cellBits + 3)),
     "--line-bytes": String(shape.most),
+    "--words": String(shape.words),
     "--model-weight": String(shape.weight / 1000),
   };
 }
