@@ -29,6 +29,7 @@ export async function run(given: readonly string[], options: Options): Promise<v
     throw invalidOption("saveEvery", `minutes, above 0 and up to ${MOST_MINUTES}`, saveEvery);
   }
   const signal = interruptSignal(STEPS);
+  process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM")); // a terminal that is closed: what was learned is saved
   const { model, files } = await argumentsOf(given);
   if (labels === "-" && files.includes("-")) {
     throw invalidOption("labels", "another file than the lines, which come from standard input", labels);
