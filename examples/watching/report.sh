@@ -1,7 +1,16 @@
 #!/bin/sh
 # The most surprising lines of a log, for a mail: `report.sh LOG STATE`. Prints nothing where there is no alarm, so that cron sends no mail.
 set -eu
-saffu watch "$1" --no-follow --alarms --state "$2" | node -e '
+PATH=$PATH:/usr/local/bin # which cron's leaves out
+found=$(mktemp -d)
+trap 'rm -r "$found"' EXIT
+# News, such as that the log was rotated, would be a mail each day: they are printed where it fails.
+saffu watch "$1" --no-follow --alarms --state "$2" >"$found/alarms" 2>"$found/news" || {
+  code=$?
+  cat "$found/news" >&2
+  exit "$code"
+}
+node -e '
   let read = "";
   process.stdin.on("data", (chunk) => { read += chunk; });
   process.stdin.on("end", () => {
@@ -13,4 +22,4 @@ saffu watch "$1" --no-follow --alarms --state "$2" | node -e '
       console.log(`    ${score.toFixed(0)} bits: ${why.map(({ text }) => text).join(", ")}\n`);
     }
   });
-' "$1"
+' "$1" <"$found/alarms"
