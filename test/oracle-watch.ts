@@ -96,7 +96,7 @@ export function wordsOf(bytes: Uint8Array, most: number): WordOracle[] {
   const out: WordOracle[] = [];
   for (const { 0: word, index } of text.matchAll(/[A-Za-z0-9_\u0080-\u00ff]+/g)) {
     if (out.length === most) break;
-    const hash = hashOf(word);
+    const hash = hashOf(word, text.slice(0, index), text.slice(index + word.length));
     const last = out.at(-1);
     if (hash === NUMBER && last?.hash === NUMBER) out[out.length - 1] = { ...last, end: index + word.length };
     else out.push({ hash, start: index, end: index + word.length });
@@ -104,11 +104,16 @@ export function wordsOf(bytes: Uint8Array, most: number): WordOracle[] {
   return out;
 }
 
-function hashOf(word: string): number {
+function hashOf(word: string, before: string, behind: string): number {
   const turns = (word.match(/[0-9]+|[^0-9]+/g) ?? []).length - 1;
   const hexadecimal = /^[0-9a-f]*$/i.test(word);
   const date = /^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)$/i.test(word);
-  if (date || (/[0-9]/.test(word) && (hexadecimal || turns >= RULES.changes - (/^[0-9]/.test(word) ? 1 : 0))))
+  const address = /^[a-f]{1,4}$/i.test(word) && (/[0-9a-f]:$/i.test(before) || /^:[0-9a-f]/i.test(behind));
+  if (
+    date ||
+    address ||
+    (/[0-9]/.test(word) && (hexadecimal || turns >= RULES.changes - (/^[0-9]/.test(word) ? 1 : 0)))
+  )
     return NUMBER;
   const masked = word.replace(/[0-9]+/g, "0").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   return Array.from(masked).reduce((hash, sign) => onward(hash, sign.charCodeAt(0)), FNV);

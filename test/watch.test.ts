@@ -167,7 +167,18 @@ test("labels: such a line is an alarm from then on and never learned, one that w
   expect(["begin", "on"]).not.toContain(told2.alarm);
   expect(told2.learned).toBe(true);
   await opened.forget({ from: bad.line, to: bad.line });
-  expect(opened.push(gatewayLines(1, 15)[0]!).known).toBeLessThan(0.9);
+  expect(opened.push(ALIEN).known).toBeUndefined(); // the label went with its line
+});
+
+test("few labels decide of their own templates alone, one kind of label too", async () => {
+  const opened = await openWatch({ classifier: await labelClassifier(), gap: 3 });
+  told(opened, gatewayLines(400, 20));
+  const before = gatewayLines(300, 21).map((line) => opened.push(line).alarm);
+  const { line } = opened.push(ALIEN);
+  await opened.label(line, "alarm");
+  const alarms = gatewayLines(300, 22).filter((line) => ["begin", "on"].includes(opened.push(line).alarm ?? ""));
+  expect(alarms.length).toBeLessThanOrEqual(2 + before.filter((alarm) => alarm !== undefined).length);
+  expect(opened.push(ALIEN.replace("admin", "root")).alarm).toMatch(/begin|on/);
 });
 
 test("numbers: a value far out surprises, and its column is named; one that is missing does not", async () => {

@@ -1,5 +1,5 @@
 // The words of a line (ours): runs of letters, digits, "_" and bytes above 127, where letters count as small ones. What changes from line to line is
-// masked: a run of digits in a word counts as one "0"; a word of hexadecimal digits, a word that goes to and fro between letters and digits, and names of
+// masked: a run of digits in a word counts as one "0"; a word of hexadecimal digits, also of their letters alone in an address such as fe:80, a word that goes to and fro between letters and digits, and names of
 // months and days are numbers, which are all alike.
 
 /** What every number is, as a word. */
@@ -47,7 +47,8 @@ export function wordsOf(text: usize, length: u32, out: usize, most: u32): u32 {
       byte = load<u8>(text + <usize>i);
       if (!isWord(byte)) break;
     }
-    if ((digits && (hexadecimal || changes >= most)) || (i - start == 3 && isDate(hash))) hash = NUMBER;
+    const number = digits ? hexadecimal || changes >= most : hexadecimal && isPart(text, length, start, i);
+    if (number || (i - start == 3 && isDate(hash))) hash = NUMBER;
     if (hash == NUMBER && before == NUMBER) {
       changetype<Word>(out - offsetof<Word>()).end = i;
       continue;
@@ -67,6 +68,19 @@ export function wordsOf(text: usize, length: u32, out: usize, most: u32): u32 {
 @inline
 function isWord(byte: u32): bool {
   return (byte | 32) - 97 < 26 || byte - 48 < 10 || byte > 127 || byte == 95;
+}
+
+/** Whether letters stand in an address: up to four hexadecimal ones, a colon beside them, and a hexadecimal digit beside that. */
+function isPart(text: usize, length: u32, start: u32, end: u32): bool {
+  if (end - start > 4) return false;
+  if (end + 1 < length && load<u8>(text + <usize>end) == 58 && isHexadecimal(load<u8>(text + <usize>end, 1))) return true;
+  return start > 1 && load<u8>(text + <usize>start - 1) == 58 && isHexadecimal(load<u8>(text + <usize>start - 2));
+}
+
+// @ts-ignore: decorator
+@inline
+function isHexadecimal(byte: u32): bool {
+  return byte - 48 < 10 || (byte | 32) - 97 < 6;
 }
 
 /** Months and days of the week, in English, of three letters, as syslog and HTTP write them: by their hashes, January first. */

@@ -2,8 +2,9 @@
  * What labels teach: lines that were called an alarm or fine, learned by a classifier where it was not sure of that already, so that what comes often does
  * not drown the rest. Its sums are exact, so a lesson that is taken back leaves nothing.
  *
- * A line is an alarm where the classifier has seen both labels and finds it nine times likelier than not; it is fine where a line of the same template was
- * called so, and the classifier does not find it likelier an alarm.
+ * A line whose template was labelled gets that label. Where lines of it got both, their words decide, which the classifier knows; it also turns what was
+ * only called fine into an alarm where it is sure. A line of a template that was not labelled is an alarm where the classifier has learned many lines of each label,
+ * and is sure: from few it would take every line that is unlike the others for one.
  */
 import { invalidOption } from "../errors.ts";
 import type { LabelClassifier } from "./options.ts";
@@ -24,13 +25,16 @@ interface Learned extends Lesson {
   readonly observed: boolean;
 }
 
-/** Probability of an alarm from which a line is one; of a label, from which it is not learned; and lessons of each label that are learned in any case. */
-const [SURE, KNOWN, FEW] = [0.9, 0.95, 3];
+/** Probability of an alarm from which the classifier is sure; of a label, from which a line is not learned. */
+const [SURE, KNOWN] = [0.95, 0.95];
+/** Lessons of each label that are learned in any case, and from which the classifier speaks of templates without a label. */
+const [FEW, MANY] = [3, 20];
 
 export class Lessons {
   private readonly all: Learned[] = [];
   private readonly seen = { alarm: 0, fine: 0 };
-  private readonly fine = new Map<number, number>();
+  /** Lessons of each template. */
+  private readonly told = new Map<number, Record<Label, number>>();
   private readonly alarm: number;
 
   /** @throws SaffuError INVALID_OPTION */
@@ -57,8 +61,7 @@ export class Lessons {
     const observed = this.seen[label] < FEW || (label === "alarm" ? alarm : 1 - alarm) < KNOWN;
     if (observed) await this.classifier.observe([{ input: text, label }]);
     this.all.push({ text, label, template, observed });
-    this.seen[label] += 1;
-    if (label === "fine") this.fine.set(template, (this.fine.get(template) ?? 0) + 1);
+    this.count(label, template, 1);
     if (observed) this.classifier.refit();
   }
 
@@ -68,18 +71,34 @@ export class Lessons {
       const { text, label, template, observed } = this.all.at(-1)!;
       if (observed) await this.classifier.forget([{ input: text, label }]);
       this.all.pop();
-      this.seen[label] -= 1;
-      if (label === "fine") this.fine.set(template, this.fine.get(template)! - 1);
+      this.count(label, template, -1);
     }
     this.classifier.refit();
   }
 
-  /** What labels say of a line. @param templateOf its template, where it is asked for */
-  verdict(text: () => string, templateOf: () => number): { verdict: number; probability: number } | undefined {
+  private count(label: Label, template: number, by: 1 | -1): void {
+    this.seen[label] += by;
+    const told = this.told.get(template) ?? { alarm: 0, fine: 0 };
+    told[label] += by;
+    this.told.set(template, told);
+  }
+
+  /**
+   * What labels say of a line: nothing (0), that it is an alarm (1), or fine (2). The probability is of an alarm, where both labels were learned.
+   *
+   * @param text the line
+   * @param templateOf its template
+   */
+  verdict(text: () => string, templateOf: () => number): { verdict: number; probability?: number } | undefined {
     if (this.all.length === 0) return undefined;
-    const probability = this.classifier.predict(text()).probabilities[this.alarm]!;
-    if (this.seen.alarm > 0 && this.seen.fine > 0 && probability >= SURE) return { verdict: 1, probability };
-    const isFine = probability < 0.5 && (this.fine.get(templateOf()) ?? 0) > 0;
-    return { verdict: isFine ? 2 : 0, probability };
+    const { alarm, fine } = this.seen;
+    const probability = alarm > 0 && fine > 0 ? this.classifier.predict(text()).probabilities[this.alarm]! : undefined;
+    const said = probability === undefined ? {} : { probability };
+    const told = this.told.get(templateOf()) ?? { alarm: 0, fine: 0 };
+    if (told.alarm > 0 && told.fine > 0) return { verdict: probability! >= 0.5 ? 1 : 2, ...said };
+    if (told.alarm > 0) return { verdict: 1, ...said };
+    const sure = probability !== undefined && probability >= SURE;
+    if (told.fine > 0) return { verdict: sure ? 1 : 2, ...said };
+    return { verdict: sure && Math.min(alarm, fine) >= MANY ? 1 : 0, ...said };
   }
 }

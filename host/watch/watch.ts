@@ -46,7 +46,7 @@ export interface WatchRow {
   readonly episode?: number | undefined;
   /** Whether it was learned at once. */
   readonly learned: boolean;
-  /** What labels make of it: the probability of an alarm. */
+  /** What labels make of it, where there were both: the probability of an alarm. */
   readonly known?: number | undefined;
 }
 
@@ -351,7 +351,7 @@ export class Watch {
       ...(alarm === undefined ? {} : { alarm }),
       ...(episode === undefined ? {} : { episode }),
       learned: (flags & HELD_BACK) === 0,
-      ...(said === undefined ? {} : { known: said.probability }),
+      ...(said?.probability === undefined ? {} : { known: said.probability }),
     };
   }
 

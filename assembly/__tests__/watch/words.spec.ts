@@ -40,6 +40,17 @@ describe("words", () => {
     expect(hash("a_")).not.toBe(hash("a"));
   });
 
+  test("of hexadecimal letters are numbers in an address, and else are not", () => {
+    expect(count("bd:ff:57:bd:3e:82")).toBe(1);
+    expect(word(0).hash).toBe(NUMBER);
+    expect(count("fe80::dead:beef")).toBe(1);
+    expect(hash("be")).not.toBe(NUMBER);
+    expect(count("be: fair")).toBe(2);
+    expect(word(0).hash).not.toBe(NUMBER);
+    expect(count("added:facade")).toBe(2);
+    expect(word(0).hash).not.toBe(NUMBER);
+  });
+
   test("of digits, hexadecimal digits, of many changes, of months and days are numbers", () => {
     const numbers: string[] = ["0", "12345", "beef7", "DEAD0BEEF", "g1h2", "0x1f9q", "jan", "Feb", "MAR", "apr", "may", "jun"];
     const more: string[] = ["jul", "aug", "sep", "oct", "nov", "dec", "Mon", "tue", "wed", "thu", "FRI", "sat", "sun"];
