@@ -253,7 +253,7 @@ describe("files", () => {
       [
         `saffu: ${log} is not there: it is waited for`,
         `saffu: ${log} is there again`,
-        `saffu: ${log} was vanished`,
+        `saffu: ${log} has vanished: it is waited for`,
         `saffu: ${log} is there again`,
         "saffu: ABORTED: interrupted by SIGTERM\n",
       ].join("\n"),
@@ -365,13 +365,13 @@ describe("labels", () => {
     expect(err).toContain("what was said of episode 99 is passed over: episode must be");
   });
 
-  test("of a watch that keeps no past, or of symbols, are refused one by one", async () => {
+  test("of a watch that keeps no past are refused one by one; of symbols and numbers there are none", async () => {
     const log = write("log", ordinary(10));
     const labels = write("labels", ['{"line":3,"label":"fine"}']);
-    for (const word of [["--symbols"], ["--reach", "0"]]) {
-      const { code, err } = await saffu.run(["watch", log, "--no-follow", "--labels", labels, ...word]);
-      expect([code, err]).toEqual([0, expect.stringContaining("what was said of line 3 is passed over")]);
-    }
+    const words = ["watch", log, "--no-follow", "--labels", labels];
+    const { code, err } = await saffu.run([...words, "--reach", "0"]);
+    expect([code, err]).toEqual([0, expect.stringContaining("what was said of line 3 is passed over")]);
+    expect(await saffu.run([...words, "--symbols"])).toEqual(failure(2, "INVALID_OPTION", "--labels must be left out"));
   });
 });
 
@@ -547,7 +547,11 @@ describe("bad options", () => {
   test("a directory is a model or an error; a name of the package may be a file's", async () => {
     expect(await saffu.run(["watch", place])).toEqual(failure(2, "INVALID_OPTION", "a directory with a model"));
     expect(await saffu.run(["watch", "-", place, "--no-follow"], "")).toEqual(failure(4, "INVALID_TEXT", "directory"));
-    expect(await saffu.run(["watch", write("log", ["x"]), "--build", "fast", "--no-follow"])).toMatchObject({
+    const log = write("log", ["x"]);
+    expect(await saffu.run(["watch", "nano-em", log, "--no-follow"])).toEqual(
+      failure(3, "MODEL_MISSING_FILE", "nano-em"),
+    );
+    expect(await saffu.run(["watch", log, "--build", "fast", "--no-follow"])).toMatchObject({
       code: 0,
     });
   });

@@ -171,3 +171,18 @@ test("bad options are refused", () => {
     expect(() => reader(options as never)).toThrow(refusal("INVALID_OPTION", ...named) as never);
   }
 });
+
+test("several fields follow one another; those that are missing are left out, unless all are; fields that are kept are as they were", () => {
+  const read = reader({ field: "who, what", keep: ["at", "deep.er", "absent"] });
+  const of = (value: unknown) => {
+    const { text, ...rest } = read(Buffer.from(JSON.stringify(value)));
+    return { text: text && Buffer.from(text).toString(), ...rest };
+  };
+  const at = { at: 5, "deep.er": [1] };
+  expect(of({ who: "sshd", what: "opened", at: 5, deep: { er: [1] } })).toEqual({ text: "sshd opened", kept: at });
+  expect(of({ what: [104, 105] })).toEqual({ text: "hi", kept: {} });
+  expect(of({ at: 5 })).toEqual({ text: undefined, problem: "MISSING_FIELD", kept: { at: 5 } });
+  expect(read(Buffer.from("no json"))).toEqual({ problem: "INVALID_JSON", kept: {} });
+  expect(() => reader({ keep: ["a"] })).toThrow(/keep/);
+  expect(() => reader({ field: "a,,b" })).toThrow(/field/);
+});

@@ -7,14 +7,18 @@
  * const values = reader({ numbers: ["1", "3"] })(line).numbers; // of CSV, or of numbers with blanks between them
  * ```
  */
+
+import { joined } from "../bytes.ts";
 import { checkOptions, invalidOption } from "../errors.ts";
 import { isRecord } from "../files/json.ts";
 
 export interface ReaderOptions {
-  /** Path of the field with the text: keys of nested objects with dots between them, `a.b`. A key that has dots itself is found, too. */
+  /** Path of the field with the text, or several with commas between them, whose texts follow one another: keys of nested objects with dots between them, `a.b`. A key that has dots itself is found, too. */
   readonly field?: string | undefined;
   /** Paths of fields with numbers, or numbers of columns, from 1 on. */
   readonly numbers?: readonly string[] | undefined;
+  /** Paths of fields that are handed on as they are. */
+  readonly keep?: readonly string[] | undefined;
 }
 
 /**
@@ -29,6 +33,8 @@ export interface Fields {
   readonly text?: Uint8Array;
   /** f64 [as many as were asked for]. */
   readonly numbers?: Float64Array;
+  /** Fields that were to be kept. */
+  readonly kept?: Readonly<Record<string, unknown>>;
   readonly problem?: Problem;
 }
 
@@ -49,20 +55,33 @@ const CELLS = {
  */
 export function reader(options: ReaderOptions = {}): (bytes: Uint8Array) => Fields {
   checkOptions(options, []);
-  const { field, numbers } = options;
+  const { field, numbers, keep } = options;
   if (field !== undefined) checkName("field", field);
+  const fields = field?.split(",").map((name) => name.trim()) ?? [];
+  for (const name of fields) checkName("field", name);
+  if (keep !== undefined && (!Array.isArray(keep) || keep.length === 0)) {
+    throw invalidOption("keep", "a list of at least one field", keep);
+  }
+  for (const name of keep ?? []) checkName("a field to keep", name);
   if (numbers !== undefined && (!Array.isArray(numbers) || numbers.length === 0)) {
     throw invalidOption("numbers", "a list of at least one field or column", numbers);
   }
   for (const name of numbers ?? []) checkName("a field of numbers", name);
   const decoder = new TextDecoder(); // what is no UTF-8 becomes U+FFFD, a byte order mark goes
   const decode = (bytes: Uint8Array) => decoder.decode(bytes);
-  if (numbers === undefined && field === undefined) return (bytes) => ({ text: bytes });
+  if (numbers === undefined && field === undefined) {
+    if (keep !== undefined)
+      throw invalidOption("keep", "given with field or numbers: of other lines nothing is known", keep);
+    return (bytes) => ({ text: bytes });
+  }
   const columns = numbers?.every((name) => COLUMN.test(name)) ?? false;
   return (bytes) => {
     const line = decode(bytes);
     const value = parsed(line);
-    const text = field === undefined ? {} : textOf(find(value, field), value);
+    const text = {
+      ...(field === undefined ? {} : textsOf(fields, value)),
+      ...(keep === undefined ? {} : { kept: keptOf(keep, value) }),
+    };
     if (numbers === undefined) return text;
     const cells = columns && !isRecord(value) ? cellsOf(line, value) : undefined;
     const found = numbersOf(numbers.map((name) => (cells ? cells[Number(name) - 1] : find(value, name))));
@@ -74,6 +93,8 @@ export function reader(options: ReaderOptions = {}): (bytes: Uint8Array) => Fiel
 function checkName(what: string, name: unknown): void {
   if (typeof name !== "string" || name === "") throw invalidOption(what, "the path of a field", name);
 }
+
+const BLANK = Uint8Array.of(0x20);
 
 /** What stands for a line that is no JSON. */
 const INVALID = Symbol("no JSON");
@@ -98,6 +119,20 @@ function find(value: unknown, path: string): unknown {
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Texts of fields, with blanks between them; those that are missing are left out, if not all are. */
+function textsOf(fields: readonly string[], line: unknown): Fields {
+  const found = fields.map((field) => textOf(find(line, field), line));
+  const texts = found.flatMap(({ text }) => (text === undefined ? [] : [text]));
+  if (texts.length < 2) return found.find(({ text }) => text !== undefined) ?? found[0]!;
+  return { text: joined(...texts.flatMap((text, i) => (i === 0 ? [text] : [BLANK, text]))) };
+}
+
+/** Values of fields as they are in the line, by name; those that are missing are left out. */
+function keptOf(fields: readonly string[], line: unknown): Record<string, unknown> {
+  const found = fields.map((field) => [field, find(line, field)] as const);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
 }
 
 function textOf(value: unknown, line: unknown): Fields {

@@ -8,10 +8,12 @@ import type { WatchOptions } from "./options.ts";
 import type { Watch, WatchRow } from "./watch.ts";
 
 export interface WatchStreamOptions extends WatchOptions {
-  /** Lines are JSON, and this field of them is the row: a path, `a.b`. */
+  /** Lines are JSON, and this field of them is the row: a path, `a.b`; or several, with commas between them, one behind the other. */
   readonly field?: string | undefined;
   /** Lines are JSON or columns, and these fields, or columns from 1 on, are a row of numbers. */
   readonly numbers?: readonly string[] | undefined;
+  /** Fields of the lines that rows have as `kept`. */
+  readonly keep?: readonly string[] | undefined;
   /** Told of each line that is no row: it is counted, and not looked at. */
   readonly onBad?: ((bad: BadLine) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -26,6 +28,8 @@ export interface BadLine {
 /** A row, and the text that it was read from; of numbers the whole line. */
 export interface StreamRow extends WatchRow {
   readonly text: string;
+  /** Fields of the line that were to be kept. */
+  readonly kept?: Readonly<Record<string, unknown>> | undefined;
 }
 
 type Chunk = string | Uint8Array;
@@ -56,9 +60,9 @@ export async function* watchStream(
   source: Source,
   options: WatchStreamOptions,
 ): AsyncGenerator<StreamRow> {
-  const { field, numbers, onBad, signal, lineBytes } = options;
+  const { field, numbers, keep, onBad, signal, lineBytes } = options;
   if (onBad !== undefined && typeof onBad !== "function") throw invalidOption("onBad", "a function", onBad);
-  const read = reader({ field, numbers });
+  const read = reader({ field, numbers, keep });
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const whole = field === undefined && numbers === undefined;
   const pace = new Pace();
@@ -67,14 +71,15 @@ export async function* watchStream(
   })) {
     if (pace.due()) await pace.rest();
     throwIfAborted(signal);
-    const { text, numbers: row, problem } = read(bytes);
+    const { text, numbers: row, kept, problem } = read(bytes);
     // of numbers those that are missing are NaN: a row has them all only if it is one
     if (problem !== undefined && (row === undefined || row.every((value) => Number.isNaN(value)))) {
       watch.skip();
       onBad?.({ line: watch.lines, problem });
       continue;
     }
-    yield { ...watch.push(row ?? text!), text: decoder.decode(row === undefined ? text : bytes) };
+    const shown = decoder.decode(row === undefined ? text : bytes);
+    yield { ...watch.push(row ?? text!), text: shown, ...(kept === undefined ? {} : { kept }) };
   }
 }
 

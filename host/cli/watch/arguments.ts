@@ -10,12 +10,17 @@ const STANDARD_INPUT = "-";
 /**
  * The first argument is a model if it is a directory with one, or, where nothing has that name here, the name of a model of the package.
  *
- * @throws SaffuError INVALID_OPTION for a directory without a model
+ * @throws SaffuError INVALID_OPTION for a directory without a model; MODEL_MISSING_FILE for a word before files that is neither
  */
 export async function argumentsOf(given: readonly string[]): Promise<{ model: string | undefined; files: string[] }> {
   const [first = STANDARD_INPUT, ...rest] = given;
   const directory = await directoryOf(first);
-  if (directory === undefined) return { model: undefined, files: [first, ...rest] };
+  if (directory === undefined) {
+    // a word without a dot, before files, that nothing has for a name: a model that is misspelt
+    if (rest.length > 0 && /^\w[\w-]*$/.test(first) && !(await stat(first).catch(() => undefined)))
+      await modelDirectory(first);
+    return { model: undefined, files: [first, ...rest] };
+  }
   if (!(await stat(join(directory, CONFIG)).catch(() => undefined))) {
     throw invalidOption("a file", "a file, or a directory with a model", first);
   }

@@ -8,7 +8,15 @@ export function addWatch(program: Command, model: string): void {
     .command("watch")
     .description("score each line as it comes, rank it among the last, and say when alarms begin and end")
     .argument("[model|file...]", `first, if it is to count as well, a ${model}; then files, or - for standard input`)
-    .option("--field <name>", "lines are JSON, and this field of them is watched: a name, or a path a.b")
+    .option(
+      "--field <name>",
+      "lines are JSON, and this field of them is watched: a name, or a path a.b; or several, with commas between them",
+    )
+    .option(
+      "--keep <names>",
+      "fields of the JSON that rows have as they are: names with commas between them",
+      parse.list,
+    )
     .option(
       "--numbers <names>",
       "lines are JSON or columns, and these fields, or columns from 1 on, are watched: names with commas between them",

@@ -6,9 +6,15 @@ import { Live } from "../live.ts";
 import { Tally } from "../live-state.ts";
 import { spelt } from "../width.ts";
 
+/** What a row has beside: its file, where there are several, and fields that were to be kept. */
+export interface Beside {
+  readonly path: string | undefined;
+  readonly kept: Readonly<Record<string, unknown>> | undefined;
+}
+
 /** What takes rows. */
 export interface Rows {
-  row(row: WatchRow, text: string, path: string | undefined): void;
+  row(row: WatchRow, text: string, beside: Beside): void;
   /** A line that is no row. */
   bad(): void;
   /** One line of news. */
@@ -39,13 +45,13 @@ export class JsonRows implements Rows {
     out.on("error", (cause) => this.fail(cause));
   }
 
-  row(row: WatchRow, text: string, path: string | undefined): void {
+  row(row: WatchRow, text: string, { path, kept }: Beside): void {
     if (this.alarms && row.alarm === undefined) return;
     if (this.failure !== undefined) {
       this.unread += 1;
       return;
     }
-    this.waiting += `${JSON.stringify({ ...row, text, ...(path === undefined ? {} : { path }) })}\n`;
+    this.waiting += `${JSON.stringify({ ...row, text, kept, path })}\n`;
     if (this.waiting.length >= BATCH) this.write();
     else this.timer ??= setImmediate(() => this.write());
   }

@@ -35,10 +35,13 @@ export async function run(given: readonly string[], options: Options): Promise<v
     throw invalidOption("labels", "another file than the lines, which come from standard input", labels);
   }
   const { field, numbers, symbols } = options;
+  if (labels !== undefined && (numbers !== undefined || symbols)) {
+    throw invalidOption("labels", "left out with --numbers and --symbols: lines alone have labels", labels);
+  }
   if (numbers !== undefined && (field !== undefined || symbols)) {
     throw invalidOption("numbers", "given without --field and --symbols", numbers.join(","));
   }
-  reader({ field, numbers }); // refuses what is no field
+  reader({ field, numbers, keep: options.keep }); // refuses what is no field
   const kind = options.symbols ? "symbols" : undefined;
   const explain = options.alarms && !isTable(options) ? "alarms" : "all";
   const own = watchOptionsOf({ ...options, explain, kind, ...noState });

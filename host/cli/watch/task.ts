@@ -79,8 +79,19 @@ export class Task {
   }
 
   private async readLines(): Promise<boolean> {
-    const { files, field, numbers, lineBytes = MOST_LINE, follow: goesOn, fromEnd, signal, until, notes } = this.told;
-    const look = reader({ field, numbers });
+    const {
+      files,
+      field,
+      numbers,
+      keep,
+      lineBytes = MOST_LINE,
+      follow: goesOn,
+      fromEnd,
+      signal,
+      until,
+      notes,
+    } = this.told;
+    const look = reader({ field, numbers, keep });
     const whole = field === undefined && numbers === undefined;
     this.lines = follow(files, {
       ...{ signal, fromEnd, follow: goesOn, retry: goesOn, positions: placesOf(notes.positions, files) },
@@ -94,7 +105,7 @@ export class Task {
       this.turns.begin();
       if (this.turns.busy) await this.turns.settled();
       try {
-        const { text, numbers: row, problem } = look(bytes);
+        const { text, numbers: row, kept, problem } = look(bytes);
         count += 1;
         const none = problem !== undefined && (row === undefined || row.every((value) => Number.isNaN(value)));
         if (none) this.watch.skip();
@@ -103,7 +114,7 @@ export class Task {
         const found = this.watch.push(row ?? text!);
         this.progress(found);
         const shown = (row === undefined ? text! : bytes).subarray(0, lineBytes);
-        this.rows.row(found, decoder.decode(shown), files.length > 1 ? path : undefined);
+        this.rows.row(found, decoder.decode(shown), { path: files.length > 1 ? path : undefined, kept });
         alarmed ||= found.alarm === "begin" || found.alarm === "on";
       } finally {
         this.turns.end();
@@ -245,6 +256,7 @@ export class Task {
 
   private event({ kind, path }: FollowEvent): void {
     if (kind === "missing") this.rows.say(`${path} is not there: it is waited for`);
+    else if (kind === "vanished") this.rows.say(`${path} has vanished: it is waited for`);
     else if (kind !== "returned") this.rows.say(`${path} was ${kind}`);
     else this.rows.say(`${path} is there again`);
   }
