@@ -122,7 +122,10 @@ needs("gcc, make, and wasm3's C sources (examples/firmware/fetch-wasm3.sh)", fou
 
   test("the example says what the library says, of lines of any bytes too", async () => {
     const options = optionsOf("small");
-    expect(make("check")).toBe(await rowsOf(log, options));
+    const said = make("check");
+    expect(said).toBe(await rowsOf(log, options));
+    const [shown] = /(?<=^```\n)\d[^`]+(?=```$)/m.exec(readFileSync(join(EXAMPLE, "README.md"), "utf8"))!;
+    expect(said.startsWith(shown)).toBe(true); // the page shows its first lines
     const hard = hardLines();
     const own = { ...options, oneIn: 10, gap: 3 };
     make(`OPTIONS=${JSON.stringify(own)}`, `BUILD=${join(home, "own")}`, join(home, "own/watch"));
