@@ -55,7 +55,14 @@ const READERS: [string, string[], RegExp[]][] = [
   [
     "states of watches",
     ["MODEL_CORRUPT", "MODEL_DIGEST", "MODEL_VERSION", "STATISTICS_MISMATCH", "loaded"],
-    [/is no JSON/, /incomplete/, /an event is/, /lessons/, /of other options/, /comes behind/, /is no row of/],
+    [
+      /is no JSON/,
+      /incomplete/,
+      /an event is/,
+      /lessons/,
+      /of other options/,
+      /is missing|rows end with|a copy is of row/,
+    ],
   ],
   ["fields of lines", ["INVALID_OPTION", "loaded"], [/numbers/, /path of a field/]],
   ["a watch's module", ["loaded"], []],

@@ -13,7 +13,7 @@ export const SAFFU: readonly Scorer[] = [
     name: "saffu watch",
     async scores({ kind, rows }: Stream) {
       if (kind === "labelled") return undefined;
-      const columns = kind === "numbers" ? Array.from(rows[0]!, (_, i) => `${i}`) : undefined;
+      const columns = kind === "numbers" ? (rows[0] as readonly number[]).map((_, i) => `${i}`) : undefined;
       const watch = await openWatch({ kind, columns, reach: 0 });
       return rows.map((row) => {
         const { ready, score } = watch.push(row);
