@@ -7,21 +7,14 @@ import type { Build } from "../model/kernel.ts";
 import type { ModuleRequest } from "./ahead.ts";
 import { readOrCompile } from "./compile.ts";
 import { array } from "./package.ts";
+import { sizedByData } from "./sized-by-data.ts";
 
 /** The programs of assembly/classify/. */
 export const CLASSIFIER_PROGRAMS = ["device", "solver"] as const;
 export type ClassifierProgram = (typeof CLASSIFIER_PROGRAMS)[number];
 
-/** What is asked for; a module has one page, and whoever starts it says how many it gets. */
 export function classifierRequest(program: ClassifierProgram, build: Build): ModuleRequest {
-  const off = "--disable=bulk-memory,sign-extension,nontrapping-f2i,mutable-globals";
-  const memory = ["--initialMemory=1", "--maximumMemory=1"];
-  const options = ["--runtime=stub", "--noAssert", "--use=abort=", build === "simd" ? "--enable=simd" : off];
-  return {
-    entry: "classify",
-    files: [`classify/${program}.ts`],
-    options: [...options, "--optimizeLevel=3", "--shrinkLevel=1", "--converge", ...memory],
-  };
+  return sizedByData("classify", `classify/${program}.ts`, build);
 }
 
 /**

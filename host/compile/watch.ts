@@ -7,22 +7,15 @@ import { type WatchOptions, watchSettings } from "../watch/options.ts";
 import type { ModuleRequest } from "./ahead.ts";
 import { readOrCompile } from "./compile.ts";
 import { array } from "./package.ts";
+import { sizedByData } from "./sized-by-data.ts";
 
 /** What a watch on a device is told. `modelWeight` is of the bits that its host gives to `push`. */
 export type WatchCompileOptions = Omit<WatchOptions, "reach" | "model" | "classifier" | "state" | "module">;
 
 const PAGE = 65536;
 
-/** What is asked for; the module has one page, and whoever starts it says how many it gets. */
 export function watchRequest(): ModuleRequest {
-  const off = "--disable=bulk-memory,sign-extension,nontrapping-f2i,mutable-globals";
-  const memory = ["--initialMemory=1", "--maximumMemory=1"];
-  const options = ["--runtime=stub", "--noAssert", "--use=abort=", off];
-  return {
-    entry: "watch",
-    files: ["watch/device.ts"],
-    options: [...options, "--optimizeLevel=3", "--shrinkLevel=1", "--converge", ...memory],
-  };
+  return sizedByData("watch", "watch/device.ts", "scalar");
 }
 
 /** @throws SaffuError UNSUPPORTED where it is not built ahead, and there is no compiler; ABORTED */

@@ -8,7 +8,7 @@
  */
 import { checkOptions, SaffuError } from "../errors.ts";
 import type { WatchOptions } from "./options.ts";
-import { type Source, type StreamRow, type WatchStreamOptions, watchOptionsOf, watchStream } from "./stream.ts";
+import { type Source, type StreamRow, type WatchStreamOptions, watchWith } from "./stream.ts";
 import { Watch } from "./watch.ts";
 
 export { type ErrorCode, SaffuError } from "../errors.ts";
@@ -33,14 +33,8 @@ export async function openWatch(options: WatchOptions = {}): Promise<Watch> {
  * @throws SaffuError INVALID_OPTION, INVALID_TEXT, OUT_OF_MEMORY, UNSUPPORTED, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST,
  * STATISTICS_MISMATCH, ABORTED
  */
-export async function* watch(source: Source, options: WatchStreamOptions = {}): AsyncGenerator<StreamRow> {
-  checkOptions(options, ["onBad"]);
-  const opened = await openWatch(watchOptionsOf(options));
-  try {
-    yield* watchStream(opened, source, options);
-  } finally {
-    opened.close();
-  }
+export function watch(source: Source, options: WatchStreamOptions = {}): AsyncGenerator<StreamRow> {
+  return watchWith(openWatch, source, options);
 }
 
 function ownModule(): Uint8Array {

@@ -38,6 +38,12 @@ export interface Fields {
   readonly problem?: Problem;
 }
 
+/** Whether a line has nothing that can be looked at: no text, and of numbers none. */
+export function hasNone(fields: Fields): fields is Fields & { readonly problem: Problem } {
+  const { problem, numbers } = fields;
+  return problem !== undefined && (numbers === undefined || numbers.every((value) => Number.isNaN(value)));
+}
+
 const COLUMN = /^[1-9]\d{0,5}$/;
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 /** Cells by what is between them: quoted, with two quotes for one, or up to the next. */

@@ -1,8 +1,8 @@
 /** A stream of rows, watched: what comes in, and what each row came to. */
-import { invalidOption, throwIfAborted } from "../errors.ts";
+import { checkOptions, invalidOption, throwIfAborted } from "../errors.ts";
 import { chunksOf } from "../model/web-streams.ts";
 import { abortable, Pace } from "../pace.ts";
-import { type Fields, reader } from "./fields.ts";
+import { type Fields, hasNone, reader } from "./fields.ts";
 import { linesOf } from "./lines.ts";
 import type { WatchOptions } from "./options.ts";
 import type { Watch, WatchRow } from "./watch.ts";
@@ -51,17 +51,31 @@ export function watchOptionsOf(options: WatchStreamOptions): WatchOptions {
 }
 
 /**
+ * Opens a watch of a stream, and tells what rows come to: what the entries' `watch` is.
+ *
+ * @throws SaffuError as `open`, and INVALID_OPTION, INVALID_TEXT, ABORTED
+ */
+export async function* watchWith(
+  open: (options: WatchOptions) => Promise<Watch>,
+  source: Source,
+  options: WatchStreamOptions,
+): AsyncGenerator<StreamRow> {
+  checkOptions(options, ["onBad"]);
+  const opened = await open(watchOptionsOf(options));
+  try {
+    yield* watchStream(opened, source, options);
+  } finally {
+    opened.close();
+  }
+}
+
+/**
  * What rows come to, one by one, as they come. Empty lines are rows, too.
  *
  * @throws SaffuError INVALID_OPTION, INVALID_TEXT, ABORTED
  */
-export async function* watchStream(
-  watch: Watch,
-  source: Source,
-  options: WatchStreamOptions,
-): AsyncGenerator<StreamRow> {
+async function* watchStream(watch: Watch, source: Source, options: WatchStreamOptions): AsyncGenerator<StreamRow> {
   const { field, numbers, keep, onBad, signal, lineBytes } = options;
-  if (onBad !== undefined && typeof onBad !== "function") throw invalidOption("onBad", "a function", onBad);
   const read = reader({ field, numbers, keep });
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const whole = field === undefined && numbers === undefined;
@@ -71,11 +85,11 @@ export async function* watchStream(
   })) {
     if (pace.due()) await pace.rest();
     throwIfAborted(signal);
-    const { text, numbers: row, kept, problem } = read(bytes);
-    // of numbers those that are missing are NaN: a row has them all only if it is one
-    if (problem !== undefined && (row === undefined || row.every((value) => Number.isNaN(value)))) {
+    const fields = read(bytes);
+    const { text, numbers: row, kept } = fields;
+    if (hasNone(fields)) {
       watch.skip();
-      onBad?.({ line: watch.lines, problem });
+      onBad?.({ line: watch.lines, problem: fields.problem });
       continue;
     }
     const shown = decoder.decode(row === undefined ? text : bytes);

@@ -4,7 +4,7 @@ import { lines } from "../classify/lines.ts";
 import { watchModule } from "../compile/watch.ts";
 import { checkOptions } from "../errors.ts";
 import type { LabelClassifier, WatchOptions } from "./options.ts";
-import { type Source, type StreamRow, type WatchStreamOptions, watchOptionsOf, watchStream } from "./stream.ts";
+import { type Source, type StreamRow, type WatchStreamOptions, watchWith } from "./stream.ts";
 import { Watch } from "./watch.ts";
 
 /** Features of a line, as a power of two: with their sums they are 5 kB. */
@@ -28,14 +28,8 @@ export async function openWatch(options: WatchOptions = {}): Promise<Watch> {
  * @throws SaffuError INVALID_OPTION, INVALID_TEXT, OUT_OF_MEMORY, UNSUPPORTED, MODEL_CORRUPT, MODEL_VERSION, MODEL_DIGEST,
  * STATISTICS_MISMATCH, ABORTED
  */
-export async function* watch(source: Source, options: WatchStreamOptions = {}): AsyncGenerator<StreamRow> {
-  checkOptions(options, ["onBad"]);
-  const opened = await openWatch(watchOptionsOf(options));
-  try {
-    yield* watchStream(opened, source, options);
-  } finally {
-    opened.close();
-  }
+export function watch(source: Source, options: WatchStreamOptions = {}): AsyncGenerator<StreamRow> {
+  return watchWith(openWatch, source, options);
 }
 
 /**

@@ -3,7 +3,7 @@
  * with them; labels are learned beside; what should not have been learned is taken away again.
  *
  * ```ts
- * const watch = await Watch.open();
+ * const watch = await openWatch();
  * for await (const line of lines) {
  *   const { alarm, why } = watch.push(line);
  *   if (alarm === "begin") console.log(line, why);
@@ -269,15 +269,15 @@ export class Watch {
   }
 
   private async restore(bytes: Uint8Array): Promise<void> {
-    const state = await parseState(bytes);
-    const { line, now, lessons, past, notes } = state;
+    const { line, now, lessons, past, notes } = await parseState(bytes);
     const labelled = lessons.length > 0 || past.some(({ events }) => events.some((event) => event.do === "label"));
     if (labelled && this.lessons === undefined) {
       throw new SaffuError("STATISTICS_MISMATCH", "the watch's state has labels: give it a classifier");
     }
+    const own = past.every(({ events }) => events.every((event) => this.isOwn(event)));
     for (const { state, episodes } of [now, ...past.map(({ copy }) => copy)]) {
       const sound = this.device.restore(state) && episodes.length === Math.min(MOST_EPISODES, this.episodeCount);
-      if (sound && past.every(({ events }) => events.every((event) => this.isOwn(event)))) continue;
+      if (own && sound) continue;
       throw new SaffuError("STATISTICS_MISMATCH", "the watch's state is damaged, or of other options than these");
     }
     this.device.restore(now.state);

@@ -3,7 +3,7 @@ import { SaffuError } from "../../errors.ts";
 import { unwritable } from "../../files/directory-node.ts";
 import type { Held } from "../../files/statistics.ts";
 import { Pace } from "../../pace.ts";
-import { type Fields, reader } from "../../watch/fields.ts";
+import { type Fields, hasNone, reader } from "../../watch/fields.ts";
 import { type FollowEvent, type Followed, follow } from "../../watch/follow-node.ts";
 import type { Watch, WatchRow } from "../../watch/watch.ts";
 import { isThere, type Said, saidBy, Waiting } from "./labels.ts";
@@ -105,9 +105,10 @@ export class Task {
       this.turns.begin();
       if (this.turns.busy) await this.turns.settled();
       try {
-        const { text, numbers: row, kept, problem } = look(bytes);
+        const fields = look(bytes);
+        const { text, numbers: row, kept, problem } = fields;
         count += 1;
-        const none = problem !== undefined && (row === undefined || row.every((value) => Number.isNaN(value)));
+        const none = hasNone(fields);
         if (none) this.watch.skip();
         if (problem !== undefined) this.badLine(none ? problem : "PART");
         if (none) continue;
