@@ -125,3 +125,22 @@ describe("lines", () => {
     }
   });
 });
+
+test("a carriage return before a newline is of the line where it is asked for, however the text is cut", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(0x0a, 0x0d, 0x61), { maxLength: 30 }),
+      fc.integer({ min: 1, max: 5 }),
+      async (text, size) => {
+        const bytes = Uint8Array.from(text);
+        const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+          bytes.subarray(i * size, (i + 1) * size),
+        );
+        const found: string[] = [];
+        for await (const { bytes } of linesOf(chunks, { keepReturns: true })) found.push(Buffer.from(bytes).toString());
+        const wanted = Buffer.from(bytes).toString().split("\n");
+        expect(found).toEqual(wanted.at(-1) === "" ? wanted.slice(0, -1) : wanted);
+      },
+    ),
+  );
+});

@@ -8,7 +8,7 @@
 import { checkChunks, invalidOption } from "../errors.ts";
 import { bytesOfChunks } from "../tokenizer/stream.ts";
 
-/** A line, without its newline and without a carriage return before it. */
+/** A line, without its newline and, unless they are kept, without a carriage return before it. */
 export interface Line {
   /**
    * u8 [min(length, most)]: the line's beginning. Where the line came in one chunk it is a view of that chunk, not a copy: it stays what it is
@@ -24,12 +24,14 @@ export interface Line {
 export interface LinesOptions {
   /** Bytes that are kept of a line: 1..2^30. The rest is dropped as it is read. Default: 65536. */
   readonly most?: number | undefined;
+  /** Whether a carriage return before a newline is of the line. Default: false. */
+  readonly keepReturns?: boolean | undefined;
 }
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const MOST = 1 << 16;
-const MOST_KEPT = 2 ** 30;
+export const MOST_KEPT = 2 ** 30;
 /** Bytes that are first set aside for a line whose end is not there yet. */
 const FIRST_ROOM = 256;
 const NOTHING = new Uint8Array(0);
@@ -42,10 +44,10 @@ const NOTHING = new Uint8Array(0);
  */
 export async function* linesOf(
   chunks: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>,
-  { most }: LinesOptions = {},
+  { most, keepReturns }: LinesOptions = {},
 ): AsyncGenerator<Line> {
   checkChunks(chunks);
-  const lines = new LineSplitter(most);
+  const lines = new LineSplitter(most, keepReturns);
   for await (const chunk of bytesOfChunks(chunks)) for (const line of lines.push(chunk)) yield line;
   const last = lines.end();
   if (last !== undefined) yield last;
@@ -54,6 +56,7 @@ export async function* linesOf(
 /** The same, chunk by chunk, for who has to know where in the stream a line ends. */
 export class LineSplitter {
   private readonly most: number;
+  private readonly keepReturns: boolean;
   /** The beginning of a line whose end is not there yet: `filled` bytes of it. */
   private held: Uint8Array = NOTHING;
   private filled = 0;
@@ -63,11 +66,12 @@ export class LineSplitter {
   private returned = false;
 
   /** @throws SaffuError INVALID_OPTION */
-  constructor(most: number = MOST) {
+  constructor(most: number = MOST, keepReturns = false) {
     if (!Number.isInteger(most) || most < 1 || most > MOST_KEPT) {
       throw invalidOption("most", `a whole number of bytes, 1..${MOST_KEPT}`, most);
     }
     this.most = most;
+    this.keepReturns = keepReturns;
   }
 
   /** Bytes of the chunk up to the end of the line that was given last, its newline included; 0 where none of this chunk's was. */
@@ -90,7 +94,7 @@ export class LineSplitter {
         yield this.taken();
         continue;
       }
-      const length = at - from - (at > from && chunk[at - 1] === RETURN ? 1 : 0);
+      const length = at - from - (at > from && this.isDropped(chunk[at - 1]!) ? 1 : 0);
       const cut = length > this.most;
       const bytes = chunk.subarray(from, from + (cut ? this.most : length));
       from = at + 1;
@@ -105,10 +109,15 @@ export class LineSplitter {
     return this.length > 0 ? this.taken() : undefined;
   }
 
+  /** Whether a line's last byte is not of it. */
+  private isDropped(byte: number): boolean {
+    return byte === RETURN && !this.keepReturns;
+  }
+
   private hold(chunk: Uint8Array, from: number, to: number): void {
     if (to === from) return;
     this.length += to - from;
-    this.returned = chunk[to - 1] === RETURN;
+    this.returned = this.isDropped(chunk[to - 1]!);
     const part = chunk.subarray(from, Math.min(to, from + this.most - this.filled));
     const filled = this.filled + part.length;
     if (filled > this.held.length) {
