@@ -1,35 +1,19 @@
 /** What goes wrong while `saffu watch` watches: readers that go, disks that are full, signals, hostile lines, a terminal. */
 import { execFile, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { openWatch } from "../host/index.ts";
 import { commandIn } from "./cli-fixture.ts";
 import { needs, onPath } from "./needs.ts";
-import { ordinary, rowsOf, running, strange, until } from "./watch-cli-fixture.ts";
+import { folderEach, ordinary, rowsOf, running, strange, until } from "./watch-cli-fixture.ts";
 
 let saffu: ReturnType<typeof commandIn>;
-let root: string;
-let place: string;
-let number = 0;
 beforeAll(() => {
   saffu = commandIn("build/test-watch-cli-faults");
-  root = mkdtempSync(join(tmpdir(), "saffu-watch-faults-"));
 });
-beforeEach(() => {
-  place = join(root, String(++number));
-  execFileSync("mkdir", [place]);
-});
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-const at = (name: string) => join(place, name);
-const write = (name: string, lines: readonly string[]) => {
-  writeFileSync(at(name), lines.map((line) => `${line}\n`).join(""));
-  return at(name);
-};
+const { folder, at, write } = folderEach();
 /** Rows that a state has counted. */
 const linesOf = async (state: string) => (await openWatch({ state: gunzipSync(readFileSync(state)) })).lines;
 /** Runs a line of the shell, in which "$@" is the command. */
@@ -137,7 +121,7 @@ describe("a disk that is full", () => {
       await follows.said(`${at("state")} is saved again`);
       expect((await follows.stop()).code).toBe(143);
       expect(await linesOf(at("state"))).toBe(100);
-      expect(execFileSync("ls", ["-A", place], { encoding: "utf8" }).split("\n")).toEqual(["log", "state", ""]);
+      expect(execFileSync("ls", ["-A", folder()], { encoding: "utf8" }).split("\n")).toEqual(["log", "state", ""]);
     });
   });
 

@@ -1,5 +1,9 @@
 /** What tests of `saffu watch` share: lines of a made-up log, rows that were printed, and a command that goes on while a test writes. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeEach } from "vitest";
 import { generator } from "../tools/generator.ts";
 import type { commandIn } from "./cli-fixture.ts";
 
@@ -74,6 +78,29 @@ export function running(saffu: ReturnType<typeof commandIn>, words: readonly str
     async stop(signal: NodeJS.Signals = "SIGTERM") {
       child.kill(signal);
       return ended;
+    },
+  };
+}
+
+/** A folder of its own for each test of a file, all of which go at the end. */
+export function folderEach() {
+  const root = mkdtempSync(join(tmpdir(), "saffu-watch-"));
+  let number = 0;
+  let place = root;
+  beforeEach(() => {
+    place = join(root, String(++number));
+    mkdirSync(place);
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  const at = (name: string) => join(place, name);
+  return {
+    /** Its path now. */
+    folder: () => place,
+    at,
+    /** Writes a file of lines. @returns its path */
+    write(name: string, lines: readonly string[]): string {
+      writeFileSync(at(name), lines.map((line) => `${line}\n`).join(""));
+      return at(name);
     },
   };
 }

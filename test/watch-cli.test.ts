@@ -1,36 +1,20 @@
 /** `saffu watch` in processes of its own: what it reads, prints, learns, forgets and keeps. */
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { appendFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { load, openWatch, type WatchOptions, watch } from "../host/index.ts";
 import { commandIn, failure } from "./cli-fixture.ts";
-import { ordinary, type Row, rowsOf, running, strange, until } from "./watch-cli-fixture.ts";
+import { folderEach, ordinary, type Row, rowsOf, running, strange, until } from "./watch-cli-fixture.ts";
 
 const NANO = "models/nano-en";
 const READY = "saffu: from line 101 on there are lines enough that ranks mean something\n";
 let saffu: ReturnType<typeof commandIn>;
-let root: string;
-let place: string;
-let number = 0;
 beforeAll(() => {
   saffu = commandIn("build/test-watch-cli");
-  root = mkdtempSync(join(tmpdir(), "saffu-watch-"));
 });
-beforeEach(() => {
-  place = join(root, String(++number));
-  execFileSync("mkdir", [place]);
-});
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-const at = (name: string) => join(place, name);
-const write = (name: string, lines: readonly string[]) => {
-  writeFileSync(at(name), lines.map((line) => `${line}\n`).join(""));
-  return at(name);
-};
+const { folder, at, write } = folderEach();
 const append = (path: string, lines: readonly string[]) => {
   appendFileSync(path, lines.map((line) => `${line}\n`).join(""));
 };
@@ -459,7 +443,7 @@ describe("a state", () => {
     expect(await lineOf(one)).toEqual([]);
     const child = saffu.start(
       ["watch", "one", "two", "--no-follow", "--state", "state"],
-      `cli=$(pwd)/$1; shift; cd ${place}; set -- "$cli" "$@"`,
+      `cli=$(pwd)/$1; shift; cd ${folder()}; set -- "$cli" "$@"`,
     );
     expect(await child.ended).toEqual({ code: 0, out: "", err: "" });
   });
@@ -499,7 +483,7 @@ describe("a state", () => {
       await refused(3, "MODEL_CORRUPT", [], i === 2 ? "" : "state");
       expect(readFileSync(state)).toEqual(bytes); // left as it is
     }
-    expect(await saffu.run(["watch", log, "--state", place])).toEqual(failure(5, "UNWRITABLE", place.slice(-10)));
+    expect(await saffu.run(["watch", log, "--state", folder()])).toEqual(failure(5, "UNWRITABLE", folder().slice(-10)));
     expect(await saffu.run(["watch", log, "--state", at("no/where")])).toEqual(failure(5, "UNWRITABLE", "where"));
   });
 
@@ -545,8 +529,10 @@ describe("bad options", () => {
   });
 
   test("a directory is a model or an error; a name of the package may be a file's", async () => {
-    expect(await saffu.run(["watch", place])).toEqual(failure(2, "INVALID_OPTION", "a directory with a model"));
-    expect(await saffu.run(["watch", "-", place, "--no-follow"], "")).toEqual(failure(4, "INVALID_TEXT", "directory"));
+    expect(await saffu.run(["watch", folder()])).toEqual(failure(2, "INVALID_OPTION", "a directory with a model"));
+    expect(await saffu.run(["watch", "-", folder(), "--no-follow"], "")).toEqual(
+      failure(4, "INVALID_TEXT", "directory"),
+    );
     const log = write("log", ["x"]);
     expect(await saffu.run(["watch", "nano-em", log, "--no-follow"])).toEqual(
       failure(3, "MODEL_MISSING_FILE", "nano-em"),
